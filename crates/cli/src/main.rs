@@ -1,0 +1,3 @@
+//! winpe-iscsi.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Offline registry hives (regf).

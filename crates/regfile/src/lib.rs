@@ -1,0 +1,1 @@
+//! `.reg` text to edits and back.

@@ -1,0 +1,275 @@
+use crate::{KeyPath, NtString, Value, ValueName};
+
+/// One thing to do to a registry, and what must hold before it is done.
+///
+/// ```
+/// use winpe_registry::{Edit, Precondition, Value, ValueName};
+/// let key = r"ControlSet001\Services\MSiSCSI".parse()?;
+/// let edit = Edit::set_value(key, ValueName::new("Start")?, Value::dword(2))
+///     .expecting(Precondition::Equals(Value::dword(3)));
+/// assert!(edit.expect.is_some());
+/// # Ok::<(), winpe_registry::NameError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Edit {
+    /// The key concerned.
+    pub key: KeyPath,
+    /// What to do.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub op: Op,
+    /// What must hold before. An edit whose precondition fails is refused and changes nothing.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub expect: Option<Precondition>,
+}
+
+impl Edit {
+    /// Creates the key and its missing parents; nothing if it exists.
+    #[must_use]
+    pub fn create_key(key: KeyPath) -> Self {
+        Self { key, op: Op::CreateKey, expect: None }
+    }
+
+    /// Deletes the key with all its values and subkeys; nothing if it does not exist.
+    #[must_use]
+    pub fn delete_key(key: KeyPath) -> Self {
+        Self { key, op: Op::DeleteKey, expect: None }
+    }
+
+    /// Sets a value, creating the key and its missing parents.
+    #[must_use]
+    pub fn set_value(key: KeyPath, name: ValueName, value: Value) -> Self {
+        Self { key, op: Op::SetValue { name, value }, expect: None }
+    }
+
+    /// Deletes a value; nothing if the key or the value does not exist.
+    #[must_use]
+    pub fn delete_value(key: KeyPath, name: ValueName) -> Self {
+        Self { key, op: Op::DeleteValue { name }, expect: None }
+    }
+
+    /// The same edit with a precondition.
+    #[must_use]
+    pub fn expecting(mut self, precondition: Precondition) -> Self {
+        self.expect = Some(precondition);
+        self
+    }
+}
+
+/// What an [`Edit`] does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "op", rename_all = "kebab-case")
+)]
+pub enum Op {
+    /// Create a key and its missing parents.
+    CreateKey,
+    /// Delete a key with everything below it.
+    DeleteKey,
+    /// Set a value.
+    SetValue {
+        /// Which one.
+        name: ValueName,
+        /// To what.
+        value: Value,
+    },
+    /// Delete a value.
+    DeleteValue {
+        /// Which one.
+        name: ValueName,
+    },
+}
+
+/// What must hold before an edit, of the value for value edits, of the key for key edits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "is", content = "value", rename_all = "kebab-case")
+)]
+pub enum Precondition {
+    /// It exists.
+    Present,
+    /// It does not exist.
+    Absent,
+    /// It exists and is exactly this; never true of a key.
+    Equals(Value),
+}
+
+/// An edit that was applied, and what was there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Change {
+    /// The edit.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub edit: Edit,
+    /// What it found.
+    pub before: Before,
+}
+
+/// What an edit found before it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+pub enum Before {
+    /// For [`Op::CreateKey`].
+    Key {
+        /// How many keys at the end of the path did not exist; 0 if the key was there.
+        missing: usize,
+    },
+    /// For [`Op::SetValue`] and [`Op::DeleteValue`].
+    Value {
+        /// How many keys at the end of the path did not exist.
+        missing: usize,
+        /// The value that was there.
+        value: Option<Value>,
+    },
+    /// For [`Op::DeleteKey`]: the tree that was there.
+    Tree(Option<Box<KeyTree>>),
+}
+
+impl Change {
+    /// Whether the edit left everything as it was.
+    ///
+    /// ```
+    /// use winpe_registry::{Before, Change, Edit, Value, ValueName};
+    /// let edit = Edit::set_value("K".parse()?, ValueName::default(), Value::dword(1));
+    /// let before = Before::Value { missing: 0, value: Some(Value::dword(1)) };
+    /// assert!(Change { edit, before }.is_noop());
+    /// # Ok::<(), winpe_registry::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn is_noop(&self) -> bool {
+        match (&self.edit.op, &self.before) {
+            (Op::SetValue { value: new, .. }, Before::Value { value: old, .. }) => {
+                old.as_ref() == Some(new)
+            }
+            (_, Before::Value { value, .. }) => value.is_none(),
+            (_, Before::Key { missing }) => *missing == 0,
+            (_, Before::Tree(tree)) => tree.is_none(),
+        }
+    }
+
+    /// The edits that undo this one, in order. Names, values and classes come back; what a `.reg`
+    /// file cannot say (times, security, the place of a value among its siblings) does not.
+    ///
+    /// ```
+    /// use winpe_registry::{Before, Change, Edit};
+    /// let change = Change {
+    ///     edit: Edit::create_key(r"a\b\c".parse()?),
+    ///     before: Before::Key { missing: 2 },
+    /// };
+    /// assert_eq!(change.inverse(), [Edit::delete_key(r"a\b".parse()?)]);
+    /// # Ok::<(), winpe_registry::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn inverse(&self) -> Vec<Edit> {
+        if self.is_noop() {
+            return vec![];
+        }
+        let key = &self.edit.key;
+        match (&self.before, &self.edit.op) {
+            (Before::Key { missing } | Before::Value { missing, .. }, _) if *missing > 0 => {
+                vec![Edit::delete_key(key.prefix(key.depth() + 1 - missing))]
+            }
+            (Before::Value { value, .. }, Op::SetValue { name, .. } | Op::DeleteValue { name }) => {
+                vec![match value {
+                    Some(value) => Edit::set_value(key.clone(), name.clone(), value.clone()),
+                    None => Edit::delete_value(key.clone(), name.clone()),
+                }]
+            }
+            (Before::Tree(Some(tree)), _) => tree.edits(key),
+            _ => vec![],
+        }
+    }
+}
+
+/// A key with all its values and subkeys, in the hive's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct KeyTree {
+    /// The class name; empty for nearly every key.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "NtString::is_empty"))]
+    pub class: NtString,
+    /// Names and values.
+    pub values: Vec<(ValueName, Value)>,
+    /// Names and subkeys.
+    pub subkeys: Vec<(crate::KeyName, KeyTree)>,
+}
+
+impl KeyTree {
+    /// The edits that create this tree at `key`, parents before children.
+    #[must_use]
+    pub fn edits(&self, key: &KeyPath) -> Vec<Edit> {
+        let mut edits = vec![Edit::create_key(key.clone())];
+        for (name, value) in &self.values {
+            edits.push(Edit::set_value(key.clone(), name.clone(), value.clone()));
+        }
+        for (name, subkey) in &self.subkeys {
+            edits.extend(subkey.edits(&key.child(name.clone())));
+        }
+        edits
+    }
+
+    /// The number of keys (itself included) and of values.
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
+        self.subkeys.iter().fold((1, self.values.len()), |(keys, values), (_, subkey)| {
+            let (below, held) = subkey.count();
+            (keys + below, values + held)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyName;
+
+    #[test]
+    fn a_deleted_tree_comes_back_parents_first() {
+        let leaf =
+            KeyTree { values: vec![(ValueName::default(), Value::dword(1))], ..KeyTree::default() };
+        let tree =
+            KeyTree { subkeys: vec![(KeyName::new("sub").unwrap(), leaf)], ..KeyTree::default() };
+        assert_eq!(tree.count(), (2, 1));
+        let key: KeyPath = r"top\gone".parse().unwrap();
+        let change = Change {
+            edit: Edit::delete_key(key.clone()),
+            before: Before::Tree(Some(Box::new(tree))),
+        };
+        let sub: KeyPath = r"top\gone\sub".parse().unwrap();
+        assert_eq!(
+            change.inverse(),
+            [
+                Edit::create_key(key),
+                Edit::create_key(sub.clone()),
+                Edit::set_value(sub, ValueName::default(), Value::dword(1)),
+            ]
+        );
+    }
+
+    #[test]
+    fn setting_a_value_in_a_new_key_is_undone_by_deleting_the_key() {
+        let edit = Edit::set_value("k".parse().unwrap(), ValueName::default(), Value::dword(1));
+        let change = Change { edit, before: Before::Value { missing: 1, value: None } };
+        assert_eq!(change.inverse(), [Edit::delete_key("k".parse().unwrap())]);
+        assert!(!change.is_noop());
+    }
+
+    #[test]
+    fn deleting_what_is_not_there_is_nothing() {
+        for (edit, before) in [
+            (Edit::delete_key("k".parse().unwrap()), Before::Tree(None)),
+            (
+                Edit::delete_value("k".parse().unwrap(), ValueName::default()),
+                Before::Value { missing: 1, value: None },
+            ),
+        ] {
+            let change = Change { edit, before };
+            assert!(change.is_noop());
+            assert_eq!(change.inverse(), []);
+        }
+    }
+}

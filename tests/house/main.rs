@@ -1,0 +1,90 @@
+//! The plan of the house: which crate may use which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// `crate → what it may use`, as drawn in ARCHITECTURE.md.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("winpe-registry", &[]),
+    ("winpe-regfile", &["winpe-registry"]),
+    ("winpe-hive", &["winpe-registry"]),
+    ("winpe-wim", &[]),
+    ("winpe-inject", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-wim"]),
+    ("winpe-netboot", &[]),
+    (
+        "winpe-iscsi",
+        &[
+            "winpe-registry",
+            "winpe-regfile",
+            "winpe-hive",
+            "winpe-wim",
+            "winpe-inject",
+            "winpe-netboot",
+        ],
+    ),
+];
+
+/// What the permissive crates must stay free of.
+const COPYLEFT: &[&str] = &["nt-hive", "wimlib-sys", "winpe-wim", "winpe-inject", "winpe-iscsi"];
+const PERMISSIVE: &[&str] = &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-netboot"];
+
+#[test]
+fn only_the_drawn_arrows_exist() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    for (package, uses) in dependencies() {
+        if package == "winpe-tests" {
+            continue;
+        }
+        let Some(may_use) = allowed.get(package.as_str()) else {
+            panic!("{package} is not in the plan of the house");
+        };
+        let extra: Vec<_> = uses
+            .iter()
+            .filter(|name| name.starts_with("winpe-") && !may_use.contains(&name.as_str()))
+            .collect();
+        assert!(extra.is_empty(), "{package} may not use {extra:?}");
+    }
+}
+
+#[test]
+fn permissive_crates_link_nothing_copyleft() {
+    for (package, uses) in dependencies() {
+        if !PERMISSIVE.contains(&package.as_str()) {
+            continue;
+        }
+        let linked: Vec<_> = uses.iter().filter(|name| COPYLEFT.contains(&name.as_str())).collect();
+        assert!(linked.is_empty(), "{package} is MIT OR Apache-2.0 and may not link {linked:?}");
+    }
+}
+
+/// The direct dependencies of each member of the workspace, without those of tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(winpe_tests::workspace())
+        .output()
+        .expect("cargo runs this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let found: BTreeMap<_, _> = packages
+        .iter()
+        .map(|package| {
+            let uses = package["dependencies"].as_array().expect("dependencies").iter();
+            (
+                text(&package["name"]),
+                uses.filter(|dependency| dependency["kind"] != "dev")
+                    .map(|dependency| text(&dependency["name"]))
+                    .collect(),
+            )
+        })
+        .collect();
+    assert!(found.len() >= 6, "expected the whole workspace, found {:?}", found.keys());
+    found
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}

@@ -1,0 +1,80 @@
+//! What the whole-program tests share: foreign tools, the corpus, and how a missing one is told.
+//!
+//! A test that needs something that is not there is skipped where anyone can see it, and fails where
+//! `CI` is set.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program on `PATH`, or `None` after saying that the test is skipped.
+///
+/// `package` is the Debian package that has it.
+///
+/// # Panics
+/// Where `CI` is set and the program is missing.
+#[must_use]
+pub fn tool(program: &str, package: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file());
+    if found.is_none() {
+        skip(&format!("{program} is not installed (Debian package {package})"));
+    }
+    found
+}
+
+/// A file or folder of the corpus named by `WINPE_CORPUS`, or `None` after saying that the test is
+/// skipped. The corpus is optional everywhere, in CI too.
+#[must_use]
+pub fn corpus(path: &str) -> Option<PathBuf> {
+    let Some(corpus) = env::var_os("WINPE_CORPUS") else {
+        announce("WINPE_CORPUS is not set");
+        return None;
+    };
+    let found = workspace().join(corpus).join(path);
+    if !found.exists() {
+        announce(&format!("{} is not in the corpus", found.display()));
+        return None;
+    }
+    Some(found)
+}
+
+/// The folder of the workspace, against which a relative `WINPE_CORPUS` is resolved.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_path_buf()
+}
+
+/// Runs a program to its end and returns what it printed.
+///
+/// # Panics
+/// Where the program cannot be started.
+#[must_use]
+pub fn run<I: AsRef<OsStr>>(program: &Path, args: impl IntoIterator<Item = I>) -> Output {
+    Command::new(program)
+        .args(args)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
+/// Says that this test is skipped, and why.
+///
+/// # Panics
+/// Where `CI` is set.
+pub fn skip(why: &str) {
+    assert!(env::var_os("CI").is_none(), "in CI nothing is skipped, but {why}");
+    announce(why);
+}
+
+/// The test runner captures what the print macros write; a skip must be seen.
+fn announce(why: &str) {
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    // A closed stderr is no reason to fail a test.
+    let _ = writeln!(io::stderr(), "SKIPPED {test}: {why}");
+}
