@@ -1,0 +1,225 @@
+use std::borrow::Cow;
+use std::io;
+
+use encoding_rs::WINDOWS_1252;
+
+use crate::dialect::Dialect;
+use crate::encoding::{self, Encoding};
+use crate::items::{Edits, Items, Walk};
+use crate::lexer::{line_end, skip_blanks};
+use crate::span::locate;
+use crate::{ParseError, Reason, Skipped, Span, Version, wtf8};
+
+/// What to do with lines that regedit does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Refuse the text. Also refused is what regedit takes, but hardly as its author meant it.
+    #[default]
+    Strict,
+    /// Do what regedit does: skip them.
+    Lenient,
+}
+
+/// How to read a `.reg` file.
+#[derive(Debug, Clone, Copy)]
+pub struct ParseOptions {
+    /// What to do with lines that regedit does not take.
+    pub mode: Mode,
+    /// The code page of `REGEDIT4` files, and of others that are neither UTF-16 nor UTF-8.
+    pub codepage: &'static encoding_rs::Encoding,
+}
+
+impl ParseOptions {
+    /// Lenient, windows-1252.
+    #[must_use]
+    pub fn lenient() -> Self {
+        Self { mode: Mode::Lenient, ..Self::default() }
+    }
+}
+
+/// Strict, windows-1252.
+impl Default for ParseOptions {
+    fn default() -> Self {
+        Self { mode: Mode::Strict, codepage: WINDOWS_1252 }
+    }
+}
+
+/// A `.reg` file, every byte of it.
+///
+/// The text is kept as one piece; [`items`](Self::items) and [`edits`](Self::edits) read it from the
+/// front each time, so a document takes little more memory than its text.
+///
+/// ```
+/// use winpe_regfile::{Document, ParseOptions};
+/// use winpe_registry::{Op, Value};
+///
+/// let text = b"\xef\xbb\xbfWindows Registry Editor Version 5.00\r\n\r\n\
+///     [HKEY_LOCAL_MACHINE\\PE_Sys\\Setup]\r\n\"CmdLine\"=\"winpeshl.exe\" ; the shell\r\n";
+/// let document = Document::parse(text, &ParseOptions::default())?;
+/// assert_eq!(document.to_bytes(), text);
+///
+/// let (edit, span) = document.edits().nth(1).unwrap();
+/// assert_eq!(edit.key.to_string(), r"HKEY_LOCAL_MACHINE\PE_Sys\Setup");
+/// assert!(matches!(edit.op, Op::SetValue { value, .. } if value == Value::sz("winpeshl.exe")));
+/// assert_eq!((span.line, span.column), (4, 1));
+/// # Ok::<(), winpe_regfile::ParseError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub(crate) text: Vec<u8>,
+    pub(crate) dialect: Dialect,
+    /// The last byte of UTF-16 of odd length.
+    odd: Option<u8>,
+    /// Whether the first line is a header that regedit takes.
+    pub(crate) importable: bool,
+}
+
+impl Document {
+    /// Reads a text.
+    ///
+    /// The encoding is that of the byte order mark. Without one it is the code page for `REGEDIT4`,
+    /// and otherwise UTF-8; bytes that are not UTF-8 are refused, or in lenient mode read as the code
+    /// page.
+    ///
+    /// # Errors
+    /// In strict mode, the first thing that is not in order. In lenient mode only a code page that
+    /// cannot be one.
+    pub fn parse(bytes: &[u8], options: &ParseOptions) -> Result<Self, ParseError> {
+        let strict = options.mode == Mode::Strict;
+        let codepage = options.codepage;
+        if !codepage.is_ascii_compatible() {
+            let reason = Reason::Codepage { codepage: codepage.name() };
+            return Err(ParseError::new(b"", locate(b"", 0, 1, 0), reason));
+        }
+        let encoding = sniff(bytes, options);
+        let decoded = encoding::decode(&bytes[encoding.mark().len()..], encoding);
+        let text = decoded.text;
+        let version = Version::of_header(&text[..line_end(&text, 0)]);
+        let document = Self {
+            dialect: Dialect { version: version.unwrap_or(Version::V5), encoding, codepage },
+            odd: decoded.odd,
+            importable: version.is_some(),
+            text,
+        };
+        if strict {
+            let stray = decoded.stray.map(|(at, byte)| {
+                let reason = match encoding {
+                    Encoding::Ansi(_) => Reason::NotInCodepage { codepage: codepage.name(), byte },
+                    _ => Reason::NotUtf8 { byte },
+                };
+                (at, reason)
+            });
+            let odd = decoded.odd.map(|_| (document.text.len(), Reason::OddLength));
+            document.check(stray.or(odd))?;
+        }
+        Ok(document)
+    }
+
+    /// Refuses what strict mode refuses; `broken` is where the bytes themselves are not in order.
+    fn check(&self, broken: Option<(usize, Reason)>) -> Result<(), ParseError> {
+        let error = |span: Span, reason: Reason| Err(ParseError::new(&self.text, span, reason));
+        let broken = broken.filter(|_| self.importable);
+        for step in Walk::new(self) {
+            if let Some(fault) = step.fault().or(step.strict.as_ref()) {
+                if broken.as_ref().is_some_and(|(at, _)| *at < fault.at) {
+                    break;
+                }
+                return error(step.locate(&self.text, fault.at), fault.reason.clone());
+            }
+        }
+        match broken {
+            Some((at, reason)) => error(locate(&self.text, 0, 1, at), reason),
+            None => Ok(()),
+        }
+    }
+
+    /// What the file does to a registry, in its order, and where it says so.
+    ///
+    /// Paths begin with a root, such as `HKEY_LOCAL_MACHINE`, in its usual spelling. Each key line
+    /// yields an edit of its own, even if values follow.
+    #[must_use]
+    pub fn edits(&self) -> Edits<'_> {
+        Edits::new(self)
+    }
+
+    /// Everything in the file, in its order; together the items are the whole text.
+    #[must_use]
+    pub fn items(&self) -> Items<'_> {
+        Items::new(self)
+    }
+
+    /// What lenient mode leaves out, and why; nothing in strict mode.
+    pub fn skipped(&self) -> impl Iterator<Item = Skipped> + '_ {
+        Walk::new(self).filter_map(|step| {
+            let fault = step.fault()?;
+            let span = step.locate(&self.text, fault.at);
+            Some(Skipped::new(&self.text, span, fault.reason.clone()))
+        })
+    }
+
+    /// The version that the header names.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.dialect.version
+    }
+
+    /// The encoding.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.dialect.encoding
+    }
+
+    /// The text of a place.
+    ///
+    /// # Panics
+    /// Never with a span of this document.
+    #[must_use]
+    pub fn text(&self, span: Span) -> Cow<'_, str> {
+        let text = self.text.get(span.start..span.end).unwrap_or_default();
+        match std::str::from_utf8(text) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(wtf8::lossy(text)),
+        }
+    }
+
+    /// The file: the same bytes that were read, except for what was edited since.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.dialect.encoding.mark().to_vec();
+        encoding::encode(&self.text, self.dialect.encoding, &mut bytes)
+            .expect("what was decoded or checked on insertion can be encoded");
+        bytes.extend(self.odd);
+        bytes
+    }
+
+    /// Writes the bytes of [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_to(&self, mut writer: impl io::Write) -> io::Result<()> {
+        writer.write_all(&self.to_bytes())
+    }
+}
+
+fn sniff(bytes: &[u8], options: &ParseOptions) -> Encoding {
+    if let Some(encoding) = Encoding::marked(bytes) {
+        return encoding;
+    }
+    let version = Version::of_header(&bytes[..line_end(bytes, 0)]);
+    let is_utf8 = || std::str::from_utf8(bytes).is_ok();
+    let strict = options.mode == Mode::Strict;
+    if version != Some(Version::V4) && (strict || is_utf8()) {
+        Encoding::Utf8
+    } else {
+        Encoding::Ansi(options.codepage)
+    }
+}
+
+/// Why the first line is no header.
+pub(crate) fn header_reason(text: &[u8]) -> Reason {
+    let line = &text[skip_blanks(text, 0)..line_end(text, 0)];
+    if text.iter().take(64).filter(|&&byte| byte == 0).count() > 16 {
+        return Reason::NoByteOrderMark;
+    }
+    Reason::Header { found: wtf8::lossy(line).chars().take(60).collect() }
+}

@@ -1,0 +1,93 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::lexer::line_end;
+use crate::{Reason, Span, wtf8};
+
+/// Why strict mode refuses a text: where, what was expected there, and the line.
+///
+/// ```
+/// use winpe_regfile::{Document, ParseOptions};
+/// let text = b"REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\PE_Sys]\n\"Start\"=dword:2x\n";
+/// let error = Document::parse(text, &ParseOptions::default()).unwrap_err().in_file("a.reg");
+/// assert_eq!(
+///     error.to_string(),
+///     "a.reg:4:16: expected the end of the line or a `;` comment after the data"
+/// );
+/// assert_eq!(error.snippet(), "\
+/// 4 | \"Start\"=dword:2x
+///   |                ^");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}{}:{}: {reason}", FilePrefix(.file.as_deref()), span.line, span.column)]
+pub struct ParseError {
+    /// The file, where [`in_file`](Self::in_file) told.
+    pub file: Option<Box<Path>>,
+    /// Where.
+    pub span: Span,
+    /// The line, or where it is long the part of it around the place.
+    pub text: Box<str>,
+    /// What was expected.
+    pub reason: Reason,
+    /// The number of characters of `text` before the place.
+    before: usize,
+}
+
+impl ParseError {
+    pub(crate) fn new(text: &[u8], span: Span, reason: Reason) -> Self {
+        let (text, before) = excerpt(text, span);
+        Self { file: None, span, text: text.into(), reason, before }
+    }
+
+    /// The same error with the name of the file.
+    #[must_use]
+    pub fn in_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.file = Some(file.into().into_boxed_path());
+        self
+    }
+
+    /// The line with its number, and below it a caret at the place.
+    #[must_use]
+    pub fn snippet(&self) -> String {
+        let number = self.span.line.to_string();
+        let (margin, indent) = (number.len(), self.before);
+        format!("{number} | {}\n{:margin$} | {:indent$}^", self.text, "", "")
+    }
+}
+
+struct FilePrefix<'a>(Option<&'a Path>);
+
+impl fmt::Display for FilePrefix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |file| write!(f, "{}:", file.display()))
+    }
+}
+
+/// How much of a long line is shown on either side of the place, in characters.
+const SHOWN: usize = 100;
+
+/// The line around a place, fit to be printed, and how many of its characters stand before the place.
+pub(crate) fn excerpt(text: &[u8], span: Span) -> (String, usize) {
+    let line_start =
+        memchr::memrchr2(b'\r', b'\n', &text[..span.start]).map_or(0, |last_break| last_break + 1);
+    let printable = |text: &[u8]| -> Vec<char> {
+        wtf8::lossy(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    };
+    // No character is longer than four bytes, and cutting one in half shows as a replacement.
+    let cut = span.start.saturating_sub(4 * SHOWN).max(line_start);
+    let mut before = printable(&text[cut..span.start]);
+    if before.len() > SHOWN {
+        before.drain(..before.len() - SHOWN);
+        before[0] = '…';
+    }
+    let line_end = line_end(text, span.start);
+    let mut after = printable(&text[span.start..line_end.min(span.start + 4 * SHOWN)]);
+    if after.len() > SHOWN {
+        after.truncate(SHOWN);
+        after.push('…');
+    }
+    let count = before.len();
+    (before.into_iter().chain(after).collect(), count)
+}

@@ -1,0 +1,146 @@
+use super::{Fault, at_line_end, line_end, next_line, rest_of_line, skip_blanks};
+use crate::Reason;
+
+/// The digits of a 32-bit number.
+pub(super) const MAX_DIGITS: usize = 8;
+
+/// What a list of bytes turned out to be.
+pub(super) struct Scanned<'a> {
+    /// The end of its last line; with a fault, of the line that has it.
+    pub(super) line_end: usize,
+    /// The number of bytes.
+    pub(super) count: usize,
+    /// The text of the comment behind the last byte.
+    pub(super) comment: &'a [u8],
+    pub(super) fault: Option<Fault>,
+    pub(super) strict: Option<Fault>,
+}
+
+/// Reads bytes from `at` on, over all lines that they go on to.
+pub(super) fn scan(text: &[u8], at: usize, push: impl FnMut(u8)) -> Scanned<'_> {
+    let mut scan = Scan { text, at, push, count: 0, strict: None };
+    let (line_end, comment, fault) = match scan.bytes() {
+        Ok((line_end, comment)) => (line_end, comment, None),
+        Err(fault) => (line_end(text, fault.at), &b""[..], Some(fault)),
+    };
+    Scanned { line_end, comment, fault, count: scan.count, strict: scan.strict }
+}
+
+struct Scan<'a, P> {
+    text: &'a [u8],
+    at: usize,
+    push: P,
+    count: usize,
+    strict: Option<Fault>,
+}
+
+impl<'a, P: FnMut(u8)> Scan<'a, P> {
+    fn bytes(&mut self) -> Result<(usize, &'a [u8]), Fault> {
+        loop {
+            self.pairs_with_commas();
+            let comma = self.at;
+            self.at = skip_blanks(self.text, comma);
+            match self.text.get(self.at) {
+                Some(b'\\') => {
+                    rest_of_line(self.text, self.at + 1, Reason::AfterBackslash)?;
+                    if !self.go_to_next_line()? {
+                        return Ok((self.text.len(), b""));
+                    }
+                }
+                None | Some(b'\r' | b'\n' | b';') => {
+                    if self.count > 0 {
+                        self.strict.get_or_insert(Fault::new(self.at, Reason::TrailingComma));
+                    }
+                    return rest_of_line(self.text, self.at, Reason::HexByte);
+                }
+                _ => {
+                    if self.at > comma && self.text[..comma].ends_with(b",") {
+                        self.doubt(comma);
+                    }
+                    self.byte()?;
+                    if self.text.get(self.at) != Some(&b',') {
+                        return rest_of_line(self.text, self.at, Reason::HexComma);
+                    }
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    /// The form in which nearly all bytes stand: two digits and a comma.
+    fn pairs_with_commas(&mut self) {
+        while let Some(&[high, low, b',']) = self.text[self.at..].first_chunk() {
+            let (Some(high), Some(low)) = (digit(high), digit(low)) else { return };
+            (self.push)(high << 4 | low);
+            self.count += 1;
+            self.at += 3;
+        }
+    }
+
+    fn byte(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        let mut byte = 0;
+        while let Some(digit) = self.text.get(self.at).copied().and_then(digit) {
+            if self.at - start == 2 {
+                return Err(Fault::new(start, Reason::HexByte));
+            }
+            byte = byte << 4 | digit;
+            self.at += 1;
+        }
+        match self.at - start {
+            0 => return Err(Fault::new(start, Reason::HexByte)),
+            1 => self.doubt(start),
+            _ => {}
+        }
+        (self.push)(byte);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Behind a backslash: to the first line that is neither blank nor a comment.
+    fn go_to_next_line(&mut self) -> Result<bool, Fault> {
+        let backslash = self.at;
+        loop {
+            let start = next_line(self.text, line_end(self.text, self.at));
+            if start == self.text.len() {
+                self.strict.get_or_insert(Fault::new(backslash, Reason::Continuation));
+                return Ok(false);
+            }
+            self.at = skip_blanks(self.text, start);
+            if at_line_end(self.text, self.at) || self.text[self.at] == b';' {
+                continue;
+            }
+            if digit(self.text[self.at]).is_none() {
+                return Err(Fault::new(self.at, Reason::Continuation));
+            }
+            return Ok(true);
+        }
+    }
+
+    /// Bytes in a form that Wine takes; what Windows does is not known.
+    fn doubt(&mut self, at: usize) {
+        self.strict.get_or_insert(Fault::new(at, Reason::HexByte));
+    }
+}
+
+/// A hexadecimal number of any length, and where it ends; `None` where it has no digits or does not
+/// fit 32 bits.
+pub(super) fn number(text: &[u8], start: usize) -> (Option<u32>, usize) {
+    let mut number = Some(0u32);
+    let mut at = start;
+    while let Some(digit) = text.get(at).copied().and_then(digit) {
+        number =
+            number.filter(|number| number >> 28 == 0).map(|number| number << 4 | u32::from(digit));
+        at += 1;
+    }
+    (number.filter(|_| at > start), at)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}

@@ -1,0 +1,5 @@
+//! `.reg` files as people and regedit write them.
+
+mod facts;
+mod model;
+mod seed;
