@@ -1,1 +1,3 @@
 //! Offline registry hives (regf).
+
+pub mod log;
