@@ -59,8 +59,7 @@
 //!   follows its closing quote. (Wine drops it.)
 //! * The comment `;exact` behind the bytes of a text value keeps regedit's closing NUL away, so that
 //!   values without one can be written and read.
-//! * The format of Windows 3.1 (`REGEDIT`) and the short roots (`HKLM`), which are for `reg.exe`, are
-//!   refused with a hint.
+//! * The format of Windows 3.1 (header `REGEDIT`) is not read.
 
 mod dialect;
 mod diff;

@@ -1,5 +1,7 @@
 //! The diff of changes, and that its `+` side does what the changes did.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
