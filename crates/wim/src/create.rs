@@ -80,7 +80,7 @@ impl NewImage {
 pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Result<(), WimError> {
     let new = NewFile::create(path, false)?;
     let coding = Coding::usual(compression);
-    let output = Output { file: new.file(), path };
+    let output = Output { medium: new.file(), path };
     let packer = Packer::new(path, coding, None)?;
     let mut appender = Appender { output, at: SIZE.into(), packer };
     let mut blobs = BlobTable::default();
@@ -102,7 +102,7 @@ pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Res
     let identity = Sha1Hasher::new().chain_update(blobs.to_bytes(&[])).chain_update(xml.encode());
     disk.guid.copy_from_slice(&identity.finalize()[..16]);
     appender.tables(&mut disk, Tables { blobs: &blobs, dropped: &[], xml, integrity: None })?;
-    output.file.set_len(appender.at).map_err(|error| WimError::io(path, "set the size", error))?;
+    output.set_len(appender.at)?;
     output.write(0, disk.as_bytes())?;
     new.finish()?;
     Ok(())

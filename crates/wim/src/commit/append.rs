@@ -3,7 +3,8 @@
 use zerocopy::little_endian::{U16, U32};
 
 use super::integrity::Digests;
-use super::pack::{Base, Output, Packer, write_plain};
+use super::medium::Output;
+use super::pack::{Base, Packer, write_plain};
 use crate::blobs::{BlobTable, Sha1};
 use crate::chunks::Source;
 use crate::content::Data;
@@ -80,9 +81,9 @@ impl Appender<'_> {
         disk.integrity = match tables.integrity {
             None => ResourceHeader::default(),
             Some(digests) => {
-                let Output { file, path } = self.output;
-                let table =
-                    digests.complete(Source { file, path, size: self.at }, resources_end)?;
+                let Output { medium, path } = self.output;
+                let table = digests
+                    .complete(Source { file: medium.file(), path, size: self.at }, resources_end)?;
                 self.plain(&table)?
             }
         };

@@ -10,7 +10,11 @@
 
 mod append;
 mod confirm;
+#[cfg(test)]
+mod crash_tests;
 mod integrity;
+mod medium;
+mod new_file;
 mod pack;
 mod plan;
 mod target;
@@ -24,9 +28,10 @@ use crate::error::WimError;
 use crate::progress::Progress;
 
 pub(crate) use append::{Appender, Tables};
-pub(crate) use pack::{Output, Packer};
+pub(crate) use medium::Output;
+pub(crate) use new_file::NewFile;
+pub(crate) use pack::Packer;
 pub(crate) use plan::Stats as TreeStats;
-pub(crate) use target::NewFile;
 
 /// Changes of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]

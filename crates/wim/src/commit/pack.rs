@@ -3,14 +3,13 @@
 //! Chunks are compressed each by itself. Where new content replaces old content of the same WIM, a
 //! chunk whose data did not change is taken over as it is stored; only the others are compressed.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
+use super::medium::Output;
 use crate::blobs::Sha1;
 use crate::chunks::{Chunks, Source, expand, table_entry_size};
 use crate::coding::Coding;
@@ -41,19 +40,6 @@ struct Worker {
 pub(crate) struct Base<'a> {
     pub(crate) source: Source<'a>,
     pub(crate) chunks: &'a Chunks,
-}
-
-/// Where a resource is written.
-#[derive(Clone, Copy)]
-pub(crate) struct Output<'a> {
-    pub(crate) file: &'a File,
-    pub(crate) path: &'a Path,
-}
-
-impl Output<'_> {
-    pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), WimError> {
-        self.file.write_all_at(bytes, at).map_err(|error| WimError::io(self.path, "write", error))
-    }
 }
 
 impl Packer {

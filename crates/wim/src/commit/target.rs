@@ -1,19 +1,20 @@
 //! Where a commit writes: into the WIM itself, or into a file that appears when it is complete.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 use rustix::io::Errno;
-use tempfile::NamedTempFile;
 use zerocopy::IntoBytes;
 
 use super::append::{Appender, Tables};
 use super::confirm::confirm;
 use super::integrity::Digests;
-use super::pack::{Base, Output, Packer};
+use super::medium::{Medium, Output};
+use super::new_file::{NewFile, not_writable};
+use super::pack::{Base, Packer};
 use super::plan::Plan;
 use super::{CommitOptions, Committed, Leftover};
 use crate::archive::Archive;
@@ -23,38 +24,45 @@ use crate::progress::Progress;
 
 /// Commits into the WIM itself.
 pub(super) fn in_place(
-    mut archive: Archive,
+    archive: Archive,
     plan: &Plan<'_>,
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
     let path = archive.path.clone();
-    let leftover = archive.leftover();
     let adds_integrity = options.add_integrity && archive.disk.integrity.is_absent();
-    if plan.is_empty() && leftover.is_none() && !adds_integrity {
+    if plan.is_empty() && archive.leftover().is_none() && !adds_integrity {
         return Ok(committed(path, plan, &Written::default(), None));
     }
     let file = open_for_writing(&path)?;
     lock(&file, &path, FlockOperation::NonBlockingLockExclusive)?;
     check_same(&archive, &file)?;
-    let mut undo = Undo {
-        file: &file,
-        header: archive.disk.clone(),
-        end: archive.end(),
-        switched: false,
-        armed: true,
-    };
-    file.set_len(undo.end).map_err(|error| WimError::io(&path, "cut off the tail", error))?;
-    let output = Output { file: &file, path: &path };
-    let written = write(&mut archive, plan, output, undo.end, options)?;
+    append_and_switch(archive, plan, &file, options)
+}
+
+/// Appends, makes durable, switches the header; or leaves the WIM as it was.
+pub(super) fn append_and_switch(
+    mut archive: Archive,
+    plan: &Plan<'_>,
+    medium: &dyn Medium,
+    options: &mut CommitOptions<'_>,
+) -> Result<Committed, WimError> {
+    let path = archive.path.clone();
+    let leftover = archive.leftover();
+    let output = Output { medium, path: &path };
+    let (header, end) = (archive.disk.clone(), archive.end());
+    let mut undo = Undo { medium, header, end, switched: false, armed: true };
+    output.set_len(end)?;
+    let written = write(&mut archive, plan, output, end, options)?;
     tell(options, Progress::Sync);
-    sync(&file, &path)?;
+    output.sync()?;
     undo.switched = true;
     output.write(0, written.header(&archive.disk).as_bytes())?;
-    sync(&file, &path)?;
+    output.sync()?;
     tell(options, Progress::Confirm);
     confirm(&path, plan)?;
     undo.armed = false;
-    Ok(committed(path.clone(), plan, &written, leftover))
+    drop(undo);
+    Ok(committed(path, plan, &written, leftover))
 }
 
 /// Commits into another file.
@@ -74,7 +82,7 @@ pub(super) fn to_file(
     let adds_integrity = options.add_integrity && archive.disk.integrity.is_absent();
     let mut written = Written::default();
     if !plan.is_empty() || leftover.is_some() || adds_integrity {
-        let output = Output { file: new.file(), path };
+        let output = Output { medium: new.file(), path };
         written = write(archive, plan, output, end, options)?;
         output.write(0, written.header(&archive.disk).as_bytes())?;
     }
@@ -148,17 +156,14 @@ fn write(
     let tables = Tables { blobs, dropped: &plan.dropped, xml: plan.xml.clone(), integrity };
     appender.tables(&mut disk, tables)?;
     // A resource that did not become smaller by compression was written twice in its place.
-    output
-        .file
-        .set_len(appender.at)
-        .map_err(|error| WimError::io(output.path, "set the size", error))?;
+    output.set_len(appender.at)?;
     let Packer { kept, packed, .. } = appender.packer;
     Ok(Written { header: Some(disk), appended: appender.at - at, kept, packed })
 }
 
 /// Restores the WIM when a commit in place does not come to its end, by an error or a panic.
 struct Undo<'a> {
-    file: &'a File,
+    medium: &'a dyn Medium,
     header: DiskHeader,
     end: u64,
     /// The header may be the new one.
@@ -174,94 +179,20 @@ impl Drop for Undo<'_> {
         // The new data must stay as long as the header may refer to it.
         let restored = !self.switched
             || self
-                .file
+                .medium
                 .write_all_at(self.header.as_bytes(), 0)
-                .and_then(|()| self.file.sync_all())
+                .and_then(|()| self.medium.sync())
                 .is_ok();
         if restored {
             // What is left behind if this fails is a tail that nothing refers to.
-            let _ = self.file.set_len(self.end);
+            let _ = self.medium.set_len(self.end);
         }
-    }
-}
-
-/// A file that appears under its name when it is complete.
-pub(crate) struct NewFile {
-    path: PathBuf,
-    overwrite: bool,
-    temporary: NamedTempFile,
-}
-
-impl NewFile {
-    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self, WimError> {
-        if !overwrite && path.symlink_metadata().is_ok() {
-            return Err(WimError::TargetExists { path: path.to_path_buf() });
-        }
-        // A link stays a link; the file that it names is replaced.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(".winpe-wim-")
-            .suffix(".tmp")
-            // The umask applies.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(|error| not_writable(&path, "create", error))?;
-        Ok(Self { path, overwrite, temporary })
-    }
-
-    pub(crate) fn file(&self) -> &File {
-        self.temporary.as_file()
-    }
-
-    pub(crate) fn temporary_path(&self) -> &Path {
-        self.temporary.path()
-    }
-
-    /// Makes the file durable and gives it its name, which is returned.
-    pub(crate) fn finish(self) -> Result<PathBuf, WimError> {
-        let Self { path, overwrite, temporary } = self;
-        let file = temporary.as_file();
-        if let Ok(replaced) = fs::metadata(&path) {
-            // Only root may keep another's ownership; the content matters more.
-            let _ = fchown(file, Some(replaced.uid()), Some(replaced.gid()));
-            file.set_permissions(replaced.permissions())
-                .map_err(|error| WimError::io(&path, "set the permissions", error))?;
-        }
-        sync(file, &path)?;
-        let named =
-            if overwrite { temporary.persist(&path) } else { temporary.persist_noclobber(&path) };
-        if let Err(failed) = named {
-            return Err(match failed.error.kind() {
-                io::ErrorKind::AlreadyExists => WimError::TargetExists { path },
-                _ => WimError::io(&path, "rename the finished file", failed.error),
-            });
-        }
-        // Some file systems cannot sync folders; the file itself is safe.
-        if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-            let _ = folder.sync_all();
-        }
-        Ok(path)
     }
 }
 
 fn open_for_writing(path: &Path) -> Result<File, WimError> {
     let opened = OpenOptions::new().read(true).write(true).open(path);
     opened.map_err(|error| not_writable(path, "open for writing", error))
-}
-
-fn not_writable(path: &Path, action: &'static str, source: io::Error) -> WimError {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied
-        | io::ErrorKind::ReadOnlyFilesystem
-        | io::ErrorKind::ExecutableFileBusy => {
-            WimError::NotWritable { path: path.to_path_buf(), source }
-        }
-        _ => WimError::io(path, action, source),
-    }
 }
 
 /// Locks as wimlib does, so that each sees the other. File systems that cannot lock do not.
@@ -311,10 +242,6 @@ fn copy(
         done += copied;
     }
     Ok(())
-}
-
-fn sync(file: &File, path: &Path) -> Result<(), WimError> {
-    file.sync_all().map_err(|error| WimError::io(path, "make durable", error))
 }
 
 fn tell(options: &mut CommitOptions<'_>, progress: Progress) {
