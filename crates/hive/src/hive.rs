@@ -201,12 +201,11 @@ impl Hive {
     ///
     /// # Errors
     /// A part of the hive cannot be read, or has two owners.
-    pub fn compact(&self) -> Result<Self, EditError> {
-        let refused = |reason| EditError { key: KeyPath::root(), reason };
+    pub fn compact(&self) -> Result<Self, Refusal> {
         if let Some(damage) = self.damage.first() {
-            return Err(refused(Refusal::Damaged(damage.clone())));
+            return Err(Refusal::Damaged(damage.clone()));
         }
-        let store = self.store.compacted().map_err(refused)?;
+        let store = self.store.compacted()?;
         Ok(Self { store, damage: Vec::new(), clock: self.clock })
     }
 
