@@ -3,7 +3,7 @@ use winpe_registry::{Change, Edit, KeyName, KeyPath, NtString};
 use crate::check::{Findings, check};
 use crate::edit::{CreateError, EditError, Refusal, Store};
 use crate::log::{self, Recovery};
-use crate::read::{Damage, FileTime, Header, Key, OpenError, ReadError, open, open_lenient};
+use crate::read::{Damage, FileTime, Header, Image, Key, OpenError, ReadError, open, open_lenient};
 
 /// A registry hive in memory: read, edited in place, written back as bytes.
 ///
@@ -117,7 +117,7 @@ impl Hive {
     /// Never: the root key was read on opening, and no edit moves or frees it.
     #[must_use]
     pub fn root(&self) -> Key<'_> {
-        Key::new(self.store.image(), self.store.root())
+        Key::new(self.image(), self.store.root())
             .expect("the root key was read on opening, and no edit moves or frees it")
     }
 
@@ -134,14 +134,14 @@ impl Hive {
         self.clock = Some(time);
     }
 
-    /// Does one edit, whole or not at all. One that changes nothing touches no byte.
+    /// Does one edit, whole or not at all. One that changes nothing touches no byte. The change that
+    /// comes back spells the names that were there as the hive does.
     ///
     /// # Errors
     /// The precondition does not hold, the root would be deleted, a part of the hive that the edit
     /// needs is damaged, or there is no room. The hive is then as before.
     pub fn apply(&mut self, edit: &Edit) -> Result<Change, EditError> {
-        let before = self.transaction(&edit.key, |store| store.apply(edit))?;
-        Ok(Change { edit: edit.clone(), before })
+        self.transaction(&edit.key, |store| store.apply(edit))
     }
 
     /// Gives a key another name; it keeps all that is in it. Whether anything changed.
@@ -224,7 +224,7 @@ impl Hive {
     /// ```
     #[must_use]
     pub fn check(&self) -> Findings {
-        check(self.store.image(), self.store.bytes(), &self.damage)
+        check(self.image(), self.store.bytes(), &self.damage)
     }
 
     /// Whether an edit has changed anything.
@@ -239,6 +239,10 @@ impl Hive {
     pub fn into_bytes(self) -> Vec<u8> {
         let now = self.now();
         self.store.into_bytes(now)
+    }
+
+    pub(crate) fn image(&self) -> Image<'_> {
+        self.store.image()
     }
 
     pub(crate) fn transaction<T>(
