@@ -3,7 +3,7 @@ use winpe_registry::{Change, Edit, KeyName, KeyPath, NtString};
 use crate::check::{Findings, check};
 use crate::edit::{CreateError, EditError, Refusal, Store};
 use crate::log::{self, Recovery};
-use crate::read::{Damage, FileTime, Header, Key, OpenError, ReadError, open, open_lenient};
+use crate::read::{Damage, FileTime, Header, Image, Key, OpenError, ReadError, open, open_lenient};
 
 /// A registry hive in memory: read, edited in place, written back as bytes.
 ///
@@ -117,7 +117,7 @@ impl Hive {
     /// Never: the root key was read on opening, and no edit moves or frees it.
     #[must_use]
     pub fn root(&self) -> Key<'_> {
-        Key::new(self.store.image(), self.store.root())
+        Key::new(self.image(), self.store.root())
             .expect("the root key was read on opening, and no edit moves or frees it")
     }
 
@@ -134,14 +134,14 @@ impl Hive {
         self.clock = Some(time);
     }
 
-    /// Does one edit, whole or not at all. One that changes nothing touches no byte.
+    /// Does one edit, whole or not at all. One that changes nothing touches no byte. The change that
+    /// comes back spells the names that were there as the hive does.
     ///
     /// # Errors
     /// The precondition does not hold, the root would be deleted, a part of the hive that the edit
     /// needs is damaged, or there is no room. The hive is then as before.
     pub fn apply(&mut self, edit: &Edit) -> Result<Change, EditError> {
-        let before = self.transaction(&edit.key, |store| store.apply(edit))?;
-        Ok(Change { edit: edit.clone(), before })
+        self.transaction(&edit.key, |store| store.apply(edit))
     }
 
     /// Gives a key another name; it keeps all that is in it. Whether anything changed.
@@ -201,12 +201,11 @@ impl Hive {
     ///
     /// # Errors
     /// A part of the hive cannot be read, or has two owners.
-    pub fn compact(&self) -> Result<Self, EditError> {
-        let refused = |reason| EditError { key: KeyPath::root(), reason };
+    pub fn compact(&self) -> Result<Self, Refusal> {
         if let Some(damage) = self.damage.first() {
-            return Err(refused(Refusal::Damaged(damage.clone())));
+            return Err(Refusal::Damaged(damage.clone()));
         }
-        let store = self.store.compacted().map_err(refused)?;
+        let store = self.store.compacted()?;
         Ok(Self { store, damage: Vec::new(), clock: self.clock })
     }
 
@@ -225,7 +224,7 @@ impl Hive {
     /// ```
     #[must_use]
     pub fn check(&self) -> Findings {
-        check(self.store.image(), self.store.bytes(), &self.damage)
+        check(self.image(), self.store.bytes(), &self.damage)
     }
 
     /// Whether an edit has changed anything.
@@ -240,6 +239,10 @@ impl Hive {
     pub fn into_bytes(self) -> Vec<u8> {
         let now = self.now();
         self.store.into_bytes(now)
+    }
+
+    pub(crate) fn image(&self) -> Image<'_> {
+        self.store.image()
     }
 
     pub(crate) fn transaction<T>(

@@ -30,6 +30,8 @@ mod check;
 mod edit;
 mod format;
 mod hive;
+#[cfg(test)]
+mod laws;
 pub mod log;
 mod read;
 

@@ -71,13 +71,14 @@ impl<'o> Copy<'o, '_> {
     fn key(&mut self, key: &Key<'o>, parent: u32) -> Result<CellOffset, Refusal> {
         let mut node = *key.node();
         node.parent.set(parent);
+        let record = self.old.cell(key.offset(), Record::Key)?;
+        let len = size_of::<KeyNode>() + usize::from(node.name_len.get());
+        // Before all that belongs to it: the root key has to be the first cell.
+        let at = self.new.allocate_with(&record[..len])?;
         let security = CellOffset::new(node.security.get());
         if !security.is_nil() {
             node.security.set(self.security(security)?.get());
         }
-        let record = self.old.cell(key.offset(), Record::Key)?;
-        let len = size_of::<KeyNode>() + usize::from(node.name_len.get());
-        let at = self.new.allocate_with(&record[..len])?;
         let class = key.class_bytes()?;
         if !class.is_empty() {
             node.class.set(self.new.allocate_with(class)?.get());

@@ -90,19 +90,29 @@ impl<'h> Image<'h> {
     where
         T: Signed + FromBytes + KnownLayout + Immutable + Unaligned,
     {
-        let (record, rest) = self.record::<T>(at, T::RECORD)?;
-        // The cell holds at least a record, which opens with its signature.
-        let start = at.get() as usize + 4;
-        let actual = [self.bins[start], self.bins[start + 1]];
-        if actual != T::SIGNATURE {
-            return Err(ReadError::Signature {
+        let cell = self.cell(at, T::RECORD)?;
+        if let (Ok((record, rest)), Some(&signature)) =
+            (T::ref_from_prefix(cell), cell.first_chunk::<2>())
+            && signature == T::SIGNATURE
+        {
+            return Ok((record, rest));
+        }
+        Err(self.unfit::<T>(at, cell))
+    }
+
+    #[cold]
+    fn unfit<T: Signed>(self, at: CellOffset, cell: &[u8]) -> ReadError {
+        match cell.first_chunk::<2>() {
+            Some(&actual) if cell.len() >= size_of::<T>() => {
+                ReadError::Signature { record: T::RECORD, at, expected: &T::SIGNATURE, actual }
+            }
+            _ => ReadError::Short {
                 record: T::RECORD,
                 at,
-                expected: &T::SIGNATURE,
-                actual,
-            });
+                expected: size_of::<T>() as u64,
+                actual: cell.len() as u64,
+            },
         }
-        Ok((record, rest))
     }
 
     #[cold]

@@ -35,6 +35,11 @@ impl<'h> Values<'h> {
         Self { image, offsets: &[], error: Some(error) }
     }
 
+    pub(crate) fn image(&self) -> Image<'h> {
+        self.image
+    }
+
+    #[inline]
     pub(crate) fn next_cell(&mut self) -> Option<Result<CellOffset, ReadError>> {
         if let Some(error) = self.error.take() {
             return Some(Err(error));
@@ -48,6 +53,7 @@ impl<'h> Values<'h> {
 impl<'h> Iterator for Values<'h> {
     type Item = Result<ValueEntry<'h>, ReadError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let image = self.image;
         Some(self.next_cell()?.and_then(|at| ValueEntry::new(image, at)))
@@ -122,6 +128,7 @@ impl<'h> ValueEntry<'h> {
     ///
     /// # Errors
     /// A cell of the data cannot be read or is too small.
+    #[inline]
     pub fn data(&self) -> Result<Cow<'h, [u8]>, ReadError> {
         match self.placed()? {
             Placed::Borrowed(data) => Ok(Cow::Borrowed(data)),
@@ -136,6 +143,7 @@ impl<'h> ValueEntry<'h> {
     }
 
     /// Where the data stand.
+    #[inline]
     pub(crate) fn placed(&self) -> Result<Placed<'h>, ReadError> {
         let stored = self.node.data_len.get();
         let len = stored & !INLINE;
@@ -161,6 +169,7 @@ impl<'h> ValueEntry<'h> {
     }
 
     /// The cell that the data start in, unless they stand in the record itself.
+    #[inline]
     pub(crate) fn data_cell(&self) -> Option<CellOffset> {
         let stored = self.node.data_len.get();
         (stored != 0 && stored & INLINE == 0).then(|| CellOffset::new(self.node.data.get()))

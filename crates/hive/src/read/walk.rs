@@ -86,7 +86,9 @@ impl<'h> Walk<'h> {
         if depth > KeyPath::MAX_DEPTH {
             return Err(ReadError::TooDeep { at, limit: KeyPath::MAX_DEPTH });
         }
-        self.stack.push(key.subkeys());
+        if key.subkey_count() > 0 {
+            self.stack.push(key.subkeys());
+        }
         Ok(Visit { key, depth })
     }
 }
@@ -120,34 +122,43 @@ pub struct WalkValues<'h, 'w> {
 impl<'h> Iterator for WalkValues<'h, '_> {
     type Item = Result<ValueEntry<'h>, ReadError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.values.next()?;
-        Some(entry.and_then(|entry| self.claim(entry)))
+        let at = match self.values.next_cell()? {
+            Ok(at) => at,
+            Err(error) => return Some(Err(error)),
+        };
+        if !self.claims.claim(at) {
+            return Some(Err(ReadError::Twice { record: Record::Value, at }));
+        }
+        let entry = match ValueEntry::new(self.values.image(), at) {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(at) = entry.data_cell() {
+            if !self.claims.claim(at) {
+                return Some(Err(ReadError::Twice { record: Record::Data, at }));
+            }
+            if entry.may_be_segmented()
+                && let Err(error) = self.claim_segments(&entry)
+            {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(entry))
     }
 }
 
-impl<'h> WalkValues<'h, '_> {
-    fn claim(&mut self, entry: ValueEntry<'h>) -> Result<ValueEntry<'h>, ReadError> {
-        let twice = |record, at| Err(ReadError::Twice { record, at });
-        if !self.claims.claim(entry.offset()) {
-            return twice(Record::Value, entry.offset());
+impl WalkValues<'_, '_> {
+    fn claim_segments(&mut self, entry: &ValueEntry<'_>) -> Result<(), ReadError> {
+        let Placed::Segments(segments) = entry.placed()? else { return Ok(()) };
+        let mut claim = |record, at| {
+            if self.claims.claim(at) { Ok(()) } else { Err(ReadError::Twice { record, at }) }
+        };
+        claim(Record::SegmentList, segments.list)?;
+        for segment in segments {
+            claim(Record::Segment, segment?.0)?;
         }
-        if let Some(at) = entry.data_cell() {
-            if !self.claims.claim(at) {
-                return twice(Record::Data, at);
-            }
-            if let Placed::Segments(segments) = entry.placed()? {
-                if !self.claims.claim(segments.list) {
-                    return twice(Record::SegmentList, segments.list);
-                }
-                for segment in segments {
-                    let (at, _) = segment?;
-                    if !self.claims.claim(at) {
-                        return twice(Record::Segment, at);
-                    }
-                }
-            }
-        }
-        Ok(entry)
+        Ok(())
     }
 }
