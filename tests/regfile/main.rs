@@ -4,3 +4,4 @@ mod corpus;
 mod facts;
 mod model;
 mod seed;
+mod wine;

@@ -6,6 +6,7 @@
 //! | know what it does to a registry, and in which line | [`Document::edits`] |
 //! | know what regedit would leave out, and why | [`Document::skipped`] |
 //! | see everything in it, comments included | [`Document::items`] |
+//! | change a file and keep its comments | [`Document::apply`], [`Document::remove_value`] |
 //! | write a file, as regedit would or for version control | [`Writer`], [`write_edits`] |
 //! | show what changed, as text that is a `.reg` file again | [`DiffWriter`] |
 //!
@@ -64,6 +65,7 @@
 mod dialect;
 mod diff;
 mod document;
+mod edit;
 mod encoding;
 mod error;
 mod items;
@@ -78,6 +80,7 @@ pub(crate) use dialect::Dialect;
 pub use dialect::Version;
 pub use diff::DiffWriter;
 pub use document::{Document, Mode, ParseOptions};
+pub use edit::EditError;
 pub use encoding::Encoding;
 pub use error::ParseError;
 pub use items::{Edits, Item, ItemKind, Items, Skipped};
