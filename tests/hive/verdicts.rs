@@ -59,22 +59,29 @@ fn rules(hive: &Hive) -> String {
     counts.join(" ")
 }
 
+/// Hives where both checkers find errors, and then differ in what follows from the first of them.
+const DAMAGED: &[&str] = &[
+    "regipy/corrupted_system_hive",
+    "yarp/BadListHive",
+    "yarp/BadSubkeyHive",
+    "yarp/TruncatedHive",
+    "yarp/TruncatedNameHive",
+];
+
 #[test]
 fn the_check_agrees_with_an_independent_checker() {
     let lint: BTreeMap<_, _> = rows(LINT).into_iter().map(|row| (row[0], row)).collect();
     for sample in samples() {
         let row = &lint[sample.name.as_str()];
-        let (errors, warnings) = match Hive::open_lenient(sample.read()) {
-            Ok(hive) => {
-                let findings = hive.check();
-                (!findings.is_sound(), findings.count(Severity::Warning) > 0)
-            }
-            Err(_) => (true, false),
+        // What we do not open even leniently, the other finds full of errors.
+        let Ok(hive) = Hive::open_lenient(sample.read()) else {
+            assert_ne!(row[1], "0", "errors in {}", sample.name);
+            continue;
         };
-        assert_eq!(errors, row[1] != "0", "errors in {}: {:?}", sample.name, row);
-        // What follows from an error is named by one checker and not by the other.
-        if !errors {
-            assert_eq!(warnings, row[2] != "0", "warnings in {}: {:?}", sample.name, row);
+        let found = rules(&hive);
+        assert_eq!(hive.check().is_sound(), row[1] == "0", "errors in {}: {found}", sample.name);
+        if !DAMAGED.contains(&&*sample.name) {
+            assert_eq!(found, row[3], "findings in {}", sample.name);
         }
     }
 }
