@@ -4,3 +4,4 @@ mod edits;
 mod growth;
 mod lists;
 mod model;
+mod show;
