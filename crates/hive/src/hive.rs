@@ -241,6 +241,12 @@ impl Hive {
         self.store.into_bytes(now)
     }
 
+    /// The bytes as they stand, sequence numbers and checksum not yet brought up to date.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.store.bytes()
+    }
+
     pub(crate) fn image(&self) -> Image<'_> {
         self.store.image()
     }

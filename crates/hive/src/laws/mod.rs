@@ -1,5 +1,6 @@
 //! Laws that hold for all hives and all edits.
 
+mod damage;
 mod edits;
 mod growth;
 mod lists;
