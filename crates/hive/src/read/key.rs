@@ -135,6 +135,14 @@ impl<'h> Key<'h> {
         find_subkey(self.image, self.node, name.units())
     }
 
+    /// The subkey of that name, looked for one by one: in a damaged hive, lists may be out of order or
+    /// broken in part.
+    #[must_use]
+    pub fn subkey_anywhere(&self, name: &KeyName) -> Option<Key<'h>> {
+        let mut readable = self.subkeys().filter_map(Result::ok);
+        readable.find(|key| key.stored_name().eq_ignore_case(name.units()))
+    }
+
     /// The key at a path below this one.
     ///
     /// # Errors
