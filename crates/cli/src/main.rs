@@ -4,6 +4,7 @@ mod demo;
 mod exit;
 mod failure;
 mod hints;
+mod hive;
 mod info;
 mod inject;
 mod printer;
@@ -48,6 +49,7 @@ enum Command {
     Verify(verify::Args),
     Profile(profile::Args),
     Demo(demo::Args),
+    Hive(hive::Args),
 }
 
 impl Command {
@@ -58,6 +60,7 @@ impl Command {
             Self::Verify(args) => verify::run(args, printer),
             Self::Profile(args) => profile::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
+            Self::Hive(args) => hive::run(args, printer),
         }
     }
 }
