@@ -27,6 +27,8 @@
 //! - Memory is the file, and a few bits for each cell.
 
 mod bitmap;
+#[cfg(test)]
+mod cases;
 mod check;
 mod edit;
 mod format;

@@ -10,6 +10,8 @@ mod keys;
 mod lists;
 mod rule;
 mod security;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::collections::BTreeMap;

@@ -140,3 +140,22 @@ impl Store {
         Ok(references)
     }
 }
+
+#[cfg(test)]
+impl crate::Hive {
+    /// Gives a key a security descriptor that no other has.
+    pub(crate) fn with_own_security(&mut self, path: &winpe_registry::KeyPath) -> CellOffset {
+        self.transaction(path, |store| {
+            let (at, _) = store.resolve(path)?;
+            let mut node = store.node(at)?;
+            let old = CellOffset::new(node.security.get());
+            let own = store.intern_security(&[1; 40])?;
+            store.add_reference(own)?;
+            node.security.set(own.get());
+            store.put(at, &node);
+            store.drop_references(&BTreeMap::from([(old, 1)]))?;
+            Ok(own)
+        })
+        .unwrap()
+    }
+}
