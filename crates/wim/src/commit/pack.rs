@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use super::medium::Output;
 use crate::blobs::Sha1;
-use crate::chunks::{Chunks, Source, expand, table_entry_size};
+use crate::chunks::{Chunks, Source, table_entry_size};
 use crate::coding::Coding;
 use crate::content::Data;
 use crate::error::WimError;
@@ -205,9 +205,15 @@ impl Worker {
     }
 
     fn expands_to(&mut self, stored: &[u8], plain: &[u8]) -> bool {
-        self.scratch.clear();
-        expand(self.decompressor.as_mut(), stored, plain.len(), &mut self.scratch)
-            && self.scratch == plain
+        if stored.len() == plain.len() {
+            return stored == plain;
+        }
+        let Some(decompressor) = &mut self.decompressor else { return false };
+        if self.scratch.len() < plain.len() {
+            self.scratch.resize(plain.len(), 0);
+        }
+        let scratch = &mut self.scratch[..plain.len()];
+        decompressor.decompress(stored, scratch) && scratch == plain
     }
 }
 

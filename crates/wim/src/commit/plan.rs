@@ -7,7 +7,7 @@ use super::{FileChange, ImageChanges};
 use crate::archive::Archive;
 use crate::blobs::{BlobPlace, EMPTY, Sha1};
 use crate::chunks::Chunks;
-use crate::content::Data;
+use crate::content::{Data, HELD};
 use crate::error::WimError;
 use crate::format::resource::ResourceHeader;
 use crate::format::time;
@@ -67,7 +67,8 @@ impl<'c> Plan<'c> {
         time: SystemTime,
     ) -> Result<Self, WimError> {
         let now = Stamp(time::from_system(time));
-        let mut draft = Draft { archive, images: BTreeMap::new(), new: HashMap::new(), now };
+        let mut draft =
+            Draft { archive, images: BTreeMap::new(), new: HashMap::new(), room: HELD, now };
         let mut counts = Counts::default();
         for ImageChanges { image, changes } in changes {
             for change in changes {
@@ -88,12 +89,16 @@ struct Draft<'a, 'c> {
     images: BTreeMap<u32, Edit>,
     /// Data that the WIM does not have, with the SHA-1 of what it replaces.
     new: HashMap<Sha1, (Data<'c>, Option<Sha1>)>,
+    /// For content that is read from files.
+    room: u64,
     now: Stamp,
 }
 
 struct Edit {
     metadata: Metadata,
     before: HashMap<Sha1, u32>,
+    /// As `before`, once the edits are done.
+    after: HashMap<Sha1, u32>,
     stats: Stats,
     changed: bool,
 }
@@ -120,7 +125,7 @@ impl<'c> Draft<'_, 'c> {
         match change {
             FileChange::Put { path, content } => {
                 let path = ImagePath::parse(path);
-                let data = Data::new(content)?;
+                let data = Data::new(content, &mut self.room)?;
                 let sha1 = data.sha1;
                 let base = edit.metadata.find(&path).map(|id| edit.metadata.dentry(id).sha1());
                 let edited = edit.metadata.put(&path, sha1, now).map_err(refuse)?;
@@ -158,7 +163,8 @@ impl<'c> Draft<'_, 'c> {
         let metadata = tree.metadata;
         let before = metadata.references();
         let stats = Stats::of(&metadata, &|sha1| self.size_of(sha1));
-        self.images.insert(image, Edit { metadata, before, stats, changed: false });
+        self.images
+            .insert(image, Edit { metadata, before, after: HashMap::new(), stats, changed: false });
         Ok(())
     }
 
@@ -168,6 +174,9 @@ impl<'c> Draft<'_, 'c> {
     }
 
     fn finish(mut self, changes: &[ImageChanges], counts: &Counts) -> Result<Plan<'c>, WimError> {
+        for edit in self.images.values_mut() {
+            edit.after = edit.metadata.references();
+        }
         let changed: Vec<(&u32, &Edit)> =
             self.images.iter().filter(|(_, edit)| edit.changed).collect();
         let mut xml = self.archive.xml.clone();
@@ -218,11 +227,13 @@ impl<'c> Draft<'_, 'c> {
         // Writers miscount. What another image refers to is kept whatever the table says.
         if !candidates.is_empty() {
             for image in self.archive.images().iter().map(|image| image.index) {
-                let used = match self.images.get(&image) {
-                    Some(edit) => edit.metadata.references(),
-                    None => self.archive.tree(image)?.metadata.references(),
-                };
-                candidates.retain(|sha1| !used.contains_key(sha1));
+                match self.images.get(&image) {
+                    Some(edit) => candidates.retain(|sha1| !edit.after.contains_key(sha1)),
+                    None => {
+                        let used = self.archive.tree(image)?.metadata.references();
+                        candidates.retain(|sha1| !used.contains_key(sha1));
+                    }
+                }
             }
         }
         for (sha1, count) in &mut references {
@@ -331,9 +342,9 @@ fn count_references(changed: &[(&u32, &Edit)]) -> HashMap<Sha1, (u32, u32)> {
             let (before, _) = counted.entry(*sha1).or_default();
             *before = before.saturating_add(*count);
         }
-        for (sha1, count) in edit.metadata.references() {
-            let (_, after) = counted.entry(sha1).or_default();
-            *after = after.saturating_add(count);
+        for (sha1, count) in &edit.after {
+            let (_, after) = counted.entry(*sha1).or_default();
+            *after = after.saturating_add(*count);
         }
     }
     counted
