@@ -4,6 +4,7 @@
 mod bad;
 mod commit;
 mod corpus;
+mod fidelity;
 mod process;
 mod tools;
 mod writing;
