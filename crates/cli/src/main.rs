@@ -18,9 +18,16 @@ use exit::Exit;
 use failure::Failure;
 use printer::{Color, Printer};
 
-/// Makes WinPE images that speak iSCSI, on Linux, without Windows and without root.
+/// Make WinPE images that speak iSCSI, on Linux, without Windows and without root
+///
+/// Examples:
+///   winpe-iscsi demo                                                try it on synthetic images
+///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run   show what would change
+///   winpe-iscsi inject winpe.wim --source install.wim:1             change it, in place
+///   winpe-iscsi verify winpe.wim                                    is everything in?
 #[derive(Parser)]
 #[command(name = "winpe-iscsi", version, max_term_width = 100, infer_subcommands = true)]
+#[command(verbatim_doc_comment)]
 struct Cli {
     /// Print JSON for machines instead of text
     #[arg(long, global = true, help_heading = "Output")]
