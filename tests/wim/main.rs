@@ -5,6 +5,7 @@ mod bad;
 mod commit;
 mod corpus;
 mod fidelity;
+mod iso;
 mod process;
 mod tools;
 mod writing;

@@ -13,6 +13,7 @@ use crate::error::WimError;
 use crate::ffi::Reader;
 use crate::format::header::flags;
 use crate::image::{Image, ImageSelector};
+use crate::iso;
 use crate::metadata::{Id, Metadata, ROOT, display};
 use crate::name::ImagePath;
 use crate::part::Part;
@@ -106,7 +107,22 @@ impl Archive {
     /// [`Encrypted`](WimError::Encrypted), [`UnsupportedVersion`](WimError::UnsupportedVersion),
     /// [`Unsupported`](WimError::Unsupported) and [`Io`](WimError::Io).
     pub fn open(path: &Path) -> Result<Self, WimError> {
-        let part = Part::open(path)?;
+        Self::from_part(Part::open(path)?)
+    }
+
+    /// Opens a WIM within an ISO image, as `sources/boot.wim` of Windows install media, without
+    /// unpacking it. The case of letters does not count.
+    ///
+    /// [`Archive::commit`] writes it, with changes, to another file.
+    ///
+    /// # Errors
+    /// [`WimError::NotAnIso`], [`NotInIso`](WimError::NotInIso), and those of [`Archive::open`].
+    pub fn open_in_iso(iso: &Path, inner: &str) -> Result<Self, WimError> {
+        let window = iso::find(iso, inner)?;
+        Self::from_part(Part::open_within(iso, window)?)
+    }
+
+    fn from_part(part: Part) -> Result<Self, WimError> {
         let (xml, images) = read_xml(&part)?;
         let header = Header::new(&part);
         let trees = images.iter().map(|_| OnceCell::new()).collect();
@@ -227,22 +243,28 @@ impl Archive {
         part.read_blob(blob, &sha1)
     }
 
-    /// Has wimlib read everything: the integrity table, if any, the metadata of all images, and all
-    /// data, each compared with its SHA-1.
+    /// Reads everything and compares it with its checksums: the integrity table, if any, the metadata
+    /// of all images, and all data. Wimlib does it, which did not write what it reads; of a WIM
+    /// within an ISO image, which wimlib cannot open, this crate, without the integrity table.
     ///
     /// # Errors
-    /// [`WimError::Unconfirmed`] with what wimlib found.
+    /// [`WimError::Unconfirmed`] with what wimlib found, or [`Corrupt`](WimError::Corrupt).
     pub fn verify(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Result<(), WimError> {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
         let mut watch = |done, total| progress(Progress::Verify { done, total });
+        if self.part.base > 0 {
+            (1..=self.header.image_count).try_for_each(|image| self.tree(image).map(drop))?;
+            return self.part.verify(&mut watch);
+        }
         let others: Vec<PathBuf> = self.others().iter().map(|part| part.path.clone()).collect();
-        let found = Reader::open(&self.part.path, self.header.integrity, Some(&mut watch))
+        let path = &self.part.path;
+        Reader::open(path, self.header.integrity, Some(&mut watch))
             .and_then(|mut reader| {
                 reader.reference(&others)?;
                 reader.verify()
-            });
-        found.map_err(|failure| WimError::wimlib(&self.part.path, "verification failed", &failure))
+            })
+            .map_err(|failure| WimError::wimlib(path, "verification failed", &failure))
     }
 
     pub(crate) fn tree(&self, image: u32) -> Result<&Tree, WimError> {
@@ -281,7 +303,7 @@ impl Archive {
     }
 
     fn others(&self) -> &[Part] {
-        if self.header.parts == 1 {
+        if self.header.parts == 1 || self.part.base > 0 {
             return &[];
         }
         self.others.get_or_init(|| self.part.siblings())

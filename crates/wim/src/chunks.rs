@@ -20,11 +20,13 @@ use crate::error::WimError;
 use crate::ffi::Decompressor;
 use crate::format::resource::{DiskSolidHeader, ResourceHeader, flags};
 
-/// A file with its path, for errors, and its size.
+/// A WIM as a stretch of a file, with the file's path, for errors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) file: &'a File,
     pub(crate) path: &'a Path,
+    /// Where it begins in the file: 0 unless it is within an ISO image.
+    pub(crate) base: u64,
     pub(crate) size: u64,
 }
 
@@ -62,7 +64,7 @@ impl Source<'_> {
         self.check(what, offset, size as u64)?;
         let mut bytes = vec![0; size];
         self.file
-            .read_exact_at(&mut bytes, offset)
+            .read_exact_at(&mut bytes, self.base + offset)
             .map_err(|error| WimError::io(self.path, "read", error))?;
         Ok(bytes)
     }

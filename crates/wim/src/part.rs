@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
@@ -14,12 +13,15 @@ use crate::coding::Coding;
 use crate::error::WimError;
 use crate::format::header::{self, DiskHeader};
 use crate::format::resource::ResourceHeader;
+use crate::iso::Window;
 
 /// An opened file with its header and blob table.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) path: PathBuf,
     pub(crate) file: File,
+    /// Where the WIM begins in the file: 0 unless it is within an ISO image.
+    pub(crate) base: u64,
     pub(crate) size: u64,
     pub(crate) disk: DiskHeader,
     pub(crate) pipable: bool,
@@ -37,6 +39,7 @@ struct SolidChunk {
 }
 
 impl Part {
+    /// All of the file at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, WimError> {
         let failed = |error| WimError::io(path, "open", error);
         let file = File::open(path).map_err(failed)?;
@@ -44,13 +47,24 @@ impl Part {
         if metadata.is_dir() {
             return Err(failed(std::io::ErrorKind::IsADirectory.into()));
         }
-        let source = Source { file: &file, path, size: metadata.len() };
+        Self::read(path, file, 0, metadata.len())
+    }
+
+    /// A stretch of the file at `path`, which must lie within it.
+    pub(crate) fn open_within(path: &Path, window: Window) -> Result<Self, WimError> {
+        let file = File::open(path).map_err(|error| WimError::io(path, "open", error))?;
+        Self::read(path, file, window.offset, window.size)
+    }
+
+    fn read(path: &Path, file: File, base: u64, size: u64) -> Result<Self, WimError> {
+        let source = Source { file: &file, path, base, size };
         let (disk, pipable) = read_header(source)?;
         let coding = Coding::of(path, &disk)?;
         let blobs = BlobTable::read(source, &disk.blob_table, coding, pipable, disk.part.get())?;
         Ok(Self {
             path: path.to_path_buf(),
-            size: metadata.len(),
+            base,
+            size,
             disk,
             pipable,
             coding,
@@ -82,7 +96,7 @@ impl Part {
     }
 
     pub(crate) fn source(&self) -> Source<'_> {
-        Source { file: &self.file, path: &self.path, size: self.size }
+        Source { file: &self.file, path: &self.path, base: self.base, size: self.size }
     }
 
     /// The chunks of a resource of this file that is not solid.
@@ -108,18 +122,63 @@ impl Part {
         match blob.place {
             BlobPlace::Own(resource) => self.read_resource(WHAT, &resource, sha1),
             BlobPlace::Solid { resource, offset } => {
-                let data = self.read_solid(resource, offset, blob.size)?;
+                let mut data = Vec::new();
+                let mut take = |piece: &[u8]| data.extend_from_slice(piece);
+                self.read_solid(resource, offset, blob.size, &mut take)?;
                 self.check_sha1(WHAT, offset, sha1, &data)?;
                 Ok(data)
             }
         }
     }
 
-    fn read_solid(&self, resource: usize, offset: u64, size: u64) -> Result<Vec<u8>, WimError> {
+    /// Reads the data of all blobs, in the order of the file. `watch` is told `(done, total)` bytes.
+    pub(crate) fn verify(&self, watch: &mut dyn FnMut(u64, u64)) -> Result<(), WimError> {
+        let mut blobs: Vec<(&Sha1, &Blob)> = self.blobs.iter().collect();
+        blobs.sort_by_key(|(_, blob)| blob.place.order());
+        let total = blobs.iter().map(|(_, blob)| blob.size).fold(0, u64::saturating_add);
+        let mut done = 0;
+        for (sha1, blob) in blobs {
+            self.hash_blob(blob, sha1)?;
+            done += blob.size;
+            watch(done, total);
+        }
+        Ok(())
+    }
+
+    /// Compares a blob of any size with its SHA-1, a chunk at a time.
+    fn hash_blob(&self, blob: &Blob, sha1: &Sha1) -> Result<(), WimError> {
+        let mut hasher = Sha1Hasher::new();
+        let place = match &blob.place {
+            BlobPlace::Own(resource) => {
+                let mut reader = ChunkReader::new(self.source(), self.chunks(resource)?)?;
+                let mut plain = Vec::new();
+                for index in 0..reader.chunks.count() {
+                    plain.clear();
+                    reader.chunk(index, &mut plain)?;
+                    hasher.update(&plain);
+                }
+                resource.offset.get()
+            }
+            BlobPlace::Solid { resource, offset } => {
+                let mut take = |piece: &[u8]| hasher.update(piece);
+                self.read_solid(*resource, *offset, blob.size, &mut take)?;
+                *offset
+            }
+        };
+        self.compare("the data of a file", place, sha1, &hasher.finalize().into())
+    }
+
+    /// Shows `take` a stretch of a solid resource, piece by piece.
+    fn read_solid(
+        &self,
+        resource: usize,
+        offset: u64,
+        size: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), WimError> {
         let chunks = self.blobs.solid(resource);
         let step = u64::from(chunks.coding.chunk_size);
         let mut reader = ChunkReader::new(self.source(), chunks.clone())?;
-        let mut data = Vec::new();
         let mut at = offset;
         while at < offset + size {
             let index = usize::try_from(at / step).expect("chunks are counted in memory");
@@ -132,11 +191,11 @@ impl Part {
             }
             let left = usize::try_from(offset + size - at).unwrap_or(usize::MAX);
             let end = plain.len().min(start.saturating_add(left));
-            data.extend_from_slice(&plain[start..end]);
+            take(&plain[start..end]);
             at += (end - start) as u64;
             *cache = Some(SolidChunk { resource, index, plain });
         }
-        Ok(data)
+        Ok(())
     }
 
     fn check_sha1(
@@ -146,11 +205,20 @@ impl Part {
         sha1: &Sha1,
         data: &[u8],
     ) -> Result<(), WimError> {
-        let found: Sha1 = Sha1Hasher::digest(data).into();
-        if found == *sha1 {
+        self.compare(what, offset, sha1, &Sha1Hasher::digest(data).into())
+    }
+
+    fn compare(
+        &self,
+        what: &'static str,
+        offset: u64,
+        expected: &Sha1,
+        found: &Sha1,
+    ) -> Result<(), WimError> {
+        if expected == found {
             return Ok(());
         }
-        Err(WimError::corrupt(&self.path, what, offset, sha1_text(sha1), sha1_text(&found)))
+        Err(WimError::corrupt(&self.path, what, offset, sha1_text(expected), sha1_text(found)))
     }
 }
 
@@ -172,11 +240,8 @@ impl SetName {
 /// The header, and whether the WIM is pipable.
 fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
     let path = source.path.to_path_buf();
-    let mut magic = vec![0; usize::try_from(source.size.min(8)).expect("at most 8")];
-    source
-        .file
-        .read_exact_at(&mut magic, 0)
-        .map_err(|error| WimError::io(source.path, "read", error))?;
+    let magic =
+        source.read("the header", 0, usize::try_from(source.size.min(8)).expect("at most 8"))?;
     let pipable = magic == header::MAGIC_PIPABLE;
     if magic != header::MAGIC && !pipable {
         return Err(WimError::NotAWim { path, found: magic });

@@ -191,7 +191,8 @@ impl Archive {
     ///
     /// # Errors
     /// Before anything is written: [`WimError::Solid`], [`Split`](WimError::Split),
-    /// [`Pipable`](WimError::Pipable), [`ReadOnly`](WimError::ReadOnly),
+    /// [`Pipable`](WimError::Pipable), [`WithinIso`](WimError::WithinIso),
+    /// [`ReadOnly`](WimError::ReadOnly),
     /// [`NotWritable`](WimError::NotWritable), [`Locked`](WimError::Locked),
     /// [`Changed`](WimError::Changed), [`Interrupted`](WimError::Interrupted),
     /// [`TargetExists`](WimError::TargetExists), and those of the changes:
@@ -224,6 +225,9 @@ impl Archive {
         let header = self.header();
         let path = self.part.path.clone();
         let spanned = self.part.disk.flags.get() & crate::format::header::flags::SPANNED != 0;
+        if self.part.base > 0 && *target == Target::InPlace {
+            return Err(WimError::WithinIso { path });
+        }
         if header.parts > 1 || spanned {
             return Err(WimError::Split { path, part: header.part, parts: header.parts });
         }

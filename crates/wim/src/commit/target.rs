@@ -20,6 +20,7 @@ use super::{CommitOptions, Committed, Leftover};
 use crate::archive::Archive;
 use crate::error::WimError;
 use crate::format::header::{DiskHeader, SIZE, flags};
+use crate::part::Part;
 use crate::progress::Progress;
 
 /// Commits into the WIM itself.
@@ -205,15 +206,15 @@ fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimEr
 
 /// That `file` is what the archive was read from, and still as it was then.
 fn check_same(archive: &Archive, file: &File) -> Result<(), WimError> {
-    let path = &archive.part.path;
+    let Part { path, base, disk, .. } = &archive.part;
     let failed = |error| WimError::io(path, "read", error);
     let [old, new] = [&archive.part.file, file].map(File::metadata);
     let (old, new) = (old.map_err(failed)?, new.map_err(failed)?);
     let mut header = [0; SIZE as usize];
-    file.read_exact_at(&mut header, 0).map_err(failed)?;
+    file.read_exact_at(&mut header, *base).map_err(failed)?;
     let same = (old.dev(), old.ino()) == (new.dev(), new.ino())
-        && new.len() == archive.part.size
-        && header == archive.part.disk.as_bytes();
+        && (*base > 0 || new.len() == archive.part.size)
+        && header == disk.as_bytes();
     if same { Ok(()) } else { Err(WimError::Changed { path: path.clone() }) }
 }
 
@@ -226,11 +227,11 @@ fn copy(
     options: &mut CommitOptions<'_>,
 ) -> Result<(), WimError> {
     const STEP: u64 = 16 << 20;
-    if ioctl_ficlone(to, &archive.part.file).is_ok() {
+    if archive.part.base == 0 && ioctl_ficlone(to, &archive.part.file).is_ok() {
         return to.set_len(end).map_err(|error| WimError::io(path, "set the size", error));
     }
     let (mut from, mut to) = (&archive.part.file, to);
-    from.seek(SeekFrom::Start(0))
+    from.seek(SeekFrom::Start(archive.part.base))
         .map_err(|error| WimError::io(&archive.part.path, "read", error))?;
     let mut done = 0;
     while done < end {
