@@ -69,8 +69,9 @@ impl<'a> Data<'a> {
         }
         if metadata.len() <= *room {
             *room -= metadata.len();
-            let mut bytes = Vec::new();
-            // It may grow meanwhile.
+            let size = usize::try_from(metadata.len()).expect("below the room in memory");
+            // It may grow meanwhile: that is not read. It may shrink.
+            let mut bytes = Vec::with_capacity(size);
             file.take(metadata.len()).read_to_end(&mut bytes).map_err(failed)?;
             return Ok(Self::held(Cow::Owned(bytes)));
         }
