@@ -8,6 +8,7 @@ mod info;
 mod inject;
 mod printer;
 mod profile;
+mod reg;
 mod verify;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ enum Command {
     Info(info::Args),
     Verify(verify::Args),
     Profile(profile::Args),
+    Reg(reg::Args),
     Demo(demo::Args),
 }
 
@@ -64,6 +66,7 @@ impl Command {
             Self::Info(args) => info::run(args, printer),
             Self::Verify(args) => verify::run(args, printer),
             Self::Profile(args) => profile::run(args, printer),
+            Self::Reg(args) => reg::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }
     }

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::io;
+use std::{fmt, io};
 
 use encoding_rs::WINDOWS_1252;
 
@@ -214,6 +214,13 @@ impl Document {
     /// Those of the writer.
     pub fn write_to(&self, mut writer: impl io::Write) -> io::Result<()> {
         writer.write_all(&self.to_bytes())
+    }
+}
+
+/// For people: the text, an unpaired surrogate as U+FFFD.
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&wtf8::lossy(&self.text))
     }
 }
 

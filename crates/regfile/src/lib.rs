@@ -88,6 +88,7 @@ pub use diff::DiffWriter;
 pub use document::{Document, Mode, ParseOptions};
 pub use edit::EditError;
 pub use encoding::Encoding;
+pub use encoding_rs;
 pub use error::{Finding, ParseError};
 pub use explain::explain;
 pub use format::LineBreak;
