@@ -59,6 +59,26 @@ fn permissive_crates_link_nothing_copyleft() {
     }
 }
 
+/// The README shows the library by the example that the crate's documentation runs as a test.
+#[test]
+fn the_example_of_the_readme_is_the_one_that_is_tested() {
+    let read = |path| std::fs::read_to_string(winpe_tests::workspace().join(path)).expect(path);
+    let shown = example(&read("README.md"), "```rust\n");
+    let docs = read("crates/inject/src/lib.rs");
+    let docs =
+        docs.lines().map(|line| line.trim_start_matches("//!")).collect::<Vec<_>>().join("\n");
+    let (_, docs) = docs.split_once("# In a build pipeline").expect("the crate has an example");
+    assert_eq!(shown, example(docs, "```\n"));
+}
+
+/// The lines of the first code block that opens so, without those that documentation hides.
+fn example(text: &str, opens: &str) -> Vec<String> {
+    let (_, block) = text.split_once(opens).expect("a code block");
+    let (block, _) = block.split_once("```").expect("the code block ends");
+    let lines = block.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("# ")).map(str::to_owned).collect()
+}
+
 /// The direct dependencies of each member of the workspace, without those of tests.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))

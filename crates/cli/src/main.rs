@@ -9,6 +9,7 @@ mod info;
 mod inject;
 mod printer;
 mod profile;
+mod reg;
 mod verify;
 
 use std::process::ExitCode;
@@ -19,9 +20,16 @@ use exit::Exit;
 use failure::Failure;
 use printer::{Color, Printer};
 
-/// Makes WinPE images that speak iSCSI, on Linux, without Windows and without root.
+/// Make WinPE images that speak iSCSI, on Linux, without Windows and without root
+///
+/// Examples:
+///   winpe-iscsi demo                                                try it on synthetic images
+///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run   show what would change
+///   winpe-iscsi inject winpe.wim --source install.wim:1             change it, in place
+///   winpe-iscsi verify winpe.wim                                    is everything in?
 #[derive(Parser)]
 #[command(name = "winpe-iscsi", version, max_term_width = 100, infer_subcommands = true)]
+#[command(verbatim_doc_comment)]
 struct Cli {
     /// Print JSON for machines instead of text
     #[arg(long, global = true, help_heading = "Output")]
@@ -48,6 +56,7 @@ enum Command {
     Info(info::Args),
     Verify(verify::Args),
     Profile(profile::Args),
+    Reg(reg::Args),
     Demo(demo::Args),
     Hive(hive::Args),
 }
@@ -59,6 +68,7 @@ impl Command {
             Self::Info(args) => info::run(args, printer),
             Self::Verify(args) => verify::run(args, printer),
             Self::Profile(args) => profile::run(args, printer),
+            Self::Reg(args) => reg::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
             Self::Hive(args) => hive::run(args, printer),
         }

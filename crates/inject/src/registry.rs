@@ -260,3 +260,64 @@ fn name(text: &str) -> KeyName {
 fn value_name(text: &str) -> ValueName {
     ValueName::new(text).expect("short")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::reg::parse_reg;
+
+    fn hive(current: Option<u32>) -> Hive {
+        let name = KeyName::new("ROOT").unwrap();
+        let mut hive = Hive::create(5, &name, FileTime::from_unix(0)).unwrap();
+        if let Some(current) = current {
+            let value = winpe_registry::Value::dword(current);
+            let key = "Select".parse().unwrap();
+            hive.apply(&Edit::set_value(key, value_name("Current"), value)).unwrap();
+        }
+        hive
+    }
+
+    fn sets(current: Option<u32>) -> ControlSets {
+        ControlSets::of(&hive(current), &ImagePath::new("SYSTEM")).unwrap()
+    }
+
+    fn resolve(sets: &ControlSets, hive: &str, key: &str) -> Result<String, InjectError> {
+        let text = format!("REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\{hive}\\{key}]\n");
+        let edits = parse_reg(Path::new("a.reg"), text.as_bytes()).unwrap();
+        let location = HiveRoots::standard().locate(&edits[0].edit.key).unwrap();
+        sets.resolve(&location, &edits[0].origin).map(|key| key.to_string())
+    }
+
+    #[test]
+    fn the_current_control_set_is_the_one_that_the_hive_selects() {
+        let sets = sets(Some(2));
+        let resolve = |hive, key| resolve(&sets, hive, key).unwrap();
+        assert_eq!(resolve("SYSTEM", r"currentcontrolset\Services"), r"ControlSet002\Services");
+        assert_eq!(resolve("SYSTEM", r"ControlSet001\Services"), r"ControlSet001\Services");
+        assert_eq!(resolve("SYSTEM", r"Setup\CurrentControlSet"), r"Setup\CurrentControlSet");
+        assert_eq!(resolve("SOFTWARE", "CurrentControlSet"), "CurrentControlSet");
+    }
+
+    #[test]
+    fn without_a_selection_the_current_control_set_is_an_error() {
+        for current in [None, Some(0), Some(1000)] {
+            let error = resolve(&sets(current), "SYSTEM", r"CurrentControlSet\A").unwrap_err();
+            assert!(matches!(error, InjectError::NoControlSet { .. }), "{error}");
+            assert!(resolve(&sets(current), "SYSTEM", r"ControlSet001\A").is_ok());
+        }
+    }
+
+    #[test]
+    fn edits_of_a_set_that_is_not_used_are_worth_a_warning() {
+        let edit = |key: &str| [Edit::create_key(key.parse().unwrap())];
+        let warning = sets(Some(2)).warning(&edit(r"ControlSet001\Services")).unwrap();
+        assert!(
+            warning.contains("ControlSet002") && warning.contains("ControlSet001"),
+            "{warning}"
+        );
+        assert_eq!(sets(Some(1)).warning(&edit(r"controlset001\Services")), None);
+        assert_eq!(sets(Some(2)).warning(&edit("Setup")), None);
+    }
+}

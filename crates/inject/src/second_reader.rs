@@ -340,3 +340,104 @@ fn differs(path: &KeyPath, expected: &str, seen: &str) -> Disagreement {
         seen: seen.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use winpe_hive::FileTime;
+
+    use super::*;
+
+    fn key(path: &str) -> KeyPath {
+        path.parse().unwrap()
+    }
+
+    fn set(path: &str, name: &str, number: u32) -> Edit {
+        Edit::set_value(key(path), ValueName::new(name).unwrap(), Value::dword(number))
+    }
+
+    fn delete_value(path: &str, name: &str) -> Edit {
+        Edit::delete_value(key(path), ValueName::new(name).unwrap())
+    }
+
+    /// A hive after these edits.
+    fn hive(edits: &[Edit]) -> Vec<u8> {
+        let name = KeyName::new("ROOT").unwrap();
+        let mut hive = winpe_hive::Hive::create(5, &name, FileTime::from_unix(0)).unwrap();
+        for edit in edits {
+            hive.apply(edit).unwrap();
+        }
+        hive.into_bytes()
+    }
+
+    fn before() -> Vec<Edit> {
+        vec![
+            set(r"a\b", "one", 1),
+            set(r"a\b", "two", 2),
+            set(r"a\c\d", "deep", 3),
+            set("z", "", 4),
+        ]
+    }
+
+    /// What the reader says where `done` was done to the hive and `promised` was promised.
+    fn verdict(done: &[Edit], promised: &[Edit]) -> Result<(), Disagreement> {
+        let old = hive(&before());
+        let new = hive(&[&before()[..], done].concat());
+        confirm(&old, &new, promised)
+    }
+
+    #[test]
+    fn what_was_promised_and_done_is_confirmed() {
+        for edits in [
+            vec![],
+            vec![set(r"a\b", "one", 7), set(r"A\B", "ONE", 8)],
+            vec![set(r"new\key", "x", 1), Edit::create_key(key(r"new\other"))],
+            vec![delete_value(r"a\b", "two"), delete_value("nowhere", "x")],
+            vec![Edit::delete_key(key(r"a\c")), Edit::delete_key(key("nowhere"))],
+            vec![Edit::delete_key(key("a")), set(r"a\b", "one", 1)],
+            vec![set(r"q\r", "x", 1), Edit::delete_key(key("q"))],
+        ] {
+            verdict(&edits, &edits).unwrap();
+        }
+    }
+
+    #[test]
+    fn anything_else_is_told_with_its_key() {
+        let one = [set(r"a\b", "one", 7)];
+        for (done, promised, at) in [
+            // Promised and not done.
+            (vec![], vec![set(r"a\b", "one", 7)], r"a\b"),
+            (vec![], vec![delete_value(r"a\b", "two")], r"a\b"),
+            (vec![], vec![Edit::create_key(key(r"a\n"))], r"a\n"),
+            (vec![], vec![Edit::delete_key(key(r"a\c"))], r"a\c"),
+            // Done otherwise.
+            (vec![set(r"a\b", "one", 8)], one.to_vec(), r"a\b"),
+            // Done and not promised, beside the key and within it.
+            (vec![one[0].clone(), set(r"a\b", "two", 9)], one.to_vec(), r"a\b"),
+            (vec![one[0].clone(), set(r"a\c\d", "deep", 9)], one.to_vec(), r"a\c\d"),
+            (vec![one[0].clone(), set(r"a\c\d", "more", 9)], one.to_vec(), r"a\c\d"),
+            (vec![one[0].clone(), delete_value("z", "")], one.to_vec(), "z"),
+            (vec![one[0].clone(), Edit::create_key(key(r"a\c\e"))], one.to_vec(), r"a\c"),
+            (vec![one[0].clone(), Edit::delete_key(key("z"))], one.to_vec(), "z"),
+            // Emptied and made again, but something of the old key is left.
+            (
+                vec![set(r"a\b", "one", 1)],
+                vec![Edit::delete_key(key("a")), set(r"a\b", "one", 1)],
+                r"a\b",
+            ),
+        ] {
+            match verdict(&done, &promised) {
+                Err(Disagreement::Differs { key, .. }) => assert_eq!(key, at, "{done:?}"),
+                other => panic!("{done:?}, promised {promised:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_hive_that_it_cannot_read_is_not_confirmed() {
+        let old = hive(&before());
+        let mut new = hive(&before());
+        new[4] ^= 1; // sequence numbers that differ: a dirty hive
+        assert!(matches!(confirm(&old, &new, &[]), Err(Disagreement::Unreadable { .. })));
+        assert!(matches!(confirm(&old, &[], &[]), Err(Disagreement::Unreadable { .. })));
+    }
+}

@@ -47,6 +47,16 @@ pub(crate) enum BlobPlace {
     },
 }
 
+impl BlobPlace {
+    /// Sorts blobs as they lie in the file; those of a solid resource behind the others.
+    pub(crate) fn order(&self) -> (usize, u64) {
+        match self {
+            Self::Own(resource) => (0, resource.offset.get()),
+            Self::Solid { resource, offset } => (resource + 1, *offset),
+        }
+    }
+}
+
 impl BlobTable {
     pub(crate) fn read(
         source: Source<'_>,
@@ -162,6 +172,10 @@ impl BlobTable {
 
     pub(crate) fn get(&self, sha1: &Sha1) -> Option<&Blob> {
         self.by_sha1.get(sha1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Sha1, &Blob)> {
+        self.by_sha1.iter()
     }
 
     /// The metadata resource of the `index`-th image, counted from 0.

@@ -20,11 +20,13 @@ use crate::error::WimError;
 use crate::ffi::Decompressor;
 use crate::format::resource::{DiskSolidHeader, ResourceHeader, flags};
 
-/// A file with its path, for errors, and its size.
+/// A WIM as a stretch of a file, with the file's path, for errors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) file: &'a File,
     pub(crate) path: &'a Path,
+    /// Where it begins in the file: 0 unless it is within an ISO image.
+    pub(crate) base: u64,
     pub(crate) size: u64,
 }
 
@@ -62,7 +64,7 @@ impl Source<'_> {
         self.check(what, offset, size as u64)?;
         let mut bytes = vec![0; size];
         self.file
-            .read_exact_at(&mut bytes, offset)
+            .read_exact_at(&mut bytes, self.base + offset)
             .map_err(|error| WimError::io(self.path, "read", error))?;
         Ok(bytes)
     }
@@ -221,24 +223,6 @@ impl Chunks {
     }
 }
 
-/// Expands a stored chunk to `size` bytes at the end of `plain`; `false` where it cannot be.
-#[must_use]
-pub(crate) fn expand(
-    codec: Option<&mut Decompressor>,
-    stored: &[u8],
-    size: usize,
-    plain: &mut Vec<u8>,
-) -> bool {
-    if stored.len() == size {
-        plain.extend_from_slice(stored);
-        return true;
-    }
-    let Some(codec) = codec else { return false };
-    let start = plain.len();
-    plain.resize(start + size, 0);
-    codec.decompress(stored, &mut plain[start..])
-}
-
 /// Reads chunks one after the other.
 pub(crate) struct ChunkReader<'a> {
     source: Source<'a>,
@@ -256,8 +240,17 @@ impl<'a> ChunkReader<'a> {
     pub(crate) fn chunk(&mut self, index: usize, plain: &mut Vec<u8>) -> Result<(), WimError> {
         let place = self.chunks.place_of(index).expect("the caller counts");
         let stored = self.source.read("a chunk", place.offset, place.stored as usize)?;
-        if expand(self.codec.as_mut(), &stored, self.chunks.plain_size(index), plain) {
+        let size = self.chunks.plain_size(index);
+        if stored.len() == size {
+            plain.extend_from_slice(&stored);
             return Ok(());
+        }
+        if let Some(codec) = &mut self.codec {
+            let start = plain.len();
+            plain.resize(start + size, 0);
+            if codec.decompress(&stored, &mut plain[start..]) {
+                return Ok(());
+            }
         }
         let what = "compressed data";
         let expected = format!("{} bytes of {}", stored.len(), self.chunks.coding.compression);

@@ -1,6 +1,8 @@
 //! What a file is to hold.
 
+use std::borrow::Cow;
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -29,37 +31,52 @@ pub(crate) struct Data<'a> {
 
 #[derive(Debug)]
 enum Origin<'a> {
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
     File { file: File, path: &'a Path },
 }
 
 const READ_SIZE: usize = 1 << 20;
 
+/// Bytes of files that a commit holds in memory, so that they are read and hashed once. Files beyond
+/// it are read twice.
+pub(crate) const HELD: u64 = 48 << 20;
+
 impl<'a> Data<'a> {
-    pub(crate) fn new(content: &'a Content) -> Result<Self, WimError> {
+    /// `room` is what is left of [`HELD`].
+    pub(crate) fn new(content: &'a Content, room: &mut u64) -> Result<Self, WimError> {
         match content {
             Content::Bytes(bytes) => Ok(Self::bytes(bytes)),
-            Content::File(path) => Self::file(path),
+            Content::File(path) => Self::file(path, room),
         }
     }
 
     pub(crate) fn bytes(bytes: &'a [u8]) -> Self {
-        let sha1 = if bytes.is_empty() { EMPTY } else { Sha1Hasher::digest(bytes).into() };
-        Self { origin: Origin::Bytes(bytes), size: bytes.len() as u64, sha1 }
+        Self::held(Cow::Borrowed(bytes))
     }
 
-    fn file(path: &'a Path) -> Result<Self, WimError> {
+    fn held(bytes: Cow<'a, [u8]>) -> Self {
+        let sha1 = if bytes.is_empty() { EMPTY } else { Sha1Hasher::digest(&bytes).into() };
+        let size = bytes.len() as u64;
+        Self { origin: Origin::Bytes(bytes), size, sha1 }
+    }
+
+    fn file(path: &'a Path, room: &mut u64) -> Result<Self, WimError> {
         let failed = |error| WimError::io(path, "read", error);
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(failed(std::io::Error::other("it is not a regular file")));
         }
+        if metadata.len() <= *room {
+            *room -= metadata.len();
+            let size = usize::try_from(metadata.len()).expect("below the room in memory");
+            // It may grow meanwhile: that is not read. It may shrink.
+            let mut bytes = Vec::with_capacity(size);
+            file.take(metadata.len()).read_to_end(&mut bytes).map_err(failed)?;
+            return Ok(Self::held(Cow::Owned(bytes)));
+        }
         let mut data =
             Self { origin: Origin::File { file, path }, size: metadata.len(), sha1: EMPTY };
-        if data.size == 0 {
-            return Ok(data);
-        }
         let mut hasher = Sha1Hasher::new();
         let mut buffer = vec![0; READ_SIZE];
         let mut at = 0;

@@ -204,6 +204,26 @@ pub enum WimError {
         /// The file.
         path: PathBuf,
     },
+    /// A WIM within an ISO image can be read, and copied with changes, not changed in place.
+    #[error("{}: an ISO image: a WIM within it can be read, not changed", .path.display())]
+    WithinIso {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds neither a UDF nor an ISO 9660 file system.
+    #[error("{}: not an ISO image: no UDF or ISO 9660 file system", .path.display())]
+    NotAnIso {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ISO image has no such file.
+    #[error("{}: the ISO image has no {wanted}", .path.display())]
+    NotInIso {
+        /// The file.
+        path: PathBuf,
+        /// The path within the ISO image.
+        wanted: String,
+    },
     /// A write to the WIM was interrupted earlier, and repair was not asked for.
     #[error("{}: an earlier write was interrupted", .path.display())]
     Interrupted {

@@ -10,7 +10,8 @@
 //! |---|---|
 //! | `format` | what is where in the file |
 //! | `chunks`, `blobs`, `metadata`, `xml` | reading, and the parts of a WIM as values that can be edited |
-//! | `archive` | an opened WIM |
+//! | `archive`, `part` | an opened WIM, and the files it is in |
+//! | `iso` | finding a WIM within install media |
 //! | `commit` | the only writer |
 //! | `ffi` | wimlib: the codec, and the independent reader that confirms what was written |
 //!
@@ -39,8 +40,10 @@ mod error;
 mod ffi;
 mod format;
 mod image;
+mod iso;
 mod metadata;
 mod name;
+mod part;
 mod progress;
 mod xml;
 

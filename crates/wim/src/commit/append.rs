@@ -82,8 +82,10 @@ impl Appender<'_> {
             None => ResourceHeader::default(),
             Some(digests) => {
                 let Output { medium, path } = self.output;
-                let table = digests
-                    .complete(Source { file: medium.file(), path, size: self.at }, resources_end)?;
+                let table = digests.complete(
+                    Source { file: medium.file(), path, base: 0, size: self.at },
+                    resources_end,
+                )?;
                 self.plain(&table)?
             }
         };

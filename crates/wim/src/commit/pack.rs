@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use super::medium::Output;
 use crate::blobs::Sha1;
-use crate::chunks::{Chunks, Source, expand, table_entry_size};
+use crate::chunks::{Chunks, Source, table_entry_size};
 use crate::coding::Coding;
 use crate::content::Data;
 use crate::error::WimError;
@@ -19,7 +19,7 @@ use crate::ffi::{Compressor, Decompressor};
 use crate::format::resource::{ResourceHeader, flags};
 
 /// Uncompressed bytes in work at a time, at least a chunk for each worker.
-const BATCH: usize = 4 << 20;
+const BATCH: usize = 1 << 20;
 
 /// Compressors, one for each thread, and what they did.
 pub(crate) struct Packer {
@@ -87,6 +87,7 @@ impl Packer {
         let per_batch = (BATCH / step).max(self.workers.len());
         let mut hasher = data.may_change().map(|_| Sha1Hasher::new());
         let mut buffer = vec![0; per_batch * step];
+        let mut out = Vec::new();
         let mut table = Vec::with_capacity(count);
         let mut end = first;
         let (kept, packed) = (self.kept, self.packed);
@@ -104,7 +105,7 @@ impl Packer {
                 })
                 .collect();
             self.run(&mut jobs);
-            let mut out = Vec::with_capacity(plain.len());
+            out.clear();
             for job in &jobs {
                 table.push(end + out.len() as u64 - first);
                 out.extend_from_slice(job.stored());
@@ -205,9 +206,15 @@ impl Worker {
     }
 
     fn expands_to(&mut self, stored: &[u8], plain: &[u8]) -> bool {
-        self.scratch.clear();
-        expand(self.decompressor.as_mut(), stored, plain.len(), &mut self.scratch)
-            && self.scratch == plain
+        if stored.len() == plain.len() {
+            return stored == plain;
+        }
+        let Some(decompressor) = &mut self.decompressor else { return false };
+        if self.scratch.len() < plain.len() {
+            self.scratch.resize(plain.len(), 0);
+        }
+        let scratch = &mut self.scratch[..plain.len()];
+        decompressor.decompress(stored, scratch) && scratch == plain
     }
 }
 

@@ -7,7 +7,7 @@ use super::{FileChange, ImageChanges};
 use crate::archive::Archive;
 use crate::blobs::{BlobPlace, EMPTY, Sha1};
 use crate::chunks::Chunks;
-use crate::content::Data;
+use crate::content::{Data, HELD};
 use crate::error::WimError;
 use crate::format::resource::ResourceHeader;
 use crate::format::time;
@@ -67,7 +67,8 @@ impl<'c> Plan<'c> {
         time: SystemTime,
     ) -> Result<Self, WimError> {
         let now = Stamp(time::from_system(time));
-        let mut draft = Draft { archive, images: BTreeMap::new(), new: HashMap::new(), now };
+        let mut draft =
+            Draft { archive, images: BTreeMap::new(), new: HashMap::new(), room: HELD, now };
         let mut counts = Counts::default();
         for ImageChanges { image, changes } in changes {
             for change in changes {
@@ -88,12 +89,16 @@ struct Draft<'a, 'c> {
     images: BTreeMap<u32, Edit>,
     /// Data that the WIM does not have, with the SHA-1 of what it replaces.
     new: HashMap<Sha1, (Data<'c>, Option<Sha1>)>,
+    /// For content that is read from files.
+    room: u64,
     now: Stamp,
 }
 
 struct Edit {
     metadata: Metadata,
     before: HashMap<Sha1, u32>,
+    /// As `before`, once the edits are done.
+    after: HashMap<Sha1, u32>,
     stats: Stats,
     changed: bool,
 }
@@ -114,13 +119,13 @@ impl<'c> Draft<'_, 'c> {
     ) -> Result<(), WimError> {
         let now = self.now;
         self.edit(image)?;
-        let file = self.archive.path.clone();
+        let file = self.archive.part.path.clone();
         let refuse = |refused| refusal(&file, image, refused);
         let edit = self.images.get_mut(&image).expect("just made");
         match change {
             FileChange::Put { path, content } => {
                 let path = ImagePath::parse(path);
-                let data = Data::new(content)?;
+                let data = Data::new(content, &mut self.room)?;
                 let sha1 = data.sha1;
                 let base = edit.metadata.find(&path).map(|id| edit.metadata.dentry(id).sha1());
                 let edited = edit.metadata.put(&path, sha1, now).map_err(refuse)?;
@@ -131,7 +136,7 @@ impl<'c> Draft<'_, 'c> {
                 };
                 *count += 1;
                 edit.changed |= edited != Edited::Same;
-                if sha1 != EMPTY && self.archive.blobs.get(&sha1).is_none() {
+                if sha1 != EMPTY && self.archive.part.blobs.get(&sha1).is_none() {
                     self.new.entry(sha1).or_insert((data, base));
                 }
             }
@@ -158,16 +163,20 @@ impl<'c> Draft<'_, 'c> {
         let metadata = tree.metadata;
         let before = metadata.references();
         let stats = Stats::of(&metadata, &|sha1| self.size_of(sha1));
-        self.images.insert(image, Edit { metadata, before, stats, changed: false });
+        self.images
+            .insert(image, Edit { metadata, before, after: HashMap::new(), stats, changed: false });
         Ok(())
     }
 
     fn size_of(&self, sha1: &Sha1) -> u64 {
         let new = || self.new.get(sha1).map(|(data, _)| data.size);
-        self.archive.blobs.get(sha1).map(|blob| blob.size).or_else(new).unwrap_or(0)
+        self.archive.part.blobs.get(sha1).map(|blob| blob.size).or_else(new).unwrap_or(0)
     }
 
     fn finish(mut self, changes: &[ImageChanges], counts: &Counts) -> Result<Plan<'c>, WimError> {
+        for edit in self.images.values_mut() {
+            edit.after = edit.metadata.references();
+        }
         let changed: Vec<(&u32, &Edit)> =
             self.images.iter().filter(|(_, edit)| edit.changed).collect();
         let mut xml = self.archive.xml.clone();
@@ -175,11 +184,12 @@ impl<'c> Draft<'_, 'c> {
         for (image, edit) in &changed {
             let stats = Stats::of(&edit.metadata, &|sha1| self.size_of(sha1));
             xml.update_image(**image, &edit.stats.to(&stats), self.now.0).map_err(|bad| {
-                let place = self.archive.disk.xml.offset.get();
-                let path = &self.archive.path;
+                let place = self.archive.part.disk.xml.offset.get();
+                let path = &self.archive.part.path;
                 WimError::corrupt(path, "the XML data", place, bad.expected, bad.actual)
             })?;
-            let entry = self.archive.blobs.metadata(**image as usize - 1).expect("it was read");
+            let entry =
+                self.archive.part.blobs.metadata(**image as usize - 1).expect("it was read");
             let (image, base) = (**image, self.chunks(&entry.resource)?);
             images.push(NewMetadata { image, bytes: edit.metadata.to_bytes(), base });
         }
@@ -204,10 +214,10 @@ impl<'c> Draft<'_, 'c> {
         let mut references = Vec::new();
         let mut candidates = HashSet::new();
         for (sha1, (before, after)) in counted {
-            if self.archive.blobs.get(sha1).is_none() || before == after {
+            if self.archive.part.blobs.get(sha1).is_none() || before == after {
                 continue;
             }
-            let stored = self.archive.blobs.references(sha1);
+            let stored = self.archive.part.blobs.references(sha1);
             let count = stored.saturating_sub(*before).saturating_add(*after);
             references.push((*sha1, count));
             if count == 0 {
@@ -217,11 +227,13 @@ impl<'c> Draft<'_, 'c> {
         // Writers miscount. What another image refers to is kept whatever the table says.
         if !candidates.is_empty() {
             for image in self.archive.images().iter().map(|image| image.index) {
-                let used = match self.images.get(&image) {
-                    Some(edit) => edit.metadata.references(),
-                    None => self.archive.tree(image)?.metadata.references(),
-                };
-                candidates.retain(|sha1| !used.contains_key(sha1));
+                match self.images.get(&image) {
+                    Some(edit) => candidates.retain(|sha1| !edit.after.contains_key(sha1)),
+                    None => {
+                        let used = self.archive.tree(image)?.metadata.references();
+                        candidates.retain(|sha1| !used.contains_key(sha1));
+                    }
+                }
             }
         }
         for (sha1, count) in &mut references {
@@ -233,7 +245,7 @@ impl<'c> Draft<'_, 'c> {
     }
 
     fn base(&self, sha1: Option<Sha1>) -> Result<Option<Chunks>, WimError> {
-        let Some(blob) = sha1.and_then(|sha1| self.archive.blobs.get(&sha1)) else {
+        let Some(blob) = sha1.and_then(|sha1| self.archive.part.blobs.get(&sha1)) else {
             return Ok(None);
         };
         match &blob.place {
@@ -243,7 +255,7 @@ impl<'c> Draft<'_, 'c> {
     }
 
     fn chunks(&self, resource: &ResourceHeader) -> Result<Chunks, WimError> {
-        Chunks::find(self.archive.source(), resource, self.archive.coding, false)
+        Chunks::find(self.archive.part.source(), resource, self.archive.part.coding, false)
     }
 
     fn promises(&self, changes: &[ImageChanges]) -> Vec<Promise> {
@@ -330,9 +342,9 @@ fn count_references(changed: &[(&u32, &Edit)]) -> HashMap<Sha1, (u32, u32)> {
             let (before, _) = counted.entry(*sha1).or_default();
             *before = before.saturating_add(*count);
         }
-        for (sha1, count) in edit.metadata.references() {
-            let (_, after) = counted.entry(sha1).or_default();
-            *after = after.saturating_add(count);
+        for (sha1, count) in &edit.after {
+            let (_, after) = counted.entry(*sha1).or_default();
+            *after = after.saturating_add(*count);
         }
     }
     counted

@@ -1,0 +1,126 @@
+//! `winpe-iscsi reg check`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use winpe_regfile::encoding_rs::Encoding;
+use winpe_regfile::{Document, ParseOptions, Version};
+
+use super::file::{codepage, read, refused};
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// List everything that regedit would skip or misread
+///
+/// Examples:
+///   winpe-iscsi reg check tweaks.reg
+///   winpe-iscsi reg check *.reg --json
+///
+/// Exits with 1 if there is anything.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The files; - is the standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The code page of REGEDIT4 files
+    #[arg(
+        long,
+        value_name = "NAME|NUMBER",
+        default_value = "windows-1252",
+        value_parser = codepage
+    )]
+    codepage: &'static Encoding,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    schema: u32,
+    files: Vec<CheckedFile>,
+}
+
+#[derive(Serialize)]
+struct CheckedFile {
+    file: String,
+    encoding: &'static str,
+    version: u8,
+    edits: usize,
+    findings: Vec<Finding>,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    line: usize,
+    column: usize,
+    reason: String,
+    text: String,
+    skipped: bool,
+    #[serde(skip)]
+    snippet: String,
+}
+
+pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let mut files = vec![];
+    for path in &args.files {
+        let bytes = read(path)?;
+        let strict = ParseOptions { codepage: args.codepage, ..ParseOptions::default() };
+        let lenient = ParseOptions { codepage: args.codepage, ..ParseOptions::lenient() };
+        let document = Document::parse(&bytes, &lenient).map_err(|error| refused(error, path))?;
+        let mut findings: Vec<_> = document.findings().map(Finding::from).collect();
+        // Bytes that are no text are no line's fault.
+        if let Err(error) = Document::parse(&bytes, &strict)
+            && !findings.iter().any(|finding| finding.line == error.span.line)
+        {
+            let skipped = false;
+            findings.insert(
+                0,
+                Finding {
+                    line: error.span.line,
+                    column: error.span.column,
+                    reason: error.reason.to_string(),
+                    text: error.text.to_string(),
+                    skipped,
+                    snippet: error.snippet(),
+                },
+            );
+        }
+        files.push(CheckedFile {
+            file: path.display().to_string(),
+            encoding: document.encoding().name(),
+            version: match document.version() {
+                Version::V4 => 4,
+                Version::V5 => 5,
+            },
+            edits: document.edits().count(),
+            findings,
+        });
+    }
+    let is_clean = files.iter().all(|file| file.findings.is_empty());
+    if printer.is_json() {
+        printer.json(&Checked { schema: 1, files })?;
+    } else {
+        for file in files {
+            let CheckedFile { file, encoding, edits, findings, .. } = file;
+            for Finding { line, column, reason, snippet, skipped, .. } in &findings {
+                let so = if *skipped { "skipped by regedit" } else { "doubtful" };
+                printer.line(format_args!("{file}:{line}:{column}: {so}: {reason}\n{snippet}"))?;
+            }
+            let count = findings.len();
+            printer.status(format_args!("{file}: {encoding}, edits: {edits}, findings: {count}"));
+        }
+    }
+    Ok(if is_clean { Exit::Done } else { Exit::Differs })
+}
+
+impl From<winpe_regfile::Finding> for Finding {
+    fn from(finding: winpe_regfile::Finding) -> Self {
+        Self {
+            line: finding.span.line,
+            column: finding.span.column,
+            reason: finding.reason.to_string(),
+            snippet: finding.snippet(),
+            text: finding.text.into(),
+            skipped: finding.is_skipped,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `winpe-iscsi reg`: tools for people who write `.reg` files.
+
+mod check;
+mod convert;
+mod diff;
+mod file;
+mod fmt;
+
+use clap::Subcommand;
+
+use crate::Outcome;
+use crate::printer::Printer;
+
+/// Check, lay out, convert and compare .reg files
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Args),
+    Fmt(fmt::Args),
+    Convert(convert::Args),
+    Diff(diff::Args),
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    match &args.command {
+        Command::Check(args) => check::run(args, printer),
+        Command::Fmt(args) => fmt::run(args, printer),
+        Command::Convert(args) => convert::run(args, printer),
+        Command::Diff(args) => diff::run(args, printer),
+    }
+}
