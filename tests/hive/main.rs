@@ -4,9 +4,11 @@
 
 mod corpus;
 mod dump;
+mod edited;
 mod edits;
 mod model;
 mod oracles;
+mod profile;
 mod recovery;
 mod scenario;
 mod verdicts;
