@@ -4,6 +4,7 @@ mod demo;
 mod exit;
 mod failure;
 mod hints;
+mod hive;
 mod info;
 mod inject;
 mod printer;
@@ -57,6 +58,7 @@ enum Command {
     Profile(profile::Args),
     Reg(reg::Args),
     Demo(demo::Args),
+    Hive(hive::Args),
 }
 
 impl Command {
@@ -68,6 +70,7 @@ impl Command {
             Self::Profile(args) => profile::run(args, printer),
             Self::Reg(args) => reg::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
+            Self::Hive(args) => hive::run(args, printer),
         }
     }
 }

@@ -1,0 +1,66 @@
+//! `winpe-iscsi hive`.
+
+mod check;
+mod compact;
+mod diff;
+mod export;
+mod find;
+mod import;
+mod info;
+mod input;
+mod output;
+mod query;
+mod recover;
+mod show;
+
+use clap::Subcommand;
+
+use crate::Outcome;
+use crate::printer::Printer;
+
+/// Read, search, compare, check and change registry hives
+///
+/// Examples:
+///   winpe-iscsi hive info SYSTEM
+///   winpe-iscsi hive query winpe.wim:SYSTEM 'ControlSet001\Services\MSiSCSI'
+///   winpe-iscsi hive export winpe.wim:2:SOFTWARE -o software.reg
+///   winpe-iscsi hive diff SYSTEM.old SYSTEM
+///
+/// HIVE is a file, or a hive inside a WIM: WIM:HIVE for the boot image, WIM:N:HIVE for another. There
+/// HIVE is a name such as SYSTEM, or a path such as Users/Default/NTUSER.DAT.
+///
+/// A hive that Windows did not write to its end is read through its transaction logs, which are
+/// expected beside it.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Info(info::Args),
+    Query(query::Args),
+    Find(find::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Diff(diff::Args),
+    Check(check::Args),
+    Recover(recover::Args),
+    Compact(compact::Args),
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    match &args.command {
+        Command::Info(args) => info::run(args, printer),
+        Command::Query(args) => query::run(args, printer),
+        Command::Find(args) => find::run(args, printer),
+        Command::Export(args) => export::run(args, printer),
+        Command::Import(args) => import::run(args, printer),
+        Command::Diff(args) => diff::run(args, printer),
+        Command::Check(args) => check::run(args, printer),
+        Command::Recover(args) => recover::run(args, printer),
+        Command::Compact(args) => compact::run(args, printer),
+    }
+}

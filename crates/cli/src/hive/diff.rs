@@ -1,0 +1,212 @@
+use std::io::{self, Write};
+
+use serde::Serialize;
+use winpe_hive::{Difference, diff};
+use winpe_regfile::DiffWriter;
+use winpe_registry::{Before, Change, KeyPath, Op};
+
+use super::input::{Place, open};
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Show in which keys and values two hives differ, as .reg text with - and +
+///
+/// Examples:
+///   winpe-iscsi hive diff SYSTEM.old SYSTEM
+///   winpe-iscsi hive diff winpe.wim:1:SYSTEM winpe.wim:2:SYSTEM --stat
+///
+/// The lines with + are a .reg file that makes the new hive out of the old one. Exits with 1 if the
+/// hives differ.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The old hive: a file, or WIM:HIVE
+    old: Place,
+    /// The new hive
+    new: Place,
+    /// Count what differs
+    #[arg(long)]
+    stat: bool,
+    /// Name the root key so [default: by the name of the new hive]
+    #[arg(long, value_name = "KEY")]
+    root: Option<KeyPath>,
+    /// Read damaged hives as far as they go, and dirty ones without their logs
+    #[arg(long)]
+    lenient: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    old: String,
+    new: String,
+    #[serde(flatten)]
+    stat: Stat,
+    changes: Vec<Change>,
+    other: Vec<String>,
+}
+
+#[derive(Default, Serialize)]
+struct Stat {
+    keys_added: usize,
+    keys_removed: usize,
+    values_added: usize,
+    values_removed: usize,
+    values_changed: usize,
+    classes_changed: usize,
+    security_changed: usize,
+    flags_changed: usize,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let (old, new) =
+        (open(&args.old, args.lenient, printer)?, open(&args.new, args.lenient, printer)?);
+    let root = args.root.clone().unwrap_or_else(|| args.new.root());
+    let collect = printer.is_json();
+    let mut report = Report {
+        schema: 1,
+        old: args.old.to_string(),
+        new: args.new.to_string(),
+        stat: Stat::default(),
+        changes: vec![],
+        other: vec![],
+    };
+    let mut unreadable = Vec::new();
+    let mut differs = false;
+    let mut writer = DiffWriter::new(Lines { printer, pending: Vec::new() });
+    // Changes of one key, which the writer puts under one heading.
+    let mut block: Vec<Change> = Vec::new();
+    for difference in diff(old.root(), new.root()) {
+        let difference = match difference {
+            Ok(difference) => difference,
+            Err(error) => {
+                unreadable.push(error.to_string());
+                continue;
+            }
+        };
+        differs = true;
+        report.stat.count(&difference);
+        match difference {
+            Difference::Change(change) if collect => report.changes.push(change),
+            Difference::Change(change) if !args.stat => {
+                if block.last().is_some_and(|last| last.edit.key != change.edit.key) {
+                    writer.changes(&block, &root).map_err(Failure::new)?;
+                    block.clear();
+                }
+                block.push(change);
+            }
+            Difference::Change(_) => {}
+            other => report.other.extend(words(&other, &root)),
+        }
+    }
+    writer.changes(&block, &root).map_err(Failure::new)?;
+    writer.finish().map_err(Failure::new)?.finish()?;
+
+    for what in &unreadable {
+        printer.warning(what);
+    }
+    if printer.is_json() {
+        printer.json(&report)?;
+    } else if args.stat {
+        report.stat.show(printer)?;
+    } else {
+        // A .reg file cannot say these.
+        for line in &report.other {
+            printer.diff(&format!(" ; {line}"))?;
+        }
+    }
+    Ok(if differs { Exit::Differs } else { Exit::Done })
+}
+
+impl Stat {
+    fn count(&mut self, difference: &Difference) {
+        match difference {
+            Difference::Change(Change { edit, before }) => match (&edit.op, before) {
+                (Op::CreateKey, _) => self.keys_added += 1,
+                (Op::DeleteKey, Before::Tree(Some(tree))) => {
+                    let (keys, values) = tree.count();
+                    self.keys_removed += keys;
+                    self.values_removed += values;
+                }
+                (Op::DeleteKey, _) => self.keys_removed += 1,
+                (Op::SetValue { .. }, Before::Value { value: Some(_), .. }) => {
+                    self.values_changed += 1;
+                }
+                (Op::SetValue { .. }, _) => self.values_added += 1,
+                (Op::DeleteValue { .. }, _) => self.values_removed += 1,
+            },
+            Difference::Class { .. } => self.classes_changed += 1,
+            Difference::Security { .. } => self.security_changed += 1,
+            Difference::Flags { .. } => self.flags_changed += 1,
+            _ => {}
+        }
+    }
+
+    fn show(&self, printer: &mut Printer) -> Result<(), Failure> {
+        for (count, what) in [
+            (self.keys_added, "keys added"),
+            (self.keys_removed, "keys removed"),
+            (self.values_added, "values added"),
+            (self.values_removed, "values removed"),
+            (self.values_changed, "values changed"),
+            (self.classes_changed, "classes changed"),
+            (self.security_changed, "security descriptors changed"),
+            (self.flags_changed, "flags changed"),
+        ] {
+            if count > 0 {
+                printer.line(format_args!("{count:8} {what}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn words(difference: &Difference, root: &KeyPath) -> Option<String> {
+    Some(match difference {
+        Difference::Class { key, old, new } => {
+            format!("class of {}: {:?} to {:?}", root.join(key), old.to_string(), new.to_string())
+        }
+        Difference::Security { key, old, new } => format!(
+            "security of {}: {} to {} bytes, not the same",
+            root.join(key),
+            old.len(),
+            new.len()
+        ),
+        Difference::Flags { key, old, new } => {
+            format!("flags of {}: {old:?} to {new:?}", root.join(key))
+        }
+        _ => return None,
+    })
+}
+
+/// Hands whole lines on, so that they can be coloured.
+struct Lines<'p> {
+    printer: &'p mut Printer,
+    pending: Vec<u8>,
+}
+
+impl Lines<'_> {
+    fn finish(mut self) -> io::Result<()> {
+        self.pass(self.pending.len())
+    }
+
+    fn pass(&mut self, end: usize) -> io::Result<()> {
+        let text: Vec<u8> = self.pending.drain(..end).collect();
+        self.printer.diff(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        if let Some(last) = self.pending.iter().rposition(|&byte| byte == b'\n') {
+            self.pass(last + 1)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

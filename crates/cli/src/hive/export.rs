@@ -1,0 +1,119 @@
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use winpe_hive::Key;
+use winpe_regfile::{Format, WriteError, Writer};
+use winpe_registry::{KeyPath, ValueName};
+
+use super::input::{Input, below_root};
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Write a key with all that is below it as a .reg file
+///
+/// Examples:
+///   winpe-iscsi hive export SYSTEM > system.reg
+///   winpe-iscsi hive export winpe.wim:SYSTEM 'ControlSet001\Services\MSiSCSI' -o msiscsi.reg
+///
+/// To a terminal or a pipe goes UTF-8; to a file with -o, UTF-16 as regedit writes it.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// The key [default: the whole hive]
+    key: Option<KeyPath>,
+    /// Write to a file
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Overwrite OUT
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Write UTF-8 to the file too
+    #[arg(long, requires = "output")]
+    utf8: bool,
+    /// Name the hive's root key so [default: by the hive's name]
+    #[arg(long, value_name = "KEY")]
+    root: Option<KeyPath>,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let place = args.input.place();
+    let hive = args.input.open(printer)?;
+    let root = args.root.clone().unwrap_or_else(|| place.root());
+    let path = below_root(&args.key.clone().unwrap_or_default(), &root);
+    let key = hive.key(&path).map_err(|error| Failure::new(format!("{place}: {error}")))?;
+    let key = key.ok_or_else(|| Failure::new(format!("{place} has no key {path}")))?;
+    let at = root.join(&path);
+
+    let skipped = match &args.output {
+        None => write(&key, at, printer.raw(), Format::Utf8Lf)?,
+        Some(out) => {
+            let told = |error| Failure::new(format!("{}: {error}", out.display()));
+            let file = if args.force { File::create(out) } else { File::create_new(out) };
+            let file = BufWriter::new(file.map_err(told)?);
+            write(&key, at, file, if args.utf8 { Format::Utf8Lf } else { Format::Regedit })?
+        }
+    };
+    let lost = !skipped.is_empty();
+    for what in skipped {
+        printer.warning(format_args!("{place}: {what}"));
+    }
+    if lost {
+        printer.warning("what the warnings name is not in the file");
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns what could not be read, or cannot be said in such a file.
+fn write(
+    key: &Key<'_>,
+    at: KeyPath,
+    out: impl Write,
+    format: Format,
+) -> Result<Vec<String>, Failure> {
+    let mut skipped = Vec::new();
+    let mut writer = Writer::new(out, format);
+    let mut export = key.export(at);
+    while let Some(exported) = export.next() {
+        let exported = match exported {
+            Ok(exported) => exported,
+            Err(error) => {
+                skipped.push(error.to_string());
+                continue;
+            }
+        };
+        if !kept(writer.key(exported.path), &mut skipped)? {
+            continue;
+        }
+        for entry in exported.values {
+            let read = entry.and_then(|entry| Ok((entry.data()?, entry)));
+            match read {
+                Ok((data, entry)) => {
+                    let name = ValueName::from_stored(entry.name());
+                    kept(writer.value(&name, entry.ty(), &data), &mut skipped)?;
+                }
+                Err(error) => skipped.push(error.to_string()),
+            }
+        }
+    }
+    writer.finish().map_err(Failure::new)?.flush()?;
+    Ok(skipped)
+}
+
+/// Whether it was written; that a name cannot be said is no reason to end.
+fn kept(result: Result<(), WriteError>, skipped: &mut Vec<String>) -> Result<bool, Failure> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(WriteError::Io(error)) => Err(error.into()),
+        Err(error @ WriteError::Root { .. }) => {
+            Err(Failure::new(error).hint("--root names the hive's root key"))
+        }
+        Err(error) => {
+            skipped.push(error.to_string());
+            Ok(false)
+        }
+    }
+}

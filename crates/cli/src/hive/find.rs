@@ -1,0 +1,119 @@
+use regex::{Regex, RegexBuilder};
+use serde::Serialize;
+use winpe_hive::{Find, Match, ValueEntry};
+use winpe_registry::{KeyPath, ValueName};
+
+use super::input::{Input, below_root};
+use super::show::{ShownValue, line};
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Search key paths, value names and data by a regular expression, without regard to case
+///
+/// Examples:
+///   winpe-iscsi hive find SYSTEM iscsi
+///   winpe-iscsi hive find SYSTEM '\.sys$' --data --key 'ControlSet001\Services'
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// A regular expression
+    pattern: String,
+    /// Search this key and what is below it [default: the whole hive]
+    #[arg(long)]
+    key: Option<KeyPath>,
+    /// Look at paths of keys; without any of these three, look everywhere
+    #[arg(long)]
+    keys: bool,
+    /// Look at names of values
+    #[arg(long)]
+    names: bool,
+    /// Look at data
+    #[arg(long)]
+    data: bool,
+    /// Tell capitals from small letters
+    #[arg(long)]
+    case_sensitive: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    hive: String,
+    found: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    key: KeyPath,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<ShownValue>,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let everywhere = !(args.keys || args.names || args.data);
+    let find = Find {
+        pattern: pattern(args)?,
+        keys: args.keys || everywhere,
+        names: args.names || everywhere,
+        data: args.data || everywhere,
+    };
+    let place = args.input.place();
+    let hive = args.input.open(printer)?;
+    let root = place.root();
+    let top = below_root(&args.key.clone().unwrap_or_default(), &root);
+    let key = hive.key(&top).map_err(|error| Failure::new(format!("{place}: {error}")))?;
+    let key = key.ok_or_else(|| Failure::new(format!("{place} has no key {top}")))?;
+
+    let mut report = Report { schema: 1, hive: place.to_string(), found: vec![] };
+    let mut last = None;
+    for found in find.below(&key) {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                printer.warning(error);
+                continue;
+            }
+        };
+        let path = top.join(&found.key);
+        let value = match found.what {
+            Match::Key => None,
+            Match::Name(entry) | Match::Data(entry) => match shown(&entry) {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    printer.warning(error);
+                    continue;
+                }
+            },
+        };
+        if printer.is_json() {
+            let value = value.map(|(name, value)| ShownValue::new(name, &value));
+            report.found.push(Found { key: path, value });
+            continue;
+        }
+        if last.as_ref() != Some(&path) {
+            printer.line(root.join(&path))?;
+            last = Some(path);
+        }
+        if let Some((name, value)) = value {
+            printer.line(line(&name, &value))?;
+        }
+    }
+    if printer.is_json() {
+        printer.json(&report)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn pattern(args: &Args) -> Result<Regex, Failure> {
+    let pattern = RegexBuilder::new(&args.pattern).case_insensitive(!args.case_sensitive).build();
+    pattern.map_err(Failure::new)
+}
+
+fn shown(
+    entry: &ValueEntry<'_>,
+) -> Result<(ValueName, winpe_registry::Value), winpe_hive::ReadError> {
+    Ok((ValueName::from_stored(entry.name()), entry.value()?))
+}

@@ -1,0 +1,232 @@
+//! Where a hive comes from: a file, or an image in a WIM; and its logs, which lie beside it.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use winpe_hive::log::Recovery;
+use winpe_hive::{Hive, OpenError};
+use winpe_inject::{HiveRoots, ImagePath, ImageSelector};
+use winpe_registry::KeyPath;
+use winpe_wim::Archive;
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// The hives of the machine lie in one folder, and this is one of them.
+const MACHINE: &str = r"HKEY_LOCAL_MACHINE\SYSTEM";
+
+/// How the endings of log files go on from the hive's name, in the order of recovery.
+const LOGS: [&str; 3] = [".LOG", ".LOG1", ".LOG2"];
+
+/// A hive that a person named.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// A file of an image.
+    Image { wim: PathBuf, image: ImageSelector, path: ImagePath },
+}
+
+impl std::str::FromStr for Place {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A file may have a colon in its name.
+        if Path::new(text).exists() {
+            return Ok(Self::File(text.into()));
+        }
+        let Some((wim, hive)) = text.rsplit_once(':') else { return Ok(Self::File(text.into())) };
+        let numbered = wim.rsplit_once(':').and_then(|(wim, image)| {
+            let image = image.parse::<u32>().ok()?;
+            (!Path::new(wim).as_os_str().is_empty()).then(|| (wim, ImageSelector::Index(image)))
+        });
+        let (wim, image) = numbered.unwrap_or((wim, ImageSelector::Boot));
+        Ok(Self::Image { wim: wim.into(), image, path: in_image(hive) })
+    }
+}
+
+/// A name means a hive of the machine, anything longer is a path in the image.
+fn in_image(hive: &str) -> ImagePath {
+    let path = ImagePath::new(hive);
+    if hive.contains(['/', '\\']) { path } else { machine_hive(hive).unwrap_or(path) }
+}
+
+fn machine_hive(name: &str) -> Option<ImagePath> {
+    let known = HiveRoots::standard().locate(&MACHINE.parse().ok()?)?.file;
+    let (folder, _) = known.as_str().rsplit_once('\\')?;
+    Some(ImagePath::new(folder).join(name))
+}
+
+impl Place {
+    /// The hive's bytes and those of its logs.
+    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+        match self {
+            Self::File(path) => {
+                let bytes = read(path)?;
+                Ok(Loaded { place: self.clone(), bytes, logs: logs_beside(path)? })
+            }
+            Self::Image { wim, image, path } => {
+                let archive = Archive::open(wim)?;
+                let image = archive.select(image)?;
+                let bytes = archive.read(image, path.as_str())?;
+                let mut logs = Vec::new();
+                for ending in LOGS {
+                    let log = path.with_suffix(ending);
+                    if archive.entry(image, log.as_str())?.is_some() {
+                        let bytes = archive.read(image, log.as_str())?;
+                        logs.push(Log { name: log.file_name().to_owned(), bytes });
+                    }
+                }
+                Ok(Loaded { place: self.clone(), bytes, logs })
+            }
+        }
+    }
+
+    /// The root under which the keys of such a hive are known, going by the file's name.
+    pub(super) fn root(&self) -> KeyPath {
+        let name = match self {
+            Self::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Self::Image { path, .. } => path.file_name().to_owned(),
+        };
+        let known =
+            machine_hive(&name).and_then(|path| HiveRoots::standard().root_of(&path).cloned());
+        let named = || format!(r"HKEY_LOCAL_MACHINE\{}", name.replace('\\', "_")).parse().ok();
+        known.or_else(named).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Image { wim, image, path } => match image {
+                ImageSelector::Index(index) => write!(f, "{}:{index}:{path}", wim.display()),
+                _ => write!(f, "{}:{path}", wim.display()),
+            },
+        }
+    }
+}
+
+/// A transaction log.
+pub(super) struct Log {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A hive that was read and not yet opened.
+pub(super) struct Loaded {
+    pub(super) place: Place,
+    pub(super) bytes: Vec<u8>,
+    pub(super) logs: Vec<Log>,
+}
+
+impl Loaded {
+    /// The hive as Windows would load it: with its logs, if it needs them.
+    pub(super) fn open(self, printer: &mut Printer) -> Result<Hive, Failure> {
+        let (hive, recovery, _) = self.recover()?;
+        if recovery.dirt.is_some() {
+            let writes: usize = recovery.replayed.iter().map(|log| log.entries).sum();
+            printer.status(format_args!("read through its transaction logs, {writes} writes"));
+        }
+        Ok(hive)
+    }
+
+    /// Whatever can be read, whether or not Windows would load it; the logs are not looked at.
+    pub(super) fn open_lenient(self, printer: &mut Printer) -> Result<Hive, Failure> {
+        let place = self.place;
+        let hive = Hive::open_lenient(self.bytes).map_err(|error| failure(&place, error))?;
+        for damage in hive.damage() {
+            printer.warning(format_args!("{place}: {damage}"));
+        }
+        Ok(hive)
+    }
+
+    /// The same, without a word: for those who tell of the damage themselves.
+    pub(super) fn open_unseen(self) -> Result<Hive, Failure> {
+        Hive::open_lenient(self.bytes).map_err(|error| failure(&self.place, error))
+    }
+
+    /// The hive, what its recovery did, and its logs.
+    pub(super) fn recover(self) -> Result<(Hive, Recovery, Vec<Log>), Failure> {
+        let logs: Vec<&[u8]> = self.logs.iter().map(|log| &log.bytes[..]).collect();
+        let (hive, recovery) =
+            Hive::recover(self.bytes, &logs).map_err(|error| failure(&self.place, error))?;
+        Ok((hive, recovery, self.logs))
+    }
+}
+
+/// The hive to read, and how.
+#[derive(clap::Args)]
+pub(super) struct Input {
+    /// The hive: a file, or WIM:HIVE
+    hive: Place,
+    /// Read a damaged hive as far as it goes, and a dirty one without its logs
+    #[arg(long)]
+    lenient: bool,
+}
+
+impl Input {
+    pub(super) fn place(&self) -> &Place {
+        &self.hive
+    }
+
+    pub(super) fn open(&self, printer: &mut Printer) -> Result<Hive, Failure> {
+        open(&self.hive, self.lenient, printer)
+    }
+}
+
+pub(super) fn open(place: &Place, lenient: bool, printer: &mut Printer) -> Result<Hive, Failure> {
+    let loaded = place.load()?;
+    if lenient { loaded.open_lenient(printer) } else { loaded.open(printer) }
+}
+
+/// A key within a hive; people also name it under the root that Windows gives the hive.
+pub(super) fn below_root(key: &KeyPath, root: &KeyPath) -> KeyPath {
+    key.strip_prefix(root).unwrap_or_else(|| key.clone())
+}
+
+fn failure(place: &Place, error: OpenError) -> Failure {
+    let hint = match &error {
+        OpenError::Recover(_) => Some(
+            "put the logs of the same moment beside the hive (.LOG1 and .LOG2); --lenient reads it \
+             without them, where only reading is asked for",
+        ),
+        OpenError::NotAHive { .. } => None,
+        _ => Some(
+            "--lenient reads a damaged hive as far as it goes, where only reading is asked for",
+        ),
+    };
+    let failure = Failure::new(format!("{place}: {error}"));
+    hint.into_iter().fold(failure, Failure::hint)
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+/// The logs beside a hive. Windows writes their endings in either case.
+fn logs_beside(hive: &Path) -> Result<Vec<Log>, Failure> {
+    let Some(name) = hive.file_name().and_then(|name| name.to_str()) else { return Ok(vec![]) };
+    let folder = match hive.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // A hive can be read in a folder that cannot.
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(vec![]) };
+    let names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|entry| entry.len() > name.len())
+        .collect();
+    let mut logs = Vec::new();
+    for ending in LOGS {
+        let wanted = format!("{name}{ending}");
+        let found = names.iter().find(|entry| **entry == wanted);
+        let found =
+            found.or_else(|| names.iter().find(|entry| entry.eq_ignore_ascii_case(&wanted)));
+        if let Some(found) = found {
+            logs.push(Log { name: found.clone(), bytes: read(&folder.join(found))? });
+        }
+    }
+    Ok(logs)
+}

@@ -1,0 +1,100 @@
+//! Where a changed hive goes.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use winpe_hive::{FileTime, Hive};
+
+use super::input::Place;
+use crate::failure::Failure;
+use crate::inject::source_date_epoch;
+use crate::printer::Printer;
+
+/// Where to write.
+#[derive(clap::Args)]
+pub(super) struct Output {
+    /// Write the result to another file, and leave the hive as it is
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Overwrite OUT
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Output {
+    /// Refuses what cannot be written before any work is done.
+    pub(super) fn allows(&self, place: &Place) -> Result<(), Failure> {
+        match (&self.output, place) {
+            _ if self.dry_run => Ok(()),
+            (Some(path), _) if path.exists() && !self.force => {
+                let failure = Failure::new(format!("{} exists already", path.display()));
+                Err(failure.hint("--force overwrites it"))
+            }
+            (None, Place::Image { .. }) => {
+                let failure = Failure::new("a hive inside an image is not changed here");
+                Err(failure.hint(
+                    "-o OUT writes the hive to a file; to change the image itself, use \
+                    winpe-iscsi inject with --reg or --add",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the hive where it belongs, whole or not at all.
+    pub(super) fn write(
+        &self,
+        place: &Place,
+        bytes: &[u8],
+        printer: &mut Printer,
+    ) -> Result<(), Failure> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let path = match (&self.output, place) {
+            (Some(path), _) | (None, Place::File(path)) => path,
+            (None, Place::Image { .. }) => return self.allows(place),
+        };
+        replace(path, bytes)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
+        Ok(())
+    }
+}
+
+/// Writes beside the file and then takes its place, so that a crash leaves the old one or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // The file a link leads to is replaced, not the link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    match fs::metadata(&target) {
+        Ok(old) => file.as_file().set_permissions(old.permissions())?,
+        Err(_) => file.as_file().set_permissions(ordinary())?,
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+/// A temporary file is its owner's alone; a hive that is made is as other files are.
+fn ordinary() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+}
+
+/// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.
+pub(super) fn set_time(hive: &mut Hive) -> Result<(), Failure> {
+    if let Some(time) = source_date_epoch()? {
+        let seconds = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+        hive.set_time(FileTime::from_unix(seconds.cast_signed()));
+    }
+    Ok(())
+}
