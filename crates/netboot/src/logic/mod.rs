@@ -1,0 +1,1 @@
+//! What is answered: pure functions of packet, configuration, state and time.

@@ -1,0 +1,1 @@
+//! What the administrator wants: clients, boot files, menus and scripts.

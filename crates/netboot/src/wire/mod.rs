@@ -1,0 +1,1 @@
+//! How packets are spelt on the wire; nothing here decides anything.
