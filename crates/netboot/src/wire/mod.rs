@@ -1,1 +1,3 @@
 //! How packets are spelt on the wire; nothing here decides anything.
+
+pub mod tftp;
