@@ -12,6 +12,7 @@
 //! | [`wire`] | how packets are spelt: DHCP, TFTP; no decisions |
 //! | [`logic`] | what is answered: pure functions of packet, configuration, state and time |
 //! | [`policy`] | what the administrator wants: clients, boot files, menus, scripts |
+//! | [`files`] | where files come from: folders, memory, layers of these |
 //! | [`serve`] | the sockets, which only receive and send, and the one process that owns them |
 //! | [`event`] | what happened, for logs and for people who wait |
 //!
@@ -20,6 +21,7 @@
 //! that is told.
 
 pub mod event;
+pub mod files;
 pub mod logic;
 pub mod policy;
 pub mod serve;
