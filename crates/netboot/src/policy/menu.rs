@@ -94,8 +94,11 @@ impl Entry {
         if self.index.is_some() && !matches!(target, Target::Wim { .. }) {
             return Err(format!("entry {name:?}: index belongs to wim"));
         }
-        if self.title().chars().any(char::is_control) {
-            return Err(format!("entry {name:?}: the title has control characters"));
+        let of_scripts = |c: char| c.is_control() || r#"$|&;#"'\"#.contains(c);
+        if self.title().is_empty() || self.title().contains(of_scripts) {
+            return Err(format!(
+                "entry {name:?}: the title has characters that scripts do not take"
+            ));
         }
         let word = match target {
             Target::Local => return Ok(()),
@@ -144,6 +147,7 @@ mod tests {
     #[test]
     fn no_text_of_an_entry_becomes_a_line_of_a_script() {
         assert!(entry("name = 'a'\ntitle = \"b\\nshell\"\nlocal = true").is_err());
+        assert!(entry("name = 'a'\ntitle = 'b && shell'\nlocal = true").is_err());
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn;shell'").is_err());
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn shell'").is_err());
         assert!(entry("name = 'a'\nsan = 'http://a'").is_err());
