@@ -13,6 +13,7 @@
 //! | [`logic`] | what is answered: pure functions of packet, configuration, state and time |
 //! | [`policy`] | what the administrator wants: clients, boot files, menus, scripts |
 //! | [`files`] | where files come from: folders, memory, layers of these |
+//! | [`tftp`] | how files are sent by TFTP: one bounded task for each transfer |
 //! | [`serve`] | the sockets, which only receive and send, and the one process that owns them |
 //! | [`event`] | what happened, for logs and for people who wait |
 //!
@@ -25,4 +26,5 @@ pub mod files;
 pub mod logic;
 pub mod policy;
 pub mod serve;
+pub mod tftp;
 pub mod wire;
