@@ -13,6 +13,7 @@
 //! | [`logic`] | what is answered: pure functions of packet, configuration, state and time |
 //! | [`policy`] | what the administrator wants: clients, boot files, menus, scripts |
 //! | [`files`] | where files come from: folders, memory, layers of these |
+//! | [`tftp`], [`http`] | how files are sent: one bounded task for each transfer |
 //! | [`serve`] | the sockets, which only receive and send, and the one process that owns them |
 //! | [`event`] | what happened, for logs and for people who wait |
 //!
@@ -22,7 +23,9 @@
 
 pub mod event;
 pub mod files;
+pub mod http;
 pub mod logic;
 pub mod policy;
 pub mod serve;
+pub mod tftp;
 pub mod wire;

@@ -24,22 +24,32 @@ pub struct FilePath(String);
 
 /// Why a name is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.as_str())]
 pub enum PathError {
     /// Nothing is left of it.
-    #[error("empty name")]
     Empty,
     /// It has a part `..`.
-    #[error("name with ..")]
     Parent,
     /// It has a control character, such as NUL.
-    #[error("control character in the name")]
     Control,
     /// It is longer than any file of ours.
-    #[error("name too long")]
     Long,
     /// Its percent encoding is broken or does not yield UTF-8.
-    #[error("broken percent encoding")]
     Encoding,
+}
+
+impl PathError {
+    /// In words, without the name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty name",
+            Self::Parent => "name with ..",
+            Self::Control => "control character in the name",
+            Self::Long => "name too long",
+            Self::Encoding => "broken percent encoding",
+        }
+    }
 }
 
 impl FilePath {

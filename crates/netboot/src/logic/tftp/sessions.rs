@@ -59,17 +59,26 @@ pub enum Admission {
 }
 
 /// Which limit was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Busy {
     /// [`Limits::transfers`].
-    #[error("too many transfers")]
     Transfers,
     /// [`Limits::unanswered`].
-    #[error("too many transfers that no client has answered")]
     Unanswered,
     /// [`Limits::transfers_per_client`].
-    #[error("too many transfers of this client")]
     Client,
+}
+
+impl Busy {
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transfers => "too many transfers",
+            Self::Unanswered => "too many transfers that no client has answered",
+            Self::Client => "too many transfers of this client",
+        }
+    }
 }
 
 impl Sessions {
