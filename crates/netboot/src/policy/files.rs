@@ -37,6 +37,16 @@ pub struct Missing {
     pub package: Option<&'static str>,
 }
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is missing", self.file)?;
+        match self.package {
+            Some(package) => write!(f, "; Debian's package {package} has it"),
+            None => f.write_str("; put it into one of the folders that are served"),
+        }
+    }
+}
+
 /// Why the files cannot be served.
 #[derive(Debug, Error)]
 pub enum FilesError {
