@@ -10,12 +10,14 @@ pub mod matcher;
 pub mod menu;
 pub mod platform;
 pub mod pxelinux;
+pub mod report;
 pub mod subnet;
 
 pub use boot::{Boot, Pxelinux, View};
 pub use client::{Client, Kind, Uuid};
 pub use config::{Config, ConfigError, Mode};
 pub use files::{Files, FilesError, Missing};
-pub use menu::{Entry, Target};
+pub use menu::{Entry, Target, quick_menu};
 pub use platform::{Architecture, Platform};
+pub use report::{Row, boot_table};
 pub use subnet::{Network, SubnetConfig};

@@ -16,7 +16,8 @@ use crate::wire::dhcp::Hardware;
 const WAIT: Duration = Duration::from_millis(300);
 /// The discard service: whoever listens there wants to throw it away.
 const DISCARD: u16 = 9;
-const ARP_TABLE: &str = "/proc/net/arp";
+/// That of the network namespace that the server is in.
+const ARP_TABLE: &str = "/proc/thread-self/net/arp";
 /// `ATF_COM`: the entry has a hardware address.
 const COMPLETE: u32 = 2;
 
