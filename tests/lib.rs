@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 /// The program on `PATH`, or `None` after saying that the test is skipped.
 ///
@@ -48,6 +49,30 @@ pub fn corpus(path: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_path_buf()
+}
+
+/// The `winpe-iscsi` of this build.
+///
+/// Cargo builds the binary of another package only when asked, so this asks, once for each test binary.
+///
+/// # Panics
+/// Where it does not build.
+#[must_use]
+pub fn winpe_iscsi() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = env::current_exe().expect("a test knows where it is");
+        let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--offline", "--package", "winpe-iscsi"]);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        let target = profile.parent().expect("target/PROFILE");
+        let built = cargo.arg("--target-dir").arg(target).current_dir(workspace()).status();
+        assert!(built.expect("cargo runs this test").success(), "winpe-iscsi does not build");
+        profile.join("winpe-iscsi")
+    })
 }
 
 /// Runs a program to its end and returns what it printed.

@@ -1,5 +1,7 @@
 //! `.reg` files as people and regedit write them.
 
+mod corpus;
 mod facts;
 mod model;
 mod seed;
+mod wine;

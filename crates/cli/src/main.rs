@@ -1,3 +1,86 @@
-//! winpe-iscsi.
+//! `winpe-iscsi`: WinPE images that speak iSCSI, made on Linux.
 
-fn main() {}
+mod demo;
+mod exit;
+mod failure;
+mod hints;
+mod info;
+mod inject;
+mod printer;
+mod profile;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+use failure::Failure;
+use printer::{Color, Printer};
+
+/// Makes WinPE images that speak iSCSI, on Linux, without Windows and without root.
+#[derive(Parser)]
+#[command(name = "winpe-iscsi", version, max_term_width = 100, infer_subcommands = true)]
+struct Cli {
+    /// Print JSON for machines instead of text
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true, help_heading = "Output")]
+    quiet: bool,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output"
+    )]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inject(inject::Args),
+    Info(info::Args),
+    Verify(verify::Args),
+    Profile(profile::Args),
+    Demo(demo::Args),
+}
+
+impl Command {
+    fn run(&self, printer: &mut Printer) -> Outcome {
+        match self {
+            Self::Inject(args) => inject::run(args, printer),
+            Self::Info(args) => info::run(args, printer),
+            Self::Verify(args) => verify::run(args, printer),
+            Self::Profile(args) => profile::run(args, printer),
+            Self::Demo(args) => demo::run(args, printer),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
+    match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
+        Ok(exit) => exit.into(),
+        // Whoever read our output has seen enough.
+        Err(failure) if failure.is_broken_pipe() => Exit::Done.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            Exit::Error.into()
+        }
+    }
+}
+
+/// Runs a command given as words, as the demo does to show what each does.
+fn run_words(words: &[&str], printer: &mut Printer) -> Outcome {
+    let cli = Cli::try_parse_from(["winpe-iscsi"].iter().chain(words));
+    cli.map_err(Failure::new)?.command.run(printer)
+}
+
+/// What a subcommand comes to.
+type Outcome = Result<Exit, Failure>;

@@ -1,3 +1,45 @@
-//! Offline registry hives (regf).
+//! Offline registry hives (regf): read, edited in place, recovered, checked.
+//!
+//! ```text
+//!  bytes ─► Hive::open ─────────► Key, ValueEntry   borrow from the bytes, checked at each step
+//!           Hive::open_lenient        │
+//!  + logs ► Hive::recover             │
+//!           Hive::create              ▼
+//!                            Hive::apply(&Edit) ─► Change    in place; whole or not at all
+//!                                     │
+//!                            Hive::into_bytes ─► bytes       sequence numbers and checksum
+//! ```
+//!
+//! | Layer | what it knows |
+//! |---|---|
+//! | `format` | the layout of each record, and nothing of the others |
+//! | `read` | how records name each other; never trusts an offset, a length or a count |
+//! | `check` | what Windows would refuse, heal or misread |
+//! | [`log`] | what Windows had not yet written when the power went |
+//! | `edit` | how Windows keeps a hive: lists, security cells, big data, free room |
+//!
+//! The layout is that of Maxim Suhanov's [specification](https://github.com/msuhanov/regf).
+//!
+//! - A hive in which an edit changes nothing is written as it was, byte by byte; other edits leave every
+//!   cell alone that they do not concern.
+//! - Input is never trusted: every function ends, with an error that names a place in the file.
+//! - Memory is the file, and a few bits for each cell.
 
+mod bitmap;
+mod check;
+mod edit;
+mod format;
+mod hive;
+#[cfg(test)]
+mod laws;
 pub mod log;
+mod read;
+
+pub use check::{Finding, Findings, Rule, Severity};
+pub use edit::{CreateError, EditError, Refusal};
+pub use format::{CellOffset, KeyFlags, Record};
+pub use hive::Hive;
+pub use read::{
+    Damage, FileTime, Header, Key, OpenError, ReadError, Security, StoredName, Subkeys, ValueEntry,
+    Values, Visit, Walk, WalkValues,
+};

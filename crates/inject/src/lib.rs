@@ -1,1 +1,69 @@
-//! The initiator into WinPE.
+//! Puts the Microsoft iSCSI initiator into WinPE images.
+//!
+//! ```text
+//!  Profile (data) ──► edits ──┐
+//!  Source ──► files ──────────┤
+//!  Session (winpe.wim) ───────┴─► stage ──► Staged: report, verified hives, files ──► commit
+//! ```
+//!
+//! [`Session::open`] reads an image. [`Session::stage`] does the whole work in memory: it edits copies
+//! of the hives, checks them, lets a second reader confirm them, and computes the [`Report`] from what
+//! it did. [`Staged::commit`] is the only thing that writes, and takes nothing that could change what is
+//! written; a dry run is not calling it.
+//!
+//! What to change is data: a [`Profile`] is a folder with a `profile.toml` and `.reg` files.
+//!
+//! # In a build pipeline
+//!
+//! ```
+//! use winpe_inject::{ImageSelector, Job, Profile, Session, Source, Target};
+//! # let dir = tempfile::tempdir()?;
+//! # winpe_inject::demo::create(dir.path())?;
+//! # std::env::set_current_dir(dir.path())?;
+//!
+//! let profile = Profile::builtin("iscsi-winpe3")?;
+//! let source = Source::open("install.wim:1")?;
+//! let job = Job::new(&profile).source(&source);
+//!
+//! let session = Session::open("winpe.wim", &ImageSelector::Boot)?;
+//! let staged = session.stage(&job)?;
+//! println!("{}", staged.report());
+//! if staged.report().has_changes() {
+//!     staged.commit(&Target::InPlace)?;
+//! }
+//! # let session = Session::open("winpe.wim", &ImageSelector::Boot)?;
+//! # assert!(!session.stage(&job)?.report().has_changes());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod addition;
+pub mod demo;
+mod error;
+mod files;
+mod hives;
+mod job;
+mod path;
+mod profile;
+mod reg;
+mod registry;
+mod report;
+mod second_reader;
+mod session;
+mod source;
+mod survey;
+
+pub use addition::Addition;
+pub use error::{AdditionError, InjectError, ProfileError};
+pub use files::FileAction;
+pub use hives::{HiveRoot, HiveRoots, Location};
+pub use job::Job;
+pub use path::ImagePath;
+pub use profile::{Profile, ProfileFile, RegPart, Service};
+pub use reg::{Origin, SourcedEdit, parse_reg};
+pub use report::{FileReport, HiveReport, Report};
+pub use second_reader::Disagreement;
+pub use session::{Session, Staged};
+pub use source::Source;
+pub use survey::{Presence, survey};
+pub use winpe_regfile::ParseError;
+pub use winpe_wim::{ImageSelector, Target};

@@ -133,6 +133,11 @@ impl Document {
         }
     }
 
+    /// The same document with another text.
+    pub(crate) fn with_text(&self, text: Vec<u8>) -> Self {
+        Self { text, ..*self }
+    }
+
     /// What the file does to a registry, in its order, and where it says so.
     ///
     /// Paths begin with a root, such as `HKEY_LOCAL_MACHINE`, in its usual spelling. Each key line

@@ -29,6 +29,17 @@ impl Encoding {
         }
     }
 
+    /// The usual name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utf16Le => "UTF-16LE",
+            Self::Utf16Be => "UTF-16BE",
+            Self::Utf8Bom | Self::Utf8 => "UTF-8",
+            Self::Ansi(codepage) => codepage.name(),
+        }
+    }
+
     /// The encoding whose byte order mark the bytes start with.
     pub(crate) fn marked(bytes: &[u8]) -> Option<Self> {
         [Self::Utf16Le, Self::Utf16Be, Self::Utf8Bom]

@@ -140,7 +140,7 @@ fn edit(document: &Document, text: &[u8], what: What, key: &mut KeyPath) -> Opti
             key.clone_from(&path);
             Some(Edit::create_key(path))
         }
-        What::Value { name, data } => {
+        What::Value { name, data, .. } => {
             let name = ValueName::from_stored(NtString::from_units(dialect.string(&text[name])));
             let value = match data {
                 Data::Delete => return Some(Edit::delete_value(key.clone(), name)),

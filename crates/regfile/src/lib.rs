@@ -1,8 +1,71 @@
-//! `.reg` text to edits and back.
+//! Windows `.reg` files: read, edited and written without losing a byte.
+//!
+//! | to | use |
+//! |---|---|
+//! | read a file, of any encoding, strictly or as regedit does | [`Document::parse`] |
+//! | know what it does to a registry, and in which line | [`Document::edits`] |
+//! | know what regedit would leave out, and why | [`Document::skipped`] |
+//! | see everything in it, comments included | [`Document::items`] |
+//! | change a file and keep its comments | [`Document::apply`], [`Document::remove_value`] |
+//! | write a file, as regedit would or for version control | [`Writer`], [`write_edits`] |
+//! | show what changed, as text that is a `.reg` file again | [`DiffWriter`] |
+//!
+//! ```
+//! use winpe_regfile::{Document, ParseOptions};
+//!
+//! let text = b"Windows Registry Editor Version 5.00\n\
+//!     \n\
+//!     [HKEY_LOCAL_MACHINE\\PE_Sys\\ControlSet001\\Services\\MSiSCSI]\n\
+//!     \"Start\"=dword:2\n\
+//!     \"Group\"=iSCSI\n";
+//!
+//! let error = Document::parse(text, &ParseOptions::default()).unwrap_err();
+//! assert_eq!((error.span.line, error.span.column), (5, 9));
+//!
+//! let document = Document::parse(text, &ParseOptions::lenient())?;
+//! assert_eq!(document.edits().count(), 2);
+//! assert_eq!(document.skipped().map(|skipped| skipped.span.line).collect::<Vec<_>>(), [5]);
+//! # Ok::<(), winpe_regfile::ParseError>(())
+//! ```
+//!
+//! # How it is built
+//! ```text
+//!  bytes ─► encoding ─► text (WTF-8) ─► lexer: one item ─► walk: the item at its place
+//!                         ▲                                  │
+//!                         │                     ┌────────────┼──────────────┐
+//!                       render ◄─ Writer      items        edits        skipped, ParseError
+//!                               ◄─ DiffWriter
+//! ```
+//! A document is its text. Items and edits are read from it anew each time, which takes less time
+//! than reading the file did and keeps memory at the size of the text.
+//!
+//! # Strict and lenient
+//! Lenient mode does what regedit does: a bad line voids that value or key only, and nothing else.
+//! Strict mode refuses wherever lenient mode skips. It also refuses what regedit takes but seldom as
+//! it was meant: text behind a key's `]`, a comma at the end of bytes, `\\` inside a key, half a
+//! UTF-16 unit in a text value; and what nobody has seen Windows do: bytes of one digit, white space
+//! between bytes.
+//!
+//! A header line is allowed again anywhere, in both modes, if it names the version that the first line
+//! names: files glued together have such lines.
+//!
+//! # Known differences from regedit
+//! * UTF-16BE, and UTF-8 with or without byte order mark, are read. regedit takes text without byte
+//!   order mark for the code page of its machine; here that is done for `REGEDIT4`, and in lenient mode
+//!   for what is not UTF-8.
+//! * Values behind a key line that was skipped are skipped too. (Wine gives them to the key before.)
+//! * `\0` and any other escape but `\\` and `\"` voids the value. (Wine reads `\n` as a line break and
+//!   drops other backslashes.)
+//! * A string may go on over lines, as regedit itself exports line breaks, if nothing but a comment
+//!   follows its closing quote. (Wine drops it.)
+//! * The comment `;exact` behind the bytes of a text value keeps regedit's closing NUL away, so that
+//!   values without one can be written and read.
+//! * The format of Windows 3.1 (header `REGEDIT`) is not read.
 
 mod dialect;
 mod diff;
 mod document;
+mod edit;
 mod encoding;
 mod error;
 mod items;
@@ -17,6 +80,7 @@ pub(crate) use dialect::Dialect;
 pub use dialect::Version;
 pub use diff::DiffWriter;
 pub use document::{Document, Mode, ParseOptions};
+pub use edit::EditError;
 pub use encoding::Encoding;
 pub use error::ParseError;
 pub use items::{Edits, Item, ItemKind, Items, Skipped};

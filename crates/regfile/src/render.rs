@@ -1,9 +1,9 @@
 //! The lines of a `.reg` file as regedit lays them out, in WTF-8.
 
-use winpe_registry::{KeyName, KeyPath, ValueName, ValueType};
+use winpe_registry::{KeyName, KeyPath, NtString, ValueName, ValueType};
 
 use crate::dialect::is_completed;
-use crate::lexer::{EXACT, find_root};
+use crate::lexer::{EXACT, find_root, is_text};
 use crate::{WriteError, wtf8};
 
 /// What the file to be written can hold.
@@ -12,10 +12,12 @@ pub(crate) struct Layout {
     pub(crate) line_break: &'static [u8],
     /// Whether unpaired surrogates have a place.
     pub(crate) surrogates: bool,
+    /// The code page that the bytes of text values are in: that of `REGEDIT4`.
+    pub(crate) codepage: Option<&'static encoding_rs::Encoding>,
 }
 
 /// UTF-8 with LF.
-pub(crate) const UTF8_LF: Layout = Layout { line_break: b"\n", surrogates: false };
+pub(crate) const UTF8_LF: Layout = Layout { line_break: b"\n", surrogates: false, codepage: None };
 
 /// Appends `[path]` or `[-path]`.
 pub(crate) fn key_line(
@@ -129,6 +131,19 @@ pub(crate) fn value_lines(
     layout: Layout,
 ) -> Result<(), WriteError> {
     let width = value_name(text, name, layout)?;
+    self::data(text, width, ty, data, layout)?;
+    text.extend_from_slice(layout.line_break);
+    Ok(())
+}
+
+/// Appends what stands behind the `=`; `width` columns stand before it.
+pub(crate) fn data(
+    text: &mut Vec<u8>,
+    width: usize,
+    ty: ValueType,
+    data: &[u8],
+    layout: Layout,
+) -> Result<(), WriteError> {
     match (ty, <[u8; 4]>::try_from(data)) {
         (ValueType::DWORD, Ok(number)) => {
             text.extend_from_slice(b"dword:");
@@ -137,10 +152,32 @@ pub(crate) fn value_lines(
             }
         }
         (ValueType::SZ, _) if push_string(text, data, layout) => {}
-        _ => push_hex(text, width, ty, data, layout),
+        _ => match layout.codepage {
+            Some(codepage) if is_text(ty.0) => {
+                let narrow = narrow(data, codepage)
+                    .ok_or(WriteError::Codepage { codepage: codepage.name() })?;
+                push_hex(text, width, ty, &narrow, layout);
+            }
+            _ => {
+                push_hex(text, width, ty, data, layout);
+                if is_completed(ty, data) {
+                    text.extend_from_slice(b" ;");
+                    text.extend_from_slice(EXACT.as_bytes());
+                }
+            }
+        },
     }
-    text.extend_from_slice(layout.line_break);
     Ok(())
+}
+
+/// The bytes in a code page from which regedit makes this text again.
+fn narrow(data: &[u8], codepage: &'static encoding_rs::Encoding) -> Option<Vec<u8>> {
+    if data.is_empty() {
+        return Some(vec![]);
+    }
+    let text = NtString::from_utf16le(data).to_utf8()?;
+    let (bytes, _, unmappable) = codepage.encode(&text);
+    (!unmappable && !is_completed(ValueType::SZ, data)).then(|| bytes.into_owned())
 }
 
 /// Appends `"text"` if that says exactly these bytes.
@@ -188,10 +225,6 @@ fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout
         }
         text.extend(digits(byte));
         column += 2;
-    }
-    if is_completed(ty, data) {
-        text.extend_from_slice(b" ;");
-        text.extend_from_slice(EXACT.as_bytes());
     }
 }
 

@@ -28,7 +28,7 @@ impl Format {
 
     fn layout(self) -> Layout {
         match self {
-            Self::Regedit => Layout { line_break: b"\r\n", surrogates: true },
+            Self::Regedit => Layout { line_break: b"\r\n", surrogates: true, codepage: None },
             Self::Utf8Lf => render::UTF8_LF,
         }
     }
@@ -58,6 +58,13 @@ pub enum WriteError {
     Value {
         /// The name.
         name: ValueName,
+    },
+    /// A text value for a `REGEDIT4` file that has characters outside of its code page, or no closing
+    /// NUL.
+    #[error("the value cannot be written in {codepage}, as a file with the header REGEDIT4 has it")]
+    Codepage {
+        /// The name of the code page.
+        codepage: &'static str,
     },
     /// A value before the first key, or behind a deleted one.
     #[error("the value {name:?} has no key")]

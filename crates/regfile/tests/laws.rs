@@ -1,5 +1,7 @@
 //! What holds for every text and every value.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use encoding_rs::{SHIFT_JIS, WINDOWS_1252};
 use proptest::prelude::*;
 use winpe_regfile::{Document, Format, Mode, ParseOptions, write_edits};

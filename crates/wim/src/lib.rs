@@ -1,1 +1,55 @@
-//! WIM images.
+//! WIM images: list them, read a file, change them, in place and without losing anything.
+//!
+//! ```text
+//!  path ── Archive::open ──► Archive ── commit(changes, target, options) ──► Committed
+//!                               │
+//!                 images, entry, read_dir, walk, read, verify
+//! ```
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `format` | what is where in the file |
+//! | `chunks`, `blobs`, `metadata`, `xml` | reading, and the parts of a WIM as values that can be edited |
+//! | `archive` | an opened WIM |
+//! | `commit` | the only writer |
+//! | `ffi` | wimlib: the codec, and the independent reader that confirms what was written |
+//!
+//! # What a commit keeps
+//! A file that is replaced stays the same file: its names, security descriptor, attributes, creation
+//! time, alternate streams and hard links. What a change does not concern keeps its bytes: entries,
+//! data, other images, and the compressed chunks of a file of which only a part changed.
+//!
+//! # Known differences from wimlib
+//! * Paths are always looked up without regard to case; of names that differ only by case, an exact
+//!   match is preferred.
+//! * `wimlib_update_image` replaces a file by a new one; [`FileChange::Put`] gives it new content.
+//! * A WIM that is solid, split or pipable is read, and not changed.
+//! * A commit in place does not set the header's mark of a write in progress, which it does not
+//!   need: at each moment the header refers to a complete WIM.
+
+mod archive;
+mod blobs;
+mod chunks;
+mod coding;
+mod commit;
+mod content;
+mod create;
+mod entry;
+mod error;
+mod ffi;
+mod format;
+mod image;
+mod metadata;
+mod name;
+mod progress;
+mod xml;
+
+pub use archive::{Archive, Header, READ_LIMIT};
+pub use coding::Compression;
+pub use commit::{CommitOptions, Committed, FileChange, ImageChanges, Leftover, Target};
+pub use content::Content;
+pub use create::{NewImage, create};
+pub use entry::Entry;
+pub use error::WimError;
+pub use image::{Arch, Image, ImageSelector, Stats, Version};
+pub use progress::Progress;

@@ -5,25 +5,25 @@ use crate::Reason;
 pub(super) const MAX_DIGITS: usize = 8;
 
 /// What a list of bytes turned out to be.
-pub(super) struct Scanned<'a> {
+pub(super) struct Scanned {
     /// The end of its last line; with a fault, of the line that has it.
     pub(super) line_end: usize,
+    /// Behind the last byte and its comma.
+    pub(super) behind: usize,
     /// The number of bytes.
     pub(super) count: usize,
-    /// The text of the comment behind the last byte.
-    pub(super) comment: &'a [u8],
     pub(super) fault: Option<Fault>,
     pub(super) strict: Option<Fault>,
 }
 
 /// Reads bytes from `at` on, over all lines that they go on to.
-pub(super) fn scan(text: &[u8], at: usize, push: impl FnMut(u8)) -> Scanned<'_> {
+pub(super) fn scan(text: &[u8], at: usize, push: impl FnMut(u8)) -> Scanned {
     let mut scan = Scan { text, at, push, count: 0, strict: None };
-    let (line_end, comment, fault) = match scan.bytes() {
-        Ok((line_end, comment)) => (line_end, comment, None),
-        Err(fault) => (line_end(text, fault.at), &b""[..], Some(fault)),
+    let (line_end, fault) = match scan.bytes() {
+        Ok(line_end) => (line_end, None),
+        Err(fault) => (line_end(text, fault.at), Some(fault)),
     };
-    Scanned { line_end, comment, fault, count: scan.count, strict: scan.strict }
+    Scanned { line_end, behind: scan.at, fault, count: scan.count, strict: scan.strict }
 }
 
 struct Scan<'a, P> {
@@ -34,8 +34,8 @@ struct Scan<'a, P> {
     strict: Option<Fault>,
 }
 
-impl<'a, P: FnMut(u8)> Scan<'a, P> {
-    fn bytes(&mut self) -> Result<(usize, &'a [u8]), Fault> {
+impl<P: FnMut(u8)> Scan<'_, P> {
+    fn bytes(&mut self) -> Result<usize, Fault> {
         loop {
             self.pairs_with_commas();
             let comma = self.at;
@@ -44,7 +44,8 @@ impl<'a, P: FnMut(u8)> Scan<'a, P> {
                 Some(b'\\') => {
                     rest_of_line(self.text, self.at + 1, Reason::AfterBackslash)?;
                     if !self.go_to_next_line()? {
-                        return Ok((self.text.len(), b""));
+                        self.at = self.text.len();
+                        return Ok(self.at);
                     }
                 }
                 None | Some(b'\r' | b'\n' | b';') => {

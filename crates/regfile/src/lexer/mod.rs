@@ -41,6 +41,8 @@ pub(crate) enum What {
         /// What stands between the quotes; empty for `@`.
         name: Range<usize>,
         data: Data,
+        /// All of the data, without a comment behind it.
+        extent: Range<usize>,
     },
     /// Nothing that regedit would take.
     Fault(Fault),
@@ -134,15 +136,11 @@ fn at_line_end(text: &[u8], at: usize) -> bool {
     matches!(text.get(at), None | Some(b'\r' | b'\n'))
 }
 
-/// The end of a line that may have a comment but nothing else from here on, and the comment's text.
-fn rest_of_line(text: &[u8], at: usize, otherwise: Reason) -> Result<(usize, &[u8]), Fault> {
+/// The end of a line that may have a comment but nothing else from here on.
+fn rest_of_line(text: &[u8], at: usize, otherwise: Reason) -> Result<usize, Fault> {
     let at = skip_blanks(text, at);
-    if at_line_end(text, at) {
-        return Ok((at, b""));
-    }
-    if text[at] == b';' {
-        let end = line_end(text, at);
-        return Ok((end, text[at + 1..end].trim_ascii()));
+    if at_line_end(text, at) || text[at] == b';' {
+        return Ok(line_end(text, at));
     }
     Err(Fault::new(at, otherwise))
 }

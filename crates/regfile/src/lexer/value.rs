@@ -7,7 +7,8 @@ use super::quoted::quoted;
 use super::{Data, Fault, Hex, What, line_end, rest_of_line, skip_blanks};
 use crate::{Dialect, Reason, Version};
 
-/// What stands behind the last byte of a value that is meant without the NUL that regedit adds.
+/// The comment, or the part of it up to a further `;`, behind the last byte of a value that is meant
+/// without the NUL that regedit adds.
 pub(crate) const EXACT: &str = "exact";
 
 /// Reads a value line from its `@` or `"` on.
@@ -21,8 +22,11 @@ pub(super) fn lex(
         Ok(name) => name,
         Err(fault) => return (line_end(text, at), Err(fault)),
     };
-    let (line_end, data) = data(text, skip_blanks(text, equals + 1), dialect, strict);
-    (line_end, data.map(|data| What::Value { name, data }))
+    let start = skip_blanks(text, equals + 1);
+    match data(text, start, dialect, strict) {
+        Ok((data, end, line_end)) => (line_end, Ok(What::Value { name, data, extent: start..end })),
+        Err((fault, line_end)) => (line_end, Err(fault)),
+    }
 }
 
 /// The name without its quotes, and where the `=` behind it is.
@@ -48,47 +52,42 @@ fn name(text: &[u8], at: usize, dialect: Dialect) -> Result<(Range<usize>, usize
     Ok((name, equals))
 }
 
-/// The data that starts at `at`, and the end of its last line.
+/// The data that starts at `at`, its end, and the end of its last line.
 fn data(
     text: &[u8],
     at: usize,
     dialect: Dialect,
     strict: &mut Option<Fault>,
-) -> (usize, Result<Data, Fault>) {
-    let rest = &text[at..];
-    if rest.starts_with(b"hex") {
+) -> Result<(Data, usize, usize), (Fault, usize)> {
+    if text[at..].starts_with(b"hex") {
         return hex(text, at, dialect, strict);
     }
-    let data = || {
-        if rest.starts_with(b"\"") {
-            let behind = |at| rest_of_line(text, at, Reason::AfterData);
-            let string = quoted(text, at, Reason::StringUnclosed, |at| behind(at).is_ok())?;
-            let (end, _) = behind(string.end + 1)?;
-            Ok((end, Data::Text(string)))
-        } else if rest.starts_with(b"dword:") {
-            let digits = skip_blanks(text, at + 6);
-            let (number, behind) = dword(text, digits)?;
-            let (end, _) = rest_of_line(text, behind, Reason::AfterData)?;
-            Ok((end, Data::Dword(number)))
-        } else if rest.starts_with(b"-") {
-            let (end, _) = rest_of_line(text, at + 1, Reason::AfterData)?;
-            Ok((end, Data::Delete))
-        } else {
-            Err(Fault::new(at, Reason::NoData))
-        }
-    };
-    match data() {
-        Ok((end, data)) => (end, Ok(data)),
-        Err(fault) => (line_end(text, at), Err(fault)),
-    }
+    let of_its_line = |fault| (fault, line_end(text, at));
+    let (data, end) = one_piece(text, at).map_err(of_its_line)?;
+    let line_end = rest_of_line(text, end, Reason::AfterData).map_err(of_its_line)?;
+    Ok((data, end, line_end))
 }
 
-fn dword(text: &[u8], at: usize) -> Result<(u32, usize), Fault> {
-    let (number, behind) = hex::number(text, at);
-    match number {
-        Some(number) if behind - at <= MAX_DIGITS => Ok((number, behind)),
-        _ => Err(Fault::new(at, Reason::Dword)),
+/// Data other than bytes, and its end.
+fn one_piece(text: &[u8], at: usize) -> Result<(Data, usize), Fault> {
+    let rest = &text[at..];
+    if rest.starts_with(b"\"") {
+        let follows = |at| rest_of_line(text, at, Reason::AfterData).is_ok();
+        let string = quoted(text, at, Reason::StringUnclosed, follows)?;
+        let end = string.end + 1;
+        return Ok((Data::Text(string), end));
     }
+    if rest.starts_with(b"dword:") {
+        let digits = skip_blanks(text, at + 6);
+        return match hex::number(text, digits) {
+            (Some(number), end) if end - digits <= MAX_DIGITS => Ok((Data::Dword(number), end)),
+            _ => Err(Fault::new(digits, Reason::Dword)),
+        };
+    }
+    if rest.starts_with(b"-") {
+        return Ok((Data::Delete, at + 1));
+    }
+    Err(Fault::new(at, Reason::NoData))
 }
 
 fn hex(
@@ -96,25 +95,31 @@ fn hex(
     at: usize,
     dialect: Dialect,
     strict: &mut Option<Fault>,
-) -> (usize, Result<Data, Fault>) {
-    let (ty, start) = match text_type(text, at + 3) {
-        Ok(found) => found,
-        Err(fault) => return (line_end(text, at), Err(fault)),
-    };
+) -> Result<(Data, usize, usize), (Fault, usize)> {
+    let (ty, start) = text_type(text, at + 3).map_err(|fault| (fault, line_end(text, at)))?;
     let scanned = hex::scan(text, start, |_| ());
     if let Some(fault) = scanned.fault {
-        return (scanned.line_end, Err(fault));
+        return Err((fault, scanned.line_end));
     }
-    let exact = scanned.comment == EXACT.as_bytes();
-    let units_missing = dialect.version == Version::V5 && is_text(ty) && scanned.count % 2 == 1;
-    if units_missing && !exact {
+    let mark = exact_mark(text, scanned.behind, scanned.line_end);
+    let exact = mark.is_some();
+    let half_units = dialect.version == Version::V5 && is_text(ty) && scanned.count % 2 == 1;
+    if half_units && !exact {
         let bytes = scanned.count;
         strict.get_or_insert(Fault::new(start, Reason::OddText { ty, bytes }));
     }
     if let Some(fault) = scanned.strict {
         strict.get_or_insert(fault);
     }
-    (scanned.line_end, Ok(Data::Hex(Hex { ty, start, count: scanned.count, exact })))
+    let data = Data::Hex(Hex { ty, start, count: scanned.count, exact });
+    Ok((data, mark.unwrap_or(scanned.behind), scanned.line_end))
+}
+
+/// The end of the mark [`EXACT`], where the comment that follows the bytes begins with it.
+fn exact_mark(text: &[u8], behind: usize, line_end: usize) -> Option<usize> {
+    let comment = text[skip_blanks(text, behind)..line_end].strip_prefix(b";")?;
+    let mark = comment.split(|&byte| byte == b';').next()?;
+    (mark.trim_ascii() == EXACT.as_bytes()).then_some(line_end - comment.len() + mark.len())
 }
 
 /// The type between `hex` and the bytes, and where the bytes start.

@@ -1,0 +1,101 @@
+//! What may help against an error, for people at a terminal.
+
+use winpe_hive::OpenError;
+use winpe_inject::demo::DemoError;
+use winpe_inject::{InjectError, ProfileError};
+use winpe_wim::WimError;
+
+use crate::failure::Failure;
+
+impl From<InjectError> for Failure {
+    fn from(error: InjectError) -> Self {
+        let hints = match &error {
+            InjectError::Wim(error) => wim(error),
+            InjectError::Profile(error) => profile(error),
+            InjectError::MissingFiles { source_name: None, .. } => vec![
+                "name a Windows of the same version and architecture that has them: --source \
+                 install.wim:1, or --source DIR for a folder that holds Windows"
+                    .to_owned(),
+            ],
+            InjectError::MissingFiles { .. } => vec![
+                "the source must be a full Windows, not another WinPE; see its images with \
+                 winpe-iscsi info"
+                    .to_owned(),
+            ],
+            InjectError::NoHive { roots, .. } => {
+                vec![format!("keys begin with one of: {}", roots.join(", "))]
+            }
+            InjectError::MissingHive { .. } => {
+                vec!["is this a Windows image? See what it holds with winpe-iscsi info".to_owned()]
+            }
+            InjectError::OpenHive { source: OpenError::Dirty { .. } | OpenError::Checksum { .. }, .. } => vec![
+                "Windows did not finish writing this hive, and its logs are not beside it; boot the \
+                 image once, or take the hive from an image that was shut down"
+                    .to_owned(),
+            ],
+            _ => vec![],
+        };
+        hints.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
+impl From<ProfileError> for Failure {
+    fn from(error: ProfileError) -> Self {
+        let hints = profile(&error);
+        hints.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
+impl From<WimError> for Failure {
+    fn from(error: WimError) -> Self {
+        let hints = wim(&error);
+        hints.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
+impl From<DemoError> for Failure {
+    fn from(error: DemoError) -> Self {
+        match error {
+            DemoError::Wim(error) => error.into(),
+            error => Self::new(error),
+        }
+    }
+}
+
+fn profile(error: &ProfileError) -> Vec<String> {
+    match error {
+        ProfileError::Unknown { .. } => {
+            vec!["a folder with a profile.toml is a profile too: --profile ./DIR".to_owned()]
+        }
+        _ => vec![],
+    }
+}
+
+fn wim(error: &WimError) -> Vec<String> {
+    let hint = match error {
+        WimError::Solid { path } => format!(
+            "make a plain copy first: wimlib-imagex export {} all plain.wim --compress=LZX",
+            path.display()
+        ),
+        WimError::Split { path, .. } => {
+            let parts = path.with_extension("").display().to_string();
+            format!("join the parts first: wimlib-imagex join joined.wim {parts}*.swm")
+        }
+        WimError::Pipable { path } => format!(
+            "make a plain copy first: wimlib-imagex optimize {} --not-pipable",
+            path.display()
+        ),
+        WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
+        WimError::Locked { .. } => {
+            "wait for the other program, or write to another file with -o OUT".to_owned()
+        }
+        WimError::ReadOnly { .. } | WimError::NotWritable { .. } => {
+            "write to another file with -o OUT".to_owned()
+        }
+        WimError::NoSpace { .. } => {
+            "nothing was changed; free some space, or write elsewhere with -o OUT".to_owned()
+        }
+        _ => return vec![],
+    };
+    vec![hint]
+}

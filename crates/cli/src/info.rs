@@ -1,0 +1,197 @@
+//! `winpe-iscsi info`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use winpe_inject::{Presence, Profile, survey};
+use winpe_wim::{Archive, Image};
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Show what a WIM holds, and whether the initiator is in
+///
+/// Examples:
+///   winpe-iscsi info winpe.wim
+///   winpe-iscsi info boot.wim --json
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The WIM
+    wim: PathBuf,
+    /// Whose files and services to look for
+    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi-winpe3")]
+    profile: String,
+}
+
+#[derive(Serialize)]
+struct Info {
+    schema: u32,
+    wim: String,
+    compression: String,
+    chunk_size: u32,
+    boot_index: Option<u32>,
+    integrity: bool,
+    pipable: bool,
+    solid: bool,
+    read_only: bool,
+    interrupted_write: bool,
+    part: u16,
+    parts: u16,
+    images: Vec<ImageInfo>,
+}
+
+#[derive(Serialize)]
+struct ImageInfo {
+    index: u32,
+    name: String,
+    description: String,
+    architecture: Option<String>,
+    version: Option<String>,
+    edition: Option<String>,
+    languages: Vec<String>,
+    files: u64,
+    folders: u64,
+    bytes: u64,
+    #[serde(flatten)]
+    initiator: Initiator,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Initiator {
+    Initiator(Presence),
+    InitiatorUnknown(String),
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let profile = Profile::find(&args.profile)?;
+    let archive = Archive::open(&args.wim)?;
+    let header = archive.header();
+    let info = Info {
+        schema: 1,
+        wim: args.wim.display().to_string(),
+        compression: header.compression.to_string(),
+        chunk_size: header.chunk_size,
+        boot_index: header.boot_index,
+        integrity: header.integrity,
+        pipable: header.pipable,
+        solid: header.solid,
+        read_only: header.readonly,
+        interrupted_write: header.write_in_progress,
+        part: header.part,
+        parts: header.parts,
+        images: archive.images().iter().map(|image| describe(&archive, image, &profile)).collect(),
+    };
+    if printer.is_json() {
+        printer.json(&info)?;
+    } else {
+        show(&info, &profile, printer)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
+    // A damaged hive is worth telling and no reason to say nothing of the rest.
+    let initiator = match survey(archive, image.index, profile) {
+        Ok(presence) => Initiator::Initiator(presence),
+        Err(error) => Initiator::InitiatorUnknown(Failure::new(error).message()),
+    };
+    ImageInfo {
+        index: image.index,
+        name: image.name.clone(),
+        description: image.description.clone(),
+        architecture: image.arch.map(|arch| arch.to_string()),
+        version: image.version.map(|version| version.to_string()),
+        edition: image.edition.clone(),
+        languages: image.languages.clone(),
+        files: image.stats.files,
+        folders: image.stats.dirs,
+        bytes: image.stats.bytes,
+        initiator,
+    }
+}
+
+fn show(info: &Info, profile: &Profile, printer: &mut Printer) -> Result<(), Failure> {
+    printer.heading(&info.wim)?;
+    let boot = info.boot_index.map_or("none".to_owned(), |index| index.to_string());
+    let images = info.images.len();
+    printer.line(format_args!(
+        "  {images} image{}, boot image {boot}, compression {}",
+        if images == 1 { "" } else { "s" },
+        info.compression
+    ))?;
+    for (is_so, note) in [
+        (info.integrity, "has an integrity table"),
+        (info.solid, "solid (ESD): can be a source, not a target"),
+        (info.pipable, "pipable: can be a source, not a target"),
+        (info.parts > 1, "part of a split WIM: can be a source, not a target"),
+        (info.read_only, "marked read-only"),
+        (info.interrupted_write, "an earlier write was interrupted"),
+    ] {
+        if is_so {
+            printer.line(format_args!("  {note}"))?;
+        }
+    }
+    for image in &info.images {
+        printer.line("")?;
+        printer.heading(format_args!("image {}: {}", image.index, image.name))?;
+        show_image(image, profile, printer)?;
+    }
+    Ok(())
+}
+
+fn show_image(image: &ImageInfo, profile: &Profile, printer: &mut Printer) -> Result<(), Failure> {
+    let unknown = || "unknown".to_owned();
+    for (name, value) in [
+        ("description", Some(image.description.clone()).filter(|text| !text.is_empty())),
+        ("architecture", Some(image.architecture.clone().unwrap_or_else(unknown))),
+        ("Windows", Some(image.version.clone().unwrap_or_else(unknown))),
+        ("edition", image.edition.clone()),
+        ("languages", Some(image.languages.join(", ")).filter(|text| !text.is_empty())),
+        ("files", Some(image.files.to_string())),
+    ] {
+        if let Some(value) = value {
+            printer.line(format_args!("  {name:13} {value}"))?;
+        }
+    }
+    match &image.initiator {
+        Initiator::Initiator(presence) => show_presence(presence, profile, printer)?,
+        Initiator::InitiatorUnknown(why) => {
+            printer.line(format_args!("  {:13} cannot tell: {why}", "initiator"))?;
+        }
+    }
+    Ok(())
+}
+
+fn show_presence(
+    presence: &Presence,
+    profile: &Profile,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let verdict = match (presence.is_complete(), presence.is_absent()) {
+        (true, _) => "in",
+        (_, true) => "not in",
+        _ => "in part",
+    };
+    let needed = profile.files().len();
+    printer.line(format_args!(
+        "  {:13} {verdict}: {} of {needed} files; services {}",
+        "initiator",
+        presence.files_present.len(),
+        services(presence)
+    ))?;
+    if !presence.is_absent() {
+        for path in &presence.files_missing {
+            printer.line(format_args!("  {:13} missing: {path}", ""))?;
+        }
+    }
+    Ok(())
+}
+
+fn services(presence: &Presence) -> String {
+    let present = presence.services_present.iter().map(|name| format!("{name} present"));
+    let missing = presence.services_missing.iter().map(|name| format!("{name} absent"));
+    present.chain(missing).collect::<Vec<_>>().join(", ")
+}

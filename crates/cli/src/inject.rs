@@ -1,0 +1,148 @@
+//! `winpe-iscsi inject`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use winpe_inject::{
+    Addition, ImageSelector, InjectError, Job, Profile, Report, Session, Source, SourcedEdit,
+    Target, parse_reg,
+};
+use winpe_wim::Committed;
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Put the Microsoft iSCSI initiator into a WinPE image
+///
+/// Examples:
+///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run
+///   winpe-iscsi inject winpe.wim --source install.wim:1
+///   winpe-iscsi inject boot.wim --image 2 --source /mnt/windows -o new.wim
+///   winpe-iscsi inject winpe.wim --reg tweaks.reg --add tools=\Tools
+///
+/// The image is changed in place: the new data is appended, and only then the WIM's header is
+/// switched, so that at any moment the file is the old image or the new one.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The WIM with the WinPE image
+    wim: PathBuf,
+    /// Which image, by number or name [default: the boot image]
+    #[arg(long, value_name = "N|NAME")]
+    image: Option<ImageSelector>,
+    /// Where the initiator's files come from: a WIM, or a folder that holds Windows
+    #[arg(long, value_name = "PATH[:IMAGE]")]
+    source: Option<String>,
+    /// What to put in: a built-in profile, or a folder with a profile.toml
+    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi-winpe3")]
+    profile: String,
+    /// Apply this .reg file too
+    #[arg(long, value_name = "FILE")]
+    reg: Vec<PathBuf>,
+    /// Add this file or folder too
+    #[arg(long, value_name = "SRC=DEST", value_parser = Addition::parse)]
+    add: Vec<Addition>,
+    /// Write the result to another file, and leave the WIM as it is
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Overwrite OUT
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// As --dry-run, and exit with 1 if anything would change
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let profile = Profile::find(&args.profile)?;
+    let source = args.source.as_deref().map(Source::open).transpose()?;
+    let mut job = Job::new(&profile).edits(read_edits(&args.reg)?).additions(args.add.clone());
+    if let Some(source) = &source {
+        job = job.source(source);
+    }
+    if let Some(time) = source_date_epoch()? {
+        job = job.time(time);
+    }
+    let session = Session::open(&args.wim, args.image.as_ref().unwrap_or(&ImageSelector::Boot))?;
+    let staged = session.stage(&job)?;
+    let report = staged.report().clone();
+    for warning in &report.warnings {
+        printer.warning(warning);
+    }
+    show(&report, printer)?;
+    if args.check {
+        return Ok(if report.has_changes() { Exit::Differs } else { Exit::Done });
+    }
+    if args.dry_run {
+        return Ok(Exit::Done);
+    }
+    let target = match &args.output {
+        Some(path) => Target::File { path: path.clone(), overwrite: args.force },
+        None => Target::InPlace,
+    };
+    let bar = printer.progress("writing");
+    let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
+    drop(bar);
+    told(&args.wim, &target, &report, &committed, printer);
+    Ok(Exit::Done)
+}
+
+/// The report; in text, its diffs are coloured.
+pub(crate) fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure> {
+    if printer.is_json() {
+        return printer.json(report);
+    }
+    Ok(printer.diff(&report.to_string())?)
+}
+
+fn told(
+    wim: &std::path::Path,
+    target: &Target,
+    report: &Report,
+    committed: &Committed,
+    printer: &mut Printer,
+) {
+    if let Some(left) = committed.repaired {
+        let tail = left.tail;
+        printer
+            .status(format_args!("an earlier write was interrupted; {tail} bytes of it are gone"));
+    }
+    match target {
+        Target::InPlace if !report.has_changes() => {}
+        Target::InPlace => printer.status(format_args!(
+            "{} is changed; {} bytes were appended",
+            wim.display(),
+            committed.appended
+        )),
+        Target::File { path, .. } => printer.status(format_args!("{} is written", path.display())),
+    }
+}
+
+fn read_edits(files: &[PathBuf]) -> Result<Vec<SourcedEdit>, Failure> {
+    let mut edits = Vec::new();
+    for file in files {
+        let text =
+            fs::read(file).map_err(|source| InjectError::Read { path: file.clone(), source })?;
+        edits.extend(parse_reg(file, &text).map_err(InjectError::from)?);
+    }
+    Ok(edits)
+}
+
+/// Builds that must repeat byte for byte set `SOURCE_DATE_EPOCH`, in seconds since 1970.
+/// Source: reproducible-builds.org, "SOURCE_DATE_EPOCH specification".
+pub(crate) fn source_date_epoch() -> Result<Option<SystemTime>, Failure> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = text.to_str().and_then(|text| text.parse().ok());
+    let time = seconds.and_then(|s| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(s)));
+    match time {
+        Some(time) => Ok(Some(time)),
+        None => {
+            Err(Failure::new(format!("SOURCE_DATE_EPOCH is {text:?}, expected seconds since 1970")))
+        }
+    }
+}

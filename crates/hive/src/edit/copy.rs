@@ -1,0 +1,106 @@
+//! A key tree is copied, from this hive as it was or from another.
+
+use std::collections::BTreeMap;
+
+use winpe_registry::{KeyName, KeyPath, ValueName};
+use zerocopy::little_endian::U64;
+
+use super::{Refusal, Store};
+use crate::format::{CellOffset, KeyFlags, KeyNode, ValueFlags};
+use crate::read::{Key, ValueEntry};
+
+impl Store {
+    /// Copies `from` with all below it to a path that does not exist yet; returns how many keys.
+    pub(crate) fn copy_tree(&mut self, from: &Key<'_>, to: &KeyPath) -> Result<usize, Refusal> {
+        let (Some(name), Some(parent)) = (to.name(), to.parent()) else {
+            return Err(Refusal::Exists);
+        };
+        let (at, missing) = self.resolve(to)?;
+        if missing == 0 {
+            return Err(Refusal::Exists);
+        }
+        let top = self.create_keys(at, &parent, missing - 1)?;
+        let mut securities = BTreeMap::new();
+        let mut parents = vec![top];
+        let (mut walk, mut count) = (from.walk(), 0);
+        while let Some(visit) = walk.next() {
+            let visit = visit?;
+            if parent.depth() + 1 + visit.depth > KeyPath::MAX_DEPTH {
+                return Err(Refusal::TooDeep { actual: parent.depth() + 1 + visit.depth });
+            }
+            parents.truncate(visit.depth + 1);
+            let security = self.copy_security(&visit.key, top, &mut securities)?;
+            let name = match visit.depth {
+                0 => name.clone(),
+                _ => KeyName::from_stored(visit.key.name()),
+            };
+            let copy = self.copy_key(&visit.key, parents[visit.depth], &name, security)?;
+            for entry in walk.values(&visit.key) {
+                self.copy_value(&entry?, copy)?;
+            }
+            parents.push(copy);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The cell in this hive for the descriptor of a key that may be of another.
+    fn copy_security(
+        &mut self,
+        key: &Key<'_>,
+        parent: CellOffset,
+        known: &mut BTreeMap<CellOffset, CellOffset>,
+    ) -> Result<CellOffset, Refusal> {
+        let Some(security) = key.security()? else {
+            return Ok(CellOffset::new(self.node(parent)?.security.get()));
+        };
+        if let Some(&at) = known.get(&security.offset()) {
+            return Ok(at);
+        }
+        let at = self.intern_security(security.descriptor())?;
+        known.insert(security.offset(), at);
+        Ok(at)
+    }
+
+    fn copy_key(
+        &mut self,
+        from: &Key<'_>,
+        parent: CellOffset,
+        name: &KeyName,
+        security: CellOffset,
+    ) -> Result<CellOffset, Refusal> {
+        /// What belongs to the place of a key, not to the key.
+        const OF_PLACE: u16 =
+            KeyFlags::VOLATILE.0 | KeyFlags::HIVE_EXIT.0 | KeyFlags::ROOT.0 | KeyFlags::NO_DELETE.0;
+        let mut node = KeyNode::empty(parent, security);
+        node.flags.set(from.flags().0 & !OF_PLACE);
+        node.layer = if self.image().minor() >= 6 { from.node().layer } else { 0 };
+        node.user_flags = from.node().user_flags;
+        node.last_written = U64::new(self.now.0);
+        if from.flags().contains(KeyFlags::PREDEFINED_HANDLE) {
+            node.value_count = from.node().value_count;
+        }
+        let at = self.allocate_key(node, name.text())?;
+        if !security.is_nil() {
+            self.add_reference(security)?;
+        }
+        self.link(parent, at, name.units())?;
+        let mut owner = self.node(parent)?;
+        owner.raise_max_subkey_name(name.units().len() * 2);
+        owner.last_written.set(self.now.0);
+        self.put(parent, &owner);
+        self.set_class(at, &from.class()?)?;
+        Ok(at)
+    }
+
+    fn copy_value(&mut self, from: &ValueEntry<'_>, key: CellOffset) -> Result<(), Refusal> {
+        let name = ValueName::from_stored(from.name());
+        let at = self.append(key, &name, &from.value()?)?;
+        if from.is_tombstone() && self.image().minor() >= 6 {
+            let mut node = *ValueEntry::new(self.image(), at)?.node();
+            node.flags.set(node.flags.get() | ValueFlags::TOMBSTONE);
+            self.put(at, &node);
+        }
+        self.raise_value_maxima(key, name.units().len(), from.data_len())
+    }
+}

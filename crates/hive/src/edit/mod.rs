@@ -1,0 +1,26 @@
+//! Changes in place. Every edit is a transaction: it is done whole, or the bytes are as before.
+//!
+//! ```text
+//! Hive::apply ─► transaction ─► keys, values, security      what the records must say
+//!                                  └─► lists, data          how they are laid out
+//!                                         └─► Store         cells: allocate, free, resize, write
+//!                                                └─► Space  where there is room
+//! ```
+
+mod apply;
+mod compact;
+mod copy;
+mod create;
+mod data;
+mod error;
+mod keys;
+mod lists;
+mod rename;
+mod security;
+mod space;
+mod store;
+mod values;
+
+pub use create::CreateError;
+pub use error::{EditError, Refusal};
+pub(crate) use store::Store;

@@ -1,0 +1,142 @@
+//! Security cells: shared by keys, counted, in one ring.
+
+use std::collections::BTreeMap;
+
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::{U16, U32};
+
+use super::{Refusal, Store};
+use crate::format::{CellOffset, SecurityNode, Signed};
+use crate::read::{ReadError, Security};
+
+impl Store {
+    /// One more key uses the cell.
+    pub(super) fn add_reference(&mut self, at: CellOffset) -> Result<(), Refusal> {
+        let mut node = self.security(at)?;
+        node.references.set(node.references.get().saturating_add(1));
+        self.put(at, &node);
+        if let Some(references) = &mut self.references {
+            *references.entry(at).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Keys that no list leads to any more have used these cells, so many times each. A cell goes with
+    /// its last user.
+    ///
+    /// Some writers do not count, so before a cell goes its users are counted: one walk over the hive
+    /// for all edits.
+    pub(super) fn drop_references(
+        &mut self,
+        dropped: &BTreeMap<CellOffset, u32>,
+    ) -> Result<(), Refusal> {
+        if let Some(references) = &mut self.references {
+            for (at, count) in dropped {
+                let users = references.entry(*at).or_default();
+                *users = users.saturating_sub(*count);
+            }
+        }
+        for (&at, count) in dropped {
+            let mut node = self.security(at)?;
+            let stated = node.references.get().saturating_sub(*count);
+            if stated == 0 && self.references.is_none() {
+                self.references = Some(self.count_references()?);
+            }
+            let counted = self.references.as_ref().map(|all| all.get(&at).copied().unwrap_or(0));
+            if counted == Some(0) {
+                self.remove_from_ring(at, &node)?;
+            } else {
+                node.references.set(if stated == 0 { counted.unwrap_or(1) } else { stated });
+                self.put(at, &node);
+            }
+        }
+        Ok(())
+    }
+
+    /// A security cell with this descriptor: one of the ring, or a new one that nobody uses yet.
+    pub(super) fn intern_security(&mut self, descriptor: &[u8]) -> Result<CellOffset, Refusal> {
+        let root = CellOffset::new(self.node(self.root())?.security.get());
+        if root.is_nil() {
+            return self.allocate_security(descriptor, None);
+        }
+        let mut at = root;
+        // A ring of distinct cells closes within as many steps as there is room for cells.
+        for _ in 0..self.image().bins().len() / size_of::<SecurityNode>() {
+            let security = Security::new(self.image(), at)?;
+            if security.descriptor() == descriptor {
+                return Ok(at);
+            }
+            at = CellOffset::new(security.node().next.get());
+            if at == root {
+                return self.allocate_security(descriptor, Some(root));
+            }
+        }
+        Err(ReadError::Twice { record: SecurityNode::RECORD, at }.into())
+    }
+
+    /// A new cell, in the ring before `next` or a ring of its own.
+    pub(super) fn allocate_security(
+        &mut self,
+        descriptor: &[u8],
+        next: Option<CellOffset>,
+    ) -> Result<CellOffset, Refusal> {
+        let mut node = SecurityNode {
+            signature: SecurityNode::SIGNATURE,
+            reserved: U16::new(0),
+            next: U32::new(0),
+            previous: U32::new(0),
+            references: U32::new(0),
+            descriptor_len: U32::new(descriptor.len() as u32),
+        };
+        let at = self.allocate_with(&[node.as_bytes(), descriptor].concat())?;
+        let (next, previous) = match next {
+            Some(next) => (next, CellOffset::new(self.security(next)?.previous.get())),
+            None => (at, at),
+        };
+        node.next.set(next.get());
+        node.previous.set(previous.get());
+        self.put(at, &node);
+        if next != at {
+            self.set_ring(previous, |node| node.next.set(at.get()))?;
+            self.set_ring(next, |node| node.previous.set(at.get()))?;
+        }
+        Ok(at)
+    }
+
+    fn remove_from_ring(&mut self, at: CellOffset, node: &SecurityNode) -> Result<(), Refusal> {
+        let (next, previous) = (node.next.get(), node.previous.get());
+        if next != at.get() {
+            self.set_ring(CellOffset::new(previous), |node| node.next.set(next))?;
+            self.set_ring(CellOffset::new(next), |node| node.previous.set(previous))?;
+        }
+        if let Some(references) = &mut self.references {
+            references.remove(&at);
+        }
+        self.free(at)
+    }
+
+    fn set_ring(
+        &mut self,
+        at: CellOffset,
+        change: impl FnOnce(&mut SecurityNode),
+    ) -> Result<(), Refusal> {
+        let mut node = self.security(at)?;
+        change(&mut node);
+        self.put(at, &node);
+        Ok(())
+    }
+
+    fn security(&self, at: CellOffset) -> Result<SecurityNode, ReadError> {
+        Ok(*Security::new(self.image(), at)?.node())
+    }
+
+    /// How many keys that can be reached use each cell.
+    fn count_references(&self) -> Result<BTreeMap<CellOffset, u32>, Refusal> {
+        let mut references = BTreeMap::new();
+        for visit in self.key(self.root())?.walk() {
+            let security = CellOffset::new(visit?.key.node().security.get());
+            *references.entry(security).or_default() += 1;
+        }
+        Ok(references)
+    }
+}

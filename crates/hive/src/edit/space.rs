@@ -1,0 +1,176 @@
+//! Where there is room in the bins.
+
+use std::collections::BTreeSet;
+
+use super::Refusal;
+use crate::bitmap::Bitmap;
+use crate::format::{BIN_HEADER_LEN, CellOffset, PAGE};
+
+/// The free cells of a hive by size, and the borders between cells.
+///
+/// Free cells that are neighbours in one bin are one here, whatever the file says of them; the file
+/// learns of it when the room is used.
+#[derive(Debug)]
+pub(crate) struct Space {
+    /// One bit for each 8 bytes: a cell starts there.
+    starts: Bitmap,
+    /// One bit for each page: a bin starts there.
+    bins: Bitmap,
+    /// Size and offset, so that the best fit is the first that is not too small.
+    free: BTreeSet<(u32, u32)>,
+    end: u32,
+}
+
+/// A run of free bytes inside one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) at: u32,
+    pub(crate) size: u32,
+}
+
+impl Space {
+    /// Reads every cell of bins whose heads are sound.
+    pub(crate) fn scan(bins: &[u8]) -> Result<Self, Refusal> {
+        let end = bins.len() as u32;
+        let mut space = Self {
+            starts: Bitmap::new(bins.len() / 8),
+            bins: Bitmap::new(bins.len() / PAGE as usize),
+            free: BTreeSet::new(),
+            end,
+        };
+        let mut free = Vec::new();
+        let mut bin = 0;
+        while bin < end {
+            let bin_end = bin + read_u32(bins, bin + 8);
+            space.bins.insert((bin / PAGE) as usize);
+            let mut run: Option<Room> = None;
+            let mut at = bin + BIN_HEADER_LEN;
+            while at < bin_end {
+                let size = read_u32(bins, at) as i32;
+                let len = size.unsigned_abs();
+                if len < 8 || !len.is_multiple_of(8) || len > bin_end - at {
+                    let (bin, at) = (CellOffset::new(bin), CellOffset::new(at));
+                    return Err(Refusal::Cells { bin, at, size });
+                }
+                if size < 0 {
+                    free.extend(run.take().map(|room| (room.size, room.at)));
+                    space.starts.insert((at / 8) as usize);
+                } else if let Some(room) = &mut run {
+                    room.size += len;
+                } else {
+                    run = Some(Room { at, size: len });
+                    space.starts.insert((at / 8) as usize);
+                }
+                at += len;
+            }
+            free.extend(run.map(|room| (room.size, room.at)));
+            bin = bin_end;
+        }
+        space.free = free.into_iter().collect();
+        Ok(space)
+    }
+
+    /// Takes the smallest room of at least `size` bytes, the first among equals. What is left over is
+    /// returned and stays free.
+    pub(crate) fn take(&mut self, size: u32) -> Option<(u32, Option<Room>)> {
+        let &(found, at) = self.free.range((size, 0)..).next()?;
+        self.free.remove(&(found, at));
+        Some((at, self.release_tail(at, size, found - size)))
+    }
+
+    /// Takes the room directly behind an allocated cell, if there are at least `more` bytes.
+    pub(crate) fn take_behind(&mut self, at: u32, size: u32, more: u32) -> Option<Option<Room>> {
+        let next = at + size;
+        if self.is_border(next) {
+            return None;
+        }
+        let found = self.cell_end(next) - next;
+        if found < more || !self.free.remove(&(found, next)) {
+            return None;
+        }
+        self.starts.remove((next / 8) as usize);
+        Some(self.release_tail(at, size + more, found - more))
+    }
+
+    /// Frees the bytes of an allocated cell behind its first `keep`; joined with free room behind.
+    pub(crate) fn release_tail(&mut self, at: u32, keep: u32, tail: u32) -> Option<Room> {
+        if tail == 0 {
+            return None;
+        }
+        self.starts.insert(((at + keep) / 8) as usize);
+        let mut room = Room { at: at + keep, size: tail };
+        self.join_next(&mut room);
+        self.free.insert((room.size, room.at));
+        Some(room)
+    }
+
+    /// Frees a whole cell, joined with free neighbours.
+    pub(crate) fn release(&mut self, at: u32, size: u32) -> Room {
+        let mut room = Room { at, size };
+        self.join_next(&mut room);
+        if !self.is_border_before(at) {
+            // The bin's first cell starts right behind its head, so there is one before this.
+            if let Some(previous) = self.starts.previous((at / 8) as usize) {
+                let previous = previous as u32 * 8;
+                if self.free.remove(&(at - previous, previous)) {
+                    self.starts.remove((at / 8) as usize);
+                    room = Room { at: previous, size: room.size + (at - previous) };
+                }
+            }
+        }
+        self.free.insert((room.size, room.at));
+        room
+    }
+
+    /// Adds a bin at the end, all of it free.
+    pub(crate) fn add_bin(&mut self, size: u32) {
+        let bin = self.end;
+        self.end += size;
+        self.starts.grow(self.end as usize / 8);
+        self.bins.grow((self.end / PAGE) as usize);
+        self.bins.insert((bin / PAGE) as usize);
+        self.starts.insert(((bin + BIN_HEADER_LEN) / 8) as usize);
+        self.free.insert((size - BIN_HEADER_LEN, bin + BIN_HEADER_LEN));
+    }
+
+    /// Whether a cell, allocated or free, starts here.
+    pub(crate) fn is_start(&self, at: u32) -> bool {
+        at.is_multiple_of(8) && self.starts.contains((at / 8) as usize)
+    }
+
+    fn join_next(&mut self, room: &mut Room) {
+        let next = room.at + room.size;
+        if self.is_border(next) {
+            return;
+        }
+        let size = self.cell_end(next) - next;
+        if self.free.remove(&(size, next)) {
+            self.starts.remove((next / 8) as usize);
+            room.size += size;
+        }
+    }
+
+    /// Where the cell that starts at `at` ends: at the next cell, or at the end of its bin.
+    fn cell_end(&self, at: u32) -> u32 {
+        let next_page = (at / PAGE + 1) as usize;
+        let bin_end = self.bins.next(next_page).map_or(self.end, |page| page as u32 * PAGE);
+        let next = self.starts.next((at / 8 + 1) as usize).map_or(self.end, |unit| unit as u32 * 8);
+        next.min(bin_end)
+    }
+
+    /// Whether a bin ends here.
+    fn is_border(&self, at: u32) -> bool {
+        at == self.end || (at.is_multiple_of(PAGE) && self.bins.contains((at / PAGE) as usize))
+    }
+
+    /// Whether this is the first cell of a bin.
+    fn is_border_before(&self, at: u32) -> bool {
+        at % PAGE == BIN_HEADER_LEN && self.bins.contains((at / PAGE) as usize)
+    }
+}
+
+/// `at` lies inside the bins: heads of bins were checked on opening, cells end inside their bin.
+fn read_u32(bins: &[u8], at: u32) -> u32 {
+    let at = at as usize;
+    u32::from_le_bytes([bins[at], bins[at + 1], bins[at + 2], bins[at + 3]])
+}

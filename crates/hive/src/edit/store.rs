@@ -1,0 +1,308 @@
+//! The bytes of a hive under edit: cells are allocated, freed, resized and written here only, and
+//! everything can be undone until the transaction ends.
+
+use std::collections::BTreeMap;
+use std::mem::offset_of;
+
+use zerocopy::little_endian::U64;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::Refusal;
+use super::space::{Room, Space};
+use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, BaseBlock, BinHeader, CellOffset, PAGE};
+use crate::read::{FileTime, Image, MAX_BINS_LEN};
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    bytes: Vec<u8>,
+    bins_len: u32,
+    minor: u32,
+    root: CellOffset,
+    /// Found on the first edit.
+    space: Option<Space>,
+    /// How many keys use each security cell; counted when the first seems to lose its last user.
+    pub(super) references: Option<BTreeMap<CellOffset, u32>>,
+    undo: Undo,
+    modified: bool,
+    /// The time of the transaction that runs.
+    pub(super) now: FileTime,
+}
+
+/// What a transaction has overwritten.
+#[derive(Debug, Default)]
+struct Undo {
+    /// Position and length of each write, in order.
+    writes: Vec<(usize, usize)>,
+    /// The bytes that were there, one behind the other.
+    old: Vec<u8>,
+    /// Length of the file and of the bins when the transaction began.
+    file_len: usize,
+    bins_len: u32,
+}
+
+impl Store {
+    /// The caller has proved the base block, the heads of the bins, and that they cover `bins_len`.
+    pub(crate) fn new(bytes: Vec<u8>, bins_len: u32, minor: u32, root: CellOffset) -> Self {
+        Self {
+            bytes,
+            bins_len,
+            minor,
+            root,
+            space: None,
+            references: None,
+            undo: Undo::default(),
+            modified: false,
+            now: FileTime::default(),
+        }
+    }
+
+    /// A hive with the same base block and no bins, whose root key will be the first cell.
+    pub(super) fn without_bins(&self) -> Self {
+        let root = CellOffset::new(BIN_HEADER_LEN);
+        let mut bytes = self.bytes[..BASE_BLOCK_LEN].to_vec();
+        let (block, _) =
+            BaseBlock::mut_from_prefix(&mut bytes).expect("a base block has this size");
+        block.bins_len.set(0);
+        block.root_cell.set(root.get());
+        Self::new(bytes, 0, self.minor, root)
+    }
+
+    /// The head of the first bin has a time of its own.
+    pub(super) fn set_first_bin_time(&mut self, time: U64) {
+        let at = BASE_BLOCK_LEN + offset_of!(BinHeader, timestamp);
+        self.write_at(at, time.as_bytes());
+    }
+
+    pub(crate) fn image(&self) -> Image<'_> {
+        Image::new(&self.bytes, self.bins_len, self.minor)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn root(&self) -> CellOffset {
+        self.root
+    }
+
+    pub(crate) fn is_modified(&self) -> bool {
+        self.modified
+    }
+
+    /// Runs `edit`, whole or not at all.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        now: FileTime,
+        edit: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.now = now;
+        if self.space.is_none() {
+            self.space = Some(Space::scan(self.image().bins())?);
+        }
+        self.undo.file_len = self.bytes.len();
+        self.undo.bins_len = self.bins_len;
+        let result = edit(self);
+        match result {
+            Ok(_) => self.modified |= self.has_written(),
+            Err(_) => self.roll_back(),
+        }
+        self.undo = Undo::default();
+        result
+    }
+
+    fn has_written(&self) -> bool {
+        !self.undo.writes.is_empty() || self.bins_len != self.undo.bins_len
+    }
+
+    fn roll_back(&mut self) {
+        if !self.has_written() {
+            return;
+        }
+        let mut end = self.undo.old.len();
+        for &(at, len) in self.undo.writes.iter().rev() {
+            self.bytes[at..at + len].copy_from_slice(&self.undo.old[end - len..end]);
+            end -= len;
+        }
+        self.bytes.truncate(self.undo.file_len);
+        self.bins_len = self.undo.bins_len;
+        self.space = None;
+        self.references = None;
+    }
+
+    /// A new cell with room for `len` bytes, all zero.
+    pub(super) fn allocate(&mut self, len: usize) -> Result<CellOffset, Refusal> {
+        let size = cell_size(len)?;
+        let (at, rest) = match self.space_mut().take(size) {
+            Some(taken) => taken,
+            None => {
+                self.grow(size)?;
+                self.space_mut().take(size).ok_or(FULL)?
+            }
+        };
+        self.mark_free(rest);
+        self.write_i32(at, -(size as i32));
+        self.zero(at + 4, size - 4);
+        Ok(CellOffset::new(at))
+    }
+
+    /// A new cell that holds these bytes.
+    pub(super) fn allocate_with(&mut self, payload: &[u8]) -> Result<CellOffset, Refusal> {
+        let at = self.allocate(payload.len())?;
+        self.write(at, 0, payload);
+        Ok(at)
+    }
+
+    /// Frees a cell; its bytes become zero.
+    pub(super) fn free(&mut self, at: CellOffset) -> Result<(), Refusal> {
+        let size = self.allocated_size(at)?;
+        self.zero(at.get(), size);
+        let room = self.space_mut().release(at.get(), size);
+        self.mark_free(Some(room));
+        Ok(())
+    }
+
+    /// Makes a cell's room fit `len` bytes, where it stands if possible. What it held stays, as far as
+    /// there is room; the rest is zero.
+    pub(super) fn resize(&mut self, at: CellOffset, len: usize) -> Result<CellOffset, Refusal> {
+        let (old, new) = (self.allocated_size(at)?, cell_size(len)?);
+        if new <= old {
+            self.zero(at.get() + new, old - new);
+            let room = self.space_mut().release_tail(at.get(), new, old - new);
+            self.mark_free(room);
+        } else if let Some(rest) = self.space_mut().take_behind(at.get(), old, new - old) {
+            self.zero(at.get() + old, new - old);
+            self.mark_free(rest);
+        } else {
+            let start = self.position(at.get() + 4);
+            let held = self.bytes[start..start + old as usize - 4].to_vec();
+            let moved = self.allocate(len)?;
+            self.write(moved, 0, &held);
+            self.free(at)?;
+            return Ok(moved);
+        }
+        self.write_i32(at.get(), -(new as i32));
+        Ok(at)
+    }
+
+    /// The bytes that a cell has room for.
+    pub(super) fn capacity(&self, at: CellOffset) -> Result<usize, Refusal> {
+        Ok(self.allocated_size(at)? as usize - 4)
+    }
+
+    /// Writes into a cell that was allocated here or read from the image, `offset` bytes behind its
+    /// size field.
+    pub(super) fn write(&mut self, at: CellOffset, offset: usize, bytes: &[u8]) {
+        let at = self.position(at.get() + 4) + offset;
+        self.write_at(at, bytes);
+    }
+
+    /// Writes a record at the start of a cell.
+    pub(super) fn put<T: IntoBytes + Immutable>(&mut self, at: CellOffset, record: &T) {
+        self.write(at, 0, record.as_bytes());
+    }
+
+    /// The finished file.
+    pub(crate) fn into_bytes(mut self, now: FileTime) -> Vec<u8> {
+        if self.modified {
+            let (block, _) =
+                BaseBlock::mut_from_prefix(&mut self.bytes).expect("an open hive has a base block");
+            let sequence = block.primary_sequence.get().wrapping_add(1);
+            block.primary_sequence.set(sequence);
+            block.secondary_sequence.set(sequence);
+            // Zero is what newer versions of Windows leave there.
+            if block.timestamp.get() != 0 {
+                block.timestamp.set(now.0);
+            }
+            block.checksum.set(block.computed_checksum());
+        }
+        self.bytes
+    }
+
+    /// The size of an allocated cell, which a record names.
+    fn allocated_size(&self, at: CellOffset) -> Result<u32, Refusal> {
+        let is_start = self.space.as_ref().is_some_and(|space| space.is_start(at.get()));
+        if !is_start {
+            return Err(Refusal::NotACell { at });
+        }
+        let start = self.position(at.get());
+        let head = self.bytes.get(start..).and_then(<[u8]>::first_chunk::<4>);
+        let size = head.map_or(0, |head| i32::from_le_bytes(*head));
+        if size < 0 { Ok(size.unsigned_abs()) } else { Err(Refusal::NotACell { at }) }
+    }
+
+    /// Adds a bin at the end in which `size` bytes find room.
+    fn grow(&mut self, size: u32) -> Result<(), Refusal> {
+        let bin_size = (size + BIN_HEADER_LEN).next_multiple_of(PAGE);
+        let bin = self.bins_len;
+        let end = bin.checked_add(bin_size).filter(|&end| end <= MAX_BINS_LEN).ok_or(FULL)?;
+        let file_end = BASE_BLOCK_LEN + end as usize;
+        if file_end > self.bytes.len() {
+            // In steps that keep the work linear and the waste small.
+            if file_end > self.bytes.capacity() {
+                let step = (self.bytes.len() / 16).max(64 << 10);
+                self.bytes.reserve_exact(file_end - self.bytes.len() + step);
+            }
+            self.bytes.resize(file_end, 0);
+        }
+        self.bins_len = end;
+        self.write_at(offset_of!(BaseBlock, bins_len), &end.to_le_bytes());
+        self.zero(bin, bin_size);
+        let at = self.position(bin);
+        self.write_at(at, BinHeader::new(bin, bin_size).as_bytes());
+        self.space_mut().add_bin(bin_size);
+        self.mark_free(Some(Room { at: bin + BIN_HEADER_LEN, size: bin_size - BIN_HEADER_LEN }));
+        Ok(())
+    }
+
+    fn mark_free(&mut self, room: Option<Room>) {
+        if let Some(Room { at, size }) = room {
+            self.write_i32(at, size as i32);
+        }
+    }
+
+    fn write_i32(&mut self, at: u32, number: i32) {
+        let at = self.position(at);
+        self.write_at(at, &number.to_le_bytes());
+    }
+
+    fn zero(&mut self, at: u32, len: u32) {
+        let at = self.position(at);
+        let range = at..at + len as usize;
+        self.remember(range.start, range.len());
+        self.bytes[range].fill(0);
+    }
+
+    fn write_at(&mut self, at: usize, bytes: &[u8]) {
+        if self.bytes[at..at + bytes.len()] != *bytes {
+            self.remember(at, bytes.len());
+            self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+    }
+
+    /// Keeps the bytes that are about to change. What lies behind the old end goes as a whole.
+    fn remember(&mut self, at: usize, len: usize) {
+        let len = len.min(self.undo.file_len.saturating_sub(at));
+        if len > 0 {
+            self.undo.old.extend_from_slice(&self.bytes[at..at + len]);
+            self.undo.writes.push((at, len));
+        }
+    }
+
+    fn position(&self, at: u32) -> usize {
+        BASE_BLOCK_LEN + at as usize
+    }
+
+    fn space_mut(&mut self) -> &mut Space {
+        self.space
+            .as_mut()
+            .expect("cells are changed in transactions only, which begin with a scan")
+    }
+}
+
+const FULL: Refusal = Refusal::Full { limit: MAX_BINS_LEN as u64 };
+
+/// The size of a cell that has room for `len` bytes.
+fn cell_size(len: usize) -> Result<u32, Refusal> {
+    let size = len.checked_add(4).and_then(|len| len.checked_next_multiple_of(8)).ok_or(FULL)?;
+    u32::try_from(size).ok().filter(|&size| size <= MAX_BINS_LEN - BIN_HEADER_LEN).ok_or(FULL)
+}

@@ -1,0 +1,49 @@
+use std::fmt;
+
+/// What a cell is meant to hold, as the record that names it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Record {
+    /// Key node, `nk`.
+    Key,
+    /// Key value, `vk`.
+    Value,
+    /// Security descriptor, `sk`.
+    Security,
+    /// Subkey list: `li`, `lf`, `lh`, or `ri` over several of them.
+    SubkeyList,
+    /// The offsets of a key's values.
+    ValueList,
+    /// The data of a value.
+    Data,
+    /// Data in segments, `db`.
+    BigData,
+    /// The offsets of the segments of big data.
+    SegmentList,
+    /// One segment of big data.
+    Segment,
+    /// A class name.
+    Class,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Key => "key node",
+            Self::Value => "value",
+            Self::Security => "security descriptor",
+            Self::SubkeyList => "subkey list",
+            Self::ValueList => "value list",
+            Self::Data => "value data",
+            Self::BigData => "big data",
+            Self::SegmentList => "segment list",
+            Self::Segment => "data segment",
+            Self::Class => "class name",
+        })
+    }
+}
+
+/// A record that opens with two letters.
+pub(crate) trait Signed {
+    const RECORD: Record;
+    const SIGNATURE: [u8; 2];
+}

@@ -1,0 +1,231 @@
+use thiserror::Error;
+
+use crate::format::{CellOffset, Record};
+use crate::log::RecoverError;
+
+/// Why a part of a hive cannot be read. Offsets print as places in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The offset lies outside the bins.
+    #[error("{record} at {at}: outside the bins, which end at {:#x}", .end.file_offset())]
+    OutOfBounds {
+        /// What should be there.
+        record: Record,
+        /// The offset.
+        at: CellOffset,
+        /// Where the bins end.
+        end: CellOffset,
+    },
+    /// Cells start at multiples of 8.
+    #[error("{record} at {at}: not at a multiple of 8")]
+    Misaligned {
+        /// What should be there.
+        record: Record,
+        /// The offset.
+        at: CellOffset,
+    },
+    /// The cell is free.
+    #[error("{record} at {at}: expected an allocated cell, found a free one of {size} bytes")]
+    Free {
+        /// What should be there.
+        record: Record,
+        /// The cell.
+        at: CellOffset,
+        /// Its size in bytes.
+        size: u32,
+    },
+    /// The size of the cell cannot be.
+    #[error(
+        "{record} at {at}: expected a cell size that is a multiple of 8 and ends inside the bins, \
+         found {size}"
+    )]
+    CellSize {
+        /// What should be there.
+        record: Record,
+        /// The cell.
+        at: CellOffset,
+        /// The size found.
+        size: u32,
+    },
+    /// The cell holds something else.
+    #[error(
+        "{record} at {at}: expected the signature {:?}, found {:?}",
+        .expected.escape_ascii().to_string(), .actual.escape_ascii().to_string()
+    )]
+    Signature {
+        /// What should be there.
+        record: Record,
+        /// The cell.
+        at: CellOffset,
+        /// The signature of the record; of subkey lists, one of four.
+        expected: &'static [u8],
+        /// The signature found.
+        actual: [u8; 2],
+    },
+    /// The cell is smaller than what it should hold.
+    #[error("{record} at {at}: expected {expected} bytes, its cell holds {actual}")]
+    Short {
+        /// What should be there.
+        record: Record,
+        /// The cell.
+        at: CellOffset,
+        /// Bytes that the record needs.
+        expected: u64,
+        /// Bytes of the cell.
+        actual: u64,
+    },
+    /// The lists of a key do not hold as many subkeys as the key says.
+    #[error("key node at {at}: expected {expected} subkeys, its lists hold {actual}")]
+    SubkeyCount {
+        /// The key.
+        at: CellOffset,
+        /// What the key says.
+        expected: u32,
+        /// What the lists hold, or one more than the key says where they hold more.
+        actual: u32,
+    },
+    /// Inline data are at most four bytes long.
+    #[error("value at {at}: expected at most 4 bytes of inline data, found {actual}")]
+    InlineLength {
+        /// The value.
+        at: CellOffset,
+        /// The length found.
+        actual: u32,
+    },
+    /// The number of segments does not fit the length of the data.
+    #[error("big data at {at}: expected {expected} segments, found {actual}")]
+    SegmentCount {
+        /// The record.
+        at: CellOffset,
+        /// As many as the data's length needs.
+        expected: u32,
+        /// As many as the record says.
+        actual: u32,
+    },
+    /// Something that belongs to one owner was reached a second time, so the hive has a loop or shares
+    /// cells.
+    #[error("{record} at {at}: reached a second time")]
+    Twice {
+        /// What is there.
+        record: Record,
+        /// The cell.
+        at: CellOffset,
+    },
+    /// A key lies deeper than NT allows.
+    #[error("key node at {at}: more than {limit} levels deep")]
+    TooDeep {
+        /// The key.
+        at: CellOffset,
+        /// The limit, [`KeyPath::MAX_DEPTH`](winpe_registry::KeyPath::MAX_DEPTH).
+        limit: usize,
+    },
+}
+
+impl ReadError {
+    /// The cell that could not be read.
+    #[must_use]
+    pub fn at(&self) -> CellOffset {
+        match self {
+            Self::OutOfBounds { at, .. }
+            | Self::Misaligned { at, .. }
+            | Self::Free { at, .. }
+            | Self::CellSize { at, .. }
+            | Self::Signature { at, .. }
+            | Self::Short { at, .. }
+            | Self::SubkeyCount { at, .. }
+            | Self::InlineLength { at, .. }
+            | Self::SegmentCount { at, .. }
+            | Self::Twice { at, .. }
+            | Self::TooDeep { at, .. } => *at,
+        }
+    }
+}
+
+/// Why bytes are refused as a hive.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Not a registry hive at all.
+    #[error("offset 0: expected the signature \"regf\", found {:?}", .actual.escape_ascii().to_string())]
+    NotAHive {
+        /// The first four bytes, or all of them.
+        actual: Vec<u8>,
+    },
+    /// Shorter than a base block and a bin.
+    #[error("expected at least {expected} bytes, found {actual}")]
+    TooShort {
+        /// The least length.
+        expected: u64,
+        /// The length of the file.
+        actual: u64,
+    },
+    /// The last write did not end: the transaction logs hold the rest.
+    #[error(
+        "the hive is dirty: the primary sequence number (offset 0x4) is {primary}, the secondary \
+         (offset 0x8) is {secondary}; its transaction logs must be applied first"
+    )]
+    Dirty {
+        /// Primary sequence number.
+        primary: u32,
+        /// Secondary sequence number.
+        secondary: u32,
+    },
+    /// The base block was damaged or half written: the transaction logs may hold a good one.
+    #[error(
+        "the base block is damaged or half written: expected the checksum {computed:#010x} (offset \
+         0x1fc), found {stored:#010x}"
+    )]
+    Checksum {
+        /// The checksum in the file.
+        stored: u32,
+        /// The checksum of the bytes.
+        computed: u32,
+    },
+    /// A version that nobody knows how to read.
+    #[error("version {major}.{minor} (offset 0x14): expected 1.1 to 1.6")]
+    Version {
+        /// Major version.
+        major: u32,
+        /// Minor version.
+        minor: u32,
+    },
+    /// A transaction log, or a file of an unknown kind.
+    #[error("offset {offset:#x}: expected {expected} for {field}, found {actual}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// Its offset in the file.
+        offset: u64,
+        /// What a primary file has.
+        expected: u32,
+        /// What was found.
+        actual: u32,
+    },
+    /// The bins are not whole pages, or end behind the file's end.
+    #[error(
+        "offset 0x28: expected a length of the bins that is a multiple of 4096 from 4096 to {limit}, \
+         found {actual}"
+    )]
+    BinsLength {
+        /// What the base block says.
+        actual: u32,
+        /// Bytes of the file behind the base block.
+        limit: u64,
+    },
+    /// The head of a bin is damaged.
+    #[error(
+        "offset {:#x}: expected the head of a bin, which says its own offset and a size that is a \
+         multiple of 4096", .at.file_offset()
+    )]
+    Bin {
+        /// The bin.
+        at: CellOffset,
+    },
+    /// The hive is dirty, and its transaction logs do not help.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The root key cannot be read.
+    #[error("the root key: {0}")]
+    Root(#[from] ReadError),
+}

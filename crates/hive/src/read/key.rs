@@ -1,0 +1,240 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use winpe_registry::{KeyName, KeyPath, KeyTree, NtString, Value, ValueName};
+
+use super::{
+    FileTime, Image, ReadError, Security, StoredName, Subkeys, ValueEntry, Values, Walk,
+    find_subkey,
+};
+use crate::format::{CellOffset, KeyFlags, KeyNode, Record};
+
+/// A key of an open hive. Nothing is copied until asked for.
+///
+/// ```
+/// use winpe_hive::{FileTime, Hive};
+/// use winpe_registry::KeyName;
+///
+/// let hive = Hive::create(5, &KeyName::new("ROOT")?, FileTime::from_unix(0))?;
+/// let root = hive.root();
+/// assert_eq!(root.name(), "ROOT");
+/// assert_eq!(root.subkeys().count(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Key<'h> {
+    image: Image<'h>,
+    at: CellOffset,
+    node: &'h KeyNode,
+    name: StoredName<'h>,
+}
+
+impl<'h> Key<'h> {
+    #[inline]
+    pub(crate) fn new(image: Image<'h>, at: CellOffset) -> Result<Self, ReadError> {
+        let (node, rest) = image.signed::<KeyNode>(at)?;
+        let len = usize::from(node.name_len.get());
+        let Some(name) = rest.get(..len) else {
+            return Err(ReadError::Short {
+                record: Record::Key,
+                at,
+                expected: (size_of::<KeyNode>() + len) as u64,
+                actual: (size_of::<KeyNode>() + rest.len()) as u64,
+            });
+        };
+        let latin1 = node.flags().contains(KeyFlags::COMPRESSED_NAME);
+        Ok(Self { image, at, node, name: StoredName::new(name, latin1) })
+    }
+
+    /// The name; that of the root key means nothing.
+    #[must_use]
+    pub fn name(&self) -> NtString {
+        self.name.to_nt_string()
+    }
+
+    /// The name, not copied.
+    #[must_use]
+    pub fn stored_name(&self) -> StoredName<'h> {
+        self.name
+    }
+
+    /// Where the key node stands.
+    #[must_use]
+    pub fn offset(&self) -> CellOffset {
+        self.at
+    }
+
+    /// The flags.
+    #[must_use]
+    pub fn flags(&self) -> KeyFlags {
+        self.node.flags()
+    }
+
+    /// When the key was last written.
+    #[must_use]
+    pub fn last_written(&self) -> FileTime {
+        FileTime(self.node.last_written.get())
+    }
+
+    /// In hives of version 1.6, whether the key only hides one of a lower layer.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.image.minor() >= 6 && self.node.layer & 0b11 == 1
+    }
+
+    /// The class name; empty for nearly every key.
+    ///
+    /// # Errors
+    /// The cell of the class name cannot be read.
+    pub fn class(&self) -> Result<NtString, ReadError> {
+        Ok(NtString::from_utf16le(self.class_bytes()?))
+    }
+
+    pub(crate) fn class_bytes(&self) -> Result<&'h [u8], ReadError> {
+        let len = self.node.class_len.get();
+        let at = CellOffset::new(self.node.class.get());
+        if len == 0 || at.is_nil() {
+            return Ok(&[]);
+        }
+        self.image.prefix(at, Record::Class, len.into())
+    }
+
+    /// The security descriptor; `None` where the key names none.
+    ///
+    /// # Errors
+    /// The security cell cannot be read.
+    pub fn security(&self) -> Result<Option<Security<'h>>, ReadError> {
+        let at = CellOffset::new(self.node.security.get());
+        if at.is_nil() { Ok(None) } else { Security::new(self.image, at).map(Some) }
+    }
+
+    /// How many subkeys the key says it has.
+    #[must_use]
+    pub fn subkey_count(&self) -> u32 {
+        self.node.subkey_count.get()
+    }
+
+    /// How many values the key says it has.
+    #[must_use]
+    pub fn value_count(&self) -> u32 {
+        self.node.values()
+    }
+
+    /// The subkeys in the order of the hive, which is that of their names. An error concerns one subkey
+    /// or one list; the next item is the next that can be read.
+    #[must_use]
+    pub fn subkeys(&self) -> Subkeys<'h> {
+        Subkeys::new(self.image, self.at, self.node)
+    }
+
+    /// The subkey of that name, by binary search.
+    ///
+    /// # Errors
+    /// A list or a key on the way cannot be read.
+    pub fn subkey(&self, name: &KeyName) -> Result<Option<Key<'h>>, ReadError> {
+        find_subkey(self.image, self.node, name.units())
+    }
+
+    /// The key at a path below this one.
+    ///
+    /// # Errors
+    /// As [`Key::subkey`].
+    pub fn descend(&self, path: &KeyPath) -> Result<Option<Key<'h>>, ReadError> {
+        let mut key = *self;
+        for name in path.names() {
+            match key.subkey(name)? {
+                Some(subkey) => key = subkey,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(key))
+    }
+
+    /// The values in the order of the hive, which is that of their making. An error concerns one value,
+    /// or the whole list.
+    #[must_use]
+    pub fn values(&self) -> Values<'h> {
+        Values::new(self.image, self.node)
+    }
+
+    /// The entry of a value of that name.
+    ///
+    /// # Errors
+    /// The list or a value before it cannot be read.
+    pub fn entry(&self, name: &ValueName) -> Result<Option<ValueEntry<'h>>, ReadError> {
+        for entry in self.values() {
+            let entry = entry?;
+            if entry.stored_name().eq_ignore_case(name.units()) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value of that name.
+    ///
+    /// # Errors
+    /// As [`Key::entry`], or the data cannot be read.
+    pub fn value(&self, name: &ValueName) -> Result<Option<Value>, ReadError> {
+        self.entry(name)?.map(|entry| entry.value()).transpose()
+    }
+
+    /// This key and all below it, parents first.
+    #[must_use]
+    pub fn walk(&self) -> Walk<'h> {
+        Walk::new(self.image, *self)
+    }
+
+    /// Reads the key with all that lies below it.
+    ///
+    /// # Errors
+    /// The first part that cannot be read.
+    pub fn tree(&self) -> Result<KeyTree, ReadError> {
+        let mut open: Vec<(NtString, KeyTree)> = Vec::new();
+        let mut walk = self.walk();
+        while let Some(visit) = walk.next() {
+            let visit = visit?;
+            close(&mut open, visit.depth);
+            let mut tree = KeyTree { class: visit.key.class()?, ..KeyTree::default() };
+            for entry in walk.values(&visit.key) {
+                let entry = entry?;
+                let name = ValueName::from_stored(entry.name());
+                tree.values.push((name, entry.value()?));
+            }
+            open.push((visit.key.name(), tree));
+        }
+        close(&mut open, 1);
+        // A walk starts with its own key, and an error has been returned above.
+        Ok(open.pop().map(|(_, tree)| tree).unwrap_or_default())
+    }
+
+    pub(crate) fn node(&self) -> &'h KeyNode {
+        self.node
+    }
+}
+
+/// Puts finished trees into their parents until `depth` are open.
+fn close(open: &mut Vec<(NtString, KeyTree)>, depth: usize) {
+    while open.len() > depth {
+        let Some((name, tree)) = open.pop() else { return };
+        if let Some((_, parent)) = open.last_mut() {
+            parent.subkeys.push((KeyName::from_stored(name), tree));
+        }
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("name", &self.name).field("at", &self.at.to_string()).finish()
+    }
+}
+
+impl ValueEntry<'_> {
+    /// The type, and a copy of the data.
+    ///
+    /// # Errors
+    /// As [`ValueEntry::data`].
+    pub fn value(&self) -> Result<Value, ReadError> {
+        Ok(Value::new(self.ty(), self.data().map(Cow::into_owned)?))
+    }
+}

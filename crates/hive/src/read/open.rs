@@ -1,0 +1,177 @@
+use winpe_registry::NtString;
+use zerocopy::FromBytes;
+
+use super::{FileTime, Image, Key, OpenError};
+use crate::format::{BASE_BLOCK_LEN, BaseBlock, BinHeader, CellOffset, PAGE};
+
+/// What the base block says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Major version; 1.
+    pub major: u32,
+    /// Minor version; 3 to 6 in hives of today.
+    pub minor: u32,
+    /// Primary sequence number.
+    pub primary_sequence: u32,
+    /// Secondary sequence number; the same in a clean hive.
+    pub secondary_sequence: u32,
+    /// When the file was last written; often 0 or never updated.
+    pub timestamp: FileTime,
+    /// The end of the path that the hive was loaded from.
+    pub file_name: NtString,
+    /// The root key.
+    pub root: CellOffset,
+    /// Bytes of bins.
+    pub bins_len: u32,
+    /// Bytes of the file behind the bins, which mean nothing.
+    pub trailing_len: u64,
+}
+
+/// Something about the file as a whole that [`Hive::open`](crate::Hive::open) refuses and
+/// [`Hive::open_lenient`](crate::Hive::open_lenient) passes over.
+pub type Damage = OpenError;
+
+/// A file that was found to be a hive.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) minor: u32,
+    /// Bytes of bins that are there.
+    pub(crate) bins_len: u32,
+    pub(crate) root: CellOffset,
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Refuses any damage.
+pub(crate) fn open(file: &[u8]) -> Result<Opened, OpenError> {
+    let opened = inspect(file, Err)?;
+    Ok(opened)
+}
+
+/// Refuses only what leaves no hive to read.
+pub(crate) fn open_lenient(file: &[u8]) -> Result<Opened, OpenError> {
+    let mut found = Vec::new();
+    let mut opened = inspect(file, |damage| {
+        // Bins without a head come in runs; the first tell enough.
+        if found.len() < 64 {
+            found.push(damage);
+        }
+        Ok(())
+    })?;
+    opened.damage = found;
+    Ok(opened)
+}
+
+/// Reads the base block and the head of each bin; `damaged` says whether to go on.
+fn inspect(
+    file: &[u8],
+    mut damaged: impl FnMut(Damage) -> Result<(), OpenError>,
+) -> Result<Opened, OpenError> {
+    let block = base_block(file)?;
+    let (major, minor) = (block.major.get(), block.minor.get());
+    if major != 1 || !(1..=6).contains(&minor) {
+        return Err(OpenError::Version { major, minor });
+    }
+    for (field, offset, expected, actual) in [
+        ("the file type", 0x1c, 0, block.file_type.get()),
+        ("the file format", 0x20, 1, block.file_format.get()),
+    ] {
+        if actual != expected {
+            return Err(OpenError::Field { field, offset, expected, actual });
+        }
+    }
+    let (stored, computed) = (block.checksum.get(), block.computed_checksum());
+    if stored != computed {
+        damaged(OpenError::Checksum { stored, computed })?;
+    }
+    let (primary, secondary) = (block.primary_sequence.get(), block.secondary_sequence.get());
+    if primary != secondary {
+        damaged(OpenError::Dirty { primary, secondary })?;
+    }
+    let bins_len = bins_len(file, block, &mut damaged)?;
+    let mut at = 0;
+    while at < bins_len {
+        at = match bin_len(file, at, bins_len) {
+            Some(len) => at + len,
+            None => {
+                damaged(OpenError::Bin { at: CellOffset::new(at) })?;
+                at + PAGE
+            }
+        };
+    }
+    let root = CellOffset::new(block.root_cell.get());
+    Key::new(Image::new(file, bins_len, minor), root)?;
+    Ok(Opened { minor, bins_len, root, damage: Vec::new() })
+}
+
+fn base_block(file: &[u8]) -> Result<&BaseBlock, OpenError> {
+    if !file.starts_with(&BaseBlock::SIGNATURE) {
+        return Err(OpenError::NotAHive { actual: file[..file.len().min(4)].to_vec() });
+    }
+    let least = BASE_BLOCK_LEN + PAGE as usize;
+    if file.len() < least {
+        return Err(OpenError::TooShort { expected: least as u64, actual: file.len() as u64 });
+    }
+    let (block, _) = BaseBlock::ref_from_prefix(file).expect("the file is longer than 512 bytes");
+    Ok(block)
+}
+
+/// The bytes of bins that are there, in whole pages.
+fn bins_len(
+    file: &[u8],
+    block: &BaseBlock,
+    damaged: &mut impl FnMut(Damage) -> Result<(), OpenError>,
+) -> Result<u32, OpenError> {
+    let actual = block.bins_len.get();
+    let limit = (file.len() - BASE_BLOCK_LEN) as u64;
+    if actual == 0
+        || !actual.is_multiple_of(PAGE)
+        || u64::from(actual) > limit
+        || actual > MAX_BINS_LEN
+    {
+        damaged(OpenError::BinsLength { actual, limit })?;
+    }
+    let there = limit.min(u64::from(actual)).min(u64::from(MAX_BINS_LEN)) as u32;
+    Ok(there - there % PAGE)
+}
+
+/// Offsets from 2 GiB up mean volatile cells.
+pub(crate) const MAX_BINS_LEN: u32 = 0x7fff_f000;
+
+/// The length of the bin at `at`, where its head is sound.
+fn bin_len(file: &[u8], at: u32, bins_len: u32) -> Option<u32> {
+    let bytes = file.get(BASE_BLOCK_LEN + at as usize..)?;
+    let (head, _) = BinHeader::ref_from_prefix(bytes).ok()?;
+    let len = head.size.get();
+    let sound = head.signature == BinHeader::SIGNATURE
+        && head.offset.get() == at
+        && len != 0
+        && len % PAGE == 0
+        && len <= bins_len - at;
+    sound.then_some(len)
+}
+
+impl Header {
+    /// `file` was opened, so it has a base block.
+    pub(crate) fn of(file: &[u8]) -> Self {
+        let (block, _) = BaseBlock::ref_from_prefix(file).expect("an open hive has a base block");
+        let name = NtString::from_utf16le(&block.file_name);
+        let bins_end = BASE_BLOCK_LEN as u64 + u64::from(block.bins_len.get());
+        Self {
+            major: block.major.get(),
+            minor: block.minor.get(),
+            primary_sequence: block.primary_sequence.get(),
+            secondary_sequence: block.secondary_sequence.get(),
+            timestamp: FileTime(block.timestamp.get()),
+            file_name: name.units().iter().copied().take_while(|&unit| unit != 0).collect(),
+            root: CellOffset::new(block.root_cell.get()),
+            bins_len: block.bins_len.get(),
+            trailing_len: (file.len() as u64).saturating_sub(bins_end),
+        }
+    }
+
+    /// The version, as `1.5`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        format!("{}.{}", self.major, self.minor)
+    }
+}

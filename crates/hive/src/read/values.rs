@@ -1,0 +1,239 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::iter::FusedIterator;
+
+use winpe_registry::{NtString, ValueType};
+
+use super::{Image, ReadError, StoredName};
+use crate::format::{
+    BIG_DATA_FROM_MINOR, BigData, CellOffset, INLINE, KeyNode, KeyValue, Record, SEGMENT_LEN,
+    Signed, ValueFlags,
+};
+
+/// The values of a key; see [`Key::values`](super::Key::values).
+pub struct Values<'h> {
+    image: Image<'h>,
+    offsets: &'h [u8],
+    error: Option<ReadError>,
+}
+
+impl<'h> Values<'h> {
+    pub(crate) fn new(image: Image<'h>, node: &KeyNode) -> Self {
+        let count = node.values();
+        if count == 0 {
+            return Self { image, offsets: &[], error: None };
+        }
+        let at = CellOffset::new(node.value_list.get());
+        match image.prefix(at, Record::ValueList, u64::from(count) * 4) {
+            Ok(offsets) => Self { image, offsets, error: None },
+            Err(error) => Self { image, offsets: &[], error: Some(error) },
+        }
+    }
+
+    /// The values of a key whose list may not be read, because of `error`.
+    pub(crate) fn refused(image: Image<'h>, error: ReadError) -> Self {
+        Self { image, offsets: &[], error: Some(error) }
+    }
+
+    pub(crate) fn image(&self) -> Image<'h> {
+        self.image
+    }
+
+    #[inline]
+    pub(crate) fn next_cell(&mut self) -> Option<Result<CellOffset, ReadError>> {
+        if let Some(error) = self.error.take() {
+            return Some(Err(error));
+        }
+        let (first, rest) = self.offsets.split_first_chunk::<4>()?;
+        self.offsets = rest;
+        Some(Ok(CellOffset::new(u32::from_le_bytes(*first))))
+    }
+}
+
+impl<'h> Iterator for Values<'h> {
+    type Item = Result<ValueEntry<'h>, ReadError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let image = self.image;
+        Some(self.next_cell()?.and_then(|at| ValueEntry::new(image, at)))
+    }
+}
+
+impl FusedIterator for Values<'_> {}
+
+/// A value of an open hive. Nothing is copied until asked for.
+#[derive(Clone, Copy)]
+pub struct ValueEntry<'h> {
+    image: Image<'h>,
+    at: CellOffset,
+    node: &'h KeyValue,
+    name: StoredName<'h>,
+}
+
+impl<'h> ValueEntry<'h> {
+    #[inline]
+    pub(crate) fn new(image: Image<'h>, at: CellOffset) -> Result<Self, ReadError> {
+        let (node, rest) = image.signed::<KeyValue>(at)?;
+        let len = usize::from(node.name_len.get());
+        let Some(name) = rest.get(..len) else {
+            return Err(ReadError::Short {
+                record: Record::Value,
+                at,
+                expected: (size_of::<KeyValue>() + len) as u64,
+                actual: (size_of::<KeyValue>() + rest.len()) as u64,
+            });
+        };
+        let latin1 = node.flags.get() & ValueFlags::COMPRESSED_NAME != 0;
+        Ok(Self { image, at, node, name: StoredName::new(name, latin1) })
+    }
+
+    /// The name; empty for the default value.
+    #[must_use]
+    pub fn name(&self) -> NtString {
+        self.name.to_nt_string()
+    }
+
+    /// The name, not copied.
+    #[must_use]
+    pub fn stored_name(&self) -> StoredName<'h> {
+        self.name
+    }
+
+    /// The type.
+    #[must_use]
+    pub fn ty(&self) -> ValueType {
+        ValueType(self.node.ty.get())
+    }
+
+    /// Where the value stands.
+    #[must_use]
+    pub fn offset(&self) -> CellOffset {
+        self.at
+    }
+
+    /// In hives of version 1.6, whether the value only hides one of a lower layer.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.image.minor() >= 6 && self.node.flags.get() & ValueFlags::TOMBSTONE != 0
+    }
+
+    /// The number of data bytes.
+    #[must_use]
+    pub fn data_len(&self) -> u32 {
+        self.node.data_len.get() & !INLINE
+    }
+
+    /// The data. Borrowed from the hive unless they are stored in segments.
+    ///
+    /// # Errors
+    /// A cell of the data cannot be read or is too small.
+    #[inline]
+    pub fn data(&self) -> Result<Cow<'h, [u8]>, ReadError> {
+        match self.placed()? {
+            Placed::Borrowed(data) => Ok(Cow::Borrowed(data)),
+            Placed::Segments(segments) => {
+                let mut data = Vec::with_capacity(segments.len);
+                for segment in segments {
+                    data.extend_from_slice(segment?.1);
+                }
+                Ok(Cow::Owned(data))
+            }
+        }
+    }
+
+    /// Where the data stand.
+    #[inline]
+    pub(crate) fn placed(&self) -> Result<Placed<'h>, ReadError> {
+        let stored = self.node.data_len.get();
+        let len = stored & !INLINE;
+        if stored & INLINE != 0 {
+            let inline = zerocopy::IntoBytes::as_bytes(&self.node.data);
+            let data = inline.get(..len as usize);
+            let data = data.ok_or(ReadError::InlineLength { at: self.at, actual: len })?;
+            return Ok(Placed::Borrowed(data));
+        }
+        if len == 0 {
+            return Ok(Placed::Borrowed(&[]));
+        }
+        let at = CellOffset::new(self.node.data.get());
+        if self.may_be_segmented() {
+            let cell = self.image.cell(at, Record::BigData)?;
+            // Some writers put long data into one cell whatever the version; Windows takes them for
+            // segments, which `check` reports.
+            if cell.starts_with(&BigData::SIGNATURE) {
+                return Segments::new(self.image, at, len as usize).map(Placed::Segments);
+            }
+        }
+        self.image.prefix(at, Record::Data, len.into()).map(Placed::Borrowed)
+    }
+
+    /// The cell that the data start in, unless they stand in the record itself.
+    #[inline]
+    pub(crate) fn data_cell(&self) -> Option<CellOffset> {
+        let stored = self.node.data_len.get();
+        (stored != 0 && stored & INLINE == 0).then(|| CellOffset::new(self.node.data.get()))
+    }
+
+    pub(crate) fn may_be_segmented(&self) -> bool {
+        self.image.minor() >= BIG_DATA_FROM_MINOR && self.data_len() as usize > SEGMENT_LEN
+    }
+
+    pub(crate) fn node(&self) -> &'h KeyValue {
+        self.node
+    }
+}
+
+impl fmt::Debug for ValueEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValueEntry")
+            .field("name", &self.name)
+            .field("ty", &self.ty())
+            .field("data_len", &self.data_len())
+            .field("at", &self.at.to_string())
+            .finish()
+    }
+}
+
+pub(crate) enum Placed<'h> {
+    /// In one piece.
+    Borrowed(&'h [u8]),
+    /// In segments.
+    Segments(Segments<'h>),
+}
+
+/// The segments of big data: each with its cell.
+pub(crate) struct Segments<'h> {
+    image: Image<'h>,
+    pub(crate) list: CellOffset,
+    offsets: &'h [u8],
+    /// Bytes of data that the segments to come hold.
+    len: usize,
+}
+
+impl<'h> Segments<'h> {
+    fn new(image: Image<'h>, at: CellOffset, len: usize) -> Result<Self, ReadError> {
+        let (node, _) = image.signed::<BigData>(at)?;
+        let expected = len.div_ceil(SEGMENT_LEN) as u32;
+        let actual = u32::from(node.segment_count.get());
+        if actual != expected {
+            return Err(ReadError::SegmentCount { at, expected, actual });
+        }
+        let list = CellOffset::new(node.segment_list.get());
+        let offsets = image.prefix(list, Record::SegmentList, u64::from(expected) * 4)?;
+        Ok(Self { image, list, offsets, len })
+    }
+}
+
+impl<'h> Iterator for Segments<'h> {
+    type Item = Result<(CellOffset, &'h [u8]), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (first, rest) = self.offsets.split_first_chunk::<4>()?;
+        self.offsets = rest;
+        let at = CellOffset::new(u32::from_le_bytes(*first));
+        let len = self.len.min(SEGMENT_LEN);
+        self.len -= len;
+        Some(self.image.prefix(at, Record::Segment, len as u64).map(|data| (at, data)))
+    }
+}

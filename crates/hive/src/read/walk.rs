@@ -1,0 +1,164 @@
+use std::iter::FusedIterator;
+
+use winpe_registry::KeyPath;
+
+use super::{Image, Key, Placed, ReadError, Subkeys, ValueEntry, Values};
+use crate::bitmap::Bitmap;
+use crate::format::{CellOffset, Record};
+
+/// Which cells have been reached.
+pub(crate) struct Claims(Bitmap);
+
+impl Claims {
+    pub(crate) fn new(image: Image<'_>) -> Self {
+        Self(Bitmap::new(image.bins().len() / 8))
+    }
+
+    /// Whether the cell had not been claimed before.
+    #[inline]
+    pub(crate) fn claim(&mut self, at: CellOffset) -> bool {
+        // What lies outside the bins cannot be read either, which makes the better error.
+        at.get() as usize / 8 >= self.0.len() || self.0.insert(at.get() as usize / 8)
+    }
+}
+
+/// One key on a walk.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit<'h> {
+    /// The key.
+    pub key: Key<'h>,
+    /// Levels below the key where the walk began.
+    pub depth: usize,
+}
+
+/// All keys below one, parents first; see [`Key::walk`].
+///
+/// The walk ends on every input: what a second key claims is an error and is not entered again, so
+/// the work is bounded by the size of the hive. After an error the walk goes on with the next key.
+///
+/// ```
+/// # use winpe_hive::{FileTime, Hive};
+/// # let name = winpe_registry::KeyName::new("ROOT")?;
+/// # let hive = Hive::create(5, &name, FileTime::from_unix(0))?;
+/// let mut walk = hive.root().walk();
+/// while let Some(visit) = walk.next() {
+///     let visit = visit?;
+///     println!("{:1$}{2}", "", visit.depth, visit.key.name());
+///     for value in walk.values(&visit.key) {
+///         let value = value?;
+///         println!("  {} {}", value.name(), value.ty());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Walk<'h> {
+    image: Image<'h>,
+    claims: Claims,
+    start: Option<Key<'h>>,
+    stack: Vec<Subkeys<'h>>,
+}
+
+impl<'h> Walk<'h> {
+    pub(crate) fn new(image: Image<'h>, start: Key<'h>) -> Self {
+        Self { image, claims: Claims::new(image), start: Some(start), stack: Vec::new() }
+    }
+
+    /// The values of a key, under the same guard: cells that another value or key has claimed are an
+    /// error. So this can be called once for each key.
+    pub fn values<'w>(&'w mut self, key: &Key<'h>) -> WalkValues<'h, 'w> {
+        let node = key.node();
+        let list = CellOffset::new(node.value_list.get());
+        let values = if node.values() > 0 && !self.claims.claim(list) {
+            let error = ReadError::Twice { record: Record::ValueList, at: list };
+            Values::refused(self.image, error)
+        } else {
+            key.values()
+        };
+        WalkValues { claims: &mut self.claims, values }
+    }
+
+    fn visit(&mut self, key: Key<'h>) -> Result<Visit<'h>, ReadError> {
+        let at = key.offset();
+        if !self.claims.claim(at) {
+            return Err(ReadError::Twice { record: Record::Key, at });
+        }
+        let depth = self.stack.len();
+        if depth > KeyPath::MAX_DEPTH {
+            return Err(ReadError::TooDeep { at, limit: KeyPath::MAX_DEPTH });
+        }
+        if key.subkey_count() > 0 {
+            self.stack.push(key.subkeys());
+        }
+        Ok(Visit { key, depth })
+    }
+}
+
+impl<'h> Iterator for Walk<'h> {
+    type Item = Result<Visit<'h>, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(start) = self.start.take() {
+            return Some(self.visit(start));
+        }
+        loop {
+            let subkeys = self.stack.last_mut()?;
+            match subkeys.next_claiming(&mut self.claims) {
+                Some(Ok(key)) => return Some(self.visit(key)),
+                Some(Err(error)) => return Some(Err(error)),
+                None => self.stack.pop(),
+            };
+        }
+    }
+}
+
+impl FusedIterator for Walk<'_> {}
+
+/// The values of one key on a walk.
+pub struct WalkValues<'h, 'w> {
+    claims: &'w mut Claims,
+    values: Values<'h>,
+}
+
+impl<'h> Iterator for WalkValues<'h, '_> {
+    type Item = Result<ValueEntry<'h>, ReadError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = match self.values.next_cell()? {
+            Ok(at) => at,
+            Err(error) => return Some(Err(error)),
+        };
+        if !self.claims.claim(at) {
+            return Some(Err(ReadError::Twice { record: Record::Value, at }));
+        }
+        let entry = match ValueEntry::new(self.values.image(), at) {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(at) = entry.data_cell() {
+            if !self.claims.claim(at) {
+                return Some(Err(ReadError::Twice { record: Record::Data, at }));
+            }
+            if entry.may_be_segmented()
+                && let Err(error) = self.claim_segments(&entry)
+            {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(entry))
+    }
+}
+
+impl WalkValues<'_, '_> {
+    fn claim_segments(&mut self, entry: &ValueEntry<'_>) -> Result<(), ReadError> {
+        let Placed::Segments(segments) = entry.placed()? else { return Ok(()) };
+        let mut claim = |record, at| {
+            if self.claims.claim(at) { Ok(()) } else { Err(ReadError::Twice { record, at }) }
+        };
+        claim(Record::SegmentList, segments.list)?;
+        for segment in segments {
+            claim(Record::Segment, segment?.0)?;
+        }
+        Ok(())
+    }
+}

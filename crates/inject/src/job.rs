@@ -1,0 +1,53 @@
+use std::time::SystemTime;
+
+use crate::addition::Addition;
+use crate::profile::Profile;
+use crate::reg::SourcedEdit;
+use crate::source::Source;
+
+/// Everything that decides what an image becomes.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    pub(crate) profile: &'a Profile,
+    pub(crate) source: Option<&'a Source>,
+    pub(crate) edits: Vec<SourcedEdit>,
+    pub(crate) additions: Vec<Addition>,
+    pub(crate) time: Option<SystemTime>,
+}
+
+impl<'a> Job<'a> {
+    /// What the profile says, with the files that the image has.
+    #[must_use]
+    pub fn new(profile: &'a Profile) -> Self {
+        Self { profile, source: None, edits: Vec::new(), additions: Vec::new(), time: None }
+    }
+
+    /// Takes the profile's files from here.
+    #[must_use]
+    pub fn source(mut self, source: &'a Source) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Applies these edits too, after those of the profile and in the order given.
+    #[must_use]
+    pub fn edits(mut self, edits: impl IntoIterator<Item = SourcedEdit>) -> Self {
+        self.edits.extend(edits);
+        self
+    }
+
+    /// Adds these files and folders too.
+    #[must_use]
+    pub fn additions(mut self, additions: impl IntoIterator<Item = Addition>) -> Self {
+        self.additions.extend(additions);
+        self
+    }
+
+    /// The time that everything written is given, for builds that must repeat byte for byte. Without
+    /// it the system's clock counts.
+    #[must_use]
+    pub fn time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+}

@@ -1,0 +1,81 @@
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use winpe_registry::eq_ignore_case;
+
+/// A path inside an image: names from the image's root, without a drive and without a leading
+/// separator. Compared without case, as Windows does.
+///
+/// ```
+/// use winpe_inject::ImagePath;
+/// let path = ImagePath::new(r"\Windows\System32/drivers\");
+/// assert_eq!(path.to_string(), r"Windows\System32\drivers");
+/// assert_eq!(path, ImagePath::new("windows/system32/DRIVERS"));
+/// ```
+#[derive(Clone)]
+pub struct ImagePath(String);
+
+impl ImagePath {
+    /// Takes backslashes and slashes; empty names vanish.
+    #[must_use]
+    pub fn new(path: &str) -> Self {
+        let names: Vec<_> = path.split(['\\', '/']).filter(|name| !name.is_empty()).collect();
+        Self(names.join("\\"))
+    }
+
+    /// The path with backslashes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The names, outermost first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split('\\').filter(|name| !name.is_empty())
+    }
+
+    /// The last name; empty for the image's root.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('\\').next().unwrap_or_default()
+    }
+
+    /// This path with more names.
+    #[must_use]
+    pub fn join(&self, below: &str) -> Self {
+        Self::new(&format!("{}\\{below}", self.0))
+    }
+
+    /// This path with text appended to its last name.
+    #[must_use]
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        Self(format!("{}{suffix}", self.0))
+    }
+}
+
+impl PartialEq for ImagePath {
+    fn eq(&self, other: &Self) -> bool {
+        let units = |path: &Self| path.0.encode_utf16().collect::<Vec<_>>();
+        self.0 == other.0 || eq_ignore_case(&units(self), &units(other))
+    }
+}
+
+impl Eq for ImagePath {}
+
+impl fmt::Display for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for ImagePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}

@@ -1,0 +1,318 @@
+//! Profiles: what makes a feature work, as data.
+//!
+//! A profile is a folder with a `profile.toml` and the `.reg` files it names. The built-in ones are
+//! compiled in; any other is read from disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ProfileError;
+use crate::hives::{HiveRoot, HiveRoots};
+use crate::reg::{SourcedEdit, parse_reg};
+
+/// What to put into an image, and why.
+///
+/// ```
+/// let profile = winpe_inject::Profile::builtin("iscsi-winpe3")?;
+/// assert_eq!(profile.files().len(), 16);
+/// # Ok::<(), winpe_inject::ProfileError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Profile {
+    name: String,
+    manifest: Manifest,
+    reg: Vec<RegPart>,
+    roots: HiveRoots,
+}
+
+/// `profile.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    title: String,
+    why: String,
+    #[serde(default, rename = "hive")]
+    hives: Vec<HiveRoot>,
+    #[serde(default)]
+    reg: Vec<RegEntry>,
+    #[serde(default, rename = "service")]
+    services: Vec<Service>,
+    #[serde(default, rename = "file")]
+    files: Vec<ProfileFile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegEntry {
+    file: String,
+    why: String,
+}
+
+/// A service whose key shows that the feature is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// Its key, under one of the profile's hive roots.
+    pub key: String,
+}
+
+/// A file that the image must have. It is found at the same place in the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileFile {
+    /// The path in the image, with backslashes.
+    pub path: String,
+    /// What it is for.
+    pub why: String,
+}
+
+/// One `.reg` file of a profile.
+#[derive(Debug, Clone)]
+pub struct RegPart {
+    /// The file's name.
+    pub file: String,
+    /// What it is for.
+    pub why: String,
+    /// Its edits in order.
+    pub edits: Vec<SourcedEdit>,
+}
+
+/// A built-in profile: its name and its files.
+struct Builtin {
+    name: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! builtin {
+    ($name:literal: $($file:literal)+) => {
+        Builtin {
+            name: $name,
+            files: &[$(($file, include_str!(concat!("../profiles/", $name, "/", $file)))),+],
+        }
+    };
+}
+
+const BUILTIN: &[Builtin] = &[builtin!("iscsi-winpe3":
+    "profile.toml" "svchost.reg" "discovery.reg" "devices.reg" "driver.reg" "service.reg" "class.reg"
+)];
+
+impl Profile {
+    /// The names of the built-in profiles.
+    #[must_use]
+    pub fn builtin_names() -> Vec<&'static str> {
+        BUILTIN.iter().map(|builtin| builtin.name).collect()
+    }
+
+    /// A built-in profile.
+    ///
+    /// # Errors
+    /// [`ProfileError::Unknown`], which lists the names that exist.
+    pub fn builtin(name: &str) -> Result<Self, ProfileError> {
+        let Some(builtin) = BUILTIN.iter().find(|builtin| builtin.name == name) else {
+            return Err(ProfileError::Unknown {
+                name: name.to_owned(),
+                known: Self::builtin_names(),
+            });
+        };
+        Self::load(name, Path::new(name), &|file| {
+            let found = builtin.files.iter().find(|(have, _)| *have == file);
+            found
+                .map(|(_, text)| text.as_bytes().to_vec())
+                .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        })
+    }
+
+    /// A profile in a folder.
+    ///
+    /// # Errors
+    /// [`ProfileError`] names the file, and for a `.reg` file line and column.
+    pub fn from_dir(dir: &Path) -> Result<Self, ProfileError> {
+        let name =
+            dir.file_name().map_or_else(|| dir.to_string_lossy(), |name| name.to_string_lossy());
+        Self::load(&name, dir, &|file| fs::read(dir.join(file)))
+    }
+
+    /// A built-in profile by its name, or else the folder of that path.
+    ///
+    /// # Errors
+    /// As [`builtin`](Self::builtin) and [`from_dir`](Self::from_dir).
+    pub fn find(name_or_dir: &str) -> Result<Self, ProfileError> {
+        let dir = Path::new(name_or_dir);
+        if !Self::builtin_names().contains(&name_or_dir) && dir.is_dir() {
+            return Self::from_dir(dir);
+        }
+        Self::builtin(name_or_dir)
+    }
+
+    fn load(
+        name: &str,
+        dir: &Path,
+        read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+    ) -> Result<Self, ProfileError> {
+        let read = |file: &str| {
+            read(file).map_err(|source| ProfileError::Read { path: dir.join(file), source })
+        };
+        let path = dir.join("profile.toml");
+        let text = String::from_utf8(read("profile.toml")?)
+            .map_err(|_| ProfileError::NotUtf8 { path: path.clone() })?;
+        let manifest: Manifest = toml::from_str(&text)
+            .map_err(|source| ProfileError::Manifest { path, source: Box::new(source) })?;
+        let roots = HiveRoots::with(&manifest.hives)
+            .map_err(|source| ProfileError::HiveRoot { path: dir.join("profile.toml"), source })?;
+        let reg = manifest
+            .reg
+            .iter()
+            .map(|entry| {
+                let file = plain_name(dir, &entry.file)?;
+                let edits = parse_reg(&dir.join(file), &read(file)?)?;
+                Ok(RegPart { file: entry.file.clone(), why: entry.why.clone(), edits })
+            })
+            .collect::<Result<_, ProfileError>>()?;
+        Ok(Self { name: name.to_owned(), manifest, reg, roots })
+    }
+
+    /// The name: of the folder, for one that is not built in.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One line on what it is.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.manifest.title
+    }
+
+    /// What it does and for which images.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        self.manifest.why.trim()
+    }
+
+    /// Its `.reg` files in order.
+    #[must_use]
+    pub fn reg(&self) -> &[RegPart] {
+        &self.reg
+    }
+
+    /// The files that the image must have.
+    #[must_use]
+    pub fn files(&self) -> &[ProfileFile] {
+        &self.manifest.files
+    }
+
+    /// The services that show that the feature is in.
+    #[must_use]
+    pub fn services(&self) -> &[Service] {
+        &self.manifest.services
+    }
+
+    /// Where its keys lie: its own hive roots and the standard ones.
+    #[must_use]
+    pub fn roots(&self) -> &HiveRoots {
+        &self.roots
+    }
+}
+
+/// A profile names files beside it, never files elsewhere.
+fn plain_name<'a>(dir: &Path, file: &'a str) -> Result<&'a str, ProfileError> {
+    let plain = PathBuf::from(file).file_name().is_some_and(|name| name == file);
+    if plain {
+        Ok(file)
+    } else {
+        Err(ProfileError::OutsideFolder { dir: dir.into(), file: file.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
+
+    use super::*;
+
+    /// The user's file as published and the profile made from it must leave a registry in the same state.
+    #[test]
+    fn the_winpe3_profile_says_what_the_seed_says() {
+        let seed = include_bytes!("../../../fixtures/seed-iscsi.reg");
+        let seed = parse_reg(Path::new("seed-iscsi.reg"), seed).unwrap();
+        let profile = Profile::builtin("iscsi-winpe3").unwrap();
+        let ours = profile.reg().iter().flat_map(|part| &part.edits);
+        assert_eq!(outcome(ours.map(|e| &e.edit)), outcome(seed.iter().map(|e| &e.edit)));
+    }
+
+    type Outcome = BTreeMap<KeyPath, BTreeMap<ValueName, Value>>;
+
+    fn outcome<'a>(edits: impl Iterator<Item = &'a Edit>) -> Outcome {
+        let mut keys = Outcome::new();
+        for edit in edits {
+            let key = keys.entry(edit.key.clone()).or_default();
+            match &edit.op {
+                Op::CreateKey => {}
+                Op::SetValue { name, value } => {
+                    key.insert(name.clone(), value.clone());
+                }
+                other => panic!("the seed deletes nothing, but here is {other:?}"),
+            }
+        }
+        assert_eq!(keys.len(), 26, "the seed names 26 keys");
+        keys
+    }
+
+    #[test]
+    fn every_file_of_the_profiles_folder_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
+        let mut on_disk = BTreeSet::new();
+        for profile in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if profile.file_type().unwrap().is_dir() {
+                for file in fs::read_dir(profile.path()).unwrap().map(Result::unwrap) {
+                    on_disk.insert((profile.file_name(), file.file_name()));
+                }
+            }
+        }
+        let built_in = BUILTIN.iter().flat_map(|builtin| {
+            builtin.files.iter().map(|(file, _)| (builtin.name.into(), (*file).into()))
+        });
+        assert_eq!(built_in.collect::<BTreeSet<_>>(), on_disk);
+    }
+
+    #[test]
+    fn every_key_of_a_built_in_profile_lies_in_a_hive() {
+        for name in Profile::builtin_names() {
+            let profile = Profile::builtin(name).unwrap();
+            let edits = profile.reg().iter().flat_map(|part| &part.edits);
+            let keys = edits.map(|edit| edit.edit.key.clone());
+            let services = profile.services().iter().map(|service| service.key.parse().unwrap());
+            for key in keys.chain(services) {
+                assert!(profile.roots().locate(&key).is_some(), "{name}: {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_reaches_no_file_outside_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["../x.reg", "/etc/passwd", "sub/x.reg", "", "."] {
+            let text = format!("title = 't'\nwhy = 'w'\n[[reg]]\nfile = {file:?}\nwhy = 'w'\n");
+            fs::write(dir.path().join("profile.toml"), text).unwrap();
+            let error = Profile::from_dir(dir.path()).unwrap_err();
+            assert!(matches!(error, ProfileError::OutsideFolder { .. }), "{file}: {error}");
+        }
+    }
+
+    #[test]
+    fn unknown_profiles_and_unknown_fields_are_told() {
+        let error = Profile::find("iscsi-winpe99").unwrap_err().to_string();
+        assert!(error.contains("iscsi-winpe99") && error.contains("iscsi-winpe3"), "{error}");
+
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("profile.toml"), "title = 't'\nwhy = 'w'\nfiles = []\n").unwrap();
+        let error = Profile::from_dir(dir.path()).unwrap_err();
+        assert!(matches!(error, ProfileError::Manifest { .. }), "{error}");
+    }
+}

@@ -1,0 +1,262 @@
+//! Which keys and values the image gets: the edits, hive by hive.
+
+use std::time::SystemTime;
+
+use winpe_hive::{FileTime, Finding, Hive, OpenError, Severity};
+use winpe_registry::{Change, Edit, KeyName, KeyPath, ValueName};
+use winpe_wim::{Archive, Content, FileChange};
+
+use crate::error::InjectError;
+use crate::hives::{HiveRoots, Location};
+use crate::job::Job;
+use crate::path::ImagePath;
+use crate::reg::{Origin, SourcedEdit};
+use crate::report::HiveReport;
+use crate::second_reader;
+
+/// The outcome for every hive of the job.
+#[derive(Debug, Default)]
+pub(crate) struct RegistryPlan {
+    pub(crate) reports: Vec<HiveReport>,
+    pub(crate) changes: Vec<FileChange>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Edits copies of the hives, and has each checked and confirmed.
+pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<RegistryPlan, InjectError> {
+    let mut plan = RegistryPlan::default();
+    let profile_edits = job.profile.reg().iter().flat_map(|part| &part.edits);
+    for group in group(profile_edits.chain(&job.edits), job.profile.roots())? {
+        let edited = edit_hive(archive, image, &group, job.time)?;
+        let root = job.profile.roots().root_of(&group.file).cloned().unwrap_or_default();
+        plan.warnings.extend(edited.warnings);
+        if let Some(data) = edited.data {
+            let path = group.file.to_string();
+            plan.changes.push(FileChange::Put { path, content: Content::Bytes(data) });
+        }
+        plan.reports.push(HiveReport::new(group.file, root, edited.changes)?);
+    }
+    Ok(plan)
+}
+
+/// The edits of one hive, in order.
+struct HiveEdits<'a> {
+    file: ImagePath,
+    edits: Vec<(Location, &'a SourcedEdit)>,
+}
+
+fn group<'a>(
+    edits: impl Iterator<Item = &'a SourcedEdit>,
+    roots: &HiveRoots,
+) -> Result<Vec<HiveEdits<'a>>, InjectError> {
+    let mut groups: Vec<HiveEdits> = Vec::new();
+    for edit in edits {
+        let Some(location) = roots.locate(&edit.edit.key) else {
+            let (origin, key) = (edit.origin.clone(), edit.edit.key.clone());
+            return Err(InjectError::NoHive { origin, key, roots: roots.names() });
+        };
+        match groups.iter_mut().find(|group| group.file == location.file) {
+            Some(group) => group.edits.push((location, edit)),
+            None => groups
+                .push(HiveEdits { file: location.file.clone(), edits: vec![(location, edit)] }),
+        }
+    }
+    Ok(groups)
+}
+
+struct EditedHive {
+    /// `None` if nothing changed.
+    data: Option<Vec<u8>>,
+    changes: Vec<Change>,
+    warnings: Vec<String>,
+}
+
+fn edit_hive(
+    archive: &Archive,
+    image: u32,
+    group: &HiveEdits,
+    time: Option<SystemTime>,
+) -> Result<EditedHive, InjectError> {
+    let file = &group.file;
+    let Some((_, first)) = group.edits.first() else {
+        return Ok(EditedHive { data: None, changes: vec![], warnings: vec![] });
+    };
+    let Opened { mut hive, old, mut warnings } =
+        open_hive(archive, image, file)?.ok_or_else(|| InjectError::MissingHive {
+            hive: file.clone(),
+            origin: first.origin.clone(),
+        })?;
+    if let Some(time) = time {
+        hive.set_time(file_time(time));
+    }
+    let sets = ControlSets::of(&hive, file)?;
+    let mut edits = Vec::new();
+    let mut changes = Vec::new();
+    for (location, sourced) in &group.edits {
+        let edit = Edit { key: sets.resolve(location, &sourced.origin)?, ..sourced.edit.clone() };
+        let change = hive.apply(&edit).map_err(|source| InjectError::Edit {
+            hive: file.clone(),
+            origin: sourced.origin.clone(),
+            source,
+        })?;
+        edits.push(edit);
+        changes.push(change);
+    }
+    warnings.extend(sets.warning(&edits));
+    if !hive.is_modified() {
+        return Ok(EditedHive { data: None, changes, warnings });
+    }
+    let findings = damage(&hive);
+    if !findings.is_empty() {
+        return Err(InjectError::CheckFailed { hive: file.clone(), findings });
+    }
+    let data = hive.into_bytes();
+    second_reader::confirm(&old, &data, &edits)
+        .map_err(|source| InjectError::NotConfirmed { hive: file.clone(), source })?;
+    Ok(EditedHive { data: Some(data), changes, warnings })
+}
+
+/// A hive of an image, ready to be edited.
+pub(crate) struct Opened {
+    pub(crate) hive: Hive,
+    /// Its bytes before any edit, after recovery.
+    pub(crate) old: Vec<u8>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Opens a hive of the image, with its logs if it needs them; `None` if the image has no such file.
+pub(crate) fn open_hive(
+    archive: &Archive,
+    image: u32,
+    file: &ImagePath,
+) -> Result<Option<Opened>, InjectError> {
+    let Some(old) = read_if_present(archive, image, file)? else { return Ok(None) };
+    let failed = |source| InjectError::OpenHive { hive: file.clone(), source };
+    let opened = match Hive::open(old.clone()) {
+        Ok(hive) => Opened { hive, old, warnings: vec![] },
+        Err(error @ (OpenError::Dirty { .. } | OpenError::Checksum { .. })) => {
+            recover(archive, image, file, old, error)?
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let findings = damage(&opened.hive);
+    if !findings.is_empty() {
+        return Err(InjectError::DamagedHive { hive: file.clone(), findings });
+    }
+    Ok(Some(opened))
+}
+
+/// Windows keeps the logs of a hive beside it.
+const LOGS: [&str; 3] = [".LOG1", ".LOG2", ".LOG"];
+
+fn recover(
+    archive: &Archive,
+    image: u32,
+    file: &ImagePath,
+    dirty: Vec<u8>,
+    why: OpenError,
+) -> Result<Opened, InjectError> {
+    let failed = |source| InjectError::OpenHive { hive: file.clone(), source };
+    let mut logs = Vec::new();
+    for suffix in LOGS {
+        logs.extend(read_if_present(archive, image, &file.with_suffix(suffix))?);
+    }
+    logs.retain(|log| !log.is_empty());
+    if logs.is_empty() {
+        return Err(failed(why));
+    }
+    let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
+    let (old, recovery) = winpe_hive::log::recover(dirty, &logs)
+        .map_err(|source| InjectError::RecoverHive { hive: file.clone(), source })?;
+    let hive = Hive::open(old.clone()).map_err(failed)?;
+    let pages: usize = recovery.replayed.iter().map(|replayed| replayed.pages).sum();
+    let warning = format!("{file} was not written to its end; {pages} pages come from its logs");
+    Ok(Opened { hive, old, warnings: vec![warning] })
+}
+
+fn read_if_present(
+    archive: &Archive,
+    image: u32,
+    file: &ImagePath,
+) -> Result<Option<Vec<u8>>, InjectError> {
+    match archive.entry(image, file.as_str())? {
+        Some(entry) if !entry.is_dir => Ok(Some(archive.read(image, file.as_str())?)),
+        _ => Ok(None),
+    }
+}
+
+/// What would make Windows refuse or mend the hive.
+fn damage(hive: &Hive) -> Vec<Finding> {
+    let findings = hive.check();
+    findings.iter().filter(|finding| finding.severity() == Severity::Error).cloned().collect()
+}
+
+pub(crate) fn file_time(time: SystemTime) -> FileTime {
+    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
+    };
+    FileTime::from_unix(seconds)
+}
+
+const CURRENT: &str = "CurrentControlSet";
+
+/// Which control set a hive uses: Windows makes `CurrentControlSet` a link to it when it starts.
+pub(crate) struct ControlSets {
+    file: ImagePath,
+    current: Option<KeyName>,
+}
+
+impl ControlSets {
+    pub(crate) fn of(hive: &Hive, file: &ImagePath) -> Result<Self, InjectError> {
+        let failed = |source| InjectError::ReadHive { hive: file.clone(), source };
+        let select = KeyPath::from_iter([name("Select")]);
+        let number = match hive.key(&select).map_err(failed)? {
+            Some(select) => select.value(&value_name("Current")).map_err(failed)?,
+            None => None,
+        };
+        let number =
+            number.and_then(|number| number.as_dword()).filter(|&n| (1..=999).contains(&n));
+        let current = number.map(|number| name(&format!("ControlSet{number:03}")));
+        Ok(Self { file: file.clone(), current })
+    }
+
+    /// The key with `CurrentControlSet` replaced by the set that is meant.
+    pub(crate) fn resolve(
+        &self,
+        location: &Location,
+        origin: &Origin,
+    ) -> Result<KeyPath, InjectError> {
+        let mut names = location.key.names().iter().cloned();
+        if !location.control_sets || location.key.names().first() != Some(&name(CURRENT)) {
+            return Ok(location.key.clone());
+        }
+        names.next();
+        let Some(current) = &self.current else {
+            let (hive, origin) = (self.file.clone(), origin.clone());
+            return Err(InjectError::NoControlSet { hive, origin });
+        };
+        Ok([current.clone()].into_iter().chain(names).collect())
+    }
+
+    /// Says so where edits go to a set that Windows will not use.
+    fn warning(&self, edits: &[Edit]) -> Option<String> {
+        let current = self.current.as_ref()?;
+        let other = edits.iter().filter_map(|edit| edit.key.names().first()).find(|first| {
+            let text = first.to_string().to_ascii_lowercase();
+            text.starts_with("controlset") && *first != current
+        })?;
+        let file = &self.file;
+        Some(format!(
+            "{file} uses {current}, but keys of {other} are changed; write {CURRENT} to follow the hive"
+        ))
+    }
+}
+
+fn name(text: &str) -> KeyName {
+    KeyName::new(text).expect("short and without a backslash")
+}
+
+fn value_name(text: &str) -> ValueName {
+    ValueName::new(text).expect("short")
+}

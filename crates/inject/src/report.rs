@@ -1,0 +1,194 @@
+//! What was done, or would be.
+
+use std::fmt;
+
+use serde::Serialize;
+use winpe_regfile::DiffWriter;
+use winpe_registry::{Change, KeyPath, Op};
+
+use crate::error::InjectError;
+use crate::files::FileAction;
+use crate::path::ImagePath;
+
+/// What a job does to an image. Computed from the finished result, so that what is shown beforehand is
+/// what is written afterwards.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The version of this structure.
+    pub schema: u32,
+    /// The WIM.
+    pub wim: String,
+    /// The image's number, from 1.
+    pub image: u32,
+    /// The image's name.
+    pub image_name: String,
+    /// The profile's name.
+    pub profile: String,
+    /// Where files came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The hives that the job concerns, in the order of its edits.
+    pub hives: Vec<HiveReport>,
+    /// The files that the job concerns, without the hives.
+    pub files: Vec<FileReport>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// Whether anything in the image changes.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        let kept = |file: &FileReport| file.action == FileAction::Keep;
+        !(self.hives.iter().all(HiveReport::is_unchanged) && self.files.iter().all(kept))
+    }
+}
+
+/// What happens to one hive.
+#[derive(Debug, Clone, Serialize)]
+pub struct HiveReport {
+    /// The hive's path in the image.
+    pub file: ImagePath,
+    /// The root under which its keys are shown.
+    pub root: KeyPath,
+    /// The edits that change something, with what was there before.
+    pub changes: Vec<Change>,
+    /// How many edits found everything as they want it.
+    pub unchanged: usize,
+    /// The changes in `.reg` syntax: `-` what was there, `+` what will be. The `+` lines, taken alone
+    /// and without their first character, are a `.reg` file that makes the same changes.
+    pub diff: String,
+}
+
+impl HiveReport {
+    pub(crate) fn new(
+        file: ImagePath,
+        root: KeyPath,
+        changes: Vec<Change>,
+    ) -> Result<Self, InjectError> {
+        let all = changes.len();
+        let changes: Vec<_> = changes.into_iter().filter(|change| !change.is_noop()).collect();
+        let mut diff = DiffWriter::new(Vec::new());
+        let diff = diff.changes(&changes, &root).and_then(|()| diff.finish());
+        let diff = diff.map_err(|source| InjectError::Diff { hive: file.clone(), source })?;
+        let diff = String::from_utf8_lossy(&diff).into_owned();
+        let unchanged = all - changes.len();
+        Ok(Self { file, root, changes, unchanged, diff })
+    }
+
+    /// Whether the hive stays as it is.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many changes there are of each kind.
+    fn summary(&self) -> String {
+        if self.is_unchanged() {
+            return format!("unchanged, {} entries are there already", self.unchanged);
+        }
+        let count =
+            |kind: fn(&Op) -> bool| self.changes.iter().filter(|c| kind(&c.edit.op)).count();
+        let parts = [
+            (count(|op| matches!(op, Op::CreateKey)), "keys created"),
+            (count(|op| matches!(op, Op::SetValue { .. })), "values set"),
+            (count(|op| matches!(op, Op::DeleteValue { .. })), "values deleted"),
+            (count(|op| matches!(op, Op::DeleteKey)), "keys deleted"),
+            (self.unchanged, "there already"),
+        ];
+        let parts: Vec<_> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        parts.join(", ")
+    }
+}
+
+/// What happens to one file.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileReport {
+    /// The path in the image.
+    pub path: ImagePath,
+    /// What is done.
+    pub action: FileAction,
+    /// Its size afterwards, in bytes.
+    pub size: u64,
+    /// Its size before, in bytes, if it was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_size: Option<u64>,
+    /// The profile's reason, or the file it was added from.
+    pub why: String,
+}
+
+impl fmt::Display for FileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = match self.action {
+            FileAction::Add => "add",
+            FileAction::Replace => "replace",
+            FileAction::Keep => "keep",
+        };
+        let path = self.path.as_str();
+        write!(f, "{action:8} {path:48} {:>12} bytes", Thousands(self.size))?;
+        match self.old_size {
+            Some(old) if self.action == FileAction::Replace => {
+                write!(f, ", was {}", Thousands(old))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The whole report for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}, image {} ({})", self.wim, self.image, self.image_name)?;
+        write!(f, "profile {}", self.profile)?;
+        if let Some(source) = &self.source {
+            write!(f, ", files from {source}")?;
+        }
+        writeln!(f)?;
+        for hive in &self.hives {
+            writeln!(f, "\n{}: {}", hive.file, hive.summary())?;
+            if !hive.is_unchanged() {
+                f.write_str(&hive.diff)?;
+            }
+        }
+        if !self.files.is_empty() {
+            writeln!(f, "\nfiles:")?;
+        }
+        for file in &self.files {
+            writeln!(f, "  {file}")?;
+        }
+        if !self.has_changes() {
+            writeln!(f, "\nnothing to do: everything is there already")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number with commas: 1,234,567.
+struct Thousands(u64);
+
+impl fmt::Display for Thousands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        let mut text = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(Thousands(number).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The second, independent opinion on an edited hive.
+//!
+//! `nt-hive` shares no code with our editor. It reads the hive before and after, and must see exactly
+//! what the edits promise: every key and value they name, and nothing else different. What is
+//! promised is computed from the edits alone, never from what our editor reports. Subtrees that no edit
+//! names are compared in order, without building anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nt_hive::{Hive, KeyNode, KeyValue, NtHiveError, NtHiveNameString};
+use thiserror::Error;
+use winpe_registry::{Edit, KeyName, KeyPath, NtString, Op, Value, ValueName};
+
+/// Where the second reader sees something else than was promised.
+#[derive(Debug, Error)]
+pub enum Disagreement {
+    /// It cannot read the hive.
+    #[error("the second reader cannot read {side} hive at key {key:?}: {source}")]
+    Unreadable {
+        /// `the old` or `the edited`.
+        side: &'static str,
+        /// The key it came to.
+        key: String,
+        /// What it says.
+        source: NtHiveError,
+    },
+    /// It gave up without an error of its own.
+    #[error("the second reader gave up on the edited hive")]
+    Panicked,
+    /// It sees something else.
+    #[error("the second reader sees {seen} at key {key:?}, expected {expected}")]
+    Differs {
+        /// The key.
+        key: String,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        seen: String,
+    },
+}
+
+/// Confirms that `new` is `old` with exactly `edits` applied.
+pub(crate) fn confirm(old: &[u8], new: &[u8], edits: &[Edit]) -> Result<(), Disagreement> {
+    let mut promise = Promise::default();
+    for edit in edits {
+        promise.add(edit);
+    }
+    // nt-hive asserts some of what it reads. A hive that gets so far has passed our own check, so this
+    // is the last line of defence and not a way to handle bad input.
+    catch_unwind(AssertUnwindSafe(|| {
+        let old = Hive::new(old).map_err(unreadable(OLD, &KeyPath::root()))?;
+        let new = Hive::new(new).map_err(unreadable(NEW, &KeyPath::root()))?;
+        let old = old.root_key_node().map_err(unreadable(OLD, &KeyPath::root()))?;
+        let new = new.root_key_node().map_err(unreadable(NEW, &KeyPath::root()))?;
+        let key = &mut KeyPath::root();
+        compare(Some(&old), Some(&new), Some(&promise), key)
+    }))
+    .unwrap_or(Err(Disagreement::Panicked))
+}
+
+const OLD: &str = "the old";
+const NEW: &str = "the edited";
+
+/// What the edits say of one key and those below it.
+#[derive(Default)]
+struct Promise {
+    /// Whether the key is there afterwards; `None` if that is as before.
+    exists: Option<bool>,
+    /// Whether it was deleted on the way, so that nothing of the old key may be left.
+    emptied: bool,
+    /// Values set (`Some`) and deleted (`None`).
+    values: BTreeMap<ValueName, Option<Value>>,
+    subkeys: BTreeMap<KeyName, Promise>,
+}
+
+impl Promise {
+    fn add(&mut self, edit: &Edit) {
+        match &edit.op {
+            Op::CreateKey => {
+                self.create(&edit.key);
+            }
+            Op::SetValue { name, value } => {
+                self.create(&edit.key).values.insert(name.clone(), Some(value.clone()));
+            }
+            Op::DeleteValue { name } => {
+                self.at(&edit.key).values.insert(name.clone(), None);
+            }
+            Op::DeleteKey => {
+                let deleted = Self { exists: Some(false), emptied: true, ..Self::default() };
+                *self.at(&edit.key) = deleted;
+            }
+        }
+    }
+
+    fn at(&mut self, key: &KeyPath) -> &mut Self {
+        key.names().iter().fold(self, |node, name| node.subkeys.entry(name.clone()).or_default())
+    }
+
+    fn create(&mut self, key: &KeyPath) -> &mut Self {
+        key.names().iter().fold(self, |node, name| {
+            let below_new = node.emptied;
+            let node = node.subkeys.entry(name.clone()).or_default();
+            node.exists = Some(true);
+            node.emptied |= below_new;
+            node
+        })
+    }
+}
+
+type Key<'h> = KeyNode<'h, &'h [u8]>;
+
+fn compare(
+    old: Option<&Key>,
+    new: Option<&Key>,
+    promise: Option<&Promise>,
+    path: &mut KeyPath,
+) -> Result<(), Disagreement> {
+    let old = old.filter(|_| !promise.is_some_and(|promise| promise.emptied));
+    let exists = promise.and_then(|promise| promise.exists).unwrap_or(old.is_some());
+    let Some(new) = new else {
+        return if exists { Err(differs(path, "the key", "none")) } else { Ok(()) };
+    };
+    if !exists {
+        return Err(differs(path, "no such key", "one"));
+    }
+    compare_values(old, new, promise, path)?;
+
+    let old = match old {
+        Some(old) => subkeys(old, OLD, path)?,
+        None => BTreeMap::new(),
+    };
+    let new = subkeys(new, NEW, path)?;
+    let promised = promise.map(|promise| &promise.subkeys);
+    let names: BTreeSet<&KeyName> =
+        old.keys().chain(new.keys()).chain(promised.into_iter().flat_map(BTreeMap::keys)).collect();
+    for name in names {
+        path.push(name.clone());
+        match (old.get(name), new.get(name), promised.and_then(|promised| promised.get(name))) {
+            (Some(old), Some(new), None) => same(old, new, path)?,
+            (old, new, promise) => compare(old, new, promise, path)?,
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
+fn compare_values(
+    old: Option<&Key>,
+    new: &Key,
+    promise: Option<&Promise>,
+    path: &KeyPath,
+) -> Result<(), Disagreement> {
+    let old = match old {
+        Some(old) => values(old, OLD, path)?,
+        None => BTreeMap::new(),
+    };
+    let mut new = values(new, NEW, path)?;
+    let promised = promise.map(|promise| &promise.values);
+    for (name, value) in promised.into_iter().flatten() {
+        match (value, new.remove(name)) {
+            (None, None) => {}
+            (Some(value), Some(seen)) if seen.is(value) => {}
+            (expected, seen) => {
+                let expected = match expected {
+                    Some(value) => format!("value {name:?} = {value:?}"),
+                    None => format!("no value {name:?}"),
+                };
+                return Err(differs(path, &expected, &seen.map_or("none".into(), Seen::describe)));
+            }
+        }
+    }
+    for (name, was) in old {
+        if promised.is_some_and(|promised| promised.contains_key(&name)) {
+            continue;
+        }
+        let seen = new.remove(&name);
+        if seen.as_ref() != Some(&was) {
+            let expected = format!("value {name:?} as before, {}", was.describe());
+            return Err(differs(path, &expected, &seen.map_or("none".into(), Seen::describe)));
+        }
+    }
+    match new.into_keys().next() {
+        Some(name) => Err(differs(path, &format!("no value {name:?}"), "one")),
+        None => Ok(()),
+    }
+}
+
+/// No edit names this key or any below it, so names, values and their order must be as they were.
+fn same(old: &Key, new: &Key, path: &mut KeyPath) -> Result<(), Disagreement> {
+    let mut pairs = Paired::new(old.values(), new.values());
+    while let Some((old, new)) = pairs.next(path)? {
+        let (name, new_name) = (
+            old.name().map_err(unreadable(OLD, path))?,
+            new.name().map_err(unreadable(NEW, path))?,
+        );
+        if name != new_name || Seen::of(&old) != Seen::of(&new) {
+            return Err(differs(
+                path,
+                &format!("value {:?} as before", text(&name)),
+                "a difference",
+            ));
+        }
+    }
+    let mut pairs = Paired::new(old.subkeys(), new.subkeys());
+    while let Some((old, new)) = pairs.next(path)? {
+        let (name, new_name) = (
+            old.name().map_err(unreadable(OLD, path))?,
+            new.name().map_err(unreadable(NEW, path))?,
+        );
+        if name != new_name {
+            let expected = format!("subkey {:?}", text(&name));
+            return Err(differs(path, &expected, &format!("subkey {:?}", text(&new_name))));
+        }
+        path.push(KeyName::from_stored(text(&name)));
+        same(&old, &new, path)?;
+        path.pop();
+    }
+    Ok(())
+}
+
+/// Two lists, item by item.
+struct Paired<I> {
+    old: Option<Result<I, NtHiveError>>,
+    new: Option<Result<I, NtHiveError>>,
+}
+
+impl<T, I: Iterator<Item = Result<T, NtHiveError>>> Paired<I> {
+    fn new(old: Option<Result<I, NtHiveError>>, new: Option<Result<I, NtHiveError>>) -> Self {
+        Self { old, new }
+    }
+
+    fn next(&mut self, path: &KeyPath) -> Result<Option<(T, T)>, Disagreement> {
+        let old = item(&mut self.old).map_err(unreadable(OLD, path))?;
+        let new = item(&mut self.new).map_err(unreadable(NEW, path))?;
+        match (old, new) {
+            (Some(old), Some(new)) => Ok(Some((old, new))),
+            (None, None) => Ok(None),
+            (old, _) => {
+                let (expected, seen) =
+                    if old.is_some() { ("more", "less") } else { ("less", "more") };
+                Err(differs(path, &format!("{expected} subkeys or values"), seen))
+            }
+        }
+    }
+}
+
+fn item<T, I: Iterator<Item = Result<T, NtHiveError>>>(
+    list: &mut Option<Result<I, NtHiveError>>,
+) -> Result<Option<T>, NtHiveError> {
+    match list {
+        None => Ok(None),
+        Some(Ok(items)) => items.next().transpose(),
+        Some(Err(error)) => Err(error.clone()),
+    }
+}
+
+/// A value as nt-hive sees it. It names few types, and takes data over 16,344 bytes for segmented in
+/// every version of the format; what it cannot read is compared by the rest.
+#[derive(PartialEq)]
+struct Seen {
+    ty: Option<u32>,
+    size: u32,
+    data: Option<Vec<u8>>,
+}
+
+impl Seen {
+    fn of(value: &KeyValue<'_, &[u8]>) -> Self {
+        Self {
+            ty: value.data_type().ok().map(|ty| ty as u32),
+            size: value.data_size(),
+            data: value.data().and_then(nt_hive::KeyValueData::into_vec).ok(),
+        }
+    }
+
+    fn is(&self, value: &Value) -> bool {
+        self.ty.is_none_or(|ty| ty == value.ty.0)
+            && self.size as usize == value.data.len()
+            && self.data.as_ref().is_none_or(|data| *data == value.data)
+    }
+
+    fn describe(self) -> String {
+        let ty = self.ty.map_or("of another type".into(), |ty| format!("of type {ty}"));
+        format!("a value {ty} with {} bytes", self.size)
+    }
+}
+
+fn subkeys<'h>(
+    key: &Key<'h>,
+    side: &'static str,
+    path: &KeyPath,
+) -> Result<BTreeMap<KeyName, Key<'h>>, Disagreement> {
+    let unreadable = |source| unreadable(side, path)(source);
+    let mut found = BTreeMap::new();
+    if let Some(subkeys) = key.subkeys() {
+        for subkey in subkeys.map_err(unreadable)? {
+            let subkey = subkey.map_err(unreadable)?;
+            let name = KeyName::from_stored(text(&subkey.name().map_err(unreadable)?));
+            if found.insert(name.clone(), subkey).is_some() && side == NEW {
+                return Err(differs(path, &format!("one subkey {name:?}"), "several"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn values(
+    key: &Key,
+    side: &'static str,
+    path: &KeyPath,
+) -> Result<BTreeMap<ValueName, Seen>, Disagreement> {
+    let unreadable = |source| unreadable(side, path)(source);
+    let mut found = BTreeMap::new();
+    if let Some(values) = key.values() {
+        for value in values.map_err(unreadable)? {
+            let value = value.map_err(unreadable)?;
+            let name = ValueName::from_stored(text(&value.name().map_err(unreadable)?));
+            found.insert(name, Seen::of(&value));
+        }
+    }
+    Ok(found)
+}
+
+fn text(name: &NtHiveNameString) -> NtString {
+    match name {
+        NtHiveNameString::Latin1(bytes) => NtString::from_latin1(bytes),
+        NtHiveNameString::Utf16LE(bytes) => NtString::from_utf16le(bytes),
+    }
+}
+
+fn unreadable(side: &'static str, path: &KeyPath) -> impl Fn(NtHiveError) -> Disagreement {
+    let key = path.to_string();
+    move |source| Disagreement::Unreadable { side, key: key.clone(), source }
+}
+
+fn differs(path: &KeyPath, expected: &str, seen: &str) -> Disagreement {
+    Disagreement::Differs {
+        key: path.to_string(),
+        expected: expected.to_owned(),
+        seen: seen.to_owned(),
+    }
+}

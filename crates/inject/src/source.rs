@@ -1,0 +1,163 @@
+//! Where the files of a profile come from.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use winpe_wim::{Archive, ImageSelector};
+
+use crate::error::InjectError;
+use crate::path::ImagePath;
+
+/// A Windows image or folder that has the files.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Wim { archive: Archive, image: u32 },
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// Opens `PATH[:IMAGE]`: a folder that holds `Windows`, or a WIM with the image's number or name.
+    ///
+    /// Without an image, a WIM's boot image is taken, or the first where none is for booting: the
+    /// editions in an `install.wim` share these files.
+    ///
+    /// # Errors
+    /// [`InjectError`]: no such file, no such image (the error lists them), no Windows inside.
+    pub fn open(spec: &str) -> Result<Self, InjectError> {
+        let (path, image) = split(spec);
+        if path.is_dir() {
+            return Self::folder(&path);
+        }
+        let archive = Archive::open(&path)?;
+        let image = match image {
+            Some(image) => archive.select(&image)?,
+            None => archive.header().boot_index.unwrap_or(1),
+        };
+        // Fails where image 1 does not exist.
+        let image = archive.select(&ImageSelector::Index(image))?;
+        let name = format!("{}, image {image}", path.display());
+        Ok(Self { name, kind: Kind::Wim { archive, image } })
+    }
+
+    fn folder(path: &Path) -> Result<Self, InjectError> {
+        let windows = lookup(path, &ImagePath::new("Windows"))?;
+        if !windows.is_some_and(|found| found.is_dir()) {
+            return Err(InjectError::SourceWithoutWindows { path: path.into() });
+        }
+        Ok(Self { name: path.display().to_string(), kind: Kind::Folder(path.into()) })
+    }
+
+    /// What it is called in a report.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The content of a file, or `None` if the source does not have it. Case does not count.
+    ///
+    /// # Errors
+    /// [`InjectError`] if it is there and cannot be read.
+    pub fn read(&self, path: &ImagePath) -> Result<Option<Vec<u8>>, InjectError> {
+        match &self.kind {
+            Kind::Wim { archive, image } => match archive.entry(*image, path.as_str())? {
+                Some(entry) if !entry.is_dir => Ok(Some(archive.read(*image, path.as_str())?)),
+                _ => Ok(None),
+            },
+            Kind::Folder(folder) => match lookup(folder, path)? {
+                Some(file) if file.is_file() => fs::read(&file)
+                    .map(Some)
+                    .map_err(|source| InjectError::Read { path: file, source }),
+                _ => Ok(None),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// A path may hold a colon itself, so what exists goes first.
+fn split(spec: &str) -> (PathBuf, Option<ImageSelector>) {
+    if !Path::new(spec).exists() {
+        if let Some((path, image)) = spec.rsplit_once(':') {
+            return (path.into(), image.parse().ok());
+        }
+    }
+    (spec.into(), None)
+}
+
+/// Finds a file below a folder without regard to case; an exact name goes before any other.
+fn lookup(folder: &Path, path: &ImagePath) -> Result<Option<PathBuf>, InjectError> {
+    let mut found = folder.to_path_buf();
+    for name in path.names() {
+        let exact = found.join(name);
+        if exact.exists() {
+            found = exact;
+            continue;
+        }
+        let unreadable = |source| InjectError::Read { path: found.clone(), source };
+        if !found.is_dir() {
+            return Ok(None);
+        }
+        let wanted = ImagePath::new(name);
+        let mut alike = Vec::new();
+        for entry in fs::read_dir(&found).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?.file_name();
+            if entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted) {
+                alike.push(entry);
+            }
+        }
+        // The order of a folder is not fixed; the choice must be.
+        let Some(entry) = alike.into_iter().min() else { return Ok(None) };
+        found.push(entry);
+    }
+    Ok(Some(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_searched_without_case() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("WINDOWS/system32/Drivers")).unwrap();
+        fs::write(dir.path().join("WINDOWS/system32/Drivers/MSISCSI.SYS"), b"driver").unwrap();
+        let source = Source::open(dir.path().to_str().unwrap()).unwrap();
+        let read = |path| source.read(&ImagePath::new(path)).unwrap();
+        assert_eq!(read(r"Windows\System32\drivers\msiscsi.sys").as_deref(), Some(&b"driver"[..]));
+        assert_eq!(read(r"Windows\System32\drivers\other.sys"), None);
+        assert_eq!(read(r"Windows\System32\drivers"), None, "a folder is no file");
+        assert_eq!(read(r"Windows\System32\drivers\msiscsi.sys\deeper"), None);
+    }
+
+    #[test]
+    fn a_folder_without_windows_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Source::open(dir.path().to_str().unwrap()).unwrap_err();
+        assert!(matches!(error, InjectError::SourceWithoutWindows { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_colon_parts_the_image_unless_the_path_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("a:1");
+        fs::write(&odd, b"").unwrap();
+        let path = |spec: &str| split(spec).0;
+        assert_eq!(path(odd.to_str().unwrap()), odd);
+        let (path, image) = split("no/such.wim:Windows 7");
+        assert_eq!(path, Path::new("no/such.wim"));
+        assert!(matches!(image, Some(ImageSelector::Name(name)) if name == "Windows 7"));
+        assert!(matches!(split("no/such.wim:2").1, Some(ImageSelector::Index(2))));
+    }
+}

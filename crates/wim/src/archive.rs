@@ -1,0 +1,530 @@
+//! An opened WIM.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use sha1::{Digest, Sha1 as Sha1Hasher};
+use zerocopy::FromBytes;
+
+use crate::blobs::{Blob, BlobPlace, BlobTable, EMPTY, Sha1};
+use crate::chunks::{ChunkReader, Chunks, Source};
+use crate::coding::{Coding, Compression};
+use crate::entry::Entry;
+use crate::error::WimError;
+use crate::ffi::Reader;
+use crate::format::header::{self, DiskHeader, flags};
+use crate::image::{Image, ImageSelector};
+use crate::metadata::{Id, Metadata, ROOT, display};
+use crate::name::ImagePath;
+use crate::progress::Progress;
+use crate::xml::{self, Xml};
+
+/// What [`Archive::read`] takes into memory at most: 1 GiB, far above any registry hive.
+pub const READ_LIMIT: u64 = 1 << 30;
+/// Metadata of the largest install images has about 100 MB.
+const METADATA_LIMIT: u64 = 1 << 30;
+/// How much larger than the WIM file its metadata may be; many files with similar names compress well.
+const METADATA_RATIO: u64 = 512;
+
+/// An opened WIM: read here, changed by [`Archive::commit`].
+///
+/// `Send` and not `Sync`: the metadata of an image is read when it is first asked for.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("winpe.wim");
+/// use winpe_wim::{Archive, Compression, ImageSelector, NewImage};
+///
+/// let mut image = NewImage::new("Windows PE");
+/// image.files.push(("Windows/System32/startnet.cmd".into(), b"wpeinit\r\n".to_vec()));
+/// winpe_wim::create(&path, Compression::Lzx, &[image])?;
+///
+/// let wim = Archive::open(&path)?;
+/// let image = wim.select(&ImageSelector::Boot)?;
+/// assert_eq!(wim.read(image, r"\WINDOWS\system32\STARTNET.CMD")?, b"wpeinit\r\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Archive {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    pub(crate) size: u64,
+    pub(crate) disk: DiskHeader,
+    header: Header,
+    pub(crate) coding: Coding,
+    pub(crate) blobs: BlobTable,
+    pub(crate) xml: Xml,
+    images: Vec<Image>,
+    pub(crate) trees: Vec<OnceCell<Tree>>,
+    /// The chunk of a solid resource that was read last: neighbours are mostly read together.
+    solid_chunk: RefCell<Option<(usize, usize, Vec<u8>)>>,
+}
+
+/// What the header of a WIM says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header {
+    /// The number of images.
+    pub image_count: u32,
+    /// The number of the image that boots, from 1.
+    pub boot_index: Option<u32>,
+    /// How resources are compressed.
+    pub compression: Compression,
+    /// Uncompressed bytes of a chunk; 0 where nothing is compressed.
+    pub chunk_size: u32,
+    /// Identifies the WIM; all parts of a split one have the same.
+    pub guid: [u8; 16],
+    /// Which part of a split WIM this is, from 1.
+    pub part: u16,
+    /// The number of parts; 1 for a WIM that is not split.
+    pub parts: u16,
+    /// Made to be read from a pipe, which only wimlib does.
+    pub pipable: bool,
+    /// Has an integrity table.
+    pub integrity: bool,
+    /// Files are compressed together, as in an ESD.
+    pub solid: bool,
+    /// Marked read-only.
+    pub readonly: bool,
+    /// A write was begun by another program and not finished.
+    pub write_in_progress: bool,
+}
+
+/// The metadata of an image.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) metadata: Metadata,
+    /// Link group → number of names.
+    links: HashMap<u64, u32>,
+}
+
+impl Archive {
+    /// Opens a WIM for reading. Its header, blob table and XML data are read and checked; the
+    /// metadata of an image when it is first asked for.
+    ///
+    /// # Errors
+    /// [`WimError::NotAWim`], [`Truncated`](WimError::Truncated), [`Corrupt`](WimError::Corrupt),
+    /// [`Encrypted`](WimError::Encrypted), [`UnsupportedVersion`](WimError::UnsupportedVersion),
+    /// [`Unsupported`](WimError::Unsupported) and [`Io`](WimError::Io).
+    pub fn open(path: &Path) -> Result<Self, WimError> {
+        let file = File::open(path).map_err(|error| WimError::io(path, "open", error))?;
+        Self::from_file(file, path)
+    }
+
+    pub(crate) fn from_file(file: File, path: &Path) -> Result<Self, WimError> {
+        let metadata = file.metadata().map_err(|error| WimError::io(path, "open", error))?;
+        if metadata.is_dir() {
+            let source = std::io::ErrorKind::IsADirectory.into();
+            return Err(WimError::io(path, "open", source));
+        }
+        let source = Source { file: &file, path, size: metadata.len() };
+        let (disk, pipable) = read_header(source)?;
+        let coding = Coding::of(path, &disk)?;
+        let blobs = BlobTable::read(source, &disk.blob_table, coding, pipable, disk.part.get())?;
+        let (xml, images) = read_xml(source, &disk, pipable)?;
+        let header = Header::new(&disk, coding, pipable, blobs.has_solid());
+        let trees = images.iter().map(|_| OnceCell::new()).collect();
+        Ok(Self {
+            path: path.to_path_buf(),
+            size: metadata.len(),
+            disk,
+            header,
+            coding,
+            blobs,
+            xml,
+            images,
+            trees,
+            solid_chunk: RefCell::new(None),
+            file,
+        })
+    }
+
+    /// The path that it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What its header says.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Its images; the one at index 0 has number 1.
+    #[must_use]
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// The number of the image that is meant.
+    ///
+    /// # Errors
+    /// [`WimError::NoSuchImage`], which lists the images that exist.
+    pub fn select(&self, which: &ImageSelector) -> Result<u32, WimError> {
+        let found = match which {
+            ImageSelector::Boot => {
+                self.header.boot_index.or_else(|| (self.images.len() == 1).then_some(1))
+            }
+            ImageSelector::Index(index) => Some(*index),
+            ImageSelector::Name(name) => self
+                .images
+                .iter()
+                .find(|image| image.name == *name)
+                .map_or_else(|| name.parse().ok(), |image| Some(image.index)),
+        };
+        let known = |index: &u32| (1..=self.images.len()).contains(&(*index as usize));
+        found.filter(known).ok_or_else(|| self.no_such_image(which.to_string()))
+    }
+
+    /// The file or folder at `path` of an image, or `None`. The case of letters does not count, and
+    /// names are separated by `\` or `/`.
+    ///
+    /// # Errors
+    /// [`WimError::NoSuchImage`], and those of reading the image's metadata.
+    pub fn entry(&self, image: u32, path: &str) -> Result<Option<Entry>, WimError> {
+        let tree = self.tree(image)?;
+        let found = tree.metadata.find(&ImagePath::parse(path));
+        Ok(found.map(|id| self.entry_of(tree, id)))
+    }
+
+    /// What is in the folder at `path`, in the order of the image.
+    ///
+    /// # Errors
+    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a file, and those of
+    /// [`Archive::entry`].
+    pub fn read_dir(&self, image: u32, path: &str) -> Result<Vec<Entry>, WimError> {
+        let (tree, id) = self.find(image, path)?;
+        if !tree.metadata.dentry(id).is_dir() {
+            return Err(self.wrong_kind(image, tree, id, "a folder", "a file"));
+        }
+        Ok(tree.metadata.children(id).map(|child| self.entry_of(tree, child)).collect())
+    }
+
+    /// Shows `visit` the file or folder at `path` and everything below it, parents first, until it
+    /// breaks.
+    ///
+    /// # Errors
+    /// [`WimError::NoSuchPath`], and those of [`Archive::entry`].
+    pub fn walk(
+        &self,
+        image: u32,
+        path: &str,
+        visit: &mut dyn FnMut(&Entry) -> ControlFlow<()>,
+    ) -> Result<(), WimError> {
+        let (tree, id) = self.find(image, path)?;
+        let mut left = vec![id];
+        while let Some(id) = left.pop() {
+            if visit(&self.entry_of(tree, id)).is_break() {
+                return Ok(());
+            }
+            left.extend(tree.metadata.children(id).rev());
+        }
+        Ok(())
+    }
+
+    /// The data of the file at `path`, at most [`READ_LIMIT`] bytes, compared with its SHA-1.
+    ///
+    /// # Errors
+    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a folder or reparse point,
+    /// [`TooLarge`](WimError::TooLarge), [`Corrupt`](WimError::Corrupt),
+    /// [`MissingData`](WimError::MissingData) and those of [`Archive::entry`].
+    pub fn read(&self, image: u32, path: &str) -> Result<Vec<u8>, WimError> {
+        let (tree, id) = self.find(image, path)?;
+        let dentry = tree.metadata.dentry(id);
+        if dentry.is_dir() {
+            return Err(self.wrong_kind(image, tree, id, "a file", "a folder"));
+        }
+        let sha1 = dentry.sha1();
+        if sha1 == EMPTY {
+            return Ok(Vec::new());
+        }
+        let name = || tree.metadata.path(id);
+        let blob = self.blobs.get(&sha1).ok_or_else(|| self.missing_data(name()))?;
+        if blob.size > READ_LIMIT {
+            let path = self.path.clone();
+            return Err(WimError::TooLarge {
+                path,
+                what: name(),
+                size: blob.size,
+                limit: READ_LIMIT,
+            });
+        }
+        let data = self.read_blob(blob)?;
+        self.check_sha1("the data of a file", blob, &sha1, &data)?;
+        Ok(data)
+    }
+
+    /// Has wimlib read everything: the integrity table, if any, the metadata of all images, and all
+    /// data, each compared with its SHA-1.
+    ///
+    /// # Errors
+    /// [`WimError::Unconfirmed`] with what wimlib found.
+    pub fn verify(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Result<(), WimError> {
+        let mut ignored = |_| {};
+        let progress = progress.unwrap_or(&mut ignored);
+        let mut watch = |done, total| progress(Progress::Verify { done, total });
+        let found = Reader::open(&self.path, self.header.integrity, Some(&mut watch))
+            .and_then(|mut reader| reader.verify());
+        found.map_err(|failure| WimError::wimlib(&self.path, "verification failed", &failure))
+    }
+
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source { file: &self.file, path: &self.path, size: self.size }
+    }
+
+    pub(crate) fn tree(&self, image: u32) -> Result<&Tree, WimError> {
+        let index = (image as usize).checked_sub(1);
+        let cell = index.and_then(|index| self.trees.get(index));
+        let (Some(index), Some(cell)) = (index, cell) else {
+            return Err(self.no_such_image(image.to_string()));
+        };
+        if let Some(tree) = cell.get() {
+            return Ok(tree);
+        }
+        let tree = self.read_tree(index)?;
+        Ok(cell.get_or_init(|| tree))
+    }
+
+    fn read_tree(&self, index: usize) -> Result<Tree, WimError> {
+        let blob = self
+            .blobs
+            .metadata(index)
+            .ok_or_else(|| self.missing_data(format!("the metadata of image {}", index + 1)))?;
+        let limit = METADATA_LIMIT.min(self.size.saturating_mul(METADATA_RATIO));
+        let resource = blob.resource;
+        let (size, offset) = (resource.size.get(), resource.offset.get());
+        if size > limit {
+            let what = format!("the metadata of image {}", index + 1);
+            return Err(WimError::TooLarge { path: self.path.clone(), what, size, limit });
+        }
+        let chunks = Chunks::find(self.source(), &resource, self.coding, self.header.pipable)?;
+        let bytes = ChunkReader::new(self.source(), chunks)?.all()?;
+        let found: Sha1 = Sha1Hasher::digest(&bytes).into();
+        if found != blob.sha1 {
+            return Err(WimError::corrupt(
+                &self.path,
+                "a metadata resource",
+                offset,
+                sha1_text(&blob.sha1),
+                sha1_text(&found),
+            ));
+        }
+        let metadata = Metadata::parse(bytes).map_err(|bad| {
+            WimError::corrupt(&self.path, "metadata", bad.offset, bad.expected, bad.actual)
+        })?;
+        Ok(Tree::new(metadata))
+    }
+
+    /// The data of a blob; the caller has compared its size with a limit.
+    pub(crate) fn read_blob(&self, blob: &Blob) -> Result<Vec<u8>, WimError> {
+        match blob.place {
+            BlobPlace::Own(resource) => {
+                let pipable = self.header.pipable;
+                let chunks = Chunks::find(self.source(), &resource, self.coding, pipable)?;
+                ChunkReader::new(self.source(), chunks)?.all()
+            }
+            BlobPlace::Solid { resource, offset } => self.read_solid(resource, offset, blob.size),
+        }
+    }
+
+    fn read_solid(&self, resource: usize, offset: u64, size: u64) -> Result<Vec<u8>, WimError> {
+        let chunks = self.blobs.solid(resource);
+        let step = u64::from(chunks.coding.chunk_size);
+        let mut reader = ChunkReader::new(self.source(), chunks.clone())?;
+        let mut data = Vec::new();
+        let mut at = offset;
+        while at < offset + size {
+            let index = usize::try_from(at / step).expect("chunks are counted in memory");
+            let start = usize::try_from(at % step).expect("a chunk size is 32 bits");
+            let mut cache = self.solid_chunk.borrow_mut();
+            let cached = cache.take_if(|(cached, chunk, _)| (*cached, *chunk) == (resource, index));
+            let plain = match cached {
+                Some((_, _, plain)) => plain,
+                None => {
+                    let mut plain = Vec::new();
+                    reader.chunk(index, &mut plain)?;
+                    plain
+                }
+            };
+            let left = usize::try_from(offset + size - at).unwrap_or(usize::MAX);
+            let end = plain.len().min(start.saturating_add(left));
+            data.extend_from_slice(&plain[start..end]);
+            at += (end - start) as u64;
+            *cache = Some((resource, index, plain));
+        }
+        Ok(data)
+    }
+
+    fn check_sha1(
+        &self,
+        what: &'static str,
+        blob: &Blob,
+        sha1: &Sha1,
+        data: &[u8],
+    ) -> Result<(), WimError> {
+        let found: Sha1 = Sha1Hasher::digest(data).into();
+        if found == *sha1 {
+            return Ok(());
+        }
+        let offset = match blob.place {
+            BlobPlace::Own(resource) => resource.offset.get(),
+            BlobPlace::Solid { offset, .. } => offset,
+        };
+        Err(WimError::corrupt(&self.path, what, offset, sha1_text(sha1), sha1_text(&found)))
+    }
+
+    fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
+        let tree = self.tree(image)?;
+        let path = ImagePath::parse(path);
+        let id = tree.metadata.find(&path).ok_or_else(|| WimError::NoSuchPath {
+            path: self.path.clone(),
+            image,
+            wanted: display(&path),
+        })?;
+        Ok((tree, id))
+    }
+
+    fn entry_of(&self, tree: &Tree, id: Id) -> Entry {
+        let group = tree.metadata.dentry(id).link_group();
+        let links = group.and_then(|group| tree.links.get(&group)).copied().unwrap_or(1);
+        Entry::read(&tree.metadata, id, &self.blobs, links)
+    }
+
+    fn no_such_image(&self, wanted: String) -> WimError {
+        let exist = self.images.iter().map(|image| (image.index, image.name.clone())).collect();
+        WimError::NoSuchImage { path: self.path.clone(), wanted, exist }
+    }
+
+    fn missing_data(&self, what: String) -> WimError {
+        let Header { part, parts, .. } = self.header;
+        WimError::MissingData { path: self.path.clone(), what, part, parts }
+    }
+
+    fn wrong_kind(
+        &self,
+        image: u32,
+        tree: &Tree,
+        id: Id,
+        expected: &'static str,
+        actual: &'static str,
+    ) -> WimError {
+        let at = tree.metadata.path(id);
+        WimError::WrongKind { path: self.path.clone(), image, at, expected, actual }
+    }
+}
+
+impl Header {
+    fn new(disk: &DiskHeader, coding: Coding, pipable: bool, solid: bool) -> Self {
+        let bits = disk.flags.get();
+        Self {
+            image_count: disk.image_count.get(),
+            boot_index: Some(disk.boot_index.get()).filter(|index| *index != 0),
+            compression: coding.compression,
+            chunk_size: if coding == Coding::NONE { 0 } else { coding.chunk_size },
+            guid: disk.guid,
+            part: disk.part.get(),
+            parts: disk.parts.get(),
+            pipable,
+            integrity: !disk.integrity.is_absent(),
+            solid,
+            readonly: bits & flags::READONLY != 0,
+            write_in_progress: bits & flags::WRITE_IN_PROGRESS != 0,
+        }
+    }
+}
+
+impl Tree {
+    fn new(metadata: Metadata) -> Self {
+        let mut links = HashMap::new();
+        let ids: Vec<Id> = metadata.all().filter(|id| *id != ROOT).collect();
+        for group in ids.iter().filter_map(|id| metadata.dentry(*id).link_group()) {
+            *links.entry(group).or_insert(0) += 1;
+        }
+        Self { metadata, links }
+    }
+}
+
+/// The header, and whether the WIM is pipable.
+fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
+    let path = source.path.to_path_buf();
+    let mut magic = vec![0; usize::try_from(source.size.min(8)).expect("at most 8")];
+    source
+        .file
+        .read_exact_at(&mut magic, 0)
+        .map_err(|error| WimError::io(source.path, "read", error))?;
+    let pipable = magic == header::MAGIC_PIPABLE;
+    if magic != header::MAGIC && !pipable {
+        return Err(WimError::NotAWim { path, found: magic });
+    }
+    // wimlib writes the header of a pipable WIM, which cannot go back, again at its end.
+    let offset = if pipable { source.size.saturating_sub(header::SIZE.into()) } else { 0 };
+    let bytes = source.read("the header", offset, header::SIZE as usize)?;
+    let disk = DiskHeader::read_from_bytes(&bytes).expect("read with its size");
+    let corrupt = |expected: String, actual: String| {
+        WimError::corrupt(source.path, "the header", offset, expected, actual)
+    };
+    if disk.magic[..] != magic {
+        return Err(corrupt(
+            "the magic of a pipable WIM".to_owned(),
+            format!("{:02x?}", disk.magic),
+        ));
+    }
+    let version = disk.version.get();
+    if ![header::VERSION_DEFAULT, header::VERSION_SOLID].contains(&version) {
+        return Err(WimError::UnsupportedVersion { path, version });
+    }
+    if disk.size.get() != header::SIZE {
+        return Err(corrupt(format!("a header of {} bytes", header::SIZE), disk.size.to_string()));
+    }
+    let (part, parts) = (disk.part.get(), disk.parts.get());
+    if !(1..=parts).contains(&part) {
+        return Err(corrupt(
+            "a part from 1 to their number".to_owned(),
+            format!("{part} of {parts}"),
+        ));
+    }
+    if disk.boot_index.get() > disk.image_count.get() {
+        let expected = format!("a boot index of at most {}", disk.image_count.get());
+        return Err(corrupt(expected, disk.boot_index.to_string()));
+    }
+    Ok((disk, pipable))
+}
+
+fn read_xml(
+    source: Source<'_>,
+    disk: &DiskHeader,
+    pipable: bool,
+) -> Result<(Xml, Vec<Image>), WimError> {
+    let offset = disk.xml.offset.get();
+    let size = disk.xml.size.get();
+    if size > xml::LONGEST {
+        let what = "the XML data".to_owned();
+        let path = source.path.to_path_buf();
+        return Err(WimError::TooLarge { path, what, size, limit: xml::LONGEST });
+    }
+    source.check("the XML data", offset, disk.xml.stored())?;
+    let corrupt = |expected: &str, actual: String| {
+        WimError::corrupt(source.path, "the XML data", offset, expected, actual)
+    };
+    let chunks = Chunks::find(source, &disk.xml, Coding::NONE, pipable)?;
+    let bytes = ChunkReader::new(source, chunks)?.all()?;
+    let xml = Xml::decode(&bytes).map_err(|bad| corrupt(bad.expected, bad.actual))?;
+    let (images, encrypted) = xml.read().map_err(|bad| corrupt(bad.expected, bad.actual))?;
+    if encrypted {
+        return Err(WimError::Encrypted { path: source.path.to_path_buf() });
+    }
+    if images.len() != disk.image_count.get() as usize {
+        let actual = format!("{} of images", images.len());
+        return Err(corrupt(&format!("elements of {} images", disk.image_count), actual));
+    }
+    Ok((xml, images))
+}
+
+pub(crate) fn sha1_text(sha1: &Sha1) -> String {
+    sha1.iter().fold("SHA-1 ".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}

@@ -1,0 +1,227 @@
+//! The blob table: which SHA-1 is where.
+
+use std::collections::HashMap;
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::chunks::{ChunkReader, Chunks, Source};
+use crate::coding::Coding;
+use crate::error::WimError;
+use crate::format::resource::{DiskBlob, ResourceHeader, SOLID_RESOURCE, flags};
+
+pub(crate) type Sha1 = [u8; 20];
+
+/// Stands for an empty stream wherever a SHA-1 is stored.
+pub(crate) const EMPTY: Sha1 = [0; 20];
+
+/// The table as it stands in the file, in its order, with an index.
+#[derive(Debug, Default)]
+pub(crate) struct BlobTable {
+    entries: Vec<DiskBlob>,
+    by_sha1: HashMap<Sha1, Blob>,
+    metadata: Vec<usize>,
+    solid: Vec<Chunks>,
+    /// Bytes of the file that `solid` takes.
+    solid_stored: u64,
+}
+
+/// Where the data of a SHA-1 is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blob {
+    entry: usize,
+    /// Uncompressed bytes.
+    pub(crate) size: u64,
+    pub(crate) place: BlobPlace,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BlobPlace {
+    /// A resource of its own.
+    Own(ResourceHeader),
+    /// A stretch of a solid resource.
+    Solid {
+        /// For [`BlobTable::solid`].
+        resource: usize,
+        /// Into the uncompressed data.
+        offset: u64,
+    },
+}
+
+impl BlobTable {
+    pub(crate) fn read(
+        source: Source<'_>,
+        header: &ResourceHeader,
+        coding: Coding,
+        pipable: bool,
+        part: u16,
+    ) -> Result<Self, WimError> {
+        if header.is_absent() {
+            return Ok(Self::default());
+        }
+        let chunks = Chunks::find(source, header, coding, pipable)?;
+        // wimlib and imagex store it uncompressed, so it has no more bytes than the file.
+        if chunks.size > source.size {
+            return Err(WimError::corrupt(
+                source.path,
+                "the blob table",
+                header.offset.get(),
+                format!("at most {} bytes", source.size),
+                format!("{} bytes", chunks.size),
+            ));
+        }
+        let bytes = ChunkReader::new(source, chunks)?.all()?;
+        let entries: Vec<DiskBlob> = bytes
+            .chunks_exact(size_of::<DiskBlob>())
+            .map(|entry| DiskBlob::read_from_bytes(entry).expect("chunks of its size"))
+            .collect();
+        let mut table = Self { entries, ..Self::default() };
+        table.index(source, part)?;
+        Ok(table)
+    }
+
+    fn index(&mut self, source: Source<'_>, part: u16) -> Result<(), WimError> {
+        // A run of solid entries: first the resources (some may follow later in the run), and
+        // blobs placed as if the resources of the run were one.
+        let mut run: Vec<usize> = Vec::new();
+        let mut in_run = false;
+        for at in 0..self.entries.len() {
+            let entry = self.entries[at];
+            let resource = entry.resource;
+            let place = if resource.has(flags::SOLID) {
+                if !in_run {
+                    run = self.solid_run(source, at)?;
+                    in_run = true;
+                }
+                if resource.size.get() == SOLID_RESOURCE {
+                    continue;
+                }
+                self.solid_place(source, &run, &resource)?
+            } else {
+                in_run = false;
+                BlobPlace::Own(resource)
+            };
+            if entry.sha1 == EMPTY || entry.part.get() != part {
+                continue;
+            }
+            if resource.has(flags::METADATA) {
+                // Some WIMs of the AIK keep the entries of deleted images.
+                if entry.references.get() > 0 {
+                    self.metadata.push(at);
+                }
+                continue;
+            }
+            let size = match place {
+                BlobPlace::Own(resource) => resource.size.get(),
+                BlobPlace::Solid { .. } => resource.stored(),
+            };
+            if size > 0 {
+                self.by_sha1.entry(entry.sha1).or_insert(Blob { entry: at, size, place });
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the solid resources of the run that begins at `start`.
+    fn solid_run(&mut self, source: Source<'_>, start: usize) -> Result<Vec<usize>, WimError> {
+        let mut run = Vec::new();
+        let entries = self.entries[start..].iter().map(|entry| entry.resource);
+        for resource in entries.take_while(|resource| resource.has(flags::SOLID)) {
+            if resource.size.get() == SOLID_RESOURCE {
+                // They do not overlap, so a table that repeats one is not worth memory.
+                self.solid_stored = self.solid_stored.saturating_add(resource.stored());
+                source.check("the solid resources", 0, self.solid_stored)?;
+                run.push(self.solid.len());
+                self.solid.push(Chunks::find(source, &resource, Coding::NONE, false)?);
+            }
+        }
+        Ok(run)
+    }
+
+    fn solid_place(
+        &self,
+        source: Source<'_>,
+        run: &[usize],
+        blob: &ResourceHeader,
+    ) -> Result<BlobPlace, WimError> {
+        let mut offset = blob.offset.get();
+        for resource in run {
+            let size = self.solid[*resource].size;
+            if offset.saturating_add(blob.stored()) <= size {
+                return Ok(BlobPlace::Solid { resource: *resource, offset });
+            }
+            offset = offset.saturating_sub(size);
+        }
+        Err(WimError::corrupt(
+            source.path,
+            "the blob table",
+            blob.offset.get(),
+            "a place within a solid resource",
+            format!("{} bytes outside of all", blob.stored()),
+        ))
+    }
+
+    pub(crate) fn get(&self, sha1: &Sha1) -> Option<&Blob> {
+        self.by_sha1.get(sha1)
+    }
+
+    /// The metadata resource of the `index`-th image, counted from 0.
+    pub(crate) fn metadata(&self, index: usize) -> Option<&DiskBlob> {
+        self.metadata.get(index).map(|at| &self.entries[*at])
+    }
+
+    pub(crate) fn solid(&self, resource: usize) -> &Chunks {
+        &self.solid[resource]
+    }
+
+    pub(crate) fn has_solid(&self) -> bool {
+        !self.solid.is_empty()
+    }
+
+    /// How often the table says that a blob is referred to.
+    pub(crate) fn references(&self, sha1: &Sha1) -> u32 {
+        self.by_sha1.get(sha1).map_or(0, |blob| self.entries[blob.entry].references.get())
+    }
+
+    pub(crate) fn set_references(&mut self, sha1: &Sha1, references: u32) {
+        if let Some(blob) = self.by_sha1.get(sha1) {
+            self.entries[blob.entry].references.set(references);
+        }
+    }
+
+    pub(crate) fn insert(&mut self, entry: DiskBlob) {
+        let place = BlobPlace::Own(entry.resource);
+        let blob = Blob { entry: self.entries.len(), size: entry.resource.size.get(), place };
+        self.by_sha1.insert(entry.sha1, blob);
+        self.entries.push(entry);
+    }
+
+    /// Puts another metadata resource in the place of the `index`-th image's, or adds one.
+    pub(crate) fn set_metadata(&mut self, index: usize, entry: DiskBlob) {
+        if let Some(at) = self.metadata.get(index) {
+            self.entries[*at] = entry;
+        } else {
+            self.metadata.push(self.entries.len());
+            self.entries.push(entry);
+        }
+    }
+
+    /// The table as it is to be written: without the blobs of `dropped`.
+    pub(crate) fn to_bytes(&self, dropped: &[Sha1]) -> Vec<u8> {
+        let dropped: std::collections::HashSet<usize> = dropped
+            .iter()
+            .filter_map(|sha1| self.by_sha1.get(sha1))
+            .map(|blob| blob.entry)
+            .collect();
+        let kept = self.entries.iter().enumerate().filter(|(at, _)| !dropped.contains(at));
+        kept.flat_map(|(_, entry)| entry.as_bytes()).copied().collect()
+    }
+
+    /// One past the last byte that any entry refers to.
+    pub(crate) fn end(&self) -> u64 {
+        let own = self.entries.iter().filter(|entry| {
+            let resource = entry.resource;
+            !resource.has(flags::SOLID) || resource.size.get() == SOLID_RESOURCE
+        });
+        own.map(|entry| entry.resource.end()).max().unwrap_or(0)
+    }
+}

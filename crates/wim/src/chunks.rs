@@ -1,0 +1,283 @@
+//! Reading a resource: a run of chunks, each compressed by itself.
+//!
+//! | Shape | Layout |
+//! |---|---|
+//! | plain | the data |
+//! | compressed | table of offsets (all but the first; 32 bits, or 64 from 4 GiB on), chunks |
+//! | solid | head, table of sizes (32 bits), chunks |
+//! | pipable | size (32 bits) and chunk, for each; table of offsets as above |
+//!
+//! A chunk that does not become smaller is stored as it is: its stored size is its plain size.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use zerocopy::FromBytes;
+
+use crate::coding::Coding;
+use crate::error::WimError;
+use crate::ffi::Decompressor;
+use crate::format::resource::{DiskSolidHeader, ResourceHeader, flags};
+
+/// A file with its path, for errors, and its size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) path: &'a Path,
+    pub(crate) size: u64,
+}
+
+/// Where the chunks of a resource are.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunks {
+    pub(crate) coding: Coding,
+    /// Uncompressed bytes.
+    pub(crate) size: u64,
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) stored: u32,
+}
+
+/// From this size on, chunk tables have 64-bit entries.
+const WIDE_TABLE_FROM: u64 = 1 << 32;
+
+/// Bytes of an entry of the chunk table of a resource that is not solid.
+pub(crate) fn table_entry_size(size: u64) -> u64 {
+    if size < WIDE_TABLE_FROM { 4 } else { 8 }
+}
+
+impl Source<'_> {
+    /// Reads exactly `size` bytes; `what` names them in errors.
+    pub(crate) fn read(
+        &self,
+        what: &'static str,
+        offset: u64,
+        size: usize,
+    ) -> Result<Vec<u8>, WimError> {
+        self.check(what, offset, size as u64)?;
+        let mut bytes = vec![0; size];
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(|error| WimError::io(self.path, "read", error))?;
+        Ok(bytes)
+    }
+
+    /// That the part lies within the file, before memory is taken for it.
+    pub(crate) fn check(&self, what: &'static str, offset: u64, size: u64) -> Result<(), WimError> {
+        let end = offset.saturating_add(size);
+        if end > self.size {
+            let path = self.path.to_path_buf();
+            return Err(WimError::Truncated {
+                path,
+                what,
+                offset,
+                expected: end,
+                actual: self.size,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Chunks {
+    /// Finds the chunks of a resource that is compressed as `coding` says, if it is.
+    pub(crate) fn find(
+        source: Source<'_>,
+        resource: &ResourceHeader,
+        coding: Coding,
+        pipable: bool,
+    ) -> Result<Self, WimError> {
+        let (offset, stored, size) =
+            (resource.offset.get(), resource.stored(), resource.size.get());
+        source.check("a resource", offset, stored)?;
+        if resource.has(flags::SOLID) {
+            return Self::find_solid(source, offset, stored);
+        }
+        if !resource.has(flags::COMPRESSED) {
+            return Self::find_plain(source, offset, stored, size);
+        }
+        let entry = table_entry_size(size);
+        let count = size.div_ceil(coding.chunk_size.into());
+        let table = count.saturating_sub(1).saturating_mul(entry);
+        let marks = if pipable { count.saturating_mul(4) } else { 0 };
+        let Some(data) = stored.checked_sub(table.saturating_add(marks)) else {
+            return Err(bad_table(source, offset, "a chunk table within the resource", table));
+        };
+        let table_at = if pipable { offset + data + marks } else { offset };
+        let bytes = source.read("a chunk table", table_at, fits(source, offset, table)?)?;
+        let starts = std::iter::once(0).chain(
+            bytes.chunks_exact(fits(source, offset, entry)?).map(|entry| {
+                let mut wide = [0; 8];
+                wide[..entry.len()].copy_from_slice(entry);
+                u64::from_le_bytes(wide)
+            }),
+        );
+        let first = if pipable { offset } else { offset + table };
+        let mut chunks = Self { coding, size, places: Vec::new() };
+        chunks.place(source, offset, first, starts.chain([data]), if pipable { 4 } else { 0 })?;
+        Ok(chunks)
+    }
+
+    fn find_plain(
+        source: Source<'_>,
+        offset: u64,
+        stored: u64,
+        size: u64,
+    ) -> Result<Self, WimError> {
+        if stored != size {
+            let expected = format!("{size} bytes, as it is not compressed");
+            return Err(bad_table(source, offset, &expected, stored));
+        }
+        let mut chunks = Self { coding: Coding::NONE, size, places: Vec::new() };
+        let step = u64::from(chunks.coding.chunk_size);
+        let starts = (0..size.div_ceil(step)).map(|index| index * step).chain([size]);
+        chunks.place(source, offset, offset, starts, 0)?;
+        Ok(chunks)
+    }
+
+    fn find_solid(source: Source<'_>, offset: u64, stored: u64) -> Result<Self, WimError> {
+        const HEAD: u64 = size_of::<DiskSolidHeader>() as u64;
+        let head = source.read("a solid resource", offset, size_of::<DiskSolidHeader>())?;
+        let head = DiskSolidHeader::read_from_bytes(&head).expect("read with its size");
+        let size = head.size.get();
+        let coding = Coding::numbered(source.path, head.compression.get(), head.chunk_size.get())?;
+        let table = size.div_ceil(coding.chunk_size.into()).saturating_mul(4);
+        let Some(data) = stored.checked_sub(table.saturating_add(HEAD)) else {
+            return Err(bad_table(source, offset, "a chunk table within the resource", table));
+        };
+        let bytes = source.read("a chunk table", offset + HEAD, fits(source, offset, table)?)?;
+        let mut end = 0_u64;
+        let mut starts = vec![0];
+        for entry in bytes.as_chunks::<4>().0 {
+            end += u64::from(u32::from_le_bytes(*entry));
+            starts.push(end);
+        }
+        if end != data {
+            return Err(bad_table(source, offset, &format!("chunks of {data} bytes"), end));
+        }
+        let mut chunks = Self { coding, size, places: Vec::new() };
+        chunks.place(source, offset, offset + HEAD + table, starts.into_iter(), 0)?;
+        Ok(chunks)
+    }
+
+    /// Fills `places` from the starts of the chunks, relative to `first`, and the end of the last.
+    /// Before each chunk stand `mark` bytes that the starts do not count.
+    fn place(
+        &mut self,
+        source: Source<'_>,
+        resource: u64,
+        first: u64,
+        starts: impl Iterator<Item = u64>,
+        mark: u64,
+    ) -> Result<(), WimError> {
+        let mut starts = starts.peekable();
+        let mut shift = first;
+        while let Some(start) = starts.next() {
+            let Some(end) = starts.peek() else { break };
+            shift += mark;
+            let plain = self.plain_size(self.places.len()) as u64;
+            match end.checked_sub(start) {
+                Some(stored @ 1..) if stored <= plain => self.places.push(Place {
+                    offset: shift.saturating_add(start),
+                    stored: u32::try_from(stored).expect("at most the chunk size"),
+                }),
+                _ => {
+                    let expected = format!("a chunk of 1 to {plain} bytes");
+                    let found = format!("{start} to {end}");
+                    return Err(WimError::corrupt(
+                        source.path,
+                        "a chunk table",
+                        resource,
+                        expected,
+                        found,
+                    ));
+                }
+            }
+        }
+        match self.places.last() {
+            Some(last) => source.check("a chunk", last.offset, last.stored.into()),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn place_of(&self, index: usize) -> Option<Place> {
+        self.places.get(index).copied()
+    }
+
+    /// Uncompressed bytes of a chunk; 0 past the last.
+    pub(crate) fn plain_size(&self, index: usize) -> usize {
+        let step = u64::from(self.coding.chunk_size);
+        let left = self.size.saturating_sub((index as u64).saturating_mul(step));
+        usize::try_from(left.min(step)).expect("a chunk size is 32 bits")
+    }
+}
+
+/// Expands a stored chunk to `size` bytes at the end of `plain`; `false` where it cannot be.
+#[must_use]
+pub(crate) fn expand(
+    codec: Option<&mut Decompressor>,
+    stored: &[u8],
+    size: usize,
+    plain: &mut Vec<u8>,
+) -> bool {
+    if stored.len() == size {
+        plain.extend_from_slice(stored);
+        return true;
+    }
+    let Some(codec) = codec else { return false };
+    let start = plain.len();
+    plain.resize(start + size, 0);
+    codec.decompress(stored, &mut plain[start..])
+}
+
+/// Reads chunks one after the other.
+pub(crate) struct ChunkReader<'a> {
+    source: Source<'a>,
+    pub(crate) chunks: Chunks,
+    codec: Option<Decompressor>,
+}
+
+impl<'a> ChunkReader<'a> {
+    pub(crate) fn new(source: Source<'a>, chunks: Chunks) -> Result<Self, WimError> {
+        let codec = chunks.coding.decompressor(source.path)?;
+        Ok(Self { source, chunks, codec })
+    }
+
+    /// Appends a chunk's data to `plain`.
+    pub(crate) fn chunk(&mut self, index: usize, plain: &mut Vec<u8>) -> Result<(), WimError> {
+        let place = self.chunks.place_of(index).expect("the caller counts");
+        let stored = self.source.read("a chunk", place.offset, place.stored as usize)?;
+        if expand(self.codec.as_mut(), &stored, self.chunks.plain_size(index), plain) {
+            return Ok(());
+        }
+        let what = "compressed data";
+        let expected = format!("{} bytes of {}", stored.len(), self.chunks.coding.compression);
+        Err(WimError::corrupt(self.source.path, what, place.offset, expected, "something else"))
+    }
+
+    /// All of it. The caller has compared the size with a limit.
+    pub(crate) fn all(&mut self) -> Result<Vec<u8>, WimError> {
+        let mut plain = Vec::new();
+        for index in 0..self.chunks.count() {
+            self.chunk(index, &mut plain)?;
+        }
+        Ok(plain)
+    }
+}
+
+fn bad_table(source: Source<'_>, offset: u64, expected: &str, actual: u64) -> WimError {
+    WimError::corrupt(source.path, "a resource", offset, expected, format!("{actual} bytes"))
+}
+
+fn fits(source: Source<'_>, offset: u64, size: u64) -> Result<usize, WimError> {
+    usize::try_from(size).map_err(|_| bad_table(source, offset, "a size that fits memory", size))
+}

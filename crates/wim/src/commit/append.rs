@@ -1,0 +1,105 @@
+//! Appends resources and tables to a file, and makes the header that refers to them.
+
+use zerocopy::little_endian::{U16, U32};
+
+use super::integrity::Digests;
+use super::medium::Output;
+use super::pack::{Base, Packer, write_plain};
+use crate::blobs::{BlobTable, Sha1};
+use crate::chunks::Source;
+use crate::content::Data;
+use crate::error::WimError;
+use crate::format::header::DiskHeader;
+use crate::format::resource::{DiskBlob, ResourceHeader, flags};
+use crate::xml::Xml;
+
+/// Appends to a file from `at` on.
+pub(crate) struct Appender<'a> {
+    pub(crate) output: Output<'a>,
+    pub(crate) at: u64,
+    pub(crate) packer: Packer,
+}
+
+/// The tables of a WIM, to be written behind its resources.
+pub(crate) struct Tables<'a> {
+    pub(crate) blobs: &'a BlobTable,
+    /// Blobs that nothing refers to any more.
+    pub(crate) dropped: &'a [Sha1],
+    pub(crate) xml: Xml,
+    /// What is known for the integrity table, if there is to be one.
+    pub(crate) integrity: Option<Digests>,
+}
+
+impl Appender<'_> {
+    /// Appends data as a resource of its own.
+    pub(crate) fn blob(
+        &mut self,
+        data: &Data<'_>,
+        references: u32,
+        base: Option<Base<'_>>,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<DiskBlob, WimError> {
+        self.resource(data, references, base, 0, tell)
+    }
+
+    /// Appends the metadata of an image.
+    pub(crate) fn metadata(
+        &mut self,
+        bytes: &[u8],
+        base: Option<Base<'_>>,
+    ) -> Result<DiskBlob, WimError> {
+        self.resource(&Data::bytes(bytes), 1, base, flags::METADATA, &mut |_| {})
+    }
+
+    fn resource(
+        &mut self,
+        data: &Data<'_>,
+        references: u32,
+        base: Option<Base<'_>>,
+        extra: u8,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<DiskBlob, WimError> {
+        let resource = self.packer.write(self.output, self.at, data, base, extra, tell)?;
+        self.at = resource.end();
+        let sha1 = data.sha1;
+        Ok(DiskBlob { resource, part: U16::new(1), references: U32::new(references), sha1 })
+    }
+
+    /// Appends the tables and gives `disk` their places.
+    pub(crate) fn tables(
+        &mut self,
+        disk: &mut DiskHeader,
+        mut tables: Tables<'_>,
+    ) -> Result<(), WimError> {
+        disk.blob_table = self.plain(&tables.blobs.to_bytes(tables.dropped))?;
+        let resources_end = self.at;
+        tables.xml.set_total_bytes(resources_end).map_err(|bad| {
+            let place = disk.xml.offset.get();
+            WimError::corrupt(self.output.path, "the XML data", place, bad.expected, bad.actual)
+        })?;
+        disk.xml = self.plain(&tables.xml.encode())?;
+        disk.integrity = match tables.integrity {
+            None => ResourceHeader::default(),
+            Some(digests) => {
+                let Output { medium, path } = self.output;
+                let table = digests
+                    .complete(Source { file: medium.file(), path, size: self.at }, resources_end)?;
+                self.plain(&table)?
+            }
+        };
+        if let Some(boot) = disk.boot_index.get().checked_sub(1)
+            && let Some(metadata) = tables.blobs.metadata(boot as usize)
+        {
+            disk.boot_metadata = metadata.resource;
+        }
+        Ok(())
+    }
+
+    /// Tables are never compressed: the loaders of Windows read them before they know how.
+    fn plain(&mut self, bytes: &[u8]) -> Result<ResourceHeader, WimError> {
+        let resource =
+            write_plain(self.output, self.at, &Data::bytes(bytes), flags::METADATA, None)?;
+        self.at = resource.end();
+        Ok(resource)
+    }
+}

@@ -1,0 +1,58 @@
+//! What a commit asks of the file that it writes.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::error::WimError;
+
+/// A file being written. Tests put one in its place that fails, or that keeps a log of what would be
+/// durable when.
+pub(crate) trait Medium {
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
+    fn set_len(&self, size: u64) -> io::Result<()>;
+    /// When it returns, everything written before is durable.
+    fn sync(&self) -> io::Result<()>;
+    /// For reading back.
+    fn file(&self) -> &File;
+}
+
+impl Medium for File {
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, at)
+    }
+
+    fn set_len(&self, size: u64) -> io::Result<()> {
+        Self::set_len(self, size)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_all()
+    }
+
+    fn file(&self) -> &File {
+        self
+    }
+}
+
+/// A medium with its path, for errors.
+#[derive(Clone, Copy)]
+pub(crate) struct Output<'a> {
+    pub(crate) medium: &'a dyn Medium,
+    pub(crate) path: &'a Path,
+}
+
+impl Output<'_> {
+    pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), WimError> {
+        self.medium.write_all_at(bytes, at).map_err(|error| WimError::io(self.path, "write", error))
+    }
+
+    pub(crate) fn set_len(&self, size: u64) -> Result<(), WimError> {
+        self.medium.set_len(size).map_err(|error| WimError::io(self.path, "set the size", error))
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), WimError> {
+        self.medium.sync().map_err(|error| WimError::io(self.path, "make durable", error))
+    }
+}

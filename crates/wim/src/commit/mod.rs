@@ -1,0 +1,251 @@
+//! The only writer: changes of a WIM, and new WIMs.
+//!
+//! ```text
+//!  old header │ old resources │ old tables │ new data │ new metadata │ new tables
+//!  ───────────┴───────────────┴────────────┴──────────────────────────────────────
+//!  4. switched  1. never touched            2. appended      3. made durable
+//! ```
+//! A crash before 4 leaves the old WIM with bytes behind its end, which nothing refers to and which
+//! the next commit overwrites; a crash after 4 leaves the new WIM.
+
+mod append;
+mod confirm;
+#[cfg(test)]
+mod crash_tests;
+mod integrity;
+mod medium;
+mod new_file;
+mod pack;
+mod plan;
+mod target;
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::archive::Archive;
+use crate::content::Content;
+use crate::error::WimError;
+use crate::progress::Progress;
+
+pub(crate) use append::{Appender, Tables};
+pub(crate) use medium::Output;
+pub(crate) use new_file::NewFile;
+pub(crate) use pack::Packer;
+pub(crate) use plan::Stats as TreeStats;
+
+/// Changes of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageChanges {
+    /// The number of the image, from 1.
+    pub image: u32,
+    /// Done in this order.
+    pub changes: Vec<FileChange>,
+}
+
+/// A change of an image. Paths are looked up without regard to case, with `\` or `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileChange {
+    /// Gives a file that content, or adds it, with the folders on the way.
+    ///
+    /// A file that exists stays the same file: name, short name, security descriptor, attributes,
+    /// creation time, alternate streams and hard links are kept. A new one gets the security
+    /// descriptor that most of its siblings have, and is named as given.
+    Put {
+        /// Where.
+        path: String,
+        /// What it is to hold.
+        content: Content,
+    },
+    /// Removes a file or folder.
+    Delete {
+        /// Which.
+        path: String,
+        /// Remove a folder with everything in it; otherwise it must be empty.
+        recursive: bool,
+    },
+    /// Gives a file or folder another name, or moves it. Its 8.3 name is dropped.
+    Rename {
+        /// Which.
+        from: String,
+        /// Its new path, in a folder that exists; nothing may be there.
+        to: String,
+    },
+}
+
+/// Where a commit writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Into the WIM itself.
+    InPlace,
+    /// Into another file, which appears when it is complete.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Whether it may replace a file.
+        overwrite: bool,
+    },
+}
+
+/// How a commit is done. `CommitOptions::default()` is what is mostly wanted.
+pub struct CommitOptions<'a> {
+    /// Told how far it is.
+    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+    /// The time that new and changed entries get, for reproducible results; now without one.
+    pub time: Option<SystemTime>,
+    /// How many threads compress; as many as there are processors without a number.
+    pub threads: Option<usize>,
+    /// Adds an integrity table to a WIM without one. An existing one is always kept up to date.
+    pub add_integrity: bool,
+    /// Whether a WIM that another program left marked as being written is repaired, or refused.
+    pub repair: bool,
+}
+
+impl Default for CommitOptions<'_> {
+    fn default() -> Self {
+        Self { progress: None, time: None, threads: None, add_integrity: false, repair: true }
+    }
+}
+
+impl std::fmt::Debug for CommitOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommitOptions")
+            .field("progress", &self.progress.is_some())
+            .field("time", &self.time)
+            .field("threads", &self.threads)
+            .field("add_integrity", &self.add_integrity)
+            .field("repair", &self.repair)
+            .finish()
+    }
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed {
+    /// The file written.
+    pub path: PathBuf,
+    /// Whether any image differs from before. In place, an unchanged WIM is not written to.
+    pub changed: bool,
+    /// Files added; folders on the way do not count.
+    pub added: u64,
+    /// Files with other content.
+    pub replaced: u64,
+    /// Files that already had that content.
+    pub same: u64,
+    /// Bytes appended.
+    pub appended: u64,
+    /// Compressed chunks taken over from the content before.
+    pub chunks_kept: u64,
+    /// Chunks that were compressed.
+    pub chunks_packed: u64,
+    /// What an interrupted write had left, and is gone now.
+    pub repaired: Option<Leftover>,
+}
+
+/// What an interrupted write left in a WIM that is otherwise whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// The header says that a write is in progress.
+    pub marked: bool,
+    /// Bytes behind the end of the WIM.
+    pub tail: u64,
+}
+
+impl Archive {
+    /// What an interrupted write left, or `None`.
+    #[must_use]
+    pub fn leftover(&self) -> Option<Leftover> {
+        // A pipable WIM ends with its header.
+        let tail = if self.header().pipable { 0 } else { self.size.saturating_sub(self.end()) };
+        let marked = self.header().write_in_progress;
+        (marked || tail > 0).then_some(Leftover { marked, tail })
+    }
+
+    /// Writes the changes, all or none of them.
+    ///
+    /// Everything is checked before anything is written. What the changes do not concern is kept
+    /// byte for byte: other images, other data, the boot index, the compression.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("winpe.wim");
+    /// # winpe_wim::create(&path, winpe_wim::Compression::Lzx, &[winpe_wim::NewImage::new("PE")])?;
+    /// use winpe_wim::{Archive, CommitOptions, Content, FileChange, ImageChanges, Target};
+    ///
+    /// let put = FileChange::Put {
+    ///     path: r"Windows\System32\startnet.cmd".into(),
+    ///     content: Content::Bytes(b"wpeinit\r\n".to_vec()),
+    /// };
+    /// let changes = [ImageChanges { image: 1, changes: vec![put] }];
+    /// let wim = Archive::open(&path)?;
+    /// let done = wim.commit(&changes, &Target::InPlace, CommitOptions::default())?;
+    /// assert_eq!((done.added, done.replaced), (1, 0));
+    ///
+    /// let again = Archive::open(&path)?;
+    /// let done = again.commit(&changes, &Target::InPlace, CommitOptions::default())?;
+    /// assert!(!done.changed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Before anything is written: [`WimError::Solid`], [`Split`](WimError::Split),
+    /// [`Pipable`](WimError::Pipable), [`ReadOnly`](WimError::ReadOnly),
+    /// [`NotWritable`](WimError::NotWritable), [`Locked`](WimError::Locked),
+    /// [`Changed`](WimError::Changed), [`Interrupted`](WimError::Interrupted),
+    /// [`TargetExists`](WimError::TargetExists), and those of the changes:
+    /// [`NoSuchPath`](WimError::NoSuchPath), [`WrongKind`](WimError::WrongKind),
+    /// [`PathExists`](WimError::PathExists), [`InvalidName`](WimError::InvalidName).
+    /// While writing: [`NoSpace`](WimError::NoSpace), [`Io`](WimError::Io) and
+    /// [`Unconfirmed`](WimError::Unconfirmed); the WIM is then as it was before.
+    pub fn commit(
+        mut self,
+        changes: &[ImageChanges],
+        target: &Target,
+        mut options: CommitOptions<'_>,
+    ) -> Result<Committed, WimError> {
+        self.check_changeable(target, &options)?;
+        let time = options.time.unwrap_or_else(SystemTime::now);
+        let plan = plan::Plan::new(&mut self, changes, time)?;
+        match target {
+            Target::InPlace => target::in_place(self, &plan, &mut options),
+            Target::File { path, overwrite } => {
+                target::to_file(&mut self, &plan, path, *overwrite, &mut options)
+            }
+        }
+    }
+
+    fn check_changeable(
+        &self,
+        target: &Target,
+        options: &CommitOptions<'_>,
+    ) -> Result<(), WimError> {
+        let header = self.header();
+        let path = self.path.clone();
+        let spanned = self.disk.flags.get() & crate::format::header::flags::SPANNED != 0;
+        if header.parts > 1 || spanned {
+            return Err(WimError::Split { path, part: header.part, parts: header.parts });
+        }
+        if header.solid {
+            return Err(WimError::Solid { path });
+        }
+        if header.pipable {
+            return Err(WimError::Pipable { path });
+        }
+        if header.readonly && *target == Target::InPlace {
+            return Err(WimError::ReadOnly { path });
+        }
+        if header.write_in_progress && !options.repair {
+            return Err(WimError::Interrupted { path });
+        }
+        Ok(())
+    }
+
+    /// One past the last byte that the WIM refers to.
+    pub(crate) fn end(&self) -> u64 {
+        let disk = &self.disk;
+        let parts = [&disk.blob_table, &disk.xml, &disk.integrity, &disk.boot_metadata];
+        let end = parts.into_iter().filter(|part| !part.is_absent()).map(|part| part.end()).max();
+        end.unwrap_or(0).max(self.blobs.end()).max(crate::format::header::SIZE.into())
+    }
+}

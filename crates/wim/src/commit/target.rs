@@ -1,0 +1,270 @@
+//! Where a commit writes: into the WIM itself, or into a file that appears when it is complete.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
+use rustix::io::Errno;
+use zerocopy::IntoBytes;
+
+use super::append::{Appender, Tables};
+use super::confirm::confirm;
+use super::integrity::Digests;
+use super::medium::{Medium, Output};
+use super::new_file::{NewFile, not_writable};
+use super::pack::{Base, Packer};
+use super::plan::Plan;
+use super::{CommitOptions, Committed, Leftover};
+use crate::archive::Archive;
+use crate::error::WimError;
+use crate::format::header::{DiskHeader, SIZE, flags};
+use crate::progress::Progress;
+
+/// Commits into the WIM itself.
+pub(super) fn in_place(
+    archive: Archive,
+    plan: &Plan<'_>,
+    options: &mut CommitOptions<'_>,
+) -> Result<Committed, WimError> {
+    let path = archive.path.clone();
+    let adds_integrity = options.add_integrity && archive.disk.integrity.is_absent();
+    if plan.is_empty() && archive.leftover().is_none() && !adds_integrity {
+        return Ok(committed(path, plan, &Written::default(), None));
+    }
+    let file = open_for_writing(&path)?;
+    lock(&file, &path, FlockOperation::NonBlockingLockExclusive)?;
+    check_same(&archive, &file)?;
+    append_and_switch(archive, plan, &file, options)
+}
+
+/// Appends, makes durable, switches the header; or leaves the WIM as it was.
+pub(super) fn append_and_switch(
+    mut archive: Archive,
+    plan: &Plan<'_>,
+    medium: &dyn Medium,
+    options: &mut CommitOptions<'_>,
+) -> Result<Committed, WimError> {
+    let path = archive.path.clone();
+    let leftover = archive.leftover();
+    let output = Output { medium, path: &path };
+    let (header, end) = (archive.disk.clone(), archive.end());
+    let mut undo = Undo { medium, header, end, switched: false, armed: true };
+    output.set_len(end)?;
+    let written = write(&mut archive, plan, output, end, options)?;
+    tell(options, Progress::Sync);
+    output.sync()?;
+    undo.switched = true;
+    output.write(0, written.header(&archive.disk).as_bytes())?;
+    output.sync()?;
+    tell(options, Progress::Confirm);
+    confirm(&path, plan)?;
+    undo.armed = false;
+    drop(undo);
+    Ok(committed(path, plan, &written, leftover))
+}
+
+/// Commits into another file.
+pub(super) fn to_file(
+    archive: &mut Archive,
+    plan: &Plan<'_>,
+    path: &Path,
+    overwrite: bool,
+    options: &mut CommitOptions<'_>,
+) -> Result<Committed, WimError> {
+    let new = NewFile::create(path, overwrite)?;
+    lock(&archive.file, &archive.path, FlockOperation::NonBlockingLockShared)?;
+    check_same(archive, &archive.file)?;
+    let end = archive.end();
+    copy(archive, new.file(), path, end, options)?;
+    let leftover = archive.leftover();
+    let adds_integrity = options.add_integrity && archive.disk.integrity.is_absent();
+    let mut written = Written::default();
+    if !plan.is_empty() || leftover.is_some() || adds_integrity {
+        let output = Output { medium: new.file(), path };
+        written = write(archive, plan, output, end, options)?;
+        output.write(0, written.header(&archive.disk).as_bytes())?;
+    }
+    tell(options, Progress::Confirm);
+    confirm(new.temporary_path(), plan)?;
+    tell(options, Progress::Sync);
+    let path = new.finish()?;
+    Ok(committed(path, plan, &written, leftover))
+}
+
+/// What was appended.
+#[derive(Default)]
+struct Written {
+    header: Option<DiskHeader>,
+    appended: u64,
+    kept: u64,
+    packed: u64,
+}
+
+impl Written {
+    fn header<'a>(&'a self, old: &'a DiskHeader) -> &'a DiskHeader {
+        self.header.as_ref().unwrap_or(old)
+    }
+}
+
+/// Appends everything but the header.
+fn write(
+    archive: &mut Archive,
+    plan: &Plan<'_>,
+    output: Output<'_>,
+    at: u64,
+    options: &mut CommitOptions<'_>,
+) -> Result<Written, WimError> {
+    let mut disk = archive.disk.clone();
+    disk.flags.set(disk.flags.get() & !flags::WRITE_IN_PROGRESS);
+    let has_integrity = !archive.disk.integrity.is_absent();
+    if plan.is_empty() && (has_integrity || !options.add_integrity) {
+        // Only the mark goes. An integrity table does not cover the header.
+        return Ok(Written { header: Some(disk), ..Written::default() });
+    }
+    let packer = Packer::new(&archive.path, archive.coding, options.threads)?;
+    let mut appender = Appender { output, at, packer };
+    let total = plan.blobs.iter().map(|blob| blob.data.size).sum();
+    let mut done = 0;
+    let mut inserted = Vec::new();
+    for blob in &plan.blobs {
+        let base = blob.base.as_ref().map(|chunks| Base { source: archive.source(), chunks });
+        let mut count = |bytes| {
+            done += bytes;
+            tell(options, Progress::Write { done, total });
+        };
+        inserted.push(appender.blob(&blob.data, blob.references, base, &mut count)?);
+    }
+    let mut metadata = Vec::new();
+    for image in &plan.images {
+        let base = Base { source: archive.source(), chunks: &image.base };
+        metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
+    }
+    let integrity = match (has_integrity, options.add_integrity) {
+        (true, _) => {
+            let end = archive.disk.blob_table.end();
+            Some(Digests::kept(archive.source(), &archive.disk.integrity, end)?)
+        }
+        (false, true) => Some(Digests::none()),
+        (false, false) => None,
+    };
+    let blobs = &mut archive.blobs;
+    plan.references.iter().for_each(|(sha1, count)| blobs.set_references(sha1, *count));
+    inserted.into_iter().for_each(|entry| blobs.insert(entry));
+    metadata.into_iter().for_each(|(index, entry)| blobs.set_metadata(index, entry));
+    let tables = Tables { blobs, dropped: &plan.dropped, xml: plan.xml.clone(), integrity };
+    appender.tables(&mut disk, tables)?;
+    // A resource that did not become smaller by compression was written twice in its place.
+    output.set_len(appender.at)?;
+    let Packer { kept, packed, .. } = appender.packer;
+    Ok(Written { header: Some(disk), appended: appender.at - at, kept, packed })
+}
+
+/// Restores the WIM when a commit in place does not come to its end, by an error or a panic.
+struct Undo<'a> {
+    medium: &'a dyn Medium,
+    header: DiskHeader,
+    end: u64,
+    /// The header may be the new one.
+    switched: bool,
+    armed: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        // The new data must stay as long as the header may refer to it.
+        let restored = !self.switched
+            || self
+                .medium
+                .write_all_at(self.header.as_bytes(), 0)
+                .and_then(|()| self.medium.sync())
+                .is_ok();
+        if restored {
+            // What is left behind if this fails is a tail that nothing refers to.
+            let _ = self.medium.set_len(self.end);
+        }
+    }
+}
+
+fn open_for_writing(path: &Path) -> Result<File, WimError> {
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    opened.map_err(|error| not_writable(path, "open for writing", error))
+}
+
+/// Locks as wimlib does, so that each sees the other. File systems that cannot lock do not.
+fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimError> {
+    match flock(file, operation) {
+        Err(Errno::WOULDBLOCK) => Err(WimError::Locked { path: path.to_path_buf() }),
+        _ => Ok(()),
+    }
+}
+
+/// That `file` is what the archive was read from, and still as it was then.
+fn check_same(archive: &Archive, file: &File) -> Result<(), WimError> {
+    let path = &archive.path;
+    let failed = |error| WimError::io(path, "read", error);
+    let [old, new] = [&archive.file, file].map(File::metadata);
+    let (old, new) = (old.map_err(failed)?, new.map_err(failed)?);
+    let mut header = [0; SIZE as usize];
+    file.read_exact_at(&mut header, 0).map_err(failed)?;
+    let same = (old.dev(), old.ino()) == (new.dev(), new.ino())
+        && new.len() == archive.size
+        && header == archive.disk.as_bytes();
+    if same { Ok(()) } else { Err(WimError::Changed { path: path.clone() }) }
+}
+
+/// Copies the WIM without a tail: shares its blocks where the file system can.
+fn copy(
+    archive: &Archive,
+    to: &File,
+    path: &Path,
+    end: u64,
+    options: &mut CommitOptions<'_>,
+) -> Result<(), WimError> {
+    const STEP: u64 = 16 << 20;
+    if ioctl_ficlone(to, &archive.file).is_ok() {
+        return to.set_len(end).map_err(|error| WimError::io(path, "set the size", error));
+    }
+    let (mut from, mut to) = (&archive.file, to);
+    from.seek(SeekFrom::Start(0)).map_err(|error| WimError::io(&archive.path, "read", error))?;
+    let mut done = 0;
+    while done < end {
+        tell(options, Progress::Copy { done, total: end });
+        let copied = io::copy(&mut from.take(STEP.min(end - done)), &mut to)
+            .map_err(|error| WimError::io(path, "write", error))?;
+        if copied == 0 {
+            return Err(WimError::Changed { path: archive.path.clone() });
+        }
+        done += copied;
+    }
+    Ok(())
+}
+
+fn tell(options: &mut CommitOptions<'_>, progress: Progress) {
+    if let Some(callback) = &mut options.progress {
+        callback(progress);
+    }
+}
+
+fn committed(
+    path: PathBuf,
+    plan: &Plan<'_>,
+    written: &Written,
+    repaired: Option<Leftover>,
+) -> Committed {
+    Committed {
+        path,
+        changed: !plan.is_empty(),
+        added: plan.added,
+        replaced: plan.replaced,
+        same: plan.same,
+        appended: written.appended,
+        chunks_kept: written.kept,
+        chunks_packed: written.packed,
+        repaired,
+    }
+}

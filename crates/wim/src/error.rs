@@ -1,0 +1,306 @@
+//! What can go wrong with a WIM.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ffi::Failure;
+
+/// Why an operation on a WIM failed. Each names the file; wording and advice for people are the
+/// caller's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WimError {
+    /// The file does not begin as a WIM does.
+    #[error("{}: not a WIM file: it begins with {}", .path.display(), Hex(.found))]
+    NotAWim {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes, at most 8.
+        found: Vec<u8>,
+    },
+    /// A part of the WIM lies beyond the end of the file.
+    #[error(
+        "{}: truncated: {what} at offset {offset:#x} ends at {expected:#x}, the file at {actual:#x}",
+        .path.display()
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Which part.
+        what: &'static str,
+        /// Where the part begins.
+        offset: u64,
+        /// Where it ends.
+        expected: u64,
+        /// The size of the file.
+        actual: u64,
+    },
+    /// Something that the format does not allow, or data that does not match its checksum.
+    #[error(
+        "{}: corrupt: {what} at offset {offset:#x}: expected {expected}, found {actual}",
+        .path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Which part.
+        what: &'static str,
+        /// Where it begins in the file; for a place within a metadata resource, the offset there.
+        offset: u64,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        actual: String,
+    },
+    /// An encrypted ESD of Windows 8.
+    #[error("{}: encrypted", .path.display())]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A version of the format other than 0x10d00 and 0xe00.
+    #[error("{}: version {version:#x} of the format is unknown", .path.display())]
+    UnsupportedVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version.
+        version: u32,
+    },
+    /// A compression format or chunk size that no known writer produces.
+    #[error("{}: unsupported {what}: {found}", .path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// Which property.
+        what: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// The WIM has no image of that number or name.
+    #[error("{}: no image {wanted}; it has {}", .path.display(), List(.exist))]
+    NoSuchImage {
+        /// The file.
+        path: PathBuf,
+        /// The number or name asked for, or `to boot`.
+        wanted: String,
+        /// Numbers and names of the images that exist.
+        exist: Vec<(u32, String)>,
+    },
+    /// The image has nothing at that path.
+    #[error("{}: image {image} has no {wanted}", .path.display())]
+    NoSuchPath {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path asked for.
+        wanted: String,
+    },
+    /// What is at that path is not what the operation needs.
+    #[error("{}: image {image}: {at} is {actual}, expected {expected}", .path.display())]
+    WrongKind {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path in the image.
+        at: String,
+        /// What is needed.
+        expected: &'static str,
+        /// What is there.
+        actual: &'static str,
+    },
+    /// The destination of a rename exists.
+    #[error("{}: image {image} already has {at}", .path.display())]
+    PathExists {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path in the image.
+        at: String,
+    },
+    /// A name that Windows does not allow.
+    #[error("{}: image {image}: {at:?} is not a valid path: {why}", .path.display())]
+    InvalidName {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path in the image.
+        at: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file in the image, or its metadata, is larger than what is read into memory.
+    #[error("{}: {what} has {size} bytes; at most {limit} are read into memory", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The path in the image, or the part of the WIM.
+        what: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The data of a file is in a part of a split WIM, or in a base WIM, that is not at hand.
+    #[error("{}: the data of {what} is not in this file (part {part} of {parts})", .path.display())]
+    MissingData {
+        /// The file.
+        path: PathBuf,
+        /// The path in the image.
+        what: String,
+        /// The part that was read.
+        part: u16,
+        /// The number of parts.
+        parts: u16,
+    },
+    /// Someone else has the WIM open for writing.
+    #[error("{}: open for writing elsewhere", .path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The WIM was changed by someone else after it was opened here.
+    #[error("{}: changed by another program since it was opened", .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The WIM is marked read-only in its header.
+    #[error("{}: marked read-only in its header", .path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The WIM cannot be opened for writing: permissions, or a read-only file system.
+    #[error("{}: not writable: {source}", .path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A solid WIM (ESD) can be read and not changed.
+    #[error("{}: solid (ESD): it can be read, not changed", .path.display())]
+    Solid {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A split WIM (SWM) can be read and not changed.
+    #[error("{}: part {part} of {parts} of a split WIM: it can be read, not changed", .path.display())]
+    Split {
+        /// The file.
+        path: PathBuf,
+        /// Which part it is.
+        part: u16,
+        /// The number of parts.
+        parts: u16,
+    },
+    /// A pipable WIM can be read and not changed.
+    #[error("{}: pipable: it can be read, not changed", .path.display())]
+    Pipable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A write to the WIM was interrupted earlier, and repair was not asked for.
+    #[error("{}: an earlier write was interrupted", .path.display())]
+    Interrupted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No space on the file system, quota included.
+    #[error("{}: no space left: {source}", .path.display())]
+    NoSpace {
+        /// The file being written.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// Another error of the operating system.
+    #[error("{}: cannot {action}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The file to be written exists.
+    #[error("{}: exists already", .path.display())]
+    TargetExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Wimlib, as the independent reader, does not accept the WIM or sees something else.
+    #[error("{}: {what}: {details}", .path.display())]
+    Unconfirmed {
+        /// The file.
+        path: PathBuf,
+        /// What was being confirmed.
+        what: &'static str,
+        /// What wimlib says.
+        details: String,
+    },
+}
+
+impl WimError {
+    /// `action` is an infinitive, as "read the header".
+    pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::NoSpace { path, source },
+            _ => Self::Io { path, action, source },
+        }
+    }
+
+    pub(crate) fn corrupt(
+        path: &Path,
+        what: &'static str,
+        offset: u64,
+        expected: impl Into<String>,
+        actual: impl Into<String>,
+    ) -> Self {
+        Self::Corrupt {
+            path: path.to_path_buf(),
+            what,
+            offset,
+            expected: expected.into(),
+            actual: actual.into(),
+        }
+    }
+
+    pub(crate) fn wimlib(path: &Path, what: &'static str, failure: &Failure) -> Self {
+        Self::Unconfirmed { path: path.to_path_buf(), what, details: failure.to_string() }
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+struct List<'a>(&'a [(u32, String)]);
+
+impl std::fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("no images");
+        }
+        for (position, (index, name)) in self.0.iter().enumerate() {
+            let comma = if position == 0 { "" } else { ", " };
+            write!(f, "{comma}{index} ({name})")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! The metadata resource of an image: security descriptors and the tree of directory entries.
+//!
+//! ```text
+//! bytes ── read ──► Metadata ── edit ──► Metadata ── write ──► bytes
+//! ```
+//! Every entry keeps its bytes as they are; an edit patches or replaces those of one entry, and
+//! writing only moves entries. What this crate does not know (tagged items, unused fields) is
+//! carried along.
+
+mod dentry;
+mod edit;
+mod read;
+mod write;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::blobs::Sha1;
+use crate::name::{self, ImagePath};
+
+pub(crate) use dentry::{Dentry, NewDentry};
+pub(crate) use edit::{Edited, Refused, Stamp, display};
+
+/// Index of an entry in [`Metadata`].
+pub(crate) type Id = usize;
+
+pub(crate) const ROOT: Id = 0;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Metadata {
+    /// As read; the entries that did not change point into it.
+    bytes: Vec<u8>,
+    /// The security descriptors at the start of `bytes`.
+    security: Vec<Range<usize>>,
+    /// Where the root's entry begins: the size of the security data, padding included.
+    root: usize,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone)]
+struct Node {
+    bytes: Bytes,
+    parent: Id,
+    /// In their order in the file.
+    children: Vec<Id>,
+    /// Where the list of children was read.
+    list: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    Read(Range<usize>),
+    Edited(Vec<u8>),
+}
+
+impl Metadata {
+    pub(crate) fn dentry(&self, id: Id) -> Dentry<'_> {
+        Dentry::new(match &self.nodes[id].bytes {
+            Bytes::Read(range) => &self.bytes[range.clone()],
+            Bytes::Edited(bytes) => bytes,
+        })
+    }
+
+    /// The children that can be named: WIMs may hold entries without a name, or named `..`, which
+    /// every reader skips.
+    pub(crate) fn children(&self, id: Id) -> impl DoubleEndedIterator<Item = Id> + '_ {
+        let children = self.nodes[id].children.iter().copied();
+        children.filter(|child| self.dentry(*child).is_listed())
+    }
+
+    pub(crate) fn child(&self, id: Id, wanted: &[u16]) -> Option<Id> {
+        // An exact match is preferred: some images hold names that differ only by case.
+        let mut found = None;
+        for child in self.children(id) {
+            let name = self.dentry(child).name();
+            if name.clone().eq(wanted.iter().copied()) {
+                return Some(child);
+            }
+            if found.is_none() && name::same(name, wanted) {
+                found = Some(child);
+            }
+        }
+        found
+    }
+
+    pub(crate) fn find(&self, path: &ImagePath) -> Option<Id> {
+        path.names().iter().try_fold(ROOT, |folder, name| self.child(folder, name))
+    }
+
+    /// The path of an entry as it is written in the image, with a leading `\`.
+    pub(crate) fn path(&self, mut id: Id) -> String {
+        let mut names = Vec::new();
+        while id != ROOT {
+            names.push(self.dentry(id).name_lossy());
+            id = self.nodes[id].parent;
+        }
+        if names.is_empty() {
+            return "\\".to_owned();
+        }
+        names.iter().rev().fold(String::new(), |path, name| path + "\\" + name)
+    }
+
+    /// Every entry reachable from the root.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Id> + '_ {
+        let mut left = vec![ROOT];
+        std::iter::from_fn(move || {
+            let id = left.pop()?;
+            left.extend(self.nodes[id].children.iter().rev());
+            Some(id)
+        })
+    }
+
+    /// The names of the file that `id` is one of; just `id` where it has one.
+    pub(crate) fn links(&self, id: Id) -> Vec<Id> {
+        match self.dentry(id).link_group() {
+            None => vec![id],
+            Some(group) => {
+                self.all().filter(|other| self.dentry(*other).link_group() == Some(group)).collect()
+            }
+        }
+    }
+
+    /// The security descriptor of that number.
+    pub(crate) fn security(&self, id: Option<usize>) -> Option<&[u8]> {
+        let range = self.security.get(id?)?;
+        Some(&self.bytes[range.clone()])
+    }
+
+    /// How often each blob is referred to.
+    pub(crate) fn references(&self) -> HashMap<Sha1, u32> {
+        let mut references = HashMap::new();
+        for id in self.all() {
+            for sha1 in self.dentry(id).blobs() {
+                let count: &mut u32 = references.entry(sha1).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        references
+    }
+}

@@ -1,0 +1,113 @@
+//! Bytes to [`Metadata`].
+
+use std::collections::HashSet;
+
+use super::dentry::{Dentry, Malformed};
+use super::{Bytes, Id, Metadata, Node, ROOT};
+
+/// Windows allows paths of 32767 characters; deeper trees are not worth their memory.
+const DEEPEST: usize = 4096;
+/// Of the security data: its size and the number of descriptors.
+const SECURITY_HEAD: usize = 8;
+
+/// Why a metadata resource cannot be read.
+#[derive(Debug)]
+pub(crate) struct BadMetadata {
+    /// In the uncompressed metadata resource.
+    pub(crate) offset: u64,
+    pub(crate) expected: String,
+    pub(crate) actual: String,
+}
+
+impl Metadata {
+    /// Takes the uncompressed metadata resource.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, BadMetadata> {
+        let (security, root) = security(&bytes)?;
+        let mut metadata = Self { bytes, security, root, nodes: Vec::new() };
+        metadata.read_tree()?;
+        Ok(metadata)
+    }
+
+    fn read_tree(&mut self) -> Result<(), BadMetadata> {
+        let Some(size) = self.size_at(self.root)? else {
+            return Err(bad(self.root, "the root directory", "the end of a list"));
+        };
+        self.add(self.root..self.root + size, ROOT);
+        if !self.dentry(ROOT).is_dir() {
+            return Err(bad(self.root, "a directory as the root", "a file"));
+        }
+        // Each list is read once: a list shared by two folders, or by a folder and its own
+        // descendant, would make the tree larger than the file, without end.
+        let mut lists = HashSet::new();
+        let mut left = vec![(ROOT, 1)];
+        while let Some((folder, depth)) = left.pop() {
+            let offset = self.dentry(folder).children_offset();
+            if offset == 0 || !self.dentry(folder).is_dir() {
+                continue;
+            }
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            if !lists.insert(start) {
+                return Err(bad(start, "a list of children of its own", "one of another folder"));
+            }
+            if depth > DEEPEST {
+                return Err(bad(start, format!("at most {DEEPEST} levels"), "more"));
+            }
+            self.nodes[folder].list = Some(offset);
+            let mut at = start;
+            while let Some(size) = self.size_at(at)? {
+                let id = self.add(at..at + size, folder);
+                self.nodes[folder].children.push(id);
+                left.push((id, depth + 1));
+                at += size;
+                if self.nodes.len() > self.bytes.len() / crate::format::dentry::SIZE {
+                    return Err(bad(at, "lists that do not overlap", "the same bytes twice"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, bytes: std::ops::Range<usize>, parent: Id) -> Id {
+        let bytes = Bytes::Read(bytes);
+        self.nodes.push(Node { bytes, parent, children: Vec::new(), list: None });
+        self.nodes.len() - 1
+    }
+
+    fn size_at(&self, at: usize) -> Result<Option<usize>, BadMetadata> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        Dentry::size(rest).map_err(|Malformed { expected, actual }| bad(at, expected, actual))
+    }
+}
+
+/// The places of the security descriptors, and where they end.
+fn security(bytes: &[u8]) -> Result<(Vec<std::ops::Range<usize>>, usize), BadMetadata> {
+    let Some((head, _)) = bytes.split_first_chunk::<SECURITY_HEAD>() else {
+        return Err(bad(0, "security data", format!("{} bytes", bytes.len())));
+    };
+    let [size, count] = [&head[..4], &head[4..]]
+        .map(|half| u32::from_le_bytes(half.try_into().expect("half of 8 bytes")) as usize);
+    // Some writers give 0 where there are no descriptors.
+    let end = size.next_multiple_of(8).max(SECURITY_HEAD);
+    let sizes_end = count.saturating_mul(8).saturating_add(SECURITY_HEAD);
+    if end > bytes.len() || sizes_end > end {
+        let actual = format!("{count} descriptors in {size} bytes");
+        return Err(bad(0, format!("security data within {} bytes", bytes.len()), actual));
+    }
+    let mut at = sizes_end;
+    let mut ranges = Vec::with_capacity(count);
+    for (index, size) in bytes[SECURITY_HEAD..sizes_end].as_chunks::<8>().0.iter().enumerate() {
+        let size = u64::from_le_bytes(*size);
+        let next = usize::try_from(size).ok().and_then(|size| at.checked_add(size));
+        let Some(next) = next.filter(|next| *next <= end) else {
+            let expected = format!("a security descriptor within {} bytes", end - at);
+            return Err(bad(SECURITY_HEAD + index * 8, expected, format!("{size} bytes")));
+        };
+        ranges.push(at..next);
+        at = next;
+    }
+    Ok((ranges, end))
+}
+
+fn bad(offset: usize, expected: impl Into<String>, actual: impl Into<String>) -> BadMetadata {
+    BadMetadata { offset: offset as u64, expected: expected.into(), actual: actual.into() }
+}

@@ -1,0 +1,110 @@
+//! Names and paths within an image.
+
+/// A path within an image, split into names as UTF-16. The root has none.
+///
+/// Both `\` and `/` separate names; leading, trailing and doubled separators say nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImagePath {
+    names: Vec<Vec<u16>>,
+}
+
+impl ImagePath {
+    pub(crate) fn parse(path: &str) -> Self {
+        let names = path
+            .split(['\\', '/'])
+            .filter(|name| !name.is_empty())
+            .map(|name| name.encode_utf16().collect())
+            .collect();
+        Self { names }
+    }
+
+    pub(crate) fn names(&self) -> &[Vec<u16>] {
+        &self.names
+    }
+
+    /// The folder's path and the last name; `None` for the root.
+    pub(crate) fn split_last(&self) -> Option<(Self, &[u16])> {
+        let (last, folder) = self.names.split_last()?;
+        Some((Self { names: folder.to_vec() }, last))
+    }
+}
+
+/// Why Windows would not take a file of this name, or `None` where it does.
+pub(crate) fn invalid(name: &[u16]) -> Option<&'static str> {
+    const FORBIDDEN: &[u8] = b"<>:\"/\\|?*";
+    /// What NTFS stores.
+    const LONGEST: usize = 255;
+    let is_forbidden =
+        |unit: u16| unit < 0x20 || u8::try_from(unit).is_ok_and(|byte| FORBIDDEN.contains(&byte));
+    let dot = u16::from(b'.');
+    match name {
+        [] => Some("a name is empty"),
+        [a] if *a == dot => Some("`.` is no name"),
+        [a, b] if *a == dot && *b == dot => Some("`..` is no name"),
+        _ if name.len() > LONGEST => Some("a name has more than 255 characters"),
+        _ if name.iter().copied().any(is_forbidden) => {
+            Some("a name holds a control character or one of <>:\"|?*")
+        }
+        _ => None,
+    }
+}
+
+/// Whether two names are the same to Windows.
+pub(crate) fn same(a: impl Iterator<Item = u16>, b: &[u16]) -> bool {
+    a.map(upcase).eq(b.iter().map(|unit| upcase(*unit)))
+}
+
+/// Whether `a` stands before `b` in a folder.
+pub(crate) fn before(a: &[u16], b: &[u16]) -> bool {
+    a.iter().map(|unit| upcase(*unit)).lt(b.iter().map(|unit| upcase(*unit)))
+}
+
+/// The simple uppercase of a UTF-16 unit, which is what the file systems of Windows compare by.
+fn upcase(unit: u16) -> u16 {
+    if let Ok(byte) = u8::try_from(unit)
+        && byte.is_ascii()
+    {
+        return byte.to_ascii_uppercase().into();
+    }
+    let Some(character) = char::from_u32(unit.into()) else { return unit };
+    let mut upper = character.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(upper), None) => u16::try_from(u32::from(upper)).unwrap_or(unit),
+        _ => unit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str) -> Vec<u16> {
+        text.encode_utf16().collect()
+    }
+
+    #[test]
+    fn separators_are_one() {
+        let path = ImagePath::parse("\\Windows/System32\\\\config/");
+        assert_eq!(path, ImagePath::parse("Windows\\System32\\config"));
+        assert_eq!(path.names().len(), 3);
+        assert!(ImagePath::parse("\\").split_last().is_none());
+    }
+
+    #[test]
+    fn case_does_not_count_beyond_ascii_either() {
+        assert!(same("STRASSE Ä".encode_utf16(), &utf16("strasse ä")));
+        assert!(!same("straße".encode_utf16(), &utf16("strasse")));
+        assert!(before(&utf16("abc"), &utf16("B")));
+        assert!(!before(&utf16("b"), &utf16("B")));
+    }
+
+    #[test]
+    fn what_windows_refuses_is_refused() {
+        for name in ["", ".", "..", "a:b", "a*", "tab\t", &"x".repeat(256)] {
+            assert!(invalid(&utf16(name)).is_some(), "{name:?}");
+        }
+        for name in ["...", "a b", "ntuser.dat{1}", &"x".repeat(255)] {
+            assert!(invalid(&utf16(name)).is_none(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The main job on real hives, in an image that wimlib captured.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::support::{Run, wimlib, word};
+
+fn run(dir: &Path, words: &[&str]) -> Run {
+    let mut command = std::process::Command::new(winpe_tests::winpe_iscsi());
+    command.args(words).current_dir(dir);
+    Run::of(command)
+}
+
+/// A tree with two real hives, captured by wimlib, beside the demo's source.
+fn captured(system: &Path, software: &Path, compression: &str) -> Option<TempDir> {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("tree/Windows/System32/config");
+    fs::create_dir_all(&config).unwrap();
+    fs::copy(system, config.join("SYSTEM")).unwrap();
+    fs::copy(software, config.join("SOFTWARE")).unwrap();
+    fs::write(dir.path().join("tree/Windows/System32/startnet.cmd"), "wpeinit\r\n").unwrap();
+    let (tree, wim) = (dir.path().join("tree"), dir.path().join("winpe.wim"));
+    let compress = format!("--compress={compression}");
+    wimlib(&["capture", word(&tree), word(&wim), "WinPE", "--boot", &compress])?;
+    fs::create_dir(dir.path().join("media")).unwrap();
+    winpe_inject::demo::create(&dir.path().join("media")).unwrap();
+    Some(dir)
+}
+
+#[test]
+fn real_hives_in_a_captured_image() {
+    for (system, software, compression) in [
+        ("hives/dissect/SYSTEM", "hives/hackfortress/xp_software", "LZX"),
+        ("hives/regipy/SYSTEM", "hives/aiowinreg/nt_software", "XPRESS"),
+    ] {
+        let files = (winpe_tests::corpus(system), winpe_tests::corpus(software));
+        let (Some(system), Some(software)) = files else { return };
+        let Some(dir) = captured(&system, &software, compression) else { return };
+        let dir = dir.path();
+        let inject = ["inject", "winpe.wim", "--source", "media/install.wim"];
+
+        let before = fs::read(dir.join("winpe.wim")).unwrap();
+        let dry = run(dir, &[&inject[..], &["--dry-run"]].concat()).expect(0);
+        assert!(fs::read(dir.join("winpe.wim")).unwrap() == before, "a dry run wrote");
+
+        let real = run(dir, &inject).expect(0);
+        assert_eq!(real.stdout, dry.stdout);
+        let once = fs::read(dir.join("winpe.wim")).unwrap();
+        let again = run(dir, &inject).expect(0);
+        assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+        assert!(fs::read(dir.join("winpe.wim")).unwrap() == once, "the second run wrote");
+        run(dir, &["verify", "winpe.wim"]).expect(0);
+
+        wimlib(&["verify", "--nocheck", word(&dir.join("winpe.wim"))]).unwrap();
+        let out = dir.join("out");
+        fs::create_dir(&out).unwrap();
+        wimlib(&["apply", word(&dir.join("winpe.wim")), "1", word(&out)]).unwrap();
+        for hive in ["SYSTEM", "SOFTWARE"] {
+            let extracted = out.join("Windows/System32/config").join(hive);
+            foreign_readers_read(&extracted);
+        }
+    }
+}
+
+/// hivexregedit and hivexsh go through the whole hive without complaint.
+fn foreign_readers_read(hive: &Path) {
+    if let Some(hivexregedit) = winpe_tests::tool("hivexregedit", "libwin-hivex-perl") {
+        let output = winpe_tests::run(&hivexregedit, ["--export", word(hive), r"\"]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && output.stdout.len() > 100_000, "{errors}");
+    }
+    if let Some(hivexsh) = winpe_tests::tool("hivexsh", "libhivex-bin") {
+        let script = tempfile::NamedTempFile::new().unwrap();
+        fs::write(script.path(), "ls\n").unwrap();
+        let output = winpe_tests::run(&hivexsh, ["-f", word(script.path()), word(hive)]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{errors}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The main job, end to end, as a user runs it.
+
+mod bad_input;
+mod corpus;
+mod demo;
+mod job;
+mod support;

@@ -1,0 +1,239 @@
+//! Changes of WIMs that wimlib-imagex captured.
+
+use std::fs;
+
+use winpe_wim::{
+    Archive, CommitOptions, Content, FileChange, ImageChanges, Progress, READ_LIMIT, Target,
+    WimError,
+};
+
+use crate::tools::{
+    Bench, HIVE, commit, delete, hash, hive, inode, listing, noise, options, put, tree,
+};
+
+/// The hive with a few bytes changed and a page added, as an edit does it.
+fn edited_hive() -> Vec<u8> {
+    let mut bytes = hive();
+    for at in [5, 400_000, 1_000_000] {
+        bytes[at] ^= 0xff;
+    }
+    bytes.extend(vec![0x68; 4096]);
+    bytes
+}
+
+fn changes() -> Vec<FileChange> {
+    vec![
+        put(r"windows\system32\CONFIG\system", &edited_hive()),
+        put("Windows/System32/drivers/msiscsi.sys", &noise(70_000, 99)),
+        put("Windows/New Folder/deep/file.txt", b"new"),
+        put("Windows/System32/empty.txt", b""),
+        delete(r"\Windows\System32\drivers\driver07.sys"),
+        FileChange::Rename {
+            from: "windows/system32/startnet.cmd".into(),
+            to: "Windows/System32/started.cmd".into(),
+        },
+    ]
+}
+
+#[test]
+fn every_compression_takes_changes_and_foreign_tools_accept_them() {
+    for (compress, flags) in [
+        ("LZX", &["--check"][..]),
+        ("LZX", &[]),
+        ("XPRESS", &["--check"]),
+        ("none", &[]),
+        ("LZMS", &[]),
+        ("LZX", &["--chunk-size=128K"]),
+    ] {
+        let Some(bench) = Bench::capture(compress, flags) else { return };
+        let done = bench.commit(1, changes()).expect("a commit");
+        assert!(done.changed, "{compress}");
+        assert_eq!((done.added, done.replaced, done.same), (2, 1, 1), "{compress}");
+        assert!(compress == "none" || done.chunks_kept > done.chunks_packed / 2, "{done:?}");
+        bench.accept(&bench.wim);
+        let applied = bench.apply(&bench.wim, 1);
+        let read = |path: &str| fs::read(applied.join(path)).expect(path);
+        assert!(read("Windows/System32/config/SYSTEM") == edited_hive(), "{compress}");
+        assert!(read("Windows/System32/drivers/msiscsi.sys") == noise(70_000, 99), "{compress}");
+        assert_eq!(read("Windows/New Folder/deep/file.txt"), b"new");
+        assert_eq!(read("Windows/System32/started.cmd"), b"wpeinit\r\n");
+        assert!(!applied.join("Windows/System32/startnet.cmd").exists());
+        assert!(!applied.join("Windows/System32/drivers/driver07.sys").exists());
+        assert!(read("Windows/notepad.exe") == noise(100_000, 7), "{compress}");
+        let wim = Archive::open(&bench.wim).expect("the result");
+        wim.verify(None).expect("verifies");
+        assert_eq!(wim.header().integrity, flags.contains(&"--check"), "{compress}");
+        assert_eq!(wim.header().boot_index, Some(1));
+        assert_eq!(wim.leftover(), None);
+    }
+}
+
+#[test]
+fn a_second_commit_of_the_same_changes_writes_nothing() {
+    let Some(bench) = Bench::capture("LZX", &["--check"]) else { return };
+    let puts = || vec![put(HIVE, &edited_hive()), put("a/b/c", b"x")];
+    assert!(bench.commit(1, puts()).expect("a commit").changed);
+    let before = hash(&bench.wim);
+    let done = bench.commit(1, puts()).expect("a commit");
+    assert!(!done.changed && done.same == 2, "{done:?}");
+    assert_eq!(hash(&bench.wim), before);
+}
+
+#[test]
+fn the_counts_are_those_that_wimlib_makes() {
+    let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
+    bench.commit(1, changes()).expect("a commit");
+    let ours = Archive::open(&bench.wim).expect("the result").images()[0].stats;
+    // wimlib counts anew when it changes an image: there and back again.
+    let wim = bench.wim.to_str().expect("UTF-8");
+    bench.imagex(&["update", wim, "1", "--command=rename /Windows /W"]);
+    let theirs = Archive::open(&bench.wim).expect("wimlib's result").images()[0].stats;
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn an_untouched_image_and_untouched_files_keep_every_detail() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let second = bench.folder.path().join("second");
+    tree(&second);
+    fs::write(second.join("only here.txt"), "second image").expect("a file");
+    bench.append(&second, "Setup");
+    let details = |image, path: &str| bench.details(&bench.wim, image, path);
+    let offsets_aside = |text: String| -> Vec<String> {
+        // References are counted over all images.
+        text.lines().filter(|line| !line.contains("Reference Count")).map(str::to_owned).collect()
+    };
+    let setup = offsets_aside(details(2, "/"));
+    let driver = offsets_aside(details(1, "/Windows/System32/drivers/driver08.sys"));
+    let xml_before = Archive::open(&bench.wim).expect("opens").images()[1].clone();
+    bench.commit(1, changes()).expect("a commit");
+    assert_eq!(offsets_aside(details(2, "/")), setup);
+    assert_eq!(offsets_aside(details(1, "/Windows/System32/drivers/driver08.sys")), driver);
+    assert_eq!(Archive::open(&bench.wim).expect("opens").images()[1], xml_before);
+    bench.accept(&bench.wim);
+    let applied = bench.apply(&bench.wim, 2);
+    assert!(fs::read(applied.join("Windows/System32/config/SYSTEM")).expect("a file") == hive());
+}
+
+#[test]
+fn a_replaced_file_stays_the_same_file() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let path = "Windows/notepad.exe";
+    let before = Archive::open(&bench.wim).expect("opens").entry(1, path).expect("metadata");
+    let before = before.expect("a file");
+    assert_eq!(before.links, 2);
+    bench.commit(1, vec![put("WINDOWS/NOTEPAD.EXE", b"short")]).expect("a commit");
+    let wim = Archive::open(&bench.wim).expect("opens");
+    for path in [path, "Windows/System32/notepad.exe"] {
+        let after = wim.entry(1, path).expect("metadata").expect("a file");
+        assert_eq!(after.created, before.created);
+        assert_eq!(after.attributes, before.attributes);
+        assert_eq!(after.link_group, before.link_group);
+        assert_eq!(after.links, 2);
+        assert_eq!(wim.read(1, path).expect("data"), b"short");
+    }
+    assert_eq!(
+        wim.entry(1, path).expect("metadata").expect("a file").path,
+        r"\Windows\notepad.exe"
+    );
+    bench.accept(&bench.wim);
+    let applied = bench.apply(&bench.wim, 1);
+    let [one, two] = ["Windows/notepad.exe", "Windows/System32/notepad.exe"];
+    assert_eq!(inode(&applied.join(one)), inode(&applied.join(two)), "still one file");
+}
+
+#[test]
+fn replacing_little_of_a_large_file_writes_little() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let done = bench.commit(1, vec![put(HIVE, &edited_hive())]).expect("a commit");
+    // Three chunks changed, one grew, and the metadata has one.
+    assert!(done.chunks_packed <= 6, "{done:?}");
+    assert!(done.chunks_kept >= 39, "{done:?}");
+}
+
+#[test]
+fn another_file_is_written_and_never_replaces_one_unasked() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let source = hash(&bench.wim);
+    let out = bench.folder.path().join("out.wim");
+    let changes = [ImageChanges { image: 1, changes: changes() }];
+    let write = |overwrite| {
+        let target = Target::File { path: out.clone(), overwrite };
+        Archive::open(&bench.wim)?.commit(&changes, &target, options())
+    };
+    write(false).expect("a commit");
+    bench.accept(&out);
+    let first = hash(&out);
+    let refused = write(false);
+    assert!(matches!(refused, Err(WimError::TargetExists { .. })), "{refused:?}");
+    write(true).expect("a commit");
+    assert_eq!(hash(&out), first, "the same input and time give the same bytes");
+    assert_eq!(hash(&bench.wim), source, "the source is only read");
+    assert_eq!(listing(bench.folder.path()), ["out.wim", "tree", "winpe.wim"]);
+}
+
+#[test]
+fn a_panic_of_the_callback_leaves_the_wim_as_it_was() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let before = hash(&bench.wim);
+    let out = bench.folder.path().join("out.wim");
+    for target in [Target::InPlace, Target::File { path: out, overwrite: false }] {
+        for stage in 0..3 {
+            let result = std::panic::catch_unwind(|| {
+                let mut callback = |progress| {
+                    let hit = match progress {
+                        Progress::Write { .. } => stage == 0,
+                        Progress::Sync => stage == 1,
+                        Progress::Confirm => stage == 2,
+                        _ => false,
+                    };
+                    assert!(!hit, "stop here");
+                };
+                let options = CommitOptions { progress: Some(&mut callback), ..options() };
+                let changes = [ImageChanges { image: 1, changes: changes() }];
+                Archive::open(&bench.wim).expect("opens").commit(&changes, &target, options)
+            });
+            assert!(result.is_err(), "the panic goes on, stage {stage}");
+            assert_eq!(hash(&bench.wim), before, "{target:?}, stage {stage}");
+            assert_eq!(listing(bench.folder.path()), ["tree", "winpe.wim"]);
+        }
+    }
+}
+
+#[test]
+fn a_panic_while_wimlib_verifies_goes_on_afterwards() {
+    let Some(bench) = Bench::capture("LZX", &["--check"]) else { return };
+    let result = std::panic::catch_unwind(|| {
+        let mut callback = |_| panic!("stop here");
+        let _ = Archive::open(&bench.wim).expect("opens").verify(Some(&mut callback));
+    });
+    let panic = result.expect_err("it panics");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"stop here"));
+}
+
+#[test]
+fn content_may_be_a_file() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let file = bench.folder.path().join("content");
+    fs::write(&file, edited_hive()).expect("a file");
+    let content = Content::File(file);
+    let put = FileChange::Put { path: HIVE.into(), content };
+    bench.commit(1, vec![put]).expect("a commit");
+    let wim = Archive::open(&bench.wim).expect("opens");
+    assert!(wim.read(1, HIVE).expect("data") == edited_hive());
+    assert!(edited_hive().len() as u64 <= READ_LIMIT);
+}
+
+#[test]
+fn an_integrity_table_is_added_on_request() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let options = CommitOptions { add_integrity: true, ..options() };
+    Archive::open(&bench.wim)
+        .expect("opens")
+        .commit(&[], &Target::InPlace, options)
+        .expect("a commit");
+    assert!(Archive::open(&bench.wim).expect("opens").header().integrity);
+    bench.accept(&bench.wim);
+    commit(&bench.wim, 1, changes()).expect("a commit");
+    Archive::open(&bench.wim).expect("opens").verify(None).expect("the table is kept up to date");
+}

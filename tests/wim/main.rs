@@ -1,0 +1,6 @@
+//! `winpe-wim` against foreign tools: wimlib-imagex makes inputs, wimlib-imagex and 7-Zip judge what
+//! we wrote.
+
+mod commit;
+mod tools;
+mod writing;
