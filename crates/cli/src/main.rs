@@ -8,6 +8,7 @@ mod info;
 mod inject;
 mod printer;
 mod profile;
+mod serve;
 mod verify;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ enum Command {
     Info(info::Args),
     Verify(verify::Args),
     Profile(profile::Args),
+    Serve(Box<serve::Args>),
     Demo(demo::Args),
 }
 
@@ -57,6 +59,7 @@ impl Command {
             Self::Info(args) => info::run(args, printer),
             Self::Verify(args) => verify::run(args, printer),
             Self::Profile(args) => profile::run(args, printer),
+            Self::Serve(args) => serve::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }
     }

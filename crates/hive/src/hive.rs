@@ -28,6 +28,7 @@ use crate::read::{Damage, FileTime, Header, Image, Key, OpenError, ReadError, op
 pub struct Hive {
     store: Store,
     damage: Vec<Damage>,
+    lenient: bool,
     clock: Option<FileTime>,
 }
 
@@ -42,6 +43,7 @@ impl Hive {
         Ok(Self {
             store: Store::new(bytes, opened.bins_len, opened.minor, opened.root),
             damage: opened.damage,
+            lenient: false,
             clock: None,
         })
     }
@@ -50,12 +52,13 @@ impl Hive {
     /// [`Hive::damage`] lists what was passed over. A damaged hive cannot be edited.
     ///
     /// # Errors
-    /// There is no base block, no root key, or a version that nobody knows.
+    /// There is no base block or no root key, or the file is a transaction log.
     pub fn open_lenient(bytes: Vec<u8>) -> Result<Self, OpenError> {
         let opened = open_lenient(&bytes)?;
         Ok(Self {
             store: Store::new(bytes, opened.bins_len, opened.minor, opened.root),
             damage: opened.damage,
+            lenient: true,
             clock: None,
         })
     }
@@ -96,7 +99,7 @@ impl Hive {
     /// A minor version that is not 3 to 6.
     pub fn create(minor: u32, root_name: &KeyName, time: FileTime) -> Result<Self, CreateError> {
         let store = Store::create(minor, root_name, time)?;
-        Ok(Self { store, damage: Vec::new(), clock: Some(time) })
+        Ok(Self { store, damage: Vec::new(), lenient: false, clock: Some(time) })
     }
 
     /// What [`Hive::open_lenient`] passed over.
@@ -121,12 +124,20 @@ impl Hive {
             .expect("the root key was read on opening, and no edit moves or frees it")
     }
 
-    /// The key at a path below the root.
+    /// The key at a path below the root. In a hive that was opened leniently a key is found even in
+    /// lists that are out of order or broken in part.
     ///
     /// # Errors
     /// A list or a key on the way cannot be read.
     pub fn key(&self, path: &KeyPath) -> Result<Option<Key<'_>>, ReadError> {
-        self.root().descend(path)
+        let found = self.root().descend(path);
+        if !self.lenient || matches!(found, Ok(Some(_))) {
+            return found;
+        }
+        let mut names = path.names().iter();
+        let anywhere = names.try_fold(self.root(), |key, name| key.subkey_anywhere(name));
+        // Without a key, an error says that there might be one.
+        if anywhere.is_some() { Ok(anywhere) } else { found }
     }
 
     /// The time that is written into what is edited from now on. Without it the system clock is used.
@@ -206,7 +217,7 @@ impl Hive {
             return Err(Refusal::Damaged(damage.clone()));
         }
         let store = self.store.compacted()?;
-        Ok(Self { store, damage: Vec::new(), clock: self.clock })
+        Ok(Self { store, damage: Vec::new(), lenient: false, clock: self.clock })
     }
 
     /// Checks the whole hive against what Windows expects of one.
@@ -239,6 +250,12 @@ impl Hive {
     pub fn into_bytes(self) -> Vec<u8> {
         let now = self.now();
         self.store.into_bytes(now)
+    }
+
+    /// The bytes as they stand, sequence numbers and checksum not yet brought up to date.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.store.bytes()
     }
 
     pub(crate) fn image(&self) -> Image<'_> {

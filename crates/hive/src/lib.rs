@@ -17,6 +17,7 @@
 //! | `check` | what Windows would refuse, heal or misread |
 //! | [`log`] | what Windows had not yet written when the power went |
 //! | `edit` | how Windows keeps a hive: lists, security cells, big data, free room |
+//! | `show` | two hives side by side, a search, a walk with paths |
 //!
 //! The layout is that of Maxim Suhanov's [specification](https://github.com/msuhanov/regf).
 //!
@@ -34,6 +35,7 @@ mod hive;
 mod laws;
 pub mod log;
 mod read;
+mod show;
 
 pub use check::{Finding, Findings, Rule, Severity};
 pub use edit::{CreateError, EditError, Refusal};
@@ -43,3 +45,4 @@ pub use read::{
     Damage, FileTime, Header, Key, OpenError, ReadError, Security, StoredName, Subkeys, ValueEntry,
     Values, Visit, Walk, WalkValues,
 };
+pub use show::{Diff, DiffError, Difference, Export, Exported, Find, Found, FoundAt, Match, diff};

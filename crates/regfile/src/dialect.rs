@@ -2,6 +2,7 @@ use winpe_registry::{NtString, ValueType};
 
 use crate::encoding::{Encoding, encode};
 use crate::lexer::{is_text, skip_blanks, unescape};
+use crate::render::Layout;
 use crate::wtf8;
 
 /// The version that the header names.
@@ -44,6 +45,16 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
+    /// What a file in this dialect can hold, with the line breaks of its kind.
+    pub(crate) fn layout(self) -> Layout {
+        let surrogates = matches!(self.encoding, Encoding::Utf16Le | Encoding::Utf16Be);
+        Layout {
+            line_break: if surrogates { b"\r\n" } else { b"\n" },
+            surrogates,
+            codepage: (self.version == Version::V4).then_some(self.codepage),
+        }
+    }
+
     /// The code units of a text.
     pub(crate) fn units(self, text: &[u8]) -> Vec<u16> {
         if let Encoding::Ansi(codepage) = self.encoding

@@ -8,7 +8,7 @@ use crate::encoding::{self, Encoding};
 use crate::items::{Edits, Items, Walk};
 use crate::lexer::{line_end, skip_blanks};
 use crate::span::locate;
-use crate::{ParseError, Reason, Skipped, Span, Version, wtf8};
+use crate::{Finding, ParseError, Reason, Span, Version, wtf8};
 
 /// What to do with lines that regedit does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -138,6 +138,11 @@ impl Document {
         Self { text, ..*self }
     }
 
+    /// The same document with a text in another dialect.
+    pub(crate) fn with_text_in(&self, text: Vec<u8>, dialect: Dialect) -> Self {
+        Self { text, dialect, odd: None, importable: self.importable }
+    }
+
     /// What the file does to a registry, in its order, and where it says so.
     ///
     /// Paths begin with a root, such as `HKEY_LOCAL_MACHINE`, in its usual spelling. Each key line
@@ -153,13 +158,19 @@ impl Document {
         Items::new(self)
     }
 
-    /// What lenient mode leaves out, and why; nothing in strict mode.
-    pub fn skipped(&self) -> impl Iterator<Item = Skipped> + '_ {
+    /// What strict mode refuses, all of it and not only the first; nothing in strict mode.
+    pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         Walk::new(self).filter_map(|step| {
-            let fault = step.fault()?;
+            let fault = step.fault().or(step.strict.as_ref())?;
             let span = step.locate(&self.text, fault.at);
-            Some(Skipped::new(&self.text, span, fault.reason.clone()))
+            let is_skipped = step.fault().is_some();
+            Some(Finding::new(&self.text, span, fault.reason.clone(), is_skipped))
         })
+    }
+
+    /// What lenient mode leaves out, and why; nothing in strict mode.
+    pub fn skipped(&self) -> impl Iterator<Item = Finding> + '_ {
+        self.findings().filter(|finding| finding.is_skipped)
     }
 
     /// The version that the header names.

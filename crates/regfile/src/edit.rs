@@ -3,11 +3,11 @@ use std::ops::Range;
 use thiserror::Error;
 use winpe_registry::{Edit, KeyPath, Op, ValueName};
 
-use crate::encoding::{Encoding, encode};
+use crate::encoding::encode;
 use crate::items::Walk;
 use crate::lexer::{Data, What, line_end};
 use crate::render::{self, Layout};
-use crate::{Document, Reason, Version, WriteError};
+use crate::{Document, Reason, WriteError};
 
 /// Why a document cannot be edited so. The document is then as it was.
 #[derive(Debug, Error)]
@@ -197,20 +197,16 @@ impl Document {
         Ok(())
     }
 
-    fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         let first_break = line_end(&self.text, 0);
-        let utf16 = matches!(self.dialect.encoding, Encoding::Utf16Le | Encoding::Utf16Be);
-        Layout {
-            line_break: match self.text.get(first_break..) {
-                Some([b'\r', b'\n', ..]) => b"\r\n",
-                Some([b'\r', ..]) => b"\r",
-                Some([b'\n', ..]) => b"\n",
-                _ if utf16 => b"\r\n",
-                _ => b"\n",
-            },
-            surrogates: utf16,
-            codepage: (self.dialect.version == Version::V4).then_some(self.dialect.codepage),
-        }
+        let usual = self.dialect.layout();
+        let line_break: &[u8] = match self.text.get(first_break..) {
+            Some([b'\r', b'\n', ..]) => b"\r\n",
+            Some([b'\r', ..]) => b"\r",
+            Some([b'\n', ..]) => b"\n",
+            _ => usual.line_break,
+        };
+        Layout { line_break, ..usual }
     }
 
     /// The line break that is missing before a line at `at`.

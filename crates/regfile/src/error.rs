@@ -51,10 +51,50 @@ impl ParseError {
     /// The line with its number, and below it a caret at the place.
     #[must_use]
     pub fn snippet(&self) -> String {
-        let number = self.span.line.to_string();
-        let (margin, indent) = (number.len(), self.before);
-        format!("{number} | {}\n{:margin$} | {:indent$}^", self.text, "", "")
+        snippet(self.span, &self.text, self.before)
     }
+}
+
+/// Something that strict mode refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Where.
+    pub span: Span,
+    /// The line, or where it is long the part of it around the place.
+    pub text: Box<str>,
+    /// What was expected.
+    pub reason: Reason,
+    /// Whether lenient mode, as regedit, leaves it out. If not, it is taken, but hardly as it was
+    /// meant.
+    pub is_skipped: bool,
+    /// The number of characters of `text` before the place.
+    before: usize,
+}
+
+impl Finding {
+    pub(crate) fn new(text: &[u8], span: Span, reason: Reason, is_skipped: bool) -> Self {
+        let (text, before) = excerpt(text, span);
+        Self { span, text: text.into(), reason, is_skipped, before }
+    }
+
+    /// The line with its number, and below it a caret at the place.
+    #[must_use]
+    pub fn snippet(&self) -> String {
+        snippet(self.span, &self.text, self.before)
+    }
+}
+
+/// Line, column and reason.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.span.line, self.span.column, self.reason)
+    }
+}
+
+fn snippet(span: Span, text: &str, before: usize) -> String {
+    let number = span.line.to_string();
+    let margin = number.len();
+    format!("{number} | {text}\n{:margin$} | {:before$}^", "", "")
 }
 
 struct FilePrefix<'a>(Option<&'a Path>);
@@ -69,7 +109,7 @@ impl fmt::Display for FilePrefix<'_> {
 const SHOWN: usize = 100;
 
 /// The line around a place, fit to be printed, and how many of its characters stand before the place.
-pub(crate) fn excerpt(text: &[u8], span: Span) -> (String, usize) {
+fn excerpt(text: &[u8], span: Span) -> (String, usize) {
     let line_start =
         memchr::memrchr2(b'\r', b'\n', &text[..span.start]).map_or(0, |last_break| last_break + 1);
     let printable = |text: &[u8]| -> Vec<char> {

@@ -1,9 +1,8 @@
-use std::{fmt, mem};
+use std::mem;
 
 use winpe_registry::{Edit, KeyPath, NtString, Value, ValueName, ValueType};
 
 use crate::document::header_reason;
-use crate::error::excerpt;
 use crate::lexer::{Data, Fault, What, hex_bytes, lex, skip_blanks};
 use crate::span::{count_breaks, locate};
 use crate::{Document, Reason, Span};
@@ -38,30 +37,6 @@ pub struct Item {
     pub span: Span,
     /// What it does.
     pub edit: Option<Edit>,
-}
-
-/// Something that lenient mode leaves out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// Where the reason is.
-    pub span: Span,
-    /// The line, or where it is long the part of it around the place.
-    pub text: String,
-    /// Why.
-    pub reason: Reason,
-}
-
-impl Skipped {
-    pub(crate) fn new(text: &[u8], span: Span, reason: Reason) -> Self {
-        Self { span, text: excerpt(text, span).0, reason }
-    }
-}
-
-/// Line, column and reason.
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.span.line, self.span.column, self.reason)
-    }
 }
 
 /// The items of a [`Document`].

@@ -7,6 +7,8 @@
 //! | know what regedit would leave out, and why | [`Document::skipped`] |
 //! | see everything in it, comments included | [`Document::items`] |
 //! | change a file and keep its comments | [`Document::apply`], [`Document::remove_value`] |
+//! | lay a file out, change its encoding | [`Document::formatted`], [`Document::converted`] |
+//! | know what two files do differently | [`Comparison`] |
 //! | write a file, as regedit would or for version control | [`Writer`], [`write_edits`] |
 //! | show what changed, as text that is a `.reg` file again | [`DiffWriter`] |
 //!
@@ -58,16 +60,19 @@
 //!   drops other backslashes.)
 //! * A string may go on over lines, as regedit itself exports line breaks, if nothing but a comment
 //!   follows its closing quote. (Wine drops it.)
-//! * The comment `;exact` behind the bytes of a text value keeps regedit's closing NUL away, so that
+//! * In version 5, the comment `;exact` behind the bytes of a text value keeps regedit's closing NUL away, so that
 //!   values without one can be written and read.
 //! * The format of Windows 3.1 (header `REGEDIT`) is not read.
 
+mod compare;
 mod dialect;
 mod diff;
 mod document;
 mod edit;
 mod encoding;
 mod error;
+mod explain;
+mod format;
 mod items;
 mod lexer;
 mod reason;
@@ -76,14 +81,17 @@ mod span;
 mod writer;
 mod wtf8;
 
+pub use compare::Comparison;
 pub(crate) use dialect::Dialect;
 pub use dialect::Version;
 pub use diff::DiffWriter;
 pub use document::{Document, Mode, ParseOptions};
 pub use edit::EditError;
 pub use encoding::Encoding;
-pub use error::ParseError;
-pub use items::{Edits, Item, ItemKind, Items, Skipped};
+pub use error::{Finding, ParseError};
+pub use explain::explain;
+pub use format::LineBreak;
+pub use items::{Edits, Item, ItemKind, Items};
 pub use reason::Reason;
 pub use span::Span;
 pub use writer::{Format, WriteError, Writer, write_edits};

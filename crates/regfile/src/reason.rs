@@ -4,7 +4,7 @@ use winpe_registry::NameError;
 /// Why a line cannot be read as it stands: what was expected there, and what was found.
 ///
 /// The same reasons make [`ParseError`](crate::ParseError)s in strict mode and
-/// [`Skipped`](crate::Skipped) lines in lenient mode. Those marked *strict* occur in strict mode only:
+/// [`Finding`](crate::Finding)s in lenient mode. Those marked *strict* occur in strict mode only:
 /// regedit takes the line, but seldom as its author meant it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

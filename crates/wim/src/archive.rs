@@ -1,25 +1,21 @@
 //! An opened WIM.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use sha1::{Digest, Sha1 as Sha1Hasher};
-use zerocopy::FromBytes;
-
-use crate::blobs::{Blob, BlobPlace, BlobTable, EMPTY, Sha1};
-use crate::chunks::{ChunkReader, Chunks, Source};
+use crate::blobs::{Blob, EMPTY, Sha1};
+use crate::chunks::{ChunkReader, Chunks};
 use crate::coding::{Coding, Compression};
 use crate::entry::Entry;
 use crate::error::WimError;
 use crate::ffi::Reader;
-use crate::format::header::{self, DiskHeader, flags};
+use crate::format::header::flags;
 use crate::image::{Image, ImageSelector};
 use crate::metadata::{Id, Metadata, ROOT, display};
 use crate::name::ImagePath;
+use crate::part::Part;
 use crate::progress::Progress;
 use crate::xml::{self, Xml};
 
@@ -50,18 +46,14 @@ const METADATA_RATIO: u64 = 512;
 /// ```
 #[derive(Debug)]
 pub struct Archive {
-    pub(crate) path: PathBuf,
-    pub(crate) file: File,
-    pub(crate) size: u64,
-    pub(crate) disk: DiskHeader,
+    /// The file that was opened: all of the WIM, unless it is split.
+    pub(crate) part: Part,
+    /// The other parts of a split WIM.
+    others: OnceCell<Vec<Part>>,
     header: Header,
-    pub(crate) coding: Coding,
-    pub(crate) blobs: BlobTable,
     pub(crate) xml: Xml,
     images: Vec<Image>,
     pub(crate) trees: Vec<OnceCell<Tree>>,
-    /// The chunk of a solid resource that was read last: neighbours are mostly read together.
-    solid_chunk: RefCell<Option<(usize, usize, Vec<u8>)>>,
 }
 
 /// What the header of a WIM says.
@@ -106,47 +98,25 @@ impl Archive {
     /// Opens a WIM for reading. Its header, blob table and XML data are read and checked; the
     /// metadata of an image when it is first asked for.
     ///
+    /// Of a split WIM, the first part is opened; the others are looked for beside it, under its name
+    /// with a number, when their data is first needed.
+    ///
     /// # Errors
     /// [`WimError::NotAWim`], [`Truncated`](WimError::Truncated), [`Corrupt`](WimError::Corrupt),
     /// [`Encrypted`](WimError::Encrypted), [`UnsupportedVersion`](WimError::UnsupportedVersion),
     /// [`Unsupported`](WimError::Unsupported) and [`Io`](WimError::Io).
     pub fn open(path: &Path) -> Result<Self, WimError> {
-        let file = File::open(path).map_err(|error| WimError::io(path, "open", error))?;
-        Self::from_file(file, path)
-    }
-
-    pub(crate) fn from_file(file: File, path: &Path) -> Result<Self, WimError> {
-        let metadata = file.metadata().map_err(|error| WimError::io(path, "open", error))?;
-        if metadata.is_dir() {
-            let source = std::io::ErrorKind::IsADirectory.into();
-            return Err(WimError::io(path, "open", source));
-        }
-        let source = Source { file: &file, path, size: metadata.len() };
-        let (disk, pipable) = read_header(source)?;
-        let coding = Coding::of(path, &disk)?;
-        let blobs = BlobTable::read(source, &disk.blob_table, coding, pipable, disk.part.get())?;
-        let (xml, images) = read_xml(source, &disk, pipable)?;
-        let header = Header::new(&disk, coding, pipable, blobs.has_solid());
+        let part = Part::open(path)?;
+        let (xml, images) = read_xml(&part)?;
+        let header = Header::new(&part);
         let trees = images.iter().map(|_| OnceCell::new()).collect();
-        Ok(Self {
-            path: path.to_path_buf(),
-            size: metadata.len(),
-            disk,
-            header,
-            coding,
-            blobs,
-            xml,
-            images,
-            trees,
-            solid_chunk: RefCell::new(None),
-            file,
-        })
+        Ok(Self { part, others: OnceCell::new(), header, xml, images, trees })
     }
 
     /// The path that it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.part.path
     }
 
     /// What its header says.
@@ -244,9 +214,9 @@ impl Archive {
             return Ok(Vec::new());
         }
         let name = || tree.metadata.path(id);
-        let blob = self.blobs.get(&sha1).ok_or_else(|| self.missing_data(name()))?;
+        let (part, blob) = self.blob(&sha1).ok_or_else(|| self.missing_data(name()))?;
         if blob.size > READ_LIMIT {
-            let path = self.path.clone();
+            let path = self.part.path.clone();
             return Err(WimError::TooLarge {
                 path,
                 what: name(),
@@ -254,9 +224,7 @@ impl Archive {
                 limit: READ_LIMIT,
             });
         }
-        let data = self.read_blob(blob)?;
-        self.check_sha1("the data of a file", blob, &sha1, &data)?;
-        Ok(data)
+        part.read_blob(blob, &sha1)
     }
 
     /// Has wimlib read everything: the integrity table, if any, the metadata of all images, and all
@@ -268,13 +236,13 @@ impl Archive {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
         let mut watch = |done, total| progress(Progress::Verify { done, total });
-        let found = Reader::open(&self.path, self.header.integrity, Some(&mut watch))
-            .and_then(|mut reader| reader.verify());
-        found.map_err(|failure| WimError::wimlib(&self.path, "verification failed", &failure))
-    }
-
-    pub(crate) fn source(&self) -> Source<'_> {
-        Source { file: &self.file, path: &self.path, size: self.size }
+        let others: Vec<PathBuf> = self.others().iter().map(|part| part.path.clone()).collect();
+        let found = Reader::open(&self.part.path, self.header.integrity, Some(&mut watch))
+            .and_then(|mut reader| {
+                reader.reference(&others)?;
+                reader.verify()
+            });
+        found.map_err(|failure| WimError::wimlib(&self.part.path, "verification failed", &failure))
     }
 
     pub(crate) fn tree(&self, image: u32) -> Result<&Tree, WimError> {
@@ -291,98 +259,39 @@ impl Archive {
     }
 
     fn read_tree(&self, index: usize) -> Result<Tree, WimError> {
-        let blob = self
-            .blobs
-            .metadata(index)
-            .ok_or_else(|| self.missing_data(format!("the metadata of image {}", index + 1)))?;
-        let limit = METADATA_LIMIT.min(self.size.saturating_mul(METADATA_RATIO));
-        let resource = blob.resource;
-        let (size, offset) = (resource.size.get(), resource.offset.get());
+        let what = || format!("the metadata of image {}", index + 1);
+        let blob = self.part.blobs.metadata(index).ok_or_else(|| self.missing_data(what()))?;
+        let limit = METADATA_LIMIT.min(self.part.size.saturating_mul(METADATA_RATIO));
+        let size = blob.resource.size.get();
         if size > limit {
-            let what = format!("the metadata of image {}", index + 1);
-            return Err(WimError::TooLarge { path: self.path.clone(), what, size, limit });
+            let path = self.part.path.clone();
+            return Err(WimError::TooLarge { path, what: what(), size, limit });
         }
-        let chunks = Chunks::find(self.source(), &resource, self.coding, self.header.pipable)?;
-        let bytes = ChunkReader::new(self.source(), chunks)?.all()?;
-        let found: Sha1 = Sha1Hasher::digest(&bytes).into();
-        if found != blob.sha1 {
-            return Err(WimError::corrupt(
-                &self.path,
-                "a metadata resource",
-                offset,
-                sha1_text(&blob.sha1),
-                sha1_text(&found),
-            ));
-        }
+        let bytes = self.part.read_resource("a metadata resource", &blob.resource, &blob.sha1)?;
         let metadata = Metadata::parse(bytes).map_err(|bad| {
-            WimError::corrupt(&self.path, "metadata", bad.offset, bad.expected, bad.actual)
+            WimError::corrupt(&self.part.path, "metadata", bad.offset, bad.expected, bad.actual)
         })?;
         Ok(Tree::new(metadata))
     }
 
-    /// The data of a blob; the caller has compared its size with a limit.
-    pub(crate) fn read_blob(&self, blob: &Blob) -> Result<Vec<u8>, WimError> {
-        match blob.place {
-            BlobPlace::Own(resource) => {
-                let pipable = self.header.pipable;
-                let chunks = Chunks::find(self.source(), &resource, self.coding, pipable)?;
-                ChunkReader::new(self.source(), chunks)?.all()
-            }
-            BlobPlace::Solid { resource, offset } => self.read_solid(resource, offset, blob.size),
-        }
+    /// Where the data of that SHA-1 is.
+    fn blob(&self, sha1: &Sha1) -> Option<(&Part, &Blob)> {
+        let parts = std::iter::once(&self.part).chain(self.others());
+        parts.filter_map(|part| Some((part, part.blobs.get(sha1)?))).next()
     }
 
-    fn read_solid(&self, resource: usize, offset: u64, size: u64) -> Result<Vec<u8>, WimError> {
-        let chunks = self.blobs.solid(resource);
-        let step = u64::from(chunks.coding.chunk_size);
-        let mut reader = ChunkReader::new(self.source(), chunks.clone())?;
-        let mut data = Vec::new();
-        let mut at = offset;
-        while at < offset + size {
-            let index = usize::try_from(at / step).expect("chunks are counted in memory");
-            let start = usize::try_from(at % step).expect("a chunk size is 32 bits");
-            let mut cache = self.solid_chunk.borrow_mut();
-            let cached = cache.take_if(|(cached, chunk, _)| (*cached, *chunk) == (resource, index));
-            let plain = match cached {
-                Some((_, _, plain)) => plain,
-                None => {
-                    let mut plain = Vec::new();
-                    reader.chunk(index, &mut plain)?;
-                    plain
-                }
-            };
-            let left = usize::try_from(offset + size - at).unwrap_or(usize::MAX);
-            let end = plain.len().min(start.saturating_add(left));
-            data.extend_from_slice(&plain[start..end]);
-            at += (end - start) as u64;
-            *cache = Some((resource, index, plain));
+    fn others(&self) -> &[Part] {
+        if self.header.parts == 1 {
+            return &[];
         }
-        Ok(data)
-    }
-
-    fn check_sha1(
-        &self,
-        what: &'static str,
-        blob: &Blob,
-        sha1: &Sha1,
-        data: &[u8],
-    ) -> Result<(), WimError> {
-        let found: Sha1 = Sha1Hasher::digest(data).into();
-        if found == *sha1 {
-            return Ok(());
-        }
-        let offset = match blob.place {
-            BlobPlace::Own(resource) => resource.offset.get(),
-            BlobPlace::Solid { offset, .. } => offset,
-        };
-        Err(WimError::corrupt(&self.path, what, offset, sha1_text(sha1), sha1_text(&found)))
+        self.others.get_or_init(|| self.part.siblings())
     }
 
     fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
         let tree = self.tree(image)?;
         let path = ImagePath::parse(path);
         let id = tree.metadata.find(&path).ok_or_else(|| WimError::NoSuchPath {
-            path: self.path.clone(),
+            path: self.part.path.clone(),
             image,
             wanted: display(&path),
         })?;
@@ -392,17 +301,18 @@ impl Archive {
     fn entry_of(&self, tree: &Tree, id: Id) -> Entry {
         let group = tree.metadata.dentry(id).link_group();
         let links = group.and_then(|group| tree.links.get(&group)).copied().unwrap_or(1);
-        Entry::read(&tree.metadata, id, &self.blobs, links)
+        let size_of = |sha1: &Sha1| self.blob(sha1).map_or(0, |(_, blob)| blob.size);
+        Entry::read(&tree.metadata, id, &size_of, links)
     }
 
     fn no_such_image(&self, wanted: String) -> WimError {
         let exist = self.images.iter().map(|image| (image.index, image.name.clone())).collect();
-        WimError::NoSuchImage { path: self.path.clone(), wanted, exist }
+        WimError::NoSuchImage { path: self.part.path.clone(), wanted, exist }
     }
 
     fn missing_data(&self, what: String) -> WimError {
         let Header { part, parts, .. } = self.header;
-        WimError::MissingData { path: self.path.clone(), what, part, parts }
+        WimError::MissingData { path: self.part.path.clone(), what, part, parts }
     }
 
     fn wrong_kind(
@@ -414,24 +324,25 @@ impl Archive {
         actual: &'static str,
     ) -> WimError {
         let at = tree.metadata.path(id);
-        WimError::WrongKind { path: self.path.clone(), image, at, expected, actual }
+        WimError::WrongKind { path: self.part.path.clone(), image, at, expected, actual }
     }
 }
 
 impl Header {
-    fn new(disk: &DiskHeader, coding: Coding, pipable: bool, solid: bool) -> Self {
+    fn new(part: &Part) -> Self {
+        let Part { disk, coding, pipable, blobs, .. } = part;
         let bits = disk.flags.get();
         Self {
             image_count: disk.image_count.get(),
             boot_index: Some(disk.boot_index.get()).filter(|index| *index != 0),
             compression: coding.compression,
-            chunk_size: if coding == Coding::NONE { 0 } else { coding.chunk_size },
+            chunk_size: if *coding == Coding::NONE { 0 } else { coding.chunk_size },
             guid: disk.guid,
             part: disk.part.get(),
             parts: disk.parts.get(),
-            pipable,
+            pipable: *pipable,
             integrity: !disk.integrity.is_absent(),
-            solid,
+            solid: blobs.has_solid(),
             readonly: bits & flags::READONLY != 0,
             write_in_progress: bits & flags::WRITE_IN_PROGRESS != 0,
         }
@@ -449,57 +360,8 @@ impl Tree {
     }
 }
 
-/// The header, and whether the WIM is pipable.
-fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
-    let path = source.path.to_path_buf();
-    let mut magic = vec![0; usize::try_from(source.size.min(8)).expect("at most 8")];
-    source
-        .file
-        .read_exact_at(&mut magic, 0)
-        .map_err(|error| WimError::io(source.path, "read", error))?;
-    let pipable = magic == header::MAGIC_PIPABLE;
-    if magic != header::MAGIC && !pipable {
-        return Err(WimError::NotAWim { path, found: magic });
-    }
-    // wimlib writes the header of a pipable WIM, which cannot go back, again at its end.
-    let offset = if pipable { source.size.saturating_sub(header::SIZE.into()) } else { 0 };
-    let bytes = source.read("the header", offset, header::SIZE as usize)?;
-    let disk = DiskHeader::read_from_bytes(&bytes).expect("read with its size");
-    let corrupt = |expected: String, actual: String| {
-        WimError::corrupt(source.path, "the header", offset, expected, actual)
-    };
-    if disk.magic[..] != magic {
-        return Err(corrupt(
-            "the magic of a pipable WIM".to_owned(),
-            format!("{:02x?}", disk.magic),
-        ));
-    }
-    let version = disk.version.get();
-    if ![header::VERSION_DEFAULT, header::VERSION_SOLID].contains(&version) {
-        return Err(WimError::UnsupportedVersion { path, version });
-    }
-    if disk.size.get() != header::SIZE {
-        return Err(corrupt(format!("a header of {} bytes", header::SIZE), disk.size.to_string()));
-    }
-    let (part, parts) = (disk.part.get(), disk.parts.get());
-    if !(1..=parts).contains(&part) {
-        return Err(corrupt(
-            "a part from 1 to their number".to_owned(),
-            format!("{part} of {parts}"),
-        ));
-    }
-    if disk.boot_index.get() > disk.image_count.get() {
-        let expected = format!("a boot index of at most {}", disk.image_count.get());
-        return Err(corrupt(expected, disk.boot_index.to_string()));
-    }
-    Ok((disk, pipable))
-}
-
-fn read_xml(
-    source: Source<'_>,
-    disk: &DiskHeader,
-    pipable: bool,
-) -> Result<(Xml, Vec<Image>), WimError> {
+fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
+    let (disk, source) = (&part.disk, part.source());
     let offset = disk.xml.offset.get();
     let size = disk.xml.size.get();
     if size > xml::LONGEST {
@@ -511,7 +373,7 @@ fn read_xml(
     let corrupt = |expected: &str, actual: String| {
         WimError::corrupt(source.path, "the XML data", offset, expected, actual)
     };
-    let chunks = Chunks::find(source, &disk.xml, Coding::NONE, pipable)?;
+    let chunks = Chunks::find(source, &disk.xml, Coding::NONE, part.pipable)?;
     let bytes = ChunkReader::new(source, chunks)?.all()?;
     let xml = Xml::decode(&bytes).map_err(|bad| corrupt(bad.expected, bad.actual))?;
     let (images, encrypted) = xml.read().map_err(|bad| corrupt(bad.expected, bad.actual))?;
@@ -523,8 +385,4 @@ fn read_xml(
         return Err(corrupt(&format!("elements of {} images", disk.image_count), actual));
     }
     Ok((xml, images))
-}
-
-pub(crate) fn sha1_text(sha1: &Sha1) -> String {
-    sha1.iter().fold("SHA-1 ".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::blobs::{BlobTable, EMPTY};
+use crate::blobs::{EMPTY, Sha1};
 use crate::format::time;
 use crate::metadata::{Id, Metadata};
 
@@ -45,9 +45,13 @@ pub struct Entry {
 
 impl Entry {
     /// `links` is how many names the file has.
-    pub(crate) fn read(metadata: &Metadata, id: Id, blobs: &BlobTable, links: u32) -> Self {
+    pub(crate) fn read(
+        metadata: &Metadata,
+        id: Id,
+        size_of: &dyn Fn(&Sha1) -> u64,
+        links: u32,
+    ) -> Self {
         let dentry = metadata.dentry(id);
-        let size_of = |sha1| blobs.get(&sha1).map_or(0, |blob| blob.size);
         let sha1 = dentry.sha1();
         Self {
             path: metadata.path(id),
@@ -55,7 +59,7 @@ impl Entry {
             short_name: dentry.short_name(),
             attributes: dentry.attributes(),
             is_dir: dentry.is_dir(),
-            size: size_of(sha1),
+            size: size_of(&sha1),
             sha1: Some(sha1).filter(|sha1| *sha1 != EMPTY),
             created: time::to_system(dentry.created()),
             accessed: time::to_system(dentry.accessed()),
@@ -64,7 +68,7 @@ impl Entry {
             link_group: dentry.link_group(),
             reparse_tag: dentry.reparse_tag(),
             security: metadata.security(dentry.security_id()).map(<[u8]>::to_vec),
-            streams: dentry.named_streams().map(|(name, sha1)| (name, size_of(sha1))).collect(),
+            streams: dentry.named_streams().map(|(name, sha1)| (name, size_of(&sha1))).collect(),
         }
     }
 }

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `format` | what is where in the file |
 //! | `chunks`, `blobs`, `metadata`, `xml` | reading, and the parts of a WIM as values that can be edited |
-//! | `archive` | an opened WIM |
+//! | `archive`, `part` | an opened WIM, and the files it is in |
 //! | `commit` | the only writer |
 //! | `ffi` | wimlib: the codec, and the independent reader that confirms what was written |
 //!
@@ -41,6 +41,7 @@ mod format;
 mod image;
 mod metadata;
 mod name;
+mod part;
 mod progress;
 mod xml;
 

@@ -12,7 +12,11 @@ impl Checker<'_> {
             let (offset, rule) = match damage {
                 OpenError::Dirty { .. } => (0x4, Rule::Dirty),
                 OpenError::Checksum { .. } => (0x1fc, Rule::Checksum),
-                OpenError::BinsLength { .. } => (0x28, Rule::BinsLength),
+                OpenError::BinsLength { .. } | OpenError::TooShort { .. } => {
+                    (0x28, Rule::BinsLength)
+                }
+                OpenError::Version { .. } => (0x14, Rule::Version),
+                OpenError::Field { .. } => (0x20, Rule::Format),
                 // Bins are walked again below; the rest keeps a hive from being opened at all.
                 _ => continue,
             };

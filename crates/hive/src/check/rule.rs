@@ -46,6 +46,10 @@ rules! {
     Dirty "dirty" Error,
     /// The checksum of the base block is wrong.
     Checksum "hdr-checksum" Error,
+    /// A version that nobody knows.
+    Version "version" Error,
+    /// The file format is not 1.
+    Format "format" Error,
     /// The clustering factor is not 1.
     Cluster "cluster" Warning,
     /// The bins are no whole pages, or end behind the file.

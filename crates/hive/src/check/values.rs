@@ -1,12 +1,8 @@
 //! Values and their data.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use winpe_registry::upcase;
-
 use super::{Checker, Rule};
-use crate::format::{BigData, CellOffset, INLINE, KeyValue, Record, SEGMENT_LEN, Signed};
-use crate::read::{Key, StoredName, ValueEntry};
+use crate::format::{BigData, CellOffset, INLINE, KeyValue, Record, SEGMENT_LEN, Signed, lh_hash};
+use crate::read::{Key, ValueEntry};
 
 impl<'h> Checker<'h> {
     pub(super) fn values(&mut self, key: &Key<'h>) {
@@ -25,7 +21,7 @@ impl<'h> Checker<'h> {
             let Some(entry) = self.value(at) else { continue };
             longest_name = longest_name.max(entry.stored_name().len() as u32 * 2);
             longest_data = longest_data.max(entry.data_len());
-            names.push((hash(entry.stored_name()), entry));
+            names.push((lh_hash(entry.stored_name().units()), entry));
         }
         let node = key.node();
         for (rule, stated, found) in [
@@ -102,8 +98,11 @@ impl<'h> Checker<'h> {
     }
 
     /// Finds values of one name by their hashes, so that many values take little time.
-    fn twins(&mut self, mut names: Vec<(u64, ValueEntry<'h>)>) {
-        names.sort_by_key(|(hash, entry)| (*hash, entry.offset()));
+    fn twins(&mut self, mut names: Vec<(u32, ValueEntry<'h>)>) {
+        let name = |entry: &ValueEntry<'h>| entry.stored_name();
+        names.sort_by(|(a_hash, a), (b_hash, b)| {
+            a_hash.cmp(b_hash).then_with(|| name(a).cmp_ignore_case(name(b).units()))
+        });
         for pair in names.windows(2) {
             let [(a_hash, a), (b_hash, b)] = pair else { continue };
             if a_hash == b_hash && a.stored_name().cmp_ignore_case(b.stored_name().units()).is_eq()
@@ -112,10 +111,4 @@ impl<'h> Checker<'h> {
             }
         }
     }
-}
-
-fn hash(name: StoredName<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.units().for_each(|unit| upcase(unit).hash(&mut hasher));
-    hasher.finish()
 }

@@ -1,6 +1,8 @@
 //! Laws that hold for all hives and all edits.
 
+mod damage;
 mod edits;
 mod growth;
 mod lists;
 mod model;
+mod show;

@@ -4,7 +4,7 @@ use std::fmt;
 use winpe_registry::{KeyName, KeyPath, KeyTree, NtString, Value, ValueName};
 
 use super::{
-    FileTime, Image, ReadError, Security, StoredName, Subkeys, ValueEntry, Values, Walk,
+    FileTime, Image, ReadError, Security, StoredName, Subkeys, ValueEntry, Values, Visit, Walk,
     find_subkey,
 };
 use crate::format::{CellOffset, KeyFlags, KeyNode, Record};
@@ -135,6 +135,14 @@ impl<'h> Key<'h> {
         find_subkey(self.image, self.node, name.units())
     }
 
+    /// The subkey of that name, looked for one by one: in a damaged hive, lists may be out of order or
+    /// broken in part.
+    #[must_use]
+    pub fn subkey_anywhere(&self, name: &KeyName) -> Option<Key<'h>> {
+        let mut readable = self.subkeys().filter_map(Result::ok);
+        readable.find(|key| key.stored_name().eq_ignore_case(name.units()))
+    }
+
     /// The key at a path below this one.
     ///
     /// # Errors
@@ -190,27 +198,47 @@ impl<'h> Key<'h> {
     /// # Errors
     /// The first part that cannot be read.
     pub fn tree(&self) -> Result<KeyTree, ReadError> {
-        let mut open: Vec<(NtString, KeyTree)> = Vec::new();
         let mut walk = self.walk();
-        while let Some(visit) = walk.next() {
-            let visit = visit?;
-            close(&mut open, visit.depth);
-            let mut tree = KeyTree { class: visit.key.class()?, ..KeyTree::default() };
-            for entry in walk.values(&visit.key) {
-                let entry = entry?;
-                let name = ValueName::from_stored(entry.name());
-                tree.values.push((name, entry.value()?));
-            }
-            open.push((visit.key.name(), tree));
+        // A walk starts with its own key.
+        match walk.next() {
+            Some(visit) => subtree(&mut walk, visit?, &mut None),
+            None => Ok(KeyTree::default()),
         }
-        close(&mut open, 1);
-        // A walk starts with its own key, and an error has been returned above.
-        Ok(open.pop().map(|(_, tree)| tree).unwrap_or_default())
     }
 
     pub(crate) fn node(&self) -> &'h KeyNode {
         self.node
     }
+}
+
+/// Reads all below a visited key. The visit that comes after it, if any, is left in `next`.
+pub(crate) fn subtree<'h>(
+    walk: &mut Walk<'h>,
+    top: Visit<'h>,
+    next: &mut Option<Visit<'h>>,
+) -> Result<KeyTree, ReadError> {
+    let mut open = vec![(NtString::default(), one_key(walk, &top.key)?)];
+    while let Some(visit) = walk.next() {
+        let visit = visit?;
+        if visit.depth <= top.depth {
+            *next = Some(visit);
+            break;
+        }
+        close(&mut open, visit.depth - top.depth);
+        open.push((visit.key.name(), one_key(walk, &visit.key)?));
+    }
+    close(&mut open, 1);
+    Ok(open.pop().map(|(_, tree)| tree).unwrap_or_default())
+}
+
+/// A key without its subkeys.
+fn one_key<'h>(walk: &mut Walk<'h>, key: &Key<'h>) -> Result<KeyTree, ReadError> {
+    let mut tree = KeyTree { class: key.class()?, ..KeyTree::default() };
+    for entry in walk.values(key) {
+        let entry = entry?;
+        tree.values.push((ValueName::from_stored(entry.name()), entry.value()?));
+    }
+    Ok(tree)
 }
 
 /// Puts finished trees into their parents until `depth` are open.

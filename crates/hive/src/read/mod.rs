@@ -14,6 +14,7 @@ mod walk;
 pub use error::{OpenError, ReadError};
 pub(crate) use image::Image;
 pub use key::Key;
+pub(crate) use key::subtree;
 pub use name::StoredName;
 pub use open::{Damage, Header};
 pub(crate) use open::{MAX_BINS_LEN, open, open_lenient};

@@ -67,17 +67,23 @@ fn inspect(
     mut damaged: impl FnMut(Damage) -> Result<(), OpenError>,
 ) -> Result<Opened, OpenError> {
     let block = base_block(file)?;
+    let file_type = block.file_type.get();
+    if file_type != 0 {
+        let field = "the file type";
+        return Err(OpenError::Field { field, offset: 0x1c, expected: 0, actual: file_type });
+    }
+    let least = BASE_BLOCK_LEN + PAGE as usize;
+    if file.len() < least {
+        damaged(OpenError::TooShort { expected: least as u64, actual: file.len() as u64 })?;
+    }
     let (major, minor) = (block.major.get(), block.minor.get());
     if major != 1 || !(1..=6).contains(&minor) {
-        return Err(OpenError::Version { major, minor });
+        damaged(OpenError::Version { major, minor })?;
     }
-    for (field, offset, expected, actual) in [
-        ("the file type", 0x1c, 0, block.file_type.get()),
-        ("the file format", 0x20, 1, block.file_format.get()),
-    ] {
-        if actual != expected {
-            return Err(OpenError::Field { field, offset, expected, actual });
-        }
+    let format = block.file_format.get();
+    if format != 1 {
+        let field = "the file format";
+        damaged(OpenError::Field { field, offset: 0x20, expected: 1, actual: format })?;
     }
     let (stored, computed) = (block.checksum.get(), block.computed_checksum());
     if stored != computed {
@@ -107,15 +113,17 @@ fn base_block(file: &[u8]) -> Result<&BaseBlock, OpenError> {
     if !file.starts_with(&BaseBlock::SIGNATURE) {
         return Err(OpenError::NotAHive { actual: file[..file.len().min(4)].to_vec() });
     }
-    let least = BASE_BLOCK_LEN + PAGE as usize;
-    if file.len() < least {
-        return Err(OpenError::TooShort { expected: least as u64, actual: file.len() as u64 });
+    match BaseBlock::ref_from_prefix(file) {
+        Ok((block, _)) if file.len() > BASE_BLOCK_LEN => Ok(block),
+        _ => {
+            let expected = (BASE_BLOCK_LEN + PAGE as usize) as u64;
+            Err(OpenError::TooShort { expected, actual: file.len() as u64 })
+        }
     }
-    let (block, _) = BaseBlock::ref_from_prefix(file).expect("the file is longer than 512 bytes");
-    Ok(block)
 }
 
-/// The bytes of bins that are there, in whole pages.
+/// The bytes of bins that are there: all of the file behind the base block, where the base block says
+/// what cannot be.
 fn bins_len(
     file: &[u8],
     block: &BaseBlock,
@@ -123,15 +131,12 @@ fn bins_len(
 ) -> Result<u32, OpenError> {
     let actual = block.bins_len.get();
     let limit = (file.len() - BASE_BLOCK_LEN) as u64;
-    if actual == 0
-        || !actual.is_multiple_of(PAGE)
-        || u64::from(actual) > limit
-        || actual > MAX_BINS_LEN
-    {
+    let there = limit.min(u64::from(MAX_BINS_LEN)) as u32;
+    if actual == 0 || !actual.is_multiple_of(PAGE) || actual > there {
         damaged(OpenError::BinsLength { actual, limit })?;
+        return Ok(there);
     }
-    let there = limit.min(u64::from(actual)).min(u64::from(MAX_BINS_LEN)) as u32;
-    Ok(there - there % PAGE)
+    Ok(actual)
 }
 
 /// Offsets from 2 GiB up mean volatile cells.

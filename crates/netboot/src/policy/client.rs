@@ -152,6 +152,18 @@ impl Uuid {
     }
 }
 
+/// From one spelling of a UUID to the other.
+pub(super) fn other_spelling(text: &str) -> Option<String> {
+    let digits: String = text.split('-').collect();
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    let bytes = pairs.iter().map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    Some(Uuid(bytes?.try_into().ok()?).smbios_spelling())
+}
+
 fn spell(bytes: &[u8; 16]) -> String {
     let mut text = String::with_capacity(36);
     for (index, byte) in bytes.iter().enumerate() {

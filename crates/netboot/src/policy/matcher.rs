@@ -17,7 +17,9 @@ pub enum Matcher {
 }
 
 impl Matcher {
-    fn values(&self) -> &[String] {
+    /// Each of them.
+    #[must_use]
+    pub fn values(&self) -> &[String] {
         match self {
             Self::One(value) => std::slice::from_ref(value),
             Self::Any(values) => values,

@@ -94,8 +94,11 @@ impl Entry {
         if self.index.is_some() && !matches!(target, Target::Wim { .. }) {
             return Err(format!("entry {name:?}: index belongs to wim"));
         }
-        if self.title().chars().any(char::is_control) {
-            return Err(format!("entry {name:?}: the title has control characters"));
+        let of_scripts = |c: char| c.is_control() || r#"$|&;#"'\"#.contains(c);
+        if self.title().is_empty() || self.title().contains(of_scripts) {
+            return Err(format!(
+                "entry {name:?}: the title has characters that scripts do not take"
+            ));
         }
         let word = match target {
             Target::Local => return Ok(()),
@@ -116,6 +119,35 @@ impl Entry {
         }
         Ok(())
     }
+}
+
+/// The menu of a server that was given nothing but images and disks: these in their order, then the
+/// machine's own disk.
+#[must_use]
+pub fn quick_menu(wims: &[String], targets: &[String]) -> Vec<Entry> {
+    let numbered = |name: &str, index: usize| match index {
+        0 => name.to_owned(),
+        _ => format!("{name}{}", index + 1),
+    };
+    let wims = wims.iter().enumerate().map(|(index, wim)| Entry {
+        name: numbered("winpe", index),
+        title: Some(numbered("Windows PE ", index).trim_end().to_owned()),
+        wim: Some(wim.clone()),
+        ..Entry::default()
+    });
+    let targets = targets.iter().enumerate().map(|(index, target)| Entry {
+        name: numbered("san", index),
+        title: Some(numbered("iSCSI disk ", index).trim_end().to_owned()),
+        san: Some(target.clone()),
+        ..Entry::default()
+    });
+    let local = Entry {
+        name: "local".to_owned(),
+        title: Some("Boot from the local disk".to_owned()),
+        local: true,
+        ..Entry::default()
+    };
+    wims.chain(targets).chain([local]).collect()
 }
 
 /// Whether a text is a URL rather than a path.
@@ -144,11 +176,22 @@ mod tests {
     #[test]
     fn no_text_of_an_entry_becomes_a_line_of_a_script() {
         assert!(entry("name = 'a'\ntitle = \"b\\nshell\"\nlocal = true").is_err());
+        assert!(entry("name = 'a'\ntitle = 'b && shell'\nlocal = true").is_err());
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn;shell'").is_err());
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn shell'").is_err());
         assert!(entry("name = 'a'\nsan = 'http://a'").is_err());
         assert!(entry("name = 'a'\niso = 'http://h/${user}'").is_err());
         assert!(entry("name = 'a b'\nlocal = true").is_err());
+    }
+
+    #[test]
+    fn the_quick_menu_is_valid() {
+        let targets = ["iscsi:h::::iqn.a:b".to_owned(), "iscsi:h::::iqn.a:c".to_owned()];
+        let entries = quick_menu(&["winpe.wim".to_owned()], &targets);
+        let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["winpe", "san", "san2", "local"]);
+        assert_eq!(entries[2].title(), "iSCSI disk 2");
+        assert!(entries.iter().all(|entry| entry.check().is_ok()));
     }
 
     #[test]

@@ -101,7 +101,11 @@ fn hex(
     if let Some(fault) = scanned.fault {
         return Err((fault, scanned.line_end));
     }
-    let mark = exact_mark(text, scanned.behind, scanned.line_end);
+    let mark = match dialect.version {
+        Version::V5 => exact_mark(text, scanned.behind, scanned.line_end),
+        // The bytes of text are in a code page there, and not what is stored.
+        Version::V4 => None,
+    };
     let exact = mark.is_some();
     let half_units = dialect.version == Version::V5 && is_text(ty) && scanned.count % 2 == 1;
     if half_units && !exact {

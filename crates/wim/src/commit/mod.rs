@@ -157,7 +157,8 @@ impl Archive {
     #[must_use]
     pub fn leftover(&self) -> Option<Leftover> {
         // A pipable WIM ends with its header.
-        let tail = if self.header().pipable { 0 } else { self.size.saturating_sub(self.end()) };
+        let tail =
+            if self.header().pipable { 0 } else { self.part.size.saturating_sub(self.end()) };
         let marked = self.header().write_in_progress;
         (marked || tail > 0).then_some(Leftover { marked, tail })
     }
@@ -221,8 +222,8 @@ impl Archive {
         options: &CommitOptions<'_>,
     ) -> Result<(), WimError> {
         let header = self.header();
-        let path = self.path.clone();
-        let spanned = self.disk.flags.get() & crate::format::header::flags::SPANNED != 0;
+        let path = self.part.path.clone();
+        let spanned = self.part.disk.flags.get() & crate::format::header::flags::SPANNED != 0;
         if header.parts > 1 || spanned {
             return Err(WimError::Split { path, part: header.part, parts: header.parts });
         }
@@ -243,9 +244,9 @@ impl Archive {
 
     /// One past the last byte that the WIM refers to.
     pub(crate) fn end(&self) -> u64 {
-        let disk = &self.disk;
+        let disk = &self.part.disk;
         let parts = [&disk.blob_table, &disk.xml, &disk.integrity, &disk.boot_metadata];
         let end = parts.into_iter().filter(|part| !part.is_absent()).map(|part| part.end()).max();
-        end.unwrap_or(0).max(self.blobs.end()).max(crate::format::header::SIZE.into())
+        end.unwrap_or(0).max(self.part.blobs.end()).max(crate::format::header::SIZE.into())
     }
 }

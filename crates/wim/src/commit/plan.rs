@@ -114,7 +114,7 @@ impl<'c> Draft<'_, 'c> {
     ) -> Result<(), WimError> {
         let now = self.now;
         self.edit(image)?;
-        let file = self.archive.path.clone();
+        let file = self.archive.part.path.clone();
         let refuse = |refused| refusal(&file, image, refused);
         let edit = self.images.get_mut(&image).expect("just made");
         match change {
@@ -131,7 +131,7 @@ impl<'c> Draft<'_, 'c> {
                 };
                 *count += 1;
                 edit.changed |= edited != Edited::Same;
-                if sha1 != EMPTY && self.archive.blobs.get(&sha1).is_none() {
+                if sha1 != EMPTY && self.archive.part.blobs.get(&sha1).is_none() {
                     self.new.entry(sha1).or_insert((data, base));
                 }
             }
@@ -164,7 +164,7 @@ impl<'c> Draft<'_, 'c> {
 
     fn size_of(&self, sha1: &Sha1) -> u64 {
         let new = || self.new.get(sha1).map(|(data, _)| data.size);
-        self.archive.blobs.get(sha1).map(|blob| blob.size).or_else(new).unwrap_or(0)
+        self.archive.part.blobs.get(sha1).map(|blob| blob.size).or_else(new).unwrap_or(0)
     }
 
     fn finish(mut self, changes: &[ImageChanges], counts: &Counts) -> Result<Plan<'c>, WimError> {
@@ -175,11 +175,12 @@ impl<'c> Draft<'_, 'c> {
         for (image, edit) in &changed {
             let stats = Stats::of(&edit.metadata, &|sha1| self.size_of(sha1));
             xml.update_image(**image, &edit.stats.to(&stats), self.now.0).map_err(|bad| {
-                let place = self.archive.disk.xml.offset.get();
-                let path = &self.archive.path;
+                let place = self.archive.part.disk.xml.offset.get();
+                let path = &self.archive.part.path;
                 WimError::corrupt(path, "the XML data", place, bad.expected, bad.actual)
             })?;
-            let entry = self.archive.blobs.metadata(**image as usize - 1).expect("it was read");
+            let entry =
+                self.archive.part.blobs.metadata(**image as usize - 1).expect("it was read");
             let (image, base) = (**image, self.chunks(&entry.resource)?);
             images.push(NewMetadata { image, bytes: edit.metadata.to_bytes(), base });
         }
@@ -204,10 +205,10 @@ impl<'c> Draft<'_, 'c> {
         let mut references = Vec::new();
         let mut candidates = HashSet::new();
         for (sha1, (before, after)) in counted {
-            if self.archive.blobs.get(sha1).is_none() || before == after {
+            if self.archive.part.blobs.get(sha1).is_none() || before == after {
                 continue;
             }
-            let stored = self.archive.blobs.references(sha1);
+            let stored = self.archive.part.blobs.references(sha1);
             let count = stored.saturating_sub(*before).saturating_add(*after);
             references.push((*sha1, count));
             if count == 0 {
@@ -233,7 +234,7 @@ impl<'c> Draft<'_, 'c> {
     }
 
     fn base(&self, sha1: Option<Sha1>) -> Result<Option<Chunks>, WimError> {
-        let Some(blob) = sha1.and_then(|sha1| self.archive.blobs.get(&sha1)) else {
+        let Some(blob) = sha1.and_then(|sha1| self.archive.part.blobs.get(&sha1)) else {
             return Ok(None);
         };
         match &blob.place {
@@ -243,7 +244,7 @@ impl<'c> Draft<'_, 'c> {
     }
 
     fn chunks(&self, resource: &ResourceHeader) -> Result<Chunks, WimError> {
-        Chunks::find(self.archive.source(), resource, self.archive.coding, false)
+        Chunks::find(self.archive.part.source(), resource, self.archive.part.coding, false)
     }
 
     fn promises(&self, changes: &[ImageChanges]) -> Vec<Promise> {

@@ -28,8 +28,8 @@ pub(super) fn in_place(
     plan: &Plan<'_>,
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
-    let path = archive.path.clone();
-    let adds_integrity = options.add_integrity && archive.disk.integrity.is_absent();
+    let path = archive.part.path.clone();
+    let adds_integrity = options.add_integrity && archive.part.disk.integrity.is_absent();
     if plan.is_empty() && archive.leftover().is_none() && !adds_integrity {
         return Ok(committed(path, plan, &Written::default(), None));
     }
@@ -46,17 +46,17 @@ pub(super) fn append_and_switch(
     medium: &dyn Medium,
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
-    let path = archive.path.clone();
+    let path = archive.part.path.clone();
     let leftover = archive.leftover();
     let output = Output { medium, path: &path };
-    let (header, end) = (archive.disk.clone(), archive.end());
+    let (header, end) = (archive.part.disk.clone(), archive.end());
     let mut undo = Undo { medium, header, end, switched: false, armed: true };
     output.set_len(end)?;
     let written = write(&mut archive, plan, output, end, options)?;
     tell(options, Progress::Sync);
     output.sync()?;
     undo.switched = true;
-    output.write(0, written.header(&archive.disk).as_bytes())?;
+    output.write(0, written.header(&archive.part.disk).as_bytes())?;
     output.sync()?;
     tell(options, Progress::Confirm);
     confirm(&path, plan)?;
@@ -74,17 +74,17 @@ pub(super) fn to_file(
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
     let new = NewFile::create(path, overwrite)?;
-    lock(&archive.file, &archive.path, FlockOperation::NonBlockingLockShared)?;
-    check_same(archive, &archive.file)?;
+    lock(&archive.part.file, &archive.part.path, FlockOperation::NonBlockingLockShared)?;
+    check_same(archive, &archive.part.file)?;
     let end = archive.end();
     copy(archive, new.file(), path, end, options)?;
     let leftover = archive.leftover();
-    let adds_integrity = options.add_integrity && archive.disk.integrity.is_absent();
+    let adds_integrity = options.add_integrity && archive.part.disk.integrity.is_absent();
     let mut written = Written::default();
     if !plan.is_empty() || leftover.is_some() || adds_integrity {
         let output = Output { medium: new.file(), path };
         written = write(archive, plan, output, end, options)?;
-        output.write(0, written.header(&archive.disk).as_bytes())?;
+        output.write(0, written.header(&archive.part.disk).as_bytes())?;
     }
     tell(options, Progress::Confirm);
     confirm(new.temporary_path(), plan)?;
@@ -116,20 +116,20 @@ fn write(
     at: u64,
     options: &mut CommitOptions<'_>,
 ) -> Result<Written, WimError> {
-    let mut disk = archive.disk.clone();
+    let mut disk = archive.part.disk.clone();
     disk.flags.set(disk.flags.get() & !flags::WRITE_IN_PROGRESS);
-    let has_integrity = !archive.disk.integrity.is_absent();
+    let has_integrity = !archive.part.disk.integrity.is_absent();
     if plan.is_empty() && (has_integrity || !options.add_integrity) {
         // Only the mark goes. An integrity table does not cover the header.
         return Ok(Written { header: Some(disk), ..Written::default() });
     }
-    let packer = Packer::new(&archive.path, archive.coding, options.threads)?;
+    let packer = Packer::new(&archive.part.path, archive.part.coding, options.threads)?;
     let mut appender = Appender { output, at, packer };
     let total = plan.blobs.iter().map(|blob| blob.data.size).sum();
     let mut done = 0;
     let mut inserted = Vec::new();
     for blob in &plan.blobs {
-        let base = blob.base.as_ref().map(|chunks| Base { source: archive.source(), chunks });
+        let base = blob.base.as_ref().map(|chunks| Base { source: archive.part.source(), chunks });
         let mut count = |bytes| {
             done += bytes;
             tell(options, Progress::Write { done, total });
@@ -138,18 +138,18 @@ fn write(
     }
     let mut metadata = Vec::new();
     for image in &plan.images {
-        let base = Base { source: archive.source(), chunks: &image.base };
+        let base = Base { source: archive.part.source(), chunks: &image.base };
         metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
     }
     let integrity = match (has_integrity, options.add_integrity) {
         (true, _) => {
-            let end = archive.disk.blob_table.end();
-            Some(Digests::kept(archive.source(), &archive.disk.integrity, end)?)
+            let end = archive.part.disk.blob_table.end();
+            Some(Digests::kept(archive.part.source(), &archive.part.disk.integrity, end)?)
         }
         (false, true) => Some(Digests::none()),
         (false, false) => None,
     };
-    let blobs = &mut archive.blobs;
+    let blobs = &mut archive.part.blobs;
     plan.references.iter().for_each(|(sha1, count)| blobs.set_references(sha1, *count));
     inserted.into_iter().for_each(|entry| blobs.insert(entry));
     metadata.into_iter().for_each(|(index, entry)| blobs.set_metadata(index, entry));
@@ -205,15 +205,15 @@ fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimEr
 
 /// That `file` is what the archive was read from, and still as it was then.
 fn check_same(archive: &Archive, file: &File) -> Result<(), WimError> {
-    let path = &archive.path;
+    let path = &archive.part.path;
     let failed = |error| WimError::io(path, "read", error);
-    let [old, new] = [&archive.file, file].map(File::metadata);
+    let [old, new] = [&archive.part.file, file].map(File::metadata);
     let (old, new) = (old.map_err(failed)?, new.map_err(failed)?);
     let mut header = [0; SIZE as usize];
     file.read_exact_at(&mut header, 0).map_err(failed)?;
     let same = (old.dev(), old.ino()) == (new.dev(), new.ino())
-        && new.len() == archive.size
-        && header == archive.disk.as_bytes();
+        && new.len() == archive.part.size
+        && header == archive.part.disk.as_bytes();
     if same { Ok(()) } else { Err(WimError::Changed { path: path.clone() }) }
 }
 
@@ -226,18 +226,19 @@ fn copy(
     options: &mut CommitOptions<'_>,
 ) -> Result<(), WimError> {
     const STEP: u64 = 16 << 20;
-    if ioctl_ficlone(to, &archive.file).is_ok() {
+    if ioctl_ficlone(to, &archive.part.file).is_ok() {
         return to.set_len(end).map_err(|error| WimError::io(path, "set the size", error));
     }
-    let (mut from, mut to) = (&archive.file, to);
-    from.seek(SeekFrom::Start(0)).map_err(|error| WimError::io(&archive.path, "read", error))?;
+    let (mut from, mut to) = (&archive.part.file, to);
+    from.seek(SeekFrom::Start(0))
+        .map_err(|error| WimError::io(&archive.part.path, "read", error))?;
     let mut done = 0;
     while done < end {
         tell(options, Progress::Copy { done, total: end });
         let copied = io::copy(&mut from.take(STEP.min(end - done)), &mut to)
             .map_err(|error| WimError::io(path, "write", error))?;
         if copied == 0 {
-            return Err(WimError::Changed { path: archive.path.clone() });
+            return Err(WimError::Changed { path: archive.part.path.clone() });
         }
         done += copied;
     }

@@ -98,8 +98,8 @@ impl Library {
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text
             .lines()
-            .filter(|line| !line.starts_with("[WARNING]"))
-            .map(|line| line.trim_start_matches("[ERROR]").trim())
+            .filter(|line| !line.trim().starts_with("[WARNING]"))
+            .map(|line| line.trim().trim_start_matches("[ERROR]").trim())
             .filter(|line| !line.is_empty())
             .collect();
         lines.join("; ")

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ffi::{CString, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
 use wimlib_sys::{
@@ -13,7 +13,8 @@ use wimlib_sys::{
     wimlib_progress_msg, wimlib_progress_msg_WIMLIB_PROGRESS_MSG_VERIFY_INTEGRITY as MSG_INTEGRITY,
     wimlib_progress_msg_WIMLIB_PROGRESS_MSG_VERIFY_STREAMS as MSG_STREAMS, wimlib_progress_status,
     wimlib_progress_status_WIMLIB_PROGRESS_STATUS_ABORT as ABORT,
-    wimlib_progress_status_WIMLIB_PROGRESS_STATUS_CONTINUE as CONTINUE, wimlib_verify_wim,
+    wimlib_progress_status_WIMLIB_PROGRESS_STATUS_CONTINUE as CONTINUE,
+    wimlib_reference_resource_files, wimlib_verify_wim,
 };
 
 use super::library::{Failure, library};
@@ -77,6 +78,20 @@ impl<'w> Reader<'w> {
             resume_unwind(panic);
         }
         Err(opened.expect_err("wimlib returned 0, so it set the pointer"))
+    }
+
+    /// Makes the data of further parts of a split WIM known.
+    pub(crate) fn reference(&mut self, parts: &[PathBuf]) -> Result<(), Failure> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let paths = parts.iter().map(|part| c_path(part)).collect::<Result<Vec<_>, _>>()?;
+        let raw: Vec<_> = paths.iter().map(|path| path.as_ptr()).collect();
+        let count = u32::try_from(raw.len()).expect("a set has at most 65535 parts");
+        self.call(|wim| {
+            // SAFETY: `raw` is an array of `count` NUL-terminated strings that outlives the call.
+            unsafe { wimlib_reference_resource_files(wim, raw.as_ptr(), count, 0, 0) }
+        })
     }
 
     /// Reads everything that the images refer to and compares it with its SHA-1.

@@ -9,7 +9,7 @@ use super::{Arrival, Effect, Identity, Ignore, Server};
 use crate::event::Event;
 use crate::logic::Time;
 use crate::policy::{Boot, Client};
-use crate::wire::dhcp::{Message, MessageType, code, sub_options};
+use crate::wire::dhcp::{Hardware, Message, MessageType, code, sub_options};
 
 /// How long an offer waits for its REQUEST.
 const HOLD: Duration = Duration::from_secs(30);
@@ -73,20 +73,23 @@ impl Server {
         Ok(vec![Effect::Probe(choice.address)])
     }
 
-    /// Takes the answer to [`Effect::Probe`]: whether somebody uses the address.
-    pub fn probed(&mut self, address: Ipv4Addr, taken: bool, now: Time) -> Vec<Effect> {
+    /// Takes the answer to [`Effect::Probe`]: who uses the address, if anybody does. The client
+    /// itself may, from an earlier boot.
+    pub fn probed(&mut self, address: Ipv4Addr, user: Option<Hardware>, now: Time) -> Vec<Effect> {
         let Some(pending) = self.pending.remove(&address) else { return Vec::new() };
         let Pending { request, identity, client, arrival, .. } = pending;
         let mut effects = Vec::new();
-        if taken {
+        let taken = user.filter(|user| *user != request.hardware);
+        if let Some(user) = taken {
             effects.push(self.quarantine(address, identity.clone(), now));
-            let text = format!("{address} is used by a machine that did not ask for it here");
+            let text = format!("{address} is used by {user}, which did not ask for it here");
             effects.push(Effect::Tell(Event::Warning { text }));
         }
         let kind = MessageType::Discover;
         let name = request.hardware.to_string();
         let exchange = Exchange { request: &request, kind, identity, client, arrival, now };
-        let decided = if taken { self.discover(exchange) } else { self.offer(&exchange, address) };
+        let decided =
+            if taken.is_some() { self.discover(exchange) } else { self.offer(&exchange, address) };
         match decided {
             Ok(more) => effects.extend(more),
             Err(reason) => effects

@@ -15,6 +15,9 @@ pub enum Ignore {
     /// It is a reply.
     #[error("a reply, not a request")]
     Reply,
+    /// This machine sent it, to find other servers.
+    #[error("our own question")]
+    Own,
     /// It has a type that only servers send.
     #[error("{0} is a server's message")]
     FromServer(&'static str),

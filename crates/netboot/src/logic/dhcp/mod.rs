@@ -187,6 +187,9 @@ impl Server {
         if request.op != Op::Request {
             return Err(Ignore::Reply);
         }
+        if *arrival.from.ip() == self.link.address {
+            return Err(Ignore::Own);
+        }
         let kind = match (request.message_type(), request.options.get(code::MESSAGE_TYPE)) {
             (Some(kind), _) => kind,
             (None, None) => return Err(Ignore::Bootp),

@@ -141,7 +141,7 @@ fn a_probe_delays_nobody_else() {
     let repeat = Message { secs: 4, ..rom(2) }.encode(1500).unwrap();
     let effects = bench.server.receive(&repeat, arrival, bench.now);
     assert!(Answered(effects).reason().contains("waits for its probe"));
-    let effects = bench.server.probed(probed, false, bench.now);
+    let effects = bench.server.probed(probed, Some(rom(2).hardware), bench.now);
     assert_eq!(Answered(effects).message().unwrap().yiaddr, probed);
 }
 
@@ -153,7 +153,7 @@ fn an_address_in_use_is_left_alone() {
     let [Effect::Probe(used)] = effects[..] else { panic!("{effects:?}") };
     let answered = bench.settle(effects, |address| address == used);
     assert_ne!(answered.message().unwrap().yiaddr, used);
-    assert!(answered.warning().unwrap().contains("is used by a machine"));
+    assert!(answered.warning().unwrap().contains("is used by 02:02:02:02:02:02"));
     let recorded = |effect: &Effect| {
         matches!(effect, Effect::Record(lease)
             if lease.address == used && lease.state == LeaseState::Declined)
@@ -367,6 +367,8 @@ fn what_is_no_request_is_told_why() {
     bootp.options.remove(code::MESSAGE_TYPE);
     assert!(bench.send(&bootp).reason().contains("plain BOOTP"));
     assert!(bench.send(&with(&[3])).reason().contains("names no address"));
+    let own = bench.send_from(&rom(1), "192.168.0.10:68", Port::Server);
+    assert_eq!(own.reason(), "our own question");
     let arrival = Arrival { from: "10.0.0.1:68".parse().unwrap(), port: Port::Server };
     let effects = bench.server.receive(b"hello", arrival, bench.now);
     assert!(Answered(effects).reason().contains("no DHCP message"));

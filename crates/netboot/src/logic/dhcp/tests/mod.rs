@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::wire::dhcp::MessageType;
+use crate::wire::dhcp::{Hardware, MessageType};
 
 pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
 
@@ -60,7 +60,8 @@ impl Bench {
                 match effect {
                     Effect::Probe(address) => {
                         all.push(Effect::Probe(address));
-                        next.extend(self.server.probed(address, taken(address), self.now));
+                        let user = taken(address).then(|| Hardware::ethernet([2; 6]));
+                        next.extend(self.server.probed(address, user, self.now));
                     }
                     effect => all.push(effect),
                 }

@@ -1,0 +1,55 @@
+//! How long something takes, and how it is printed.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// The shortest and the middle one of several runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    pub(crate) best: Duration,
+    pub(crate) median: Duration,
+}
+
+/// Runs something `runs` times after a run that does not count; what takes seconds is run once.
+pub(crate) fn time<T>(runs: usize, mut what: impl FnMut() -> T) -> Time {
+    let mut timed = || {
+        let start = Instant::now();
+        black_box(what());
+        start.elapsed()
+    };
+    let first = timed();
+    if first > Duration::from_secs(3) {
+        return Time { best: first, median: first };
+    }
+    let mut times: Vec<_> = (0..runs).map(|_| timed()).collect();
+    times.sort_unstable();
+    Time { best: times[0], median: times[times.len() / 2] }
+}
+
+/// Rivals in one table: the first row is what the others are compared with.
+pub(crate) struct Table {
+    rows: Vec<(String, Time)>,
+}
+
+impl Table {
+    pub(crate) fn new(title: &str) -> Self {
+        println!("\n{title}\n\n| | median | best | × |\n|---|---:|---:|---:|");
+        Self { rows: vec![] }
+    }
+
+    pub(crate) fn row(&mut self, name: &str, time: Time) {
+        let base = self.rows.first().map_or(time, |(_, first)| *first);
+        let factor = time.median.as_secs_f64() / base.median.as_secs_f64();
+        println!("| {name} | {} | {} | {factor:.2} |", shown(time.median), shown(time.best));
+        self.rows.push((name.to_owned(), time));
+    }
+}
+
+fn shown(time: Duration) -> String {
+    let micros = time.as_secs_f64() * 1e6;
+    match micros {
+        ..1000.0 => format!("{micros:.2} µs"),
+        ..1_000_000.0 => format!("{:.2} ms", micros / 1e3),
+        _ => format!("{:.2} s", micros / 1e6),
+    }
+}

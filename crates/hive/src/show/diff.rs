@@ -1,0 +1,328 @@
+use std::cmp::Ordering;
+
+use thiserror::Error;
+use winpe_registry::{Before, Change, Edit, KeyName, KeyPath, NtString, Op, Value, ValueName};
+
+use crate::format::KeyFlags;
+use crate::read::{Key, ReadError, Visit, Walk, WalkValues, subtree};
+use crate::{StoredName, ValueEntry};
+
+/// One thing in which two trees differ. Paths start below the two keys that were compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Difference {
+    /// A key or a value: the edit makes the old tree more like the new one, and `before` is what the
+    /// old tree has.
+    Change(Change),
+    /// The class name of a key.
+    Class {
+        /// The key.
+        key: KeyPath,
+        /// The old class, empty for none and for a key that is new.
+        old: NtString,
+        /// The new class.
+        new: NtString,
+    },
+    /// The security descriptor of a key that is in both trees, self-relative.
+    Security {
+        /// The key.
+        key: KeyPath,
+        /// The old descriptor.
+        old: Vec<u8>,
+        /// The new descriptor.
+        new: Vec<u8>,
+    },
+    /// The flags of a key that is in both trees; how its name is stored is not among them.
+    Flags {
+        /// The key.
+        key: KeyPath,
+        /// The old flags.
+        old: KeyFlags,
+        /// The new flags.
+        new: KeyFlags,
+    },
+}
+
+/// A part of one of the two trees cannot be read. The comparison goes on behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DiffError {
+    /// In the old tree.
+    #[error("old: {0}")]
+    Old(#[source] ReadError),
+    /// In the new tree.
+    #[error("new: {0}")]
+    New(#[source] ReadError),
+}
+
+/// What must be done to `old` to make it `new`, key by key in the order of the hive.
+///
+/// Names compare without case. Times are not compared, and neither is the order of values. Both trees
+/// are read once, side by side; no more is held than one key's values, and a deleted tree.
+///
+/// ```
+/// use winpe_hive::{Difference, FileTime, Hive, diff};
+/// use winpe_registry::{Edit, KeyName, Value, ValueName};
+///
+/// let name = KeyName::new("ROOT")?;
+/// let old = Hive::create(5, &name, FileTime::from_unix(0))?;
+/// let mut new = Hive::create(5, &name, FileTime::from_unix(0))?;
+/// let start = Edit::set_value("Service".parse()?, ValueName::new("Start")?, Value::dword(2));
+/// new.apply(&start)?;
+///
+/// let found: Vec<_> = diff(old.root(), new.root()).collect::<Result<_, _>>()?;
+/// let edits = found.iter().map(|difference| match difference {
+///     Difference::Change(change) => &change.edit,
+///     other => panic!("{other:?}"),
+/// });
+/// assert!(edits.eq([&Edit::create_key("Service".parse()?), &start]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn diff<'o, 'n>(old: Key<'o>, new: Key<'n>) -> Diff<'o, 'n> {
+    Diff { old: Side::new(old), new: Side::new(new), path: KeyPath::root(), ready: Vec::new() }
+}
+
+/// The differences between two trees; see [`diff`].
+pub struct Diff<'o, 'n> {
+    old: Side<'o>,
+    new: Side<'n>,
+    /// The path of the key that was compared last.
+    path: KeyPath,
+    /// Differences of that key, the next one last.
+    ready: Vec<Result<Difference, DiffError>>,
+}
+
+/// A walk that can be looked ahead by one key.
+struct Side<'h> {
+    walk: Walk<'h>,
+    next: Option<Visit<'h>>,
+}
+
+impl<'h> Side<'h> {
+    fn new(key: Key<'h>) -> Self {
+        Self { walk: key.walk(), next: None }
+    }
+
+    /// The next key, still to be taken; what cannot be read is passed to `failed`.
+    fn peek(&mut self, mut failed: impl FnMut(ReadError)) -> Option<Visit<'h>> {
+        while self.next.is_none() {
+            match self.walk.next()? {
+                Ok(visit) => self.next = Some(visit),
+                Err(error) => failed(error),
+            }
+        }
+        self.next
+    }
+}
+
+impl Iterator for Diff<'_, '_> {
+    type Item = Result<Difference, DiffError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(difference) = self.ready.pop() {
+                return Some(difference);
+            }
+            self.step()?;
+            self.ready.reverse();
+        }
+    }
+}
+
+impl<'o, 'n> Diff<'o, 'n> {
+    /// Takes the next key of one tree or of both. Both walks run in the order of names and parents
+    /// come first, so the deeper of two keys lies below a key that both have seen, and only its own
+    /// tree has it; of two at one depth, the lesser is missing in the other tree.
+    fn step(&mut self) -> Option<()> {
+        let ready = &mut self.ready;
+        let old = self.old.peek(|error| ready.push(Err(DiffError::Old(error))));
+        let new = self.new.peek(|error| ready.push(Err(DiffError::New(error))));
+        match (old, new) {
+            (None, None) if self.ready.is_empty() => return None,
+            (None, None) => {}
+            (Some(old), None) => self.removed(old),
+            (None, Some(new)) => self.added(new),
+            (Some(old), Some(new)) => match old.depth.cmp(&new.depth) {
+                Ordering::Greater => self.removed(old),
+                Ordering::Less => self.added(new),
+                Ordering::Equal if old.depth == 0 => self.both(old, new),
+                Ordering::Equal => match compare(old.key.stored_name(), new.key.stored_name()) {
+                    Ordering::Less => self.removed(old),
+                    Ordering::Greater => self.added(new),
+                    Ordering::Equal => self.both(old, new),
+                },
+            },
+        }
+        Some(())
+    }
+
+    fn removed(&mut self, old: Visit<'o>) {
+        self.enter(old);
+        self.old.next = None;
+        let side = &mut self.old;
+        let tree = subtree(&mut side.walk, old, &mut side.next);
+        let edit = Edit::delete_key(self.path.clone());
+        self.ready.push(match tree {
+            Ok(tree) => change(edit, Before::Tree(Some(Box::new(tree)))),
+            Err(error) => Err(DiffError::Old(error)),
+        });
+    }
+
+    fn added(&mut self, new: Visit<'n>) {
+        self.enter(new);
+        self.new.next = None;
+        let edit = Edit::create_key(self.path.clone());
+        self.ready.push(change(edit, Before::Key { missing: 1 }));
+        match new.key.class() {
+            Ok(class) => self.class(NtString::default(), class),
+            Err(error) => self.ready.push(Err(DiffError::New(error))),
+        }
+        let values = values(self.new.walk.values(&new.key), DiffError::New, &mut self.ready);
+        for value in &values {
+            self.set(None, value);
+        }
+    }
+
+    fn both(&mut self, old: Visit<'o>, new: Visit<'n>) {
+        self.enter(new);
+        (self.old.next, self.new.next) = (None, None);
+        match (old.key.class(), new.key.class()) {
+            (Ok(old), Ok(new)) => self.class(old, new),
+            (Err(error), _) => self.ready.push(Err(DiffError::Old(error))),
+            (_, Err(error)) => self.ready.push(Err(DiffError::New(error))),
+        }
+        let stored = |key: &Key<'_>| KeyFlags(key.flags().0 & !KeyFlags::COMPRESSED_NAME.0);
+        if stored(&old.key) != stored(&new.key) {
+            let (old, new) = (old.key.flags(), new.key.flags());
+            self.ready.push(Ok(Difference::Flags { key: self.path.clone(), old, new }));
+        }
+        match (old.key.security(), new.key.security()) {
+            (Ok(old), Ok(new)) => {
+                let old = old.map(|security| security.descriptor()).unwrap_or_default();
+                let new = new.map(|security| security.descriptor()).unwrap_or_default();
+                if old != new {
+                    let (key, old, new) = (self.path.clone(), old.to_vec(), new.to_vec());
+                    self.ready.push(Ok(Difference::Security { key, old, new }));
+                }
+            }
+            (Err(error), _) => self.ready.push(Err(DiffError::Old(error))),
+            (_, Err(error)) => self.ready.push(Err(DiffError::New(error))),
+        }
+        let old = values(self.old.walk.values(&old.key), DiffError::Old, &mut self.ready);
+        let new = values(self.new.walk.values(&new.key), DiffError::New, &mut self.ready);
+        self.values(&old, &new);
+    }
+
+    fn class(&mut self, old: NtString, new: NtString) {
+        if old != new {
+            self.ready.push(Ok(Difference::Class { key: self.path.clone(), old, new }));
+        }
+    }
+
+    fn values(&mut self, old: &[ValueEntry<'_>], new: &[ValueEntry<'_>]) {
+        let (old_names, new_names) = (Names::of(old), Names::of(new));
+        for entry in old {
+            if new_names.find(new, entry.stored_name()).is_none() {
+                self.delete(entry);
+            }
+        }
+        for entry in new {
+            let before = old_names.find(old, entry.stored_name());
+            self.set(before, entry);
+        }
+    }
+
+    fn delete(&mut self, old: &ValueEntry<'_>) {
+        let edit = Edit::delete_value(self.path.clone(), ValueName::from_stored(old.name()));
+        self.ready.push(match old.value() {
+            Ok(value) => change(edit, Before::Value { missing: 0, value: Some(value) }),
+            Err(error) => Err(DiffError::Old(error)),
+        });
+    }
+
+    fn set(&mut self, old: Option<&ValueEntry<'_>>, new: &ValueEntry<'_>) {
+        match before(old, new) {
+            Ok(Some(value)) => {
+                let (name, data) = (ValueName::from_stored(new.name()), new.value());
+                self.ready.push(match data {
+                    Ok(data) => {
+                        let edit = Edit::set_value(self.path.clone(), name, data);
+                        change(edit, Before::Value { missing: 0, value })
+                    }
+                    Err(error) => Err(DiffError::New(error)),
+                });
+            }
+            Ok(None) => {}
+            Err(error) => self.ready.push(Err(error)),
+        }
+    }
+
+    /// Makes `path` that of the visited key.
+    fn enter(&mut self, visit: Visit<'_>) {
+        while self.path.depth() >= visit.depth.max(1) {
+            self.path.pop();
+        }
+        if visit.depth > 0 {
+            self.path.push(KeyName::from_stored(visit.key.name()));
+        }
+    }
+}
+
+/// The old value, if the new one differs from it or is new.
+fn before(
+    old: Option<&ValueEntry<'_>>,
+    new: &ValueEntry<'_>,
+) -> Result<Option<Option<Value>>, DiffError> {
+    let Some(old) = old else { return Ok(Some(None)) };
+    let old_data = old.data().map_err(DiffError::Old)?;
+    if old.ty() == new.ty() && old_data == new.data().map_err(DiffError::New)? {
+        return Ok(None);
+    }
+    Ok(Some(Some(Value::new(old.ty(), old_data))))
+}
+
+fn change(edit: Edit, before: Before) -> Result<Difference, DiffError> {
+    debug_assert!(!matches!(&edit.op, Op::DeleteKey) || !edit.key.is_root(), "roots are compared");
+    Ok(Difference::Change(Change { edit, before }))
+}
+
+fn values<'h>(
+    values: WalkValues<'h, '_>,
+    failed: impl Fn(ReadError) -> DiffError,
+    errors: &mut Vec<Result<Difference, DiffError>>,
+) -> Vec<ValueEntry<'h>> {
+    let mut found = Vec::new();
+    for entry in values {
+        match entry {
+            Ok(entry) => found.push(entry),
+            Err(error) => errors.push(Err(failed(error))),
+        }
+    }
+    found
+}
+
+/// The values of a key by name, so that keys with many values take little time.
+struct Names(Vec<u32>);
+
+impl Names {
+    fn of(values: &[ValueEntry<'_>]) -> Self {
+        let mut order: Vec<u32> = (0..values.len() as u32).collect();
+        order.sort_by(|&a, &b| {
+            compare(values[a as usize].stored_name(), values[b as usize].stored_name())
+        });
+        Self(order)
+    }
+
+    fn find<'v, 'h>(
+        &self,
+        values: &'v [ValueEntry<'h>],
+        name: StoredName<'_>,
+    ) -> Option<&'v ValueEntry<'h>> {
+        let found = self.0.binary_search_by(|&at| compare(values[at as usize].stored_name(), name));
+        found.ok().map(|at| &values[self.0[at] as usize])
+    }
+}
+
+fn compare(a: StoredName<'_>, b: StoredName<'_>) -> Ordering {
+    a.cmp_ignore_case(b.units())
+}

@@ -1,0 +1,194 @@
+use std::collections::BTreeMap;
+use std::io;
+
+use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
+
+use crate::render::{self, UTF8_LF};
+use crate::{Document, explain};
+
+/// What two files do differently, whatever their order, layout and encoding.
+///
+/// ```
+/// use winpe_regfile::{Comparison, Document, ParseOptions};
+/// let parse = |text: &str| Document::parse(text.as_bytes(), &ParseOptions::default());
+/// let old = parse("REGEDIT4\n[HKEY_USERS\\x]\n\"a\"=dword:1\n\"b\"=dword:2\n")?;
+/// let new = parse("REGEDIT4\n[HKEY_USERS\\X]\n\"B\" = hex(4):02,00,00,00\n\"a\"=-\n")?;
+/// let mut text = Vec::new();
+/// Comparison::new(&old, &new).write(&mut text, false).unwrap();
+/// assert_eq!(String::from_utf8(text).unwrap(), r#" [HKEY_USERS\X]
+/// -"a"=dword:00000001
+/// +"a"=-
+/// "#);
+/// # Ok::<(), winpe_regfile::ParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Comparison {
+    /// Keys that the files treat differently.
+    keys: BTreeMap<KeyPath, Sides<KeyState>>,
+}
+
+impl Comparison {
+    /// Compares two documents.
+    #[must_use]
+    pub fn new(old: &Document, new: &Document) -> Self {
+        let mut keys: BTreeMap<KeyPath, Sides<KeyState>> = BTreeMap::new();
+        for (key, state) in states(old.edits().map(|(edit, _)| edit)) {
+            keys.entry(key).or_default().old = Some(state);
+        }
+        for (key, state) in states(new.edits().map(|(edit, _)| edit)) {
+            // The new file's spelling is shown.
+            let old = keys.remove(&key).and_then(|sides| sides.old);
+            keys.insert(key, Sides { old, new: Some(state) });
+        }
+        keys.retain(|_, sides| sides.old != sides.new);
+        Self { keys }
+    }
+
+    /// Whether the files do the same.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Writes what differs: `-` before what only the old file says, `+` before what only the new file
+    /// says, and a space before keys that both name; `explained`, texts that stand as bytes follow
+    /// their bytes as comments.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, mut writer: impl io::Write, explained: bool) -> io::Result<()> {
+        for (index, (key, sides)) in self.keys.iter().enumerate() {
+            if index > 0 {
+                writeln!(writer)?;
+            }
+            write_key(&mut writer, key, sides, explained)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_key(
+    writer: &mut impl io::Write,
+    key: &KeyPath,
+    sides: &Sides<KeyState>,
+    explained: bool,
+) -> io::Result<()> {
+    let has = |what: fn(&KeyState) -> bool| {
+        (sides.old.as_ref().is_some_and(what), sides.new.as_ref().is_some_and(what))
+    };
+    for (delete, sides) in [(true, has(|key| key.deleted)), (false, has(|key| key.named))] {
+        let sign = match sides {
+            (true, true) => " ",
+            (true, false) => "-",
+            (false, true) => "+",
+            (false, false) => continue,
+        };
+        let mut line = vec![];
+        if render::key_line(&mut line, key, delete, UTF8_LF).is_err() {
+            line = format!("; {key:?}\n").into_bytes();
+        }
+        write_lines(writer, sign, &line)?;
+    }
+    let mut names: BTreeMap<&ValueName, Sides<&ValueState>> = BTreeMap::new();
+    for (name, value) in sides.old.iter().flat_map(|state| &state.values) {
+        names.entry(name).or_default().old = Some(value);
+    }
+    for (name, value) in sides.new.iter().flat_map(|state| &state.values) {
+        names.entry(name).or_default().new = Some(value);
+    }
+    for (name, values) in names {
+        if values.old != values.new {
+            for (sign, value) in [("-", values.old), ("+", values.new)] {
+                if let Some(value) = value {
+                    write_value(writer, sign, name, value, explained)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_value(
+    writer: &mut impl io::Write,
+    sign: &str,
+    name: &ValueName,
+    value: &ValueState,
+    explained: bool,
+) -> io::Result<()> {
+    let mut lines = vec![];
+    let written = match value {
+        Some(value) => render::value_lines(&mut lines, name, value.ty, &value.data, UTF8_LF),
+        None => render::deletion_line(&mut lines, name, UTF8_LF),
+    };
+    if written.is_err() {
+        lines = format!("; {name:?} {value:?}\n").into_bytes();
+    }
+    let is_hex = lines.windows(5).any(|at| at == b"=hex(");
+    if let Some(text) = value.as_ref().filter(|_| explained && is_hex).and_then(explain) {
+        lines.extend_from_slice(format!("; {text}\n").as_bytes());
+    }
+    write_lines(writer, sign, &lines)
+}
+
+fn write_lines(writer: &mut impl io::Write, sign: &str, lines: &[u8]) -> io::Result<()> {
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        writer.write_all(sign.as_bytes())?;
+        writer.write_all(line)?;
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Sides<T> {
+    old: Option<T>,
+    new: Option<T>,
+}
+
+impl<T> Default for Sides<T> {
+    fn default() -> Self {
+        Self { old: None, new: None }
+    }
+}
+
+/// What a file does to one key in the end.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct KeyState {
+    /// Whether it is deleted, first.
+    deleted: bool,
+    /// Whether it is created, then.
+    named: bool,
+    values: BTreeMap<ValueName, ValueState>,
+}
+
+/// The value, or that it is deleted.
+type ValueState = Option<Value>;
+
+fn states(edits: impl Iterator<Item = Edit>) -> BTreeMap<KeyPath, KeyState> {
+    let mut states: BTreeMap<KeyPath, KeyState> = BTreeMap::new();
+    for edit in edits {
+        let key = edit.key;
+        if let Op::DeleteKey = edit.op {
+            states.retain(|other, _| !other.starts_with(&key));
+            states.insert(key, KeyState { deleted: true, ..KeyState::default() });
+            continue;
+        }
+        let is_emptied = |depth| states.get(&key.prefix(depth)).is_some_and(|state| state.deleted);
+        let is_emptied = (1..=key.depth()).any(is_emptied);
+        let state = states.entry(key).or_default();
+        state.named = true;
+        match edit.op {
+            Op::SetValue { name, value } => {
+                state.values.insert(name, Some(value));
+            }
+            // There is nothing left to delete in a key that the file has emptied before.
+            Op::DeleteValue { name } if is_emptied => {
+                state.values.remove(&name);
+            }
+            Op::DeleteValue { name } => {
+                state.values.insert(name, None);
+            }
+            Op::CreateKey | Op::DeleteKey => {}
+        }
+    }
+    states
+}

@@ -1,0 +1,66 @@
+use winpe_registry::{NtString, Value, ValueType};
+
+/// What a value says that `.reg` text shows as bytes: texts in quotes, numbers in decimal.
+///
+/// ```
+/// use winpe_regfile::explain;
+/// use winpe_registry::Value;
+/// assert_eq!(explain(&Value::expand_sz("%windir%")).as_deref(), Some(r#""%windir%""#));
+/// assert_eq!(explain(&Value::multi_sz(["Tcpip", "Dhcp"])).as_deref(), Some(r#""Tcpip", "Dhcp""#));
+/// assert_eq!(explain(&Value::qword(260)).as_deref(), Some("260"));
+/// assert_eq!(explain(&Value::binary([1, 2])), None);
+/// ```
+#[must_use]
+pub fn explain(value: &Value) -> Option<String> {
+    let units = NtString::from_utf16le(&value.data);
+    let is_whole = value.data.len().is_multiple_of(2);
+    match value.ty {
+        ValueType::MULTI_SZ if is_whole => {
+            let strings = value.as_multi_sz()?;
+            let length: usize = strings.iter().map(|string| string.len() + 1).sum();
+            let shown: Vec<_> = strings.iter().map(|string| format!("{string:?}")).collect();
+            let rest = units.units().get(length..).unwrap_or_default();
+            Some(with_remark(shown.join(", "), rest == [0] || units.is_empty()))
+        }
+        ValueType::SZ | ValueType::EXPAND_SZ | ValueType::LINK if is_whole => {
+            let text = value.as_text()?;
+            let rest = &units.units()[text.len()..];
+            // The target of a link has no NUL.
+            let is_usual = rest == [0] || rest.is_empty() && value.ty == ValueType::LINK;
+            Some(with_remark(format!("{text:?}"), is_usual))
+        }
+        ValueType::QWORD => Some(value.as_qword()?.to_string()),
+        _ => None,
+    }
+}
+
+fn with_remark(text: String, is_usual: bool) -> String {
+    if is_usual { text } else { format!("{text} (not closed as usual)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_closed_as_usual_is_told() {
+        for (ty, data, expected) in [
+            (2, &b"a\0\0\0"[..], r#""a""#),
+            (2, b"a\0", r#""a" (not closed as usual)"#),
+            (1, b"a\0\0\0b\0\0\0", r#""a" (not closed as usual)"#),
+            (6, b"a\0", r#""a""#),
+            (7, b"", ""),
+            (7, b"\0\0", ""),
+            (7, b"a\0\0\0", r#""a" (not closed as usual)"#),
+            (7, b"a\0\0\0\0\0", r#""a""#),
+            (7, b"a\0\0\0\0\0b\0\0\0\0\0", r#""a" (not closed as usual)"#),
+            (1, b"\0\xd8\n\0\0\0", r#""\u{d800}\n""#),
+        ] {
+            let value = Value::new(ValueType(ty), data);
+            assert_eq!(explain(&value).as_deref(), Some(expected), "{value:?}");
+        }
+        for (ty, data) in [(1, &b"a"[..]), (7, b"a\0b"), (11, b"a"), (3, b"a\0\0\0")] {
+            assert_eq!(explain(&Value::new(ValueType(ty), data)), None);
+        }
+    }
+}

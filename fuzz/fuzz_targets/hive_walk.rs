@@ -1,0 +1,22 @@
+//! Any bytes: opened strictly and leniently, walked, checked. The reading ends, without a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use winpe_hive::Hive;
+use winpe_registry::KeyName;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(hive) = Hive::open_lenient(data.to_vec()) {
+        winpe_fuzz::read_all(&hive);
+        let _ = hive.check();
+        for name in ["ControlSet001", "a", "~"] {
+            let _ = hive.root().subkey(&KeyName::new(name).unwrap());
+        }
+    }
+    let mut settled = data.to_vec();
+    winpe_fuzz::settle(&mut settled);
+    if let Ok(hive) = Hive::open(settled.clone()) {
+        winpe_fuzz::read_all(&hive);
+        assert_eq!(hive.into_bytes(), settled, "reading changes nothing");
+    }
+});
