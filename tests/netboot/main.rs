@@ -1,0 +1,3 @@
+//! The network boot server against clients that others wrote.
+
+mod files;
