@@ -129,7 +129,12 @@ fn decode_ansi(
         return;
     }
     let mut rest = bytes;
-    while !rest.is_empty() {
+    while let Some(first) = rest.first() {
+        if first.is_ascii() {
+            text.push(*first);
+            rest = &rest[1..];
+            continue;
+        }
         // The longest sequences of the supported code pages, those of GB 18030, have four bytes.
         let character = (1..=rest.len().min(4)).find_map(|length| {
             let character = exactly(&rest[..length], codepage)?;
