@@ -179,7 +179,7 @@ fn check(config: &Config, interface: &Interface, printer: &mut Printer) -> Outco
             printer.heading(table.map_or("all clients".to_owned(), |it| format!("client {it}")))?;
         }
         let numbers: Vec<_> = row.architectures.iter().map(u16::to_string).collect();
-        printer.line(format_args!("  {:28} {:6} {}", row.client, numbers.join(","), row.file))?;
+        printer.line(format_args!("  {:29} {:6} {}", row.client, numbers.join(","), row.file))?;
     }
     for missing in &files.missing {
         printer.warning(missing);
