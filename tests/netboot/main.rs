@@ -1,3 +1,6 @@
 //! The network boot server against clients that others wrote.
 
+mod boots;
 mod files;
+mod rig;
+mod target;
