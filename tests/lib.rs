@@ -66,7 +66,8 @@ pub fn winpe_iscsi() -> &'static Path {
         let test = env::current_exe().expect("a test knows where it is");
         let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--offline", "--package", "winpe-iscsi"]);
+        // With the features of a run of all tests, so that nothing is built twice.
+        cargo.args(["build", "--quiet", "--offline", "--workspace", "--all-features", "--bins"]);
         if profile.ends_with("release") {
             cargo.arg("--release");
         }

@@ -79,3 +79,45 @@ fn foreign_readers_read(hive: &Path) {
         assert!(output.status.success() && !output.stdout.is_empty(), "{errors}");
     }
 }
+
+/// A hive that Windows did not write to its end is recovered from the logs beside it, within the image.
+#[test]
+fn a_dirty_hive_is_recovered_from_its_logs_in_the_image() {
+    let folder = "hives/yarp/NewDirtyHive1";
+    let Some(folder) = winpe_tests::corpus(folder) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("tree/Windows/System32/config");
+    fs::create_dir_all(&config).unwrap();
+    for (from, to) in [("", "SYSTEM"), (".LOG1", "SYSTEM.LOG1"), (".LOG2", "SYSTEM.LOG2")] {
+        fs::copy(folder.join(format!("NewDirtyHive{from}")), config.join(to)).unwrap();
+    }
+    let (tree, wim) = (dir.path().join("tree"), dir.path().join("winpe.wim"));
+    let Some(_) = wimlib(&["capture", word(&tree), word(&wim), "WinPE", "--boot"]) else { return };
+    fs::create_dir(dir.path().join("plain")).unwrap();
+    fs::write(dir.path().join("plain/profile.toml"), "title = 't'\nwhy = 'w'\n").unwrap();
+    let key = "[HKEY_LOCAL_MACHINE\\SYSTEM\\Added]\n";
+    fs::write(dir.path().join("a.reg"), format!("REGEDIT4\n\n{key}")).unwrap();
+
+    let job = ["inject", "winpe.wim", "--profile", "plain", "--reg", "a.reg"];
+    let done = run(dir.path(), &job).expect(0);
+    assert!(done.stderr.contains("come from its logs"), "{}", done.stderr);
+
+    let archive = winpe_wim::Archive::open(&wim).unwrap();
+    let read = |name: &str| archive.read(1, &format!(r"Windows\System32\config\{name}")).unwrap();
+    let edited = winpe_hive::Hive::open(read("SYSTEM")).unwrap();
+    let twin = fs::read(folder.join("RecoveredHive_Windows10")).unwrap();
+    let twin = winpe_hive::Hive::open(twin).unwrap();
+    let names = |hive: &winpe_hive::Hive| -> Vec<String> {
+        hive.root().subkeys().map(|key| key.unwrap().name().to_string()).collect()
+    };
+    let kept: Vec<_> = names(&edited).into_iter().filter(|name| name != "Added").collect();
+    assert_eq!(kept, names(&twin), "what Windows itself recovered, and the new key");
+    assert_eq!(names(&edited).len(), kept.len() + 1);
+
+    // The logs are still there, and nothing of them can be replayed over the edit.
+    let logs = [read("SYSTEM.LOG1"), read("SYSTEM.LOG2")];
+    let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
+    let (again, recovery) = winpe_hive::log::recover(read("SYSTEM"), &logs).unwrap();
+    assert!(again == read("SYSTEM") && recovery.replayed.is_empty());
+    run(dir.path(), &[&job[..], &["--check"]].concat()).expect(0);
+}

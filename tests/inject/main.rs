@@ -3,5 +3,6 @@
 mod bad_input;
 mod corpus;
 mod demo;
+mod iso;
 mod job;
 mod support;

@@ -20,6 +20,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run
 ///   winpe-iscsi inject winpe.wim --source install.wim:1
 ///   winpe-iscsi inject boot.wim --image 2 --source /mnt/windows -o new.wim
+///   winpe-iscsi inject --iso Windows.iso -o winpe.wim
 ///   winpe-iscsi inject winpe.wim --reg tweaks.reg --add tools=\Tools
 ///
 /// The image is changed in place: the new data is appended, and only then the WIM's header is
@@ -28,11 +29,15 @@ use crate::{Exit, Outcome};
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The WIM with the WinPE image
-    wim: PathBuf,
+    #[arg(required_unless_present = "iso")]
+    wim: Option<PathBuf>,
+    /// Take both the WinPE and the initiator's files from an installation disc, and write to -o OUT
+    #[arg(long, value_name = "FILE", conflicts_with = "wim")]
+    iso: Option<PathBuf>,
     /// Which image, by number or name [default: the boot image]
     #[arg(long, value_name = "N|NAME")]
     image: Option<ImageSelector>,
-    /// Where the initiator's files come from: a WIM, or a folder that holds Windows
+    /// Where the initiator's files come from: a WIM, an ISO image, or a folder that holds Windows
     #[arg(long, value_name = "PATH[:IMAGE]")]
     source: Option<String>,
     /// What to put in: a built-in profile, or a folder with a profile.toml
@@ -59,8 +64,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let only_shown = args.dry_run || args.check;
+    if args.iso.is_some() && args.output.is_none() && !only_shown {
+        let failure = Failure::new("a disc cannot be changed");
+        return Err(failure.hint("write the WinPE to a file: -o winpe.wim"));
+    }
     let profile = Profile::find(&args.profile)?;
-    let source = args.source.as_deref().map(Source::open).transpose()?;
+    let source = match (&args.source, &args.iso) {
+        (Some(source), _) => Some(Source::open(source)?),
+        (None, Some(iso)) => Some(Source::open(&iso.to_string_lossy())?),
+        (None, None) => None,
+    };
     let mut job = Job::new(&profile).edits(read_edits(&args.reg)?).additions(args.add.clone());
     if let Some(source) = &source {
         job = job.source(source);
@@ -68,7 +82,12 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if let Some(time) = source_date_epoch()? {
         job = job.time(time);
     }
-    let session = Session::open(&args.wim, args.image.as_ref().unwrap_or(&ImageSelector::Boot))?;
+    let image = args.image.as_ref().unwrap_or(&ImageSelector::Boot);
+    let session = match (&args.wim, &args.iso) {
+        (_, Some(iso)) => Session::open_in_iso(iso, image)?,
+        (Some(wim), None) => Session::open(wim, image)?,
+        (None, None) => return Err(Failure::new("neither a WIM nor --iso is given")),
+    };
     let staged = session.stage(&job)?;
     let report = staged.report().clone();
     for warning in &report.warnings {
@@ -88,7 +107,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let bar = printer.progress("writing");
     let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
     drop(bar);
-    told(&args.wim, &target, &report, &committed, printer);
+    told(&target, &report, &committed, printer);
     Ok(Exit::Done)
 }
 
@@ -100,13 +119,7 @@ pub(crate) fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure
     Ok(printer.diff(&report.to_string())?)
 }
 
-fn told(
-    wim: &std::path::Path,
-    target: &Target,
-    report: &Report,
-    committed: &Committed,
-    printer: &mut Printer,
-) {
+fn told(target: &Target, report: &Report, committed: &Committed, printer: &mut Printer) {
     if let Some(left) = committed.repaired {
         let tail = left.tail;
         printer
@@ -116,8 +129,7 @@ fn told(
         Target::InPlace if !report.has_changes() => {}
         Target::InPlace => printer.status(format_args!(
             "{} is changed; {} bytes were appended",
-            wim.display(),
-            committed.appended
+            report.wim, committed.appended
         )),
         Target::File { path, .. } => printer.status(format_args!("{} is written", path.display())),
     }

@@ -10,6 +10,7 @@ mod inject;
 mod printer;
 mod profile;
 mod reg;
+mod serve;
 mod verify;
 
 use std::process::ExitCode;
@@ -56,9 +57,10 @@ enum Command {
     Info(info::Args),
     Verify(verify::Args),
     Profile(profile::Args),
-    Reg(reg::Args),
-    Demo(demo::Args),
     Hive(hive::Args),
+    Reg(reg::Args),
+    Serve(Box<serve::Args>),
+    Demo(demo::Args),
 }
 
 impl Command {
@@ -68,9 +70,10 @@ impl Command {
             Self::Info(args) => info::run(args, printer),
             Self::Verify(args) => verify::run(args, printer),
             Self::Profile(args) => profile::run(args, printer),
-            Self::Reg(args) => reg::run(args, printer),
-            Self::Demo(args) => demo::run(args, printer),
             Self::Hive(args) => hive::run(args, printer),
+            Self::Reg(args) => reg::run(args, printer),
+            Self::Serve(args) => serve::run(args, printer),
+            Self::Demo(args) => demo::run(args, printer),
         }
     }
 }

@@ -20,19 +20,20 @@ impl Bitmap {
         }
     }
 
-    /// The numbers below this have room.
-    pub(crate) fn len(&self) -> usize {
-        self.words.len() * 64
+    /// Adds a number; whether it was missing. `None` where there is no room for it.
+    #[inline]
+    pub(crate) fn try_insert(&mut self, number: usize) -> Option<bool> {
+        let bit = 1 << (number % 64);
+        let word = self.words.get_mut(number / 64)?;
+        let missing = *word & bit == 0;
+        *word |= bit;
+        Some(missing)
     }
 
     /// Adds a number; whether it was missing. A number without room counts as there already.
     #[inline]
     pub(crate) fn insert(&mut self, number: usize) -> bool {
-        let bit = 1 << (number % 64);
-        let Some(word) = self.words.get_mut(number / 64) else { return false };
-        let missing = *word & bit == 0;
-        *word |= bit;
-        missing
+        self.try_insert(number).unwrap_or(false)
     }
 
     #[inline]

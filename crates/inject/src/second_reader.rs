@@ -151,12 +151,16 @@ fn compare_values(
     promise: Option<&Promise>,
     path: &KeyPath,
 ) -> Result<(), Disagreement> {
-    let old = match old {
-        Some(old) => values(old, OLD, path)?,
-        None => BTreeMap::new(),
-    };
-    let mut new = values(new, NEW, path)?;
     let promised = promise.map(|promise| &promise.values);
+    // nt-hive looks for the list even of a key without values, where it may point anywhere. Nothing is
+    // said against a list that it could not read before either, unless the edit made a new one.
+    let (old, mut new) = match (old.map(values), values(new)) {
+        (old, Ok(new)) => (old.and_then(Result::ok).unwrap_or_default(), new),
+        (Some(Err(old)), Err(new)) if old == new && promised.is_none_or(BTreeMap::is_empty) => {
+            return Ok(());
+        }
+        (_, Err(error)) => return Err(unreadable(NEW, path)(error)),
+    };
     for (name, value) in promised.into_iter().flatten() {
         match (value, new.remove(name)) {
             (None, None) => {}
@@ -231,12 +235,14 @@ impl<T, I: Iterator<Item = Result<T, NtHiveError>>> Paired<I> {
     }
 
     fn next(&mut self, path: &KeyPath) -> Result<Option<(T, T)>, Disagreement> {
-        let old = item(&mut self.old).map_err(unreadable(OLD, path))?;
-        let new = item(&mut self.new).map_err(unreadable(NEW, path))?;
-        match (old, new) {
-            (Some(old), Some(new)) => Ok(Some((old, new))),
-            (None, None) => Ok(None),
-            (old, _) => {
+        match (item(&mut self.old), item(&mut self.new)) {
+            (Ok(Some(old)), Ok(Some(new))) => Ok(Some((old, new))),
+            (Ok(None), Ok(None)) => Ok(None),
+            // Nothing here was to change, and what nt-hive cannot read is the same as before.
+            (Err(old), Err(new)) if old == new => Ok(None),
+            (_, Err(error)) => Err(unreadable(NEW, path)(error)),
+            (Err(error), _) => Err(unreadable(OLD, path)(error)),
+            (Ok(old), Ok(_)) => {
                 let (expected, seen) =
                     if old.is_some() { ("more", "less") } else { ("less", "more") };
                 Err(differs(path, &format!("{expected} subkeys or values"), seen))
@@ -304,18 +310,12 @@ fn subkeys<'h>(
     Ok(found)
 }
 
-fn values(
-    key: &Key,
-    side: &'static str,
-    path: &KeyPath,
-) -> Result<BTreeMap<ValueName, Seen>, Disagreement> {
-    let unreadable = |source| unreadable(side, path)(source);
+fn values(key: &Key) -> Result<BTreeMap<ValueName, Seen>, NtHiveError> {
     let mut found = BTreeMap::new();
     if let Some(values) = key.values() {
-        for value in values.map_err(unreadable)? {
-            let value = value.map_err(unreadable)?;
-            let name = ValueName::from_stored(text(&value.name().map_err(unreadable)?));
-            found.insert(name, Seen::of(&value));
+        for value in values? {
+            let value = value?;
+            found.insert(ValueName::from_stored(text(&value.name()?)), Seen::of(&value));
         }
     }
     Ok(found)

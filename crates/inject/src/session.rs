@@ -28,6 +28,17 @@ impl Session {
         Ok(Self { archive, image })
     }
 
+    /// Opens one image of the WinPE on an installation disc, `sources\boot.wim` within the ISO image.
+    /// Its result can only be written to another file.
+    ///
+    /// # Errors
+    /// [`InjectError::Wim`]: no ISO image, no `boot.wim` in it, or no such image in that.
+    pub fn open_in_iso(iso: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, InjectError> {
+        let archive = Archive::open_in_iso(iso.as_ref(), "sources/boot.wim")?;
+        let image = archive.select(image)?;
+        Ok(Self { archive, image })
+    }
+
     /// The WIM.
     #[must_use]
     pub fn archive(&self) -> &Archive {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use winpe_wim::{Archive, ImageSelector};
+use winpe_wim::{Archive, ImageSelector, WimError};
 
 use crate::error::InjectError;
 use crate::path::ImagePath;
@@ -23,7 +23,8 @@ enum Kind {
 }
 
 impl Source {
-    /// Opens `PATH[:IMAGE]`: a folder that holds `Windows`, or a WIM with the image's number or name.
+    /// Opens `PATH[:IMAGE]`: a folder that holds `Windows`, or a WIM with the image's number or name, or
+    /// the ISO image of an installation disc, of which `sources\install.wim` or `install.esd` is meant.
     ///
     /// Without an image, a WIM's boot image is taken, or the first where none is for booting: the
     /// editions in an `install.wim` share these files.
@@ -35,7 +36,7 @@ impl Source {
         if path.is_dir() {
             return Self::folder(&path);
         }
-        let archive = Archive::open(&path)?;
+        let archive = open_wim(&path)?;
         let image = match image {
             Some(image) => archive.select(&image)?,
             None => archive.header().boot_index.unwrap_or(1),
@@ -83,6 +84,19 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+/// A WIM, or the installation image of a disc.
+fn open_wim(path: &Path) -> Result<Archive, WimError> {
+    let not_a_wim = match Archive::open(path) {
+        Err(error @ WimError::NotAWim { .. }) => error,
+        opened => return opened,
+    };
+    match Archive::open_in_iso(path, "sources/install.wim") {
+        Err(WimError::NotInIso { .. }) => Archive::open_in_iso(path, "sources/install.esd"),
+        Err(WimError::NotAnIso { .. }) => Err(not_a_wim),
+        opened => opened,
     }
 }
 

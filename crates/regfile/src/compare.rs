@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -163,12 +164,25 @@ struct KeyState {
 /// The value, or that it is deleted.
 type ValueState = Option<Value>;
 
+/// Takes a key and all below it out of a map: in the order of paths they follow each other.
+pub(crate) fn remove_tree<K: Borrow<KeyPath> + Ord + Clone, V>(
+    map: &mut BTreeMap<K, V>,
+    key: &KeyPath,
+) {
+    let below = map.range::<KeyPath, _>(key..).map(|(other, _)| other);
+    let tree: Vec<K> =
+        below.take_while(|other| (*other).borrow().starts_with(key)).cloned().collect();
+    for key in tree {
+        map.remove(key.borrow());
+    }
+}
+
 fn states(edits: impl Iterator<Item = Edit>) -> BTreeMap<KeyPath, KeyState> {
     let mut states: BTreeMap<KeyPath, KeyState> = BTreeMap::new();
     for edit in edits {
         let key = edit.key;
         if let Op::DeleteKey = edit.op {
-            states.retain(|other, _| !other.starts_with(&key));
+            remove_tree(&mut states, &key);
             states.insert(key, KeyState { deleted: true, ..KeyState::default() });
             continue;
         }

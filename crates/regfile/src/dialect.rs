@@ -1,6 +1,8 @@
+use std::borrow::Cow;
+
 use winpe_registry::{NtString, ValueType};
 
-use crate::encoding::{Encoding, encode};
+use crate::encoding::{Encoding, encode, utf16le};
 use crate::lexer::{is_text, skip_blanks, unescape};
 use crate::render::Layout;
 use crate::wtf8;
@@ -57,6 +59,9 @@ impl Dialect {
 
     /// The code units of a text.
     pub(crate) fn units(self, text: &[u8]) -> Vec<u16> {
+        if text.is_ascii() {
+            return text.iter().map(|&byte| byte.into()).collect();
+        }
         if let Encoding::Ansi(codepage) = self.encoding
             && !wtf8::is_utf8(text)
         {
@@ -71,6 +76,23 @@ impl Dialect {
     /// The code units of what stands between quotes.
     pub(crate) fn string(self, quoted: &[u8]) -> Vec<u16> {
         if quoted.contains(&b'\\') { self.units(&unescape(quoted)) } else { self.units(quoted) }
+    }
+
+    /// The data that regedit stores for what stands between quotes.
+    pub(crate) fn sz(self, quoted: &[u8]) -> Vec<u8> {
+        let plain = if quoted.contains(&b'\\') {
+            Cow::Owned(unescape(quoted))
+        } else {
+            Cow::Borrowed(quoted)
+        };
+        let mut data = match self.encoding {
+            Encoding::Ansi(_) if !plain.is_ascii() => {
+                NtString::from_units(self.units(&plain)).to_utf16le()
+            }
+            _ => utf16le(&plain),
+        };
+        data.extend([0, 0]);
+        data
     }
 
     /// The data that regedit stores for the bytes of `hex(ty):`.

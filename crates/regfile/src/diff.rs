@@ -1,8 +1,9 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use winpe_registry::{Before, Change, KeyPath, KeyTree, Op, Value, ValueName};
 
+use crate::compare::remove_tree;
 use crate::render::{self, UTF8_LF};
 use crate::{Version, WriteError};
 
@@ -185,9 +186,9 @@ fn blocks(changes: &[Change]) -> Vec<Block<'_>> {
 struct Blocks<'a> {
     list: Vec<Block<'a>>,
     /// Where in the list each value is that no deleted tree has swept away since.
-    shown: HashMap<(&'a KeyPath, &'a ValueName), (usize, usize)>,
+    shown: BTreeMap<&'a KeyPath, HashMap<&'a ValueName, (usize, usize)>>,
     /// The keys that the changes created.
-    new_keys: HashSet<KeyPath>,
+    new_keys: BTreeMap<KeyPath, ()>,
 }
 
 impl<'a> Blocks<'a> {
@@ -197,8 +198,8 @@ impl<'a> Blocks<'a> {
             Before::Key { missing } => (None, *missing),
             Before::Value { missing, value } => (value.as_ref(), *missing),
             Before::Tree(Some(tree)) => {
-                self.shown.retain(|(shown, _), _| !shown.starts_with(key));
-                self.new_keys.retain(|new| !new.starts_with(key));
+                remove_tree(&mut self.shown, key);
+                remove_tree(&mut self.new_keys, key);
                 self.list.push(Block::Tree { key, tree });
                 return;
             }
@@ -212,7 +213,7 @@ impl<'a> Blocks<'a> {
         let creates = missing > 0 && !matches!(change.edit.op, Op::DeleteValue { .. });
         for depth in key.depth() + 1 - missing.min(key.depth())..=key.depth() {
             if creates {
-                self.new_keys.insert(key.prefix(depth));
+                self.new_keys.insert(key.prefix(depth), ());
             }
         }
         let Some(name) = name else {
@@ -221,7 +222,7 @@ impl<'a> Blocks<'a> {
             }
             return;
         };
-        if let Some(&(block, value)) = self.shown.get(&(key, name)) {
+        if let Some(&(block, value)) = self.shown.get(key).and_then(|values| values.get(name)) {
             if let Block::Key { values, .. } = &mut self.list[block] {
                 values[value].new = new;
             }
@@ -232,7 +233,7 @@ impl<'a> Blocks<'a> {
         }
         let block = self.block_of(key);
         if let Block::Key { values, .. } = &mut self.list[block] {
-            self.shown.insert((key, name), (block, values.len()));
+            self.shown.entry(key).or_default().insert(name, (block, values.len()));
             values.push(ChangedValue { name, old, new });
         }
     }
@@ -240,7 +241,7 @@ impl<'a> Blocks<'a> {
     /// The last block if it is the key's, or a new one.
     fn block_of(&mut self, key: &'a KeyPath) -> usize {
         if !matches!(self.list.last(), Some(Block::Key { key: last, .. }) if *last == key) {
-            let is_new = self.new_keys.contains(key);
+            let is_new = self.new_keys.contains_key(key);
             self.list.push(Block::Key { key, is_new, values: vec![] });
         }
         self.list.len() - 1

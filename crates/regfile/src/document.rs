@@ -201,21 +201,34 @@ impl Document {
     /// The file: the same bytes that were read, except for what was edited since.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.dialect.encoding.mark().to_vec();
-        encoding::encode(&self.text, self.dialect.encoding, &mut bytes)
-            .expect("what was decoded or checked on insertion can be encoded");
-        bytes.extend(self.odd);
+        let mut bytes = Vec::with_capacity(self.text.len() + 4);
+        self.write_to(&mut bytes).expect("memory takes all");
         bytes
     }
 
-    /// Writes the bytes of [`to_bytes`](Self::to_bytes).
+    /// Writes the bytes of [`to_bytes`](Self::to_bytes), without holding them all.
     ///
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, mut writer: impl io::Write) -> io::Result<()> {
-        writer.write_all(&self.to_bytes())
+        let encoding = self.dialect.encoding;
+        let mut bytes = encoding.mark().to_vec();
+        let mut rest = &self.text[..];
+        while !rest.is_empty() {
+            let chunk = wtf8::chunk(rest, CHUNK);
+            encoding::encode(chunk, encoding, &mut bytes)
+                .expect("what was decoded or checked on insertion can be encoded");
+            writer.write_all(&bytes)?;
+            bytes.clear();
+            rest = &rest[chunk.len()..];
+        }
+        bytes.extend(self.odd);
+        writer.write_all(&bytes)
     }
 }
+
+/// How much text is encoded at once, in bytes.
+const CHUNK: usize = 64 << 10;
 
 /// For people: the text, an unpaired surrogate as U+FFFD.
 impl fmt::Display for Document {

@@ -97,16 +97,26 @@ impl Decoded {
 /// The unpaired surrogate that stands for the byte 0.
 const STRAY: u16 = 0xdc00;
 
+/// How many units are looked at together: enough for the compiler to use vectors.
+const BLOCK: usize = 64;
+
 fn decode_utf16(
     bytes: &[u8],
     unit: impl Fn([u8; 2]) -> u16 + Copy,
     text: &mut Vec<u8>,
 ) -> Option<u8> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    let mut rest = pairs;
+    let (mut rest, odd) = bytes.as_chunks::<2>();
     while !rest.is_empty() {
         // ASCII, nearly all of nearly every file, goes the short way.
-        let ascii = rest.iter().take_while(|&&pair| unit(pair) < 0x80).count();
+        while let Some(block) = rest.first_chunk::<BLOCK>() {
+            let units = block.map(unit);
+            if units.iter().fold(0, |all, unit| all | unit) >= 0x80 {
+                break;
+            }
+            text.extend_from_slice(&units.map(|unit| unit as u8));
+            rest = &rest[BLOCK..];
+        }
+        let ascii = rest.iter().take(BLOCK).take_while(|&&pair| unit(pair) < 0x80).count();
         text.extend(rest[..ascii].iter().map(|&pair| unit(pair) as u8));
         rest = &rest[ascii..];
         let other = rest.iter().take_while(|&&pair| unit(pair) >= 0x80).count();
@@ -129,7 +139,12 @@ fn decode_ansi(
         return;
     }
     let mut rest = bytes;
-    while !rest.is_empty() {
+    while let Some(first) = rest.first() {
+        if first.is_ascii() {
+            text.push(*first);
+            rest = &rest[1..];
+            continue;
+        }
         // The longest sequences of the supported code pages, those of GB 18030, have four bytes.
         let character = (1..=rest.len().min(4)).find_map(|length| {
             let character = exactly(&rest[..length], codepage)?;
@@ -195,13 +210,28 @@ fn encode_utf16(text: &[u8], bytes_of: impl Fn(u16) -> [u8; 2] + Copy, bytes: &m
     bytes.reserve(text.len() * 2);
     let mut rest = text;
     while !rest.is_empty() {
-        let ascii = rest.iter().take_while(|byte| byte.is_ascii()).count();
+        while let Some(block) = rest.first_chunk::<BLOCK>() {
+            if !block.is_ascii() {
+                break;
+            }
+            bytes.extend_from_slice(block.map(|byte| bytes_of(byte.into())).as_flattened());
+            rest = &rest[BLOCK..];
+        }
+        let ascii = rest.iter().take(BLOCK).take_while(|byte| byte.is_ascii()).count();
         bytes.extend(rest[..ascii].iter().flat_map(|&byte| bytes_of(byte.into())));
         rest = &rest[ascii..];
         let other = rest.iter().take_while(|byte| !byte.is_ascii()).count();
         bytes.extend(wtf8::units(&rest[..other]).flat_map(bytes_of));
         rest = &rest[other..];
     }
+}
+
+/// The text as little-endian UTF-16.
+pub(crate) fn utf16le(text: &[u8]) -> Vec<u8> {
+    // Room for a closing NUL, too.
+    let mut bytes = Vec::with_capacity(text.len() * 2 + 2);
+    encode_utf16(text, u16::to_le_bytes, &mut bytes);
+    bytes
 }
 
 /// The stray byte for which a surrogate stands.

@@ -119,15 +119,7 @@ fn edit(document: &Document, text: &[u8], what: What, key: &mut KeyPath) -> Opti
             let name = ValueName::from_stored(NtString::from_units(dialect.string(&text[name])));
             let value = match data {
                 Data::Delete => return Some(Edit::delete_value(key.clone(), name)),
-                Data::Text(string) => {
-                    let mut data: Vec<u8> = dialect
-                        .string(&text[string])
-                        .iter()
-                        .flat_map(|u| u.to_le_bytes())
-                        .collect();
-                    data.extend([0, 0]);
-                    Value::new(ValueType::SZ, data)
-                }
+                Data::Text(string) => Value::new(ValueType::SZ, dialect.sz(&text[string])),
                 Data::Dword(number) => Value::dword(number),
                 Data::Hex(hex) => {
                     let ty = ValueType(hex.ty);

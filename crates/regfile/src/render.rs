@@ -184,20 +184,42 @@ fn narrow(data: &[u8], codepage: &'static encoding_rs::Encoding) -> Option<Vec<u
 fn push_string(text: &mut Vec<u8>, data: &[u8], layout: Layout) -> bool {
     let (pairs, odd) = data.as_chunks::<2>();
     let Some((&[0, 0], pairs)) = pairs.split_last() else { return false };
-    let units = pairs.iter().map(|&pair| u16::from_le_bytes(pair));
-    let is_plain = |unit: u16| unit != 0 && unit != u16::from(b'\r') && unit != u16::from(b'\n');
-    if !odd.is_empty() || !units.clone().all(is_plain) {
+    if !odd.is_empty() {
         return false;
     }
     let start = text.len();
+    text.reserve(pairs.len() + 2);
     text.push(b'"');
-    push_escaped(text, units);
+    for (index, &pair) in pairs.iter().enumerate() {
+        match pair {
+            [0 | b'\r' | b'\n', 0] => {
+                text.truncate(start);
+                return false;
+            }
+            [b'"' | b'\\', 0] => text.extend([b'\\', pair[0]]),
+            [0..0x80, 0] => text.push(pair[0]),
+            _ => {
+                // The rest, as it is not ASCII, goes the long way.
+                let rest = pairs[index..].iter().map(|&pair| u16::from_le_bytes(pair));
+                if !rest.clone().all(is_plain) {
+                    text.truncate(start);
+                    return false;
+                }
+                push_escaped(text, rest);
+                break;
+            }
+        }
+    }
     text.push(b'"');
     if !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
         text.truncate(start);
         return false;
     }
     true
+}
+
+fn is_plain(unit: u16) -> bool {
+    unit != 0 && unit != u16::from(b'\r') && unit != u16::from(b'\n')
 }
 
 /// The column behind which regedit starts no further byte.
@@ -212,19 +234,26 @@ fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout
     }
     let mut column = width + text.len() - start;
     text.reserve(data.len() * 3 + data.len() / 20 * 4);
-    for (index, &byte) in data.iter().enumerate() {
-        if index > 0 {
-            text.push(b',');
-            column += 1;
-        }
-        if column > LAST_COLUMN {
+    let mut rest = data;
+    while !rest.is_empty() {
+        // Bytes start up to the last column, three columns apart.
+        let fit = (LAST_COLUMN + 3).saturating_sub(column) / 3;
+        let (line, further) = rest.split_at(fit.min(rest.len()));
+        text.extend(line.iter().flat_map(|&byte| {
+            let [high, low] = digits(byte);
+            [high, low, b',']
+        }));
+        rest = further;
+        if !rest.is_empty() {
             text.push(b'\\');
             text.extend_from_slice(layout.line_break);
             text.extend_from_slice(b"  ");
             column = 2;
         }
-        text.extend(digits(byte));
-        column += 2;
+    }
+    if !data.is_empty() {
+        // The comma behind the last byte.
+        text.pop();
     }
 }
 

@@ -74,6 +74,13 @@ pub(crate) fn segments(text: &[u8]) -> impl Iterator<Item = (&str, Option<u16>)>
     })
 }
 
+/// The first characters of a text, of about `length` bytes.
+pub(crate) fn chunk(text: &[u8], length: usize) -> &[u8] {
+    let is_start = |&at: &usize| text[at] & 0xc0 != 0x80;
+    let end = (length..text.len()).find(is_start).unwrap_or(text.len());
+    &text[..end]
+}
+
 /// The number of characters, an unpaired surrogate being one.
 pub(crate) fn count(text: &[u8]) -> usize {
     text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()

@@ -1,5 +1,6 @@
 //! What the laws do not reach: refusals, and hives as other writers leave them.
 
+mod hostile;
 mod opening;
 mod refusals;
 mod security;

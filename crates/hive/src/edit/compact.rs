@@ -9,7 +9,7 @@ use super::{Refusal, Store};
 use crate::format::{
     BigData, BinHeader, CellOffset, KeyNode, KeyValue, ListKind, Record, SecurityNode,
 };
-use crate::read::{Image, Key, List, Placed, Security, ValueEntry};
+use crate::read::{Claims, Image, Key, List, Placed, ReadError, Security, ValueEntry};
 
 impl Store {
     /// The same hive without waste. Every record is kept as it is but for the offsets in it.
@@ -17,7 +17,7 @@ impl Store {
         let old = self.image();
         let mut new = self.without_bins();
         new.transaction(self.now, |new| {
-            let mut copy = Copy { old, new, securities: BTreeMap::new() };
+            let mut copy = Copy { old, new, securities: BTreeMap::new(), lists: Claims::new(old) };
             copy.tree(self.root())?;
             copy.close_ring()
         })?;
@@ -33,6 +33,9 @@ struct Copy<'o, 'n> {
     new: &'n mut Store,
     /// Old to new, with the number of users.
     securities: BTreeMap<CellOffset, (CellOffset, u32)>,
+    /// The lists that were copied. The walk finds those out that have two owners, but only when it comes
+    /// to their keys.
+    lists: Claims,
 }
 
 /// A subkey that is still to be copied, and the entry that shall lead to it.
@@ -157,6 +160,9 @@ impl<'o> Copy<'o, '_> {
     }
 
     fn list(&mut self, list: &List<'o>) -> Result<CellOffset, Refusal> {
+        if !self.lists.claim(list.at) {
+            return Err(ReadError::Twice { record: Record::SubkeyList, at: list.at }.into());
+        }
         let whole = self.old.cell(list.at, Record::SubkeyList)?;
         self.new.allocate_with(&whole[..List::entry_offset(list.kind, list.len())])
     }

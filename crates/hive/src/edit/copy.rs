@@ -9,6 +9,14 @@ use super::{Refusal, Store};
 use crate::format::{CellOffset, KeyFlags, KeyNode, ValueFlags};
 use crate::read::{Key, ValueEntry};
 
+/// The security cells that a copy may use.
+struct Securities {
+    /// By descriptor.
+    here: BTreeMap<Vec<u8>, CellOffset>,
+    /// By the cell of the other hive.
+    copied: BTreeMap<CellOffset, CellOffset>,
+}
+
 impl Store {
     /// Copies `from` with all below it to a path that does not exist yet; returns how many keys.
     pub(crate) fn copy_tree(&mut self, from: &Key<'_>, to: &KeyPath) -> Result<usize, Refusal> {
@@ -20,7 +28,7 @@ impl Store {
             return Err(Refusal::Exists);
         }
         let top = self.create_keys(at, &parent, missing - 1)?;
-        let mut securities = BTreeMap::new();
+        let mut securities = Securities { here: self.descriptors()?, copied: BTreeMap::new() };
         let mut parents = vec![top];
         let (mut walk, mut count) = (from.walk(), 0);
         while let Some(visit) = walk.next() {
@@ -49,16 +57,16 @@ impl Store {
         &mut self,
         key: &Key<'_>,
         parent: CellOffset,
-        known: &mut BTreeMap<CellOffset, CellOffset>,
+        known: &mut Securities,
     ) -> Result<CellOffset, Refusal> {
         let Some(security) = key.security()? else {
             return Ok(CellOffset::new(self.node(parent)?.security.get()));
         };
-        if let Some(&at) = known.get(&security.offset()) {
+        if let Some(&at) = known.copied.get(&security.offset()) {
             return Ok(at);
         }
-        let at = self.intern_security(security.descriptor())?;
-        known.insert(security.offset(), at);
+        let at = self.intern_security(security.descriptor(), &mut known.here)?;
+        known.copied.insert(security.offset(), at);
         Ok(at)
     }
 

@@ -4,9 +4,7 @@ use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 
 use super::{Refusal, Store};
-use crate::format::{
-    BIG_DATA_FROM_MINOR, BigData, CellOffset, INLINE, Record, SEGMENT_LEN, Signed,
-};
+use crate::format::{BIG_DATA_FROM_MINOR, BigData, CellOffset, INLINE, SEGMENT_LEN, Signed};
 use crate::read::{Placed, ReadError, ValueEntry};
 
 /// The two fields of a value that say where its data are.
@@ -106,9 +104,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-impl ValueEntry<'_> {
-    /// What a list of values is called in errors.
-    pub(super) const LIST: Record = Record::ValueList;
 }

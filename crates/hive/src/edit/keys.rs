@@ -16,7 +16,8 @@ impl Store {
     }
 
     /// A copy of a key's record, to change and put back.
-    pub(super) fn node(&self, at: CellOffset) -> Result<KeyNode, ReadError> {
+    pub(super) fn node(&self, at: CellOffset) -> Result<KeyNode, Refusal> {
+        self.prove(at)?;
         Ok(*self.key(at)?.node())
     }
 
@@ -140,7 +141,7 @@ impl Store {
         if key.class_bytes()? == bytes {
             return Ok(false);
         }
-        let mut node = *key.node();
+        let mut node = self.node(at)?;
         let len = u16::try_from(bytes.len()).map_err(|_| Refusal::TooLong {
             what: "class name",
             limit: u16::MAX.into(),

@@ -103,9 +103,13 @@ impl Store {
     }
 
     /// Where a name stands in the lists of a key or would; `None` without a list.
-    fn place(&self, owner: &KeyNode, name: &[u16]) -> Result<Option<Slot>, ReadError> {
-        let place = locate(self.image(), owner, name)?;
-        Ok(place.map(|place| Slot {
+    fn place(&self, owner: &KeyNode, name: &[u16]) -> Result<Option<Slot>, Refusal> {
+        let Some(place) = locate(self.image(), owner, name)? else { return Ok(None) };
+        self.prove(place.leaf.at)?;
+        if let Some((root, _)) = &place.root {
+            self.prove(root.at)?;
+        }
+        Ok(Some(Slot {
             root: place.root.map(|(root, index)| (root.at, index)),
             leaf: Leaf::of(&place.leaf),
             index: place.index,

@@ -20,12 +20,11 @@ impl Store {
         at: CellOffset,
         name: &KeyName,
     ) -> Result<bool, Refusal> {
-        let key = self.key(at)?;
-        let old = key.name();
+        let old = self.key(at)?.name();
         if old == *name.text() {
             return Ok(false);
         }
-        let mut node = *key.node();
+        let mut node = self.node(at)?;
         self.unlink(parent, at, old.units())?;
         let stored = node.set_name(name.text())?;
         node.last_written.set(self.now.0);

@@ -53,25 +53,40 @@ impl Store {
         Ok(())
     }
 
-    /// A security cell with this descriptor: one of the ring, or a new one that nobody uses yet.
-    pub(super) fn intern_security(&mut self, descriptor: &[u8]) -> Result<CellOffset, Refusal> {
-        let root = CellOffset::new(self.node(self.root())?.security.get());
-        if root.is_nil() {
-            return self.allocate_security(descriptor, None);
+    /// The security cells of the ring by their descriptors.
+    pub(super) fn descriptors(&self) -> Result<BTreeMap<Vec<u8>, CellOffset>, Refusal> {
+        let mut found = BTreeMap::new();
+        let start = CellOffset::new(self.node(self.root())?.security.get());
+        if start.is_nil() {
+            return Ok(found);
         }
-        let mut at = root;
+        let mut at = start;
         // A ring of distinct cells closes within as many steps as there is room for cells.
         for _ in 0..self.image().bins().len() / size_of::<SecurityNode>() {
             let security = Security::new(self.image(), at)?;
-            if security.descriptor() == descriptor {
-                return Ok(at);
-            }
+            found.entry(security.descriptor().to_vec()).or_insert(at);
             at = CellOffset::new(security.node().next.get());
-            if at == root {
-                return self.allocate_security(descriptor, Some(root));
+            if at == start {
+                return Ok(found);
             }
         }
         Err(ReadError::Twice { record: SecurityNode::RECORD, at }.into())
+    }
+
+    /// The cell of a descriptor, of which `known` are there: a new one is made if it is not among them.
+    pub(super) fn intern_security(
+        &mut self,
+        descriptor: &[u8],
+        known: &mut BTreeMap<Vec<u8>, CellOffset>,
+    ) -> Result<CellOffset, Refusal> {
+        if let Some(&at) = known.get(descriptor) {
+            return Ok(at);
+        }
+        let root = CellOffset::new(self.node(self.root())?.security.get());
+        let next = (!root.is_nil()).then_some(root);
+        let at = self.allocate_security(descriptor, next)?;
+        known.insert(descriptor.to_vec(), at);
+        Ok(at)
     }
 
     /// A new cell, in the ring before `next` or a ring of its own.
@@ -126,7 +141,8 @@ impl Store {
         Ok(())
     }
 
-    fn security(&self, at: CellOffset) -> Result<SecurityNode, ReadError> {
+    fn security(&self, at: CellOffset) -> Result<SecurityNode, Refusal> {
+        self.prove(at)?;
         Ok(*Security::new(self.image(), at)?.node())
     }
 
@@ -149,7 +165,7 @@ impl crate::Hive {
             let (at, _) = store.resolve(path)?;
             let mut node = store.node(at)?;
             let old = CellOffset::new(node.security.get());
-            let own = store.intern_security(&[1; 40])?;
+            let own = store.intern_security(&[1; 40], &mut BTreeMap::new())?;
             store.add_reference(own)?;
             node.security.set(own.get());
             store.put(at, &node);

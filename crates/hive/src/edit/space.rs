@@ -133,9 +133,10 @@ impl Space {
         self.free.insert((size - BIN_HEADER_LEN, bin + BIN_HEADER_LEN));
     }
 
-    /// Whether a cell, allocated or free, starts here.
-    pub(crate) fn is_start(&self, at: u32) -> bool {
-        at.is_multiple_of(8) && self.starts.contains((at / 8) as usize)
+    /// The size of the cell, allocated or free, that starts here; `None` if none does.
+    pub(crate) fn size(&self, at: u32) -> Option<u32> {
+        let is_start = at.is_multiple_of(8) && self.starts.contains((at / 8) as usize);
+        is_start.then(|| self.cell_end(at) - at)
     }
 
     fn join_next(&mut self, room: &mut Room) {

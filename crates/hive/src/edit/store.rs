@@ -40,6 +40,16 @@ struct Undo {
     bins_len: u32,
 }
 
+impl Undo {
+    /// Forgets everything, and gives the memory of a large transaction back.
+    fn clear(&mut self) {
+        self.writes.clear();
+        self.old.clear();
+        self.writes.shrink_to(1 << 10);
+        self.old.shrink_to(1 << 16);
+    }
+}
+
 impl Store {
     /// The caller has proved the base block, the heads of the bins, and that they cover `bins_len`.
     pub(crate) fn new(bytes: Vec<u8>, bins_len: u32, minor: u32, root: CellOffset) -> Self {
@@ -106,7 +116,7 @@ impl Store {
             Ok(_) => self.modified |= self.has_written(),
             Err(_) => self.roll_back(),
         }
-        self.undo = Undo::default();
+        self.undo.clear();
         result
     }
 
@@ -218,16 +228,21 @@ impl Store {
         self.bytes
     }
 
+    /// Proves that a record at this offset stands in a cell of its own and not within another, where
+    /// writing it would break what is there.
+    pub(super) fn prove(&self, at: CellOffset) -> Result<(), Refusal> {
+        self.allocated_size(at).map(|_| ())
+    }
+
     /// The size of an allocated cell, which a record names.
     fn allocated_size(&self, at: CellOffset) -> Result<u32, Refusal> {
-        let is_start = self.space.as_ref().is_some_and(|space| space.is_start(at.get()));
-        if !is_start {
-            return Err(Refusal::NotACell { at });
-        }
+        let size = self.space.as_ref().and_then(|space| space.size(at.get()));
         let start = self.position(at.get());
         let head = self.bytes.get(start..).and_then(<[u8]>::first_chunk::<4>);
-        let size = head.map_or(0, |head| i32::from_le_bytes(*head));
-        if size < 0 { Ok(size.unsigned_abs()) } else { Err(Refusal::NotACell { at }) }
+        match (size, head) {
+            (Some(size), Some(head)) if i32::from_le_bytes(*head) == -(size as i32) => Ok(size),
+            _ => Err(Refusal::NotACell { at }),
+        }
     }
 
     /// Adds a bin at the end in which `size` bytes find room.

@@ -5,7 +5,7 @@ use zerocopy::little_endian::{U16, U32};
 
 use super::keys::store_name;
 use super::{Refusal, Store};
-use crate::format::{CellOffset, KeyFlags, KeyValue, Signed, ValueFlags};
+use crate::format::{CellOffset, KeyFlags, KeyValue, Record, Signed, ValueFlags};
 use crate::read::{ReadError, ValueEntry};
 
 impl Store {
@@ -56,8 +56,9 @@ impl Store {
         let Some((index, at)) = found else { return Ok(()) };
         let mut node = self.node(key)?;
         let (list, count) = (CellOffset::new(node.value_list.get()), node.value_count.get());
+        self.prove(list)?;
         let mut behind = {
-            let offsets = self.image().prefix(list, ValueEntry::LIST, u64::from(count) * 4)?;
+            let offsets = self.image().prefix(list, Record::ValueList, u64::from(count) * 4)?;
             offsets[(index + 1) * 4..].to_vec()
         };
         behind.extend([0; 4]);
@@ -79,6 +80,7 @@ impl Store {
     }
 
     fn replace(&mut self, at: CellOffset, value: &Value) -> Result<(), Refusal> {
+        self.prove(at)?;
         let mut node = *ValueEntry::new(self.image(), at)?.node();
         let (data_len, data) = self.replace_data(at, &value.data)?;
         node.data_len.set(data_len);

@@ -219,6 +219,12 @@ impl<'h> Segments<'h> {
         if actual != expected {
             return Err(ReadError::SegmentCount { at, expected, actual });
         }
+        // Segments that are distinct cells do not hold more than the bins do.
+        let room = image.bins().len();
+        if len > room {
+            let (expected, actual) = (len as u64, room as u64);
+            return Err(ReadError::Short { record: Record::BigData, at, expected, actual });
+        }
         let list = CellOffset::new(node.segment_list.get());
         let offsets = image.prefix(list, Record::SegmentList, u64::from(expected) * 4)?;
         Ok(Self { image, list, offsets, len })

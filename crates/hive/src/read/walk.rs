@@ -18,7 +18,7 @@ impl Claims {
     #[inline]
     pub(crate) fn claim(&mut self, at: CellOffset) -> bool {
         // What lies outside the bins cannot be read either, which makes the better error.
-        at.get() as usize / 8 >= self.0.len() || self.0.insert(at.get() as usize / 8)
+        self.0.try_insert(at.get() as usize / 8).unwrap_or(true)
     }
 }
 
@@ -65,6 +65,7 @@ impl<'h> Walk<'h> {
 
     /// The values of a key, under the same guard: cells that another value or key has claimed are an
     /// error. So this can be called once for each key.
+    #[inline]
     pub fn values<'w>(&'w mut self, key: &Key<'h>) -> WalkValues<'h, 'w> {
         let node = key.node();
         let list = CellOffset::new(node.value_list.get());
@@ -77,6 +78,7 @@ impl<'h> Walk<'h> {
         WalkValues { claims: &mut self.claims, values }
     }
 
+    #[inline]
     fn visit(&mut self, key: Key<'h>) -> Result<Visit<'h>, ReadError> {
         let at = key.offset();
         if !self.claims.claim(at) {
@@ -96,6 +98,7 @@ impl<'h> Walk<'h> {
 impl<'h> Iterator for Walk<'h> {
     type Item = Result<Visit<'h>, ReadError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(start) = self.start.take() {
             return Some(self.visit(start));

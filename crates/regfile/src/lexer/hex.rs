@@ -70,8 +70,12 @@ impl<P: FnMut(u8)> Scan<'_, P> {
 
     /// The form in which nearly all bytes stand: two digits and a comma.
     fn pairs_with_commas(&mut self) {
-        while let Some(&[high, low, b',']) = self.text[self.at..].first_chunk() {
-            let (Some(high), Some(low)) = (digit(high), digit(low)) else { return };
+        for triple in self.text[self.at..].as_chunks::<3>().0 {
+            let &[high, low, comma] = triple;
+            let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
+            if (high | low) > 15 || comma != b',' {
+                return;
+            }
             (self.push)(high << 4 | low);
             self.count += 1;
             self.at += 3;
@@ -138,10 +142,17 @@ pub(super) fn number(text: &[u8], start: usize) -> (Option<u32>, usize) {
 }
 
 fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
+    let digit = DIGITS[usize::from(byte)];
+    (digit < 16).then_some(digit)
 }
+
+static DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digits[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};

@@ -9,6 +9,7 @@
 
 mod dentry;
 mod edit;
+mod layout;
 mod read;
 mod write;
 
@@ -43,8 +44,8 @@ struct Node {
     parent: Id,
     /// In their order in the file.
     children: Vec<Id>,
-    /// Where the list of children was read.
-    list: Option<u64>,
+    /// Where the list of children was read, with the mark at its end.
+    list: Option<Range<usize>>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,259 @@
+//! What happened: one value for each thing worth a line in the log.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use winpe_netboot::event::{Event, Protocol, Sink};
+//!
+//! let log: Arc<dyn Sink> = Arc::new(|event: Event| eprintln!("{event}"));
+//! log.event(Event::Requested {
+//!     protocol: Protocol::Tftp,
+//!     client: "192.168.0.181:2070".parse()?,
+//!     file: "pxelinux.cfg/C0A800B5".to_owned(),
+//! });
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Where events go. Called from the middle of the work, so it must not block.
+pub trait Sink: Send + Sync + 'static {
+    /// Takes one event.
+    fn event(&self, event: Event);
+}
+
+impl<F: Fn(Event) + Send + Sync + 'static> Sink for F {
+    fn event(&self, event: Event) {
+        self(event);
+    }
+}
+
+/// What happened. Its [`Display`](fmt::Display) is one line of the log: whatever a client sent is
+/// escaped, so that no client writes lines of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A DHCP message was answered.
+    Answered {
+        /// The hardware address, as `52:54:00:00:00:01`.
+        client: String,
+        /// What kind of client it is, as `UEFI x64` or `iPXE on BIOS`.
+        kind: String,
+        /// What came: `DISCOVER`.
+        message: &'static str,
+        /// What went: `OFFER`.
+        answer: &'static str,
+        /// The address given to the client; none from a proxy.
+        address: Option<Ipv4Addr>,
+        /// The boot file or URL named.
+        file: Option<String>,
+    },
+    /// A packet was not answered.
+    Ignored {
+        /// Hardware address or socket address, whichever is known.
+        client: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A file was asked for; the line reads as TFTP servers write it.
+    Requested {
+        /// How it was asked for.
+        protocol: Protocol,
+        /// Who asked.
+        client: SocketAddr,
+        /// The name as the client spelt it.
+        file: String,
+    },
+    /// A file was sent whole, or the part of it that was asked for.
+    Sent {
+        /// How it was sent.
+        protocol: Protocol,
+        /// To whom.
+        client: SocketAddr,
+        /// The name as the client spelt it.
+        file: String,
+        /// Bytes of the file that were sent.
+        bytes: u64,
+        /// From the request to the last acknowledgement.
+        elapsed: Duration,
+    },
+    /// A request came to nothing.
+    Failed {
+        /// How it was asked for.
+        protocol: Protocol,
+        /// Who asked.
+        client: SocketAddr,
+        /// The name as the client spelt it; empty where none could be read.
+        file: String,
+        /// Bytes of the file that were sent before.
+        bytes: u64,
+        /// Why.
+        reason: Failure,
+    },
+    /// Something the administrator should know.
+    Warning {
+        /// In words.
+        text: String,
+    },
+    /// Something the server did or found out by itself.
+    Note {
+        /// In words.
+        text: String,
+    },
+}
+
+/// How a file travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// RFC 1350 and its options.
+    Tftp,
+    /// HTTP/1.1.
+    Http,
+}
+
+/// Why a file was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// There is no such file.
+    #[error("not found")]
+    NotFound,
+    /// The name is not one that may be asked for.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// The client only wanted to know the size, and said so by giving up; UEFI does it every time.
+    #[error("client asked for the size only")]
+    SizeProbe,
+    /// The client gave up.
+    #[error("client gave up: error {code}, {text:?}")]
+    ClientError {
+        /// The TFTP error code.
+        code: u16,
+        /// Its text, shortened.
+        text: String,
+    },
+    /// The client went silent or hung up.
+    #[error("client went silent")]
+    Lost,
+    /// A limit was reached.
+    #[error("busy: {0}")]
+    Busy(&'static str),
+    /// The request makes no sense.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// The file could not be read.
+    #[error("cannot read: {0}")]
+    Io(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { client, kind, message, answer, address, file } => {
+                write!(f, "{message} from {client} ({}) {answer}", kind.escape_debug())?;
+                if let Some(address) = address {
+                    write!(f, " {address}")?;
+                }
+                match file {
+                    Some(file) => write!(f, " file {}", file.escape_debug()),
+                    None => Ok(()),
+                }
+            }
+            Self::Ignored { client, reason } => {
+                write!(f, "ignored {}: {}", client.escape_debug(), reason.escape_debug())
+            }
+            Self::Requested { protocol, client, file } => {
+                let verb = match protocol {
+                    Protocol::Tftp => "RRQ",
+                    Protocol::Http => "GET",
+                };
+                write!(f, "{verb} from {} filename {}", client.ip(), file.escape_debug())
+            }
+            Self::Sent { protocol, client, file, bytes, elapsed } => {
+                write!(
+                    f,
+                    "{protocol} sent {} to {}: {bytes} bytes in {:.3} s",
+                    file.escape_debug(),
+                    client.ip(),
+                    elapsed.as_secs_f64(),
+                )?;
+                match speed(*bytes, *elapsed) {
+                    Some(speed) => write!(f, ", {speed:.1} MB/s"),
+                    None => Ok(()),
+                }
+            }
+            Self::Failed { protocol, client, file, bytes, reason } => {
+                let (file, ip) = (file.escape_debug(), client.ip());
+                write!(f, "{protocol} did not send {file} to {ip}: {reason}")?;
+                if *bytes > 0 { write!(f, " after {bytes} bytes") } else { Ok(()) }
+            }
+            Self::Warning { text } => write!(f, "warning: {}", text.escape_debug()),
+            Self::Note { text } => write!(f, "{}", text.escape_debug()),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tftp => "TFTP",
+            Self::Http => "HTTP",
+        })
+    }
+}
+
+/// Megabytes a second; none where the time is too short to say.
+fn speed(bytes: u64, elapsed: Duration) -> Option<f64> {
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    // A byte a microsecond is a megabyte a second; tenths are all that is shown.
+    let tenths = bytes.saturating_mul(10).checked_div(micros)?;
+    (elapsed >= Duration::from_millis(1))
+        .then(|| f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_reads_as_tftp_servers_write_it() {
+        let event = Event::Requested {
+            protocol: Protocol::Tftp,
+            client: "192.168.0.181:2070".parse().unwrap(),
+            file: "pxelinux.cfg/default".to_owned(),
+        };
+        assert_eq!(event.to_string(), "RRQ from 192.168.0.181 filename pxelinux.cfg/default");
+    }
+
+    #[test]
+    fn no_client_writes_lines_of_its_own() {
+        let event = Event::Failed {
+            protocol: Protocol::Http,
+            client: "10.0.0.1:80".parse().unwrap(),
+            file: "a\nRRQ from 10.0.0.2 filename b\u{1b}[2J".to_owned(),
+            bytes: 0,
+            reason: Failure::NotFound,
+        };
+        assert_eq!(
+            event.to_string(),
+            "HTTP did not send a\\nRRQ from 10.0.0.2 filename b\\u{1b}[2J to 10.0.0.1: not found"
+        );
+    }
+
+    #[test]
+    fn speed_is_told_where_time_passed() {
+        let sent = |millis| {
+            Event::Sent {
+                protocol: Protocol::Tftp,
+                client: "10.0.0.1:80".parse().unwrap(),
+                file: "boot.wim".to_owned(),
+                bytes: 300_000_000,
+                elapsed: Duration::from_millis(millis),
+            }
+            .to_string()
+        };
+        assert!(sent(1500).ends_with("300000000 bytes in 1.500 s, 200.0 MB/s"), "{}", sent(1500));
+        assert!(sent(0).ends_with("300000000 bytes in 0.000 s"), "{}", sent(0));
+    }
+}

@@ -1,0 +1,213 @@
+//! An open file.
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+/// Bytes that can be read at any place, by several readers at once.
+pub trait ReadAt: Send + Sync + 'static {
+    /// Fills the beginning of `buffer` with what stands at `offset` and says how much that is; 0 only
+    /// at the end.
+    ///
+    /// # Errors
+    /// Where reading fails.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// An open file: a length that holds for as long as it is open, and the bytes. Clones share both.
+///
+/// ```
+/// use winpe_netboot::files::File;
+/// let script = File::from_bytes("#!ipxe\nshell\n");
+/// let mut start = [0; 6];
+/// script.read_exact_at(0, &mut start)?;
+/// assert_eq!((script.len(), &start), (13, b"#!ipxe"));
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone)]
+pub struct File {
+    content: Content,
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+#[derive(Clone)]
+enum Content {
+    Bytes(Bytes),
+    Disk { file: Arc<std::fs::File>, start: u64 },
+    Other(Arc<dyn ReadAt>),
+}
+
+impl File {
+    /// A file in memory, as those made from the configuration are.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { length: bytes.len() as u64, content: Content::Bytes(bytes), modified: None }
+    }
+
+    /// A whole file of a disk.
+    ///
+    /// # Errors
+    /// Where its length cannot be learnt.
+    pub fn from_disk(file: std::fs::File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            content: Content::Disk { file: Arc::new(file), start: 0 },
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
+
+    /// Anything else that can be read.
+    pub fn from_reader(reader: Arc<dyn ReadAt>, length: u64) -> Self {
+        Self { content: Content::Other(reader), length, modified: None }
+    }
+
+    /// The part of this file that begins at `start`, such as a file within an image; cut short where
+    /// this file ends before it.
+    #[must_use]
+    pub fn part(&self, start: u64, length: u64) -> Self {
+        let skip = start.min(self.length);
+        let length = length.min(self.length - skip);
+        let content = match &self.content {
+            Content::Disk { file, start } => {
+                Content::Disk { file: Arc::clone(file), start: start + skip }
+            }
+            Content::Bytes(bytes) => {
+                // Both are at most the length of the bytes, which is a usize.
+                let (skip, length) = (skip as usize, length as usize);
+                Content::Bytes(bytes.slice(skip..skip + length))
+            }
+            Content::Other(reader) => {
+                Content::Other(Arc::new(Part { reader: Arc::clone(reader), start: skip }))
+            }
+        };
+        Self { content, length, modified: self.modified }
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// When it was written last; none where it is made on demand.
+    #[must_use]
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
+    /// Fills `buffer` with what stands at `offset`.
+    ///
+    /// # Errors
+    /// Where reading fails, and `UnexpectedEof` where the file ends before, as one does that was cut
+    /// short after it was opened.
+    pub fn read_exact_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let length = match self.content.read_at(offset, buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            offset += length as u64;
+            buffer = &mut buffer[length..];
+        }
+        Ok(())
+    }
+}
+
+impl Content {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Bytes(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                let length = buffer.len().min(bytes.len() - start);
+                buffer[..length].copy_from_slice(&bytes[start..start + length]);
+                Ok(length)
+            }
+            Self::Disk { file, start } => file.read_at(buffer, start.saturating_add(offset)),
+            Self::Other(reader) => reader.read_at(offset, buffer),
+        }
+    }
+}
+
+struct Part {
+    reader: Arc<dyn ReadAt>,
+    start: u64,
+}
+
+impl ReadAt for Part {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read_at(self.start.saturating_add(offset), buffer)
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("length", &self.length)
+            .field("modified", &self.modified)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn all(file: &File) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
+        file.read_exact_at(0, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_part_is_the_same_from_memory_disk_and_reader() {
+        struct Reader(Vec<u8>);
+        impl ReadAt for Reader {
+            fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+                // One byte at a time: short reads are legal.
+                let byte = self.0.get(usize::try_from(offset).unwrap());
+                Ok(byte.map_or(0, |byte| {
+                    buffer[0] = *byte;
+                    1
+                }))
+            }
+        }
+        let mut disk = tempfile::tempfile().unwrap();
+        disk.write_all(b"0123456789").unwrap();
+        for file in [
+            File::from_bytes("0123456789"),
+            File::from_disk(disk).unwrap(),
+            File::from_reader(Arc::new(Reader(b"0123456789".to_vec())), 10),
+        ] {
+            assert_eq!(all(&file), b"0123456789");
+            assert_eq!(all(&file.part(2, 5).part(1, 3)), b"345");
+            assert_eq!(all(&file.part(8, 5)), b"89");
+            assert!(file.part(11, 1).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_file_cut_short_is_an_error() {
+        let disk = tempfile::tempfile().unwrap();
+        disk.set_len(100).unwrap();
+        let file = File::from_disk(disk.try_clone().unwrap()).unwrap();
+        disk.set_len(50).unwrap();
+        let error = file.read_exact_at(40, &mut [0; 20]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

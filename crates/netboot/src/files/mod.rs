@@ -1,0 +1,72 @@
+//! Where files come from: folders, the program itself, parts of other files, and layers of these.
+//!
+//! ```text
+//!   name as the client spelt it ─► FilePath ─► FileSource::open ─► File ─► TFTP, HTTP
+//!                                  (checked)   Folder, Catalog,
+//!                                              Layers, Mounted
+//! ```
+//!
+//! No name leads out of what a source was given to serve, whatever its spelling; and what a client is
+//! told about a refusal never holds a path of the server's.
+
+mod catalog;
+mod file;
+mod folder;
+mod layers;
+mod path;
+
+pub use catalog::Catalog;
+pub use file::{File, ReadAt};
+pub use folder::Folder;
+pub use layers::{Layers, Mounted};
+pub use path::{FilePath, PathError};
+
+use std::io;
+use std::net::IpAddr;
+
+/// Something that has files.
+pub trait FileSource: Send + Sync + 'static {
+    /// Opens a file for reading. May block for as long as a disk does.
+    ///
+    /// # Errors
+    /// Where there is no such file, or it may not be read.
+    fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError>;
+}
+
+/// Who asks for what. A source of fixed files looks at the path alone; one that makes its files when
+/// they are asked for may make another for each client.
+#[derive(Debug, Clone, Copy)]
+pub struct FileRequest<'a> {
+    /// The file.
+    pub path: &'a FilePath,
+    /// What follows `?` in a URL, undecoded.
+    pub query: Option<&'a str>,
+    /// The client's address.
+    pub client: IpAddr,
+    /// The address of ours that the client asked, for files that hold URLs.
+    pub local: IpAddr,
+}
+
+/// Why a file was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no such file.
+    #[error("not found")]
+    NotFound,
+    /// It is a folder, a device or a pipe.
+    #[error("not a regular file")]
+    NotRegular,
+    /// A symbolic link leads out of the folder that is served.
+    #[error("leads out of the folder that is served")]
+    Outside,
+    /// The operating system refused or failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl<T: FileSource + ?Sized> FileSource for std::sync::Arc<T> {
+    fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
+        (**self).open(request)
+    }
+}

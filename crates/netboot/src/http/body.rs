@@ -1,0 +1,117 @@
+//! A file, or a part of it, on its way.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::task::JoinHandle;
+
+use crate::event::{Event, Failure, Protocol, Sink};
+use crate::files::File;
+
+/// Bytes read at once. One such piece is read while the one before is sent.
+const PIECE: u64 = 128 * 1024;
+
+/// The body of an answer, which tells how it ended when it is dropped.
+pub(super) struct FileBody {
+    file: File,
+    /// Where the next piece begins.
+    offset: u64,
+    end: u64,
+    /// Bytes that were not handed over yet.
+    left: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    report: Report,
+}
+
+/// What is told when a request has been answered, or not.
+pub(super) struct Report {
+    pub(super) events: Arc<dyn Sink>,
+    pub(super) client: SocketAddr,
+    /// The name as the client spelt it.
+    pub(super) file: String,
+    pub(super) began: Instant,
+    pub(super) bytes: u64,
+    /// Why not; [`Failure::Lost`] until all is sent.
+    pub(super) failure: Option<Failure>,
+}
+
+impl FileBody {
+    /// A body of the bytes from `start` to before `end`, which lie within the file.
+    pub(super) fn new(file: File, start: u64, end: u64, mut report: Report) -> Self {
+        report.failure = (start < end).then_some(Failure::Lost);
+        let mut body = Self { file, offset: start, end, left: end - start, reading: None, report };
+        body.read();
+        body
+    }
+
+    /// Has the next piece read.
+    fn read(&mut self) {
+        let length = PIECE.min(self.end - self.offset);
+        if length == 0 {
+            return;
+        }
+        let (file, offset) = (self.file.clone(), self.offset);
+        self.offset += length;
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            // At most PIECE, which fits.
+            let mut bytes = vec![0; length as usize];
+            file.read_exact_at(offset, &mut bytes)?;
+            Ok(Bytes::from(bytes))
+        }));
+    }
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let result = ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        Poll::Ready(Some(match result.map_err(io::Error::other).and_then(|read| read) {
+            Ok(bytes) => {
+                self.report.bytes += bytes.len() as u64;
+                self.left -= bytes.len() as u64;
+                self.read();
+                if self.reading.is_none() {
+                    self.report.failure = None;
+                }
+                Ok(Frame::data(bytes))
+            }
+            Err(error) => {
+                self.report.failure = Some(Failure::Io(error.to_string()));
+                Err(error)
+            }
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.reading.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let (protocol, client, bytes) = (Protocol::Http, self.client, self.bytes);
+        let file = std::mem::take(&mut self.file);
+        self.events.event(match self.failure.take() {
+            None => Event::Sent { protocol, client, file, bytes, elapsed: self.began.elapsed() },
+            Some(reason) => Event::Failed { protocol, client, file, bytes, reason },
+        });
+    }
+}

@@ -1,0 +1,176 @@
+//! The HTTP/1.1 server: whole files and single ranges, HEAD, conditional requests, keep-alive.
+//!
+//! Each connection is a task; what it may hold and how long it may idle is bounded. A request is
+//! answered by a function that reads the header fields and opens the file; the
+//! sockets only carry the result. No answer is 204, which makes iPXE wait for ever.
+
+mod body;
+mod condition;
+mod limits;
+mod media;
+mod patient;
+mod range;
+mod respond;
+
+pub use limits::Limits;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::event::{Event, Failure, Protocol, Sink};
+use crate::files::FileSource;
+use patient::Patient;
+use respond::{Asker, respond};
+
+/// Before another connection is accepted after the system could not give us one.
+const BREATH: Duration = Duration::from_millis(50);
+/// Bytes of a request's head, at most, and of an answer that wait to be written.
+const BUFFER: usize = 64 * 1024;
+
+/// Answers requests until `shutdown` is ready, then ends the connections.
+///
+/// ```no_run
+/// use std::net::TcpListener;
+/// use std::sync::Arc;
+/// use winpe_netboot::event::Event;
+/// use winpe_netboot::files::Folder;
+/// use winpe_netboot::http::{Limits, serve};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("192.168.0.10:80")?;
+/// let files = Arc::new(Folder::new("/srv/tftp")?);
+/// let log = Arc::new(|event: Event| println!("{event}"));
+/// let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
+/// serve(listener, files, Limits::default(), log, stop).await
+/// # }
+/// ```
+///
+/// # Errors
+/// Where the listener cannot be set up.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    files: Arc<dyn FileSource>,
+    limits: Limits,
+    events: Arc<dyn Sink>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let server = Arc::new(Server { files, limits, events, per_client: Mutex::default() });
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = async {
+            // What finds no place waits in the system's queue.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = &mut shutdown => return Ok(()),
+            accepted = accepted => accepted,
+        };
+        let Ok((stream, client)) = accepted else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        let Some(guest) = Guest::new(&server, client) else { continue };
+        connections.spawn(async move {
+            guest.talk(stream).await;
+            drop(place);
+        });
+    }
+}
+
+struct Server {
+    files: Arc<dyn FileSource>,
+    limits: Limits,
+    events: Arc<dyn Sink>,
+    per_client: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Server {
+    fn per_client(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        // Nothing that holds the lock can leave the counts half changed.
+        self.per_client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that counts among those of its client.
+struct Guest {
+    server: Arc<Server>,
+    client: SocketAddr,
+}
+
+impl Guest {
+    /// None where the client has as many as it may.
+    fn new(server: &Arc<Server>, client: SocketAddr) -> Option<Self> {
+        let mut per_client = server.per_client();
+        let count = per_client.entry(client.ip()).or_default();
+        if *count >= server.limits.connections_per_client {
+            drop(per_client);
+            server.events.event(Event::Failed {
+                protocol: Protocol::Http,
+                client,
+                file: String::new(),
+                bytes: 0,
+                reason: Failure::Busy("too many connections of this client"),
+            });
+            return None;
+        }
+        *count += 1;
+        drop(per_client);
+        Some(Self { server: Arc::clone(server), client })
+    }
+
+    async fn talk(self, stream: TcpStream) {
+        let Ok(local) = stream.local_addr() else { return };
+        // Answers are written whole, so that waiting to fill a segment only delays.
+        let _ = stream.set_nodelay(true);
+        let asker = Asker {
+            files: Arc::clone(&self.server.files),
+            events: Arc::clone(&self.server.events),
+            client: self.client,
+            local: local.ip(),
+        };
+        let service = service_fn(move |request| {
+            let asker = asker.clone();
+            async move { Ok::<_, Infallible>(respond(&asker, &request).await) }
+        });
+        let limits = &self.server.limits;
+        let stream = TokioIo::new(Patient::new(stream, limits.stalled));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.idle)
+            .max_buf_size(BUFFER)
+            .serve_connection(stream, service);
+        // A client that hangs up or talks nonsense ends its connection; a file that it had begun is
+        // told as failed by its body.
+        let _ = connection.await;
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut per_client = self.server.per_client();
+        if let Some(count) = per_client.get_mut(&self.client.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                per_client.remove(&self.client.ip());
+            }
+        }
+    }
+}

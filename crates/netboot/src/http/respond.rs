@@ -1,0 +1,158 @@
+//! One request, one answer.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
+};
+use hyper::http::response::Builder;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::body::{FileBody, Report};
+use super::condition::Version;
+use super::media::media_type;
+use super::range::{Selection, select};
+use crate::event::{Event, Failure, Protocol, Sink};
+use crate::files::{File, FilePath, FileRequest, FileSource, OpenError, PathError};
+
+/// Who asks, and where the files are.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) files: Arc<dyn FileSource>,
+    pub(super) events: Arc<dyn Sink>,
+    pub(super) client: SocketAddr,
+    pub(super) local: IpAddr,
+}
+
+type Answer = Response<Either<FileBody, Full<Bytes>>>;
+
+/// Answers a request.
+pub(super) async fn respond(asker: &Asker, request: &Request<Incoming>) -> Answer {
+    let name = request.uri().path();
+    let mut report = Report {
+        events: Arc::clone(&asker.events),
+        client: asker.client,
+        file: name.to_owned(),
+        began: Instant::now(),
+        bytes: 0,
+        failure: None,
+    };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        report.failure = Some(Failure::Refused("only GET and HEAD are served"));
+        let answer = Response::builder().status(StatusCode::METHOD_NOT_ALLOWED);
+        return message(answer.header(ALLOW, "GET, HEAD"), "only GET and HEAD are served\n");
+    }
+    asker.events.event(Event::Requested {
+        protocol: Protocol::Http,
+        client: asker.client,
+        file: name.to_owned(),
+    });
+    let path = match FilePath::from_url(name) {
+        Ok(path) => path,
+        Err(reason) => {
+            report.failure = Some(Failure::Refused(reason.as_str()));
+            let status = match reason {
+                PathError::Empty => StatusCode::NOT_FOUND,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            return message(Response::builder().status(status), "no such name\n");
+        }
+    };
+    match open(asker, path.clone(), request.uri().query()).await {
+        Ok(file) => send(request, &path, file, report),
+        Err(error) => refuse(&error, report),
+    }
+}
+
+async fn open(asker: &Asker, path: FilePath, query: Option<&str>) -> Result<File, OpenError> {
+    let files = Arc::clone(&asker.files);
+    let (client, local) = (asker.client.ip(), asker.local);
+    let query = query.map(str::to_owned);
+    let open =
+        move || files.open(&FileRequest { path: &path, query: query.as_deref(), client, local });
+    tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| {
+        // A source that panics fails this request alone.
+        Err(OpenError::Io(io::Error::other(error)))
+    })
+}
+
+fn send(request: &Request<Incoming>, path: &FilePath, file: File, report: Report) -> Answer {
+    let headers = request.headers();
+    let version = Version::of(&file);
+    let mut answer = Response::builder().header(ACCEPT_RANGES, "bytes");
+    if let Some(version) = &version {
+        answer = answer
+            .header(ETAG, version.tag.as_str())
+            .header(LAST_MODIFIED, httpdate::fmt_http_date(version.modified));
+        if version.is_known(headers) {
+            return empty(answer.status(StatusCode::NOT_MODIFIED));
+        }
+    }
+    answer = answer.header(CONTENT_TYPE, media_type(path));
+
+    // RFC 9110, section 14.2: HEAD has no ranges.
+    let range = headers.get(RANGE).filter(|_| request.method() == Method::GET);
+    let range = range
+        .filter(|_| version.is_none_or(|version| version.continues(headers)))
+        .and_then(|range| range.to_str().ok());
+    let length = file.len();
+    let (start, end) = match range.map_or(Selection::Whole, |range| select(range, length)) {
+        Selection::Whole => (0, length),
+        Selection::Part { start, length: part } => {
+            let end = start + part;
+            let range = format!("bytes {start}-{}/{length}", end - 1);
+            answer = answer.status(StatusCode::PARTIAL_CONTENT).header(CONTENT_RANGE, range);
+            (start, end)
+        }
+        Selection::Unsatisfiable => {
+            let range = format!("bytes */{length}");
+            let answer = answer.status(StatusCode::RANGE_NOT_SATISFIABLE);
+            return message(answer.header(CONTENT_RANGE, range), "no such range\n");
+        }
+    };
+    answer = answer.header(CONTENT_LENGTH, end - start);
+    if request.method() == Method::HEAD {
+        return empty(answer);
+    }
+    finish(answer, Either::Left(FileBody::new(file, start, end, report)))
+}
+
+/// What the client is told holds no path, and nothing about what it may not read.
+fn refuse(error: &OpenError, mut report: Report) -> Answer {
+    let (status, text, failure) = match error {
+        OpenError::NotFound => (StatusCode::NOT_FOUND, "not found\n", Failure::NotFound),
+        OpenError::NotRegular => {
+            let failure = Failure::Refused("not a regular file");
+            (StatusCode::NOT_FOUND, "not found\n", failure)
+        }
+        OpenError::Outside => {
+            let failure = Failure::Refused("leads out of the folder that is served");
+            (StatusCode::FORBIDDEN, "forbidden\n", failure)
+        }
+        OpenError::Io(error) => {
+            let failure = Failure::Io(error.to_string());
+            (StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read\n", failure)
+        }
+    };
+    report.failure = Some(failure);
+    message(Response::builder().status(status), text)
+}
+
+fn message(answer: Builder, text: &'static str) -> Answer {
+    let answer = answer.header(CONTENT_LENGTH, text.len());
+    finish(answer, Either::Right(Full::from(text)))
+}
+
+fn empty(answer: Builder) -> Answer {
+    finish(answer, Either::Right(Full::default()))
+}
+
+fn finish(answer: Builder, body: Either<FileBody, Full<Bytes>>) -> Answer {
+    answer.body(body).expect("every field is made here, of numbers and fixed text")
+}

@@ -1,0 +1,176 @@
+//! What an answer says, in the style that every client tried takes without waiting.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::{Arrival, Port};
+use crate::policy::{Boot, Client, Kind, SubnetConfig};
+use crate::wire::dhcp::{EncodeError, Message, MessageType, Options, code, sub_options};
+
+/// An answer before it is spelt out.
+pub(super) struct Answer<'a> {
+    pub(super) request: &'a Message,
+    pub(super) client: &'a Client,
+    pub(super) arrival: Arrival,
+    pub(super) kind: MessageType,
+    /// The server's address, where the boot file is.
+    pub(super) server: Ipv4Addr,
+    /// What the server calls itself.
+    pub(super) server_id: Ipv4Addr,
+    pub(super) given: Option<Given<'a>>,
+    pub(super) boot: Option<&'a Boot>,
+}
+
+/// An address and where it is from.
+pub(super) struct Given<'a> {
+    pub(super) address: Ipv4Addr,
+    pub(super) subnet: &'a SubnetConfig,
+}
+
+/// RFC 5071: F1 00 74 7E.
+const PXELINUX_MAGIC: [u8; 4] = [0xf1, 0x00, 0x74, 0x7e];
+/// PXE discovery control: boot the file named here, look for no boot server, show no menu.
+const BOOT_THIS_FILE: u8 = 8;
+
+/// What a message leaves for its options and file names of the 576 or more bytes that option 57
+/// counts, headers of IP and UDP included.
+const HEADERS: u16 = 28;
+/// RFC 2131, section 2: what every client takes.
+const LEAST_SIZE: u16 = 576;
+/// What an Ethernet frame takes; firmware asks for more than it means.
+const MOST_SIZE: u16 = 1500;
+
+/// What goes first where an answer would be too long: what no client needs in order to boot.
+const EXPENDABLE: [u8; 6] = [
+    code::DOMAIN,
+    code::BROADCAST_ADDRESS,
+    code::TFTP_SERVER,
+    code::CLIENT_ID,
+    code::PXELINUX_REBOOT,
+    code::DNS,
+];
+
+impl Answer<'_> {
+    /// The message, without what does not fit.
+    pub(super) fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let size = self.request.options.number16(code::MAX_SIZE).unwrap_or(LEAST_SIZE);
+        let limit = usize::from(size.clamp(LEAST_SIZE, MOST_SIZE) - HEADERS);
+        let mut message = self.message();
+        for expendable in EXPENDABLE {
+            match message.encode(limit) {
+                Err(EncodeError::TooLong { .. }) => message.options.remove(expendable),
+                fits => return fits,
+            };
+        }
+        message.encode(limit)
+    }
+
+    /// RFC 2131, section 4.1, and for the boot service the address and port that asked.
+    pub(super) fn destination(&self) -> SocketAddrV4 {
+        let request = self.request;
+        if self.arrival.port == Port::Boot {
+            self.arrival.from
+        } else if !request.giaddr.is_unspecified() {
+            SocketAddrV4::new(request.giaddr, 67)
+        } else if self.kind != MessageType::Nak && !request.ciaddr.is_unspecified() {
+            SocketAddrV4::new(request.ciaddr, 68)
+        } else {
+            // A client without an address hears broadcasts, whether its flag says so or not.
+            SocketAddrV4::new(Ipv4Addr::BROADCAST, 68)
+        }
+    }
+
+    /// The order of the options is that of old ROMs, which want the type early and know how to skip
+    /// the rest.
+    fn message(&self) -> Message {
+        let mut message = self.request.reply();
+        let nak = self.kind == MessageType::Nak;
+        message.options.set(code::MESSAGE_TYPE, [self.kind as u8]);
+        message.options.set(code::SERVER_ID, self.server_id.octets());
+        if nak {
+            message.options.set(code::MESSAGE, *b"address not available");
+            if !self.request.giaddr.is_unspecified() {
+                // The client has no address that the relay could send to.
+                message.flags |= Message::BROADCAST;
+            }
+        } else if self.kind == MessageType::Ack {
+            message.ciaddr = self.request.ciaddr;
+        }
+        if let Some(given) = &self.given {
+            message.yiaddr = given.address;
+            given.set_options(&mut message.options);
+        }
+        if let Some(boot) = self.boot {
+            self.set_boot(&mut message, boot);
+        }
+        // RFC 6842 and RFC 3046: back to whoever sent them, the relay's last.
+        for echoed in [code::CLIENT_ID, code::SUBNET_SELECTION, code::RELAY_AGENT] {
+            if let Some(value) = self.request.options.get(echoed) {
+                message.options.set(echoed, value);
+            }
+        }
+        message
+    }
+
+    fn set_boot(&self, message: &mut Message, boot: &Boot) {
+        let server = self.server.to_string();
+        // iPXE never ends its boot with siaddr 0.
+        message.siaddr = self.server;
+        let http = self.client.kind == Kind::Http;
+        let class: &[u8] = if http { b"HTTPClient" } else { b"PXEClient" };
+        message.options.set(code::VENDOR_CLASS, class);
+        if !http {
+            message.set_server_name(&server);
+            message.options.set(code::VENDOR, self.vendor_options());
+            message.options.set(code::TFTP_SERVER, server);
+        }
+        // A name too long for its field is in the option alone.
+        message.set_file(&boot.file);
+        message.options.set(code::BOOT_FILE, boot.file.as_str());
+        if let Some(uuid) = self.request.options.get(code::CLIENT_UUID) {
+            message.options.set(code::CLIENT_UUID, uuid);
+        }
+        message.options.set(code::PXELINUX_MAGIC, PXELINUX_MAGIC);
+        if let Some(config) = &boot.pxelinux.config {
+            message.options.set(code::PXELINUX_CONFIG, config.as_str());
+        }
+        message.options.set(code::PXELINUX_PREFIX, boot.pxelinux.prefix.as_str());
+        message.options.set(code::PXELINUX_REBOOT, boot.pxelinux.reboot.to_be_bytes());
+    }
+
+    /// A client that asks for one boot item wants to hear of the same one.
+    fn vendor_options(&self) -> Vec<u8> {
+        let mut value = vec![code::pxe::DISCOVERY_CONTROL, 1, BOOT_THIS_FILE];
+        let asked = self.request.options.get(code::VENDOR).unwrap_or_default();
+        let item = sub_options(asked).find(|(code, _)| *code == code::pxe::BOOT_ITEM);
+        if let Some((_, &[a, b, c, d])) = item {
+            value.extend([code::pxe::BOOT_ITEM, 4, a, b, c, d]);
+        }
+        value.push(255);
+        value
+    }
+}
+
+impl Given<'_> {
+    fn set_options(&self, options: &mut Options) {
+        let lease = self.subnet.lease;
+        let network = self.subnet.network;
+        options.set(code::LEASE_TIME, lease.to_be_bytes());
+        options.set(code::RENEWAL_TIME, (lease / 2).to_be_bytes());
+        options.set(code::REBINDING_TIME, (lease / 8 * 7).to_be_bytes());
+        options.set(code::SUBNET_MASK, network.mask().octets());
+        if !self.subnet.router.is_empty() {
+            options.set(code::ROUTER, octets(&self.subnet.router));
+        }
+        if !self.subnet.dns.is_empty() {
+            options.set(code::DNS, octets(&self.subnet.dns));
+        }
+        if let Some(domain) = &self.subnet.domain {
+            options.set(code::DOMAIN, domain.as_str());
+        }
+        options.set(code::BROADCAST_ADDRESS, network.broadcast().octets());
+    }
+}
+
+fn octets(addresses: &[Ipv4Addr]) -> Vec<u8> {
+    addresses.iter().flat_map(|address| address.octets()).collect()
+}

@@ -1,0 +1,330 @@
+//! RFC 2131, section 4.3: what a server that gives addresses does with each message.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::answer::{Answer, Given};
+use super::lease::{Lease, LeaseState};
+use super::{Arrival, Effect, Identity, Ignore, Server};
+use crate::event::Event;
+use crate::logic::Time;
+use crate::policy::{Boot, Client};
+use crate::wire::dhcp::{Hardware, Message, MessageType, code, sub_options};
+
+/// How long an offer waits for its REQUEST.
+const HOLD: Duration = Duration::from_secs(30);
+/// How long an address that somebody else uses is left alone.
+const QUARANTINE: Duration = Duration::from_secs(600);
+/// Probes under way at once.
+const PROBES: usize = 256;
+/// A probe that was not answered for after this time never will be.
+const PROBE_LOST: Duration = Duration::from_secs(5);
+
+/// A message and what is known about it.
+#[derive(Debug)]
+pub(super) struct Exchange<'a> {
+    pub(super) request: &'a Message,
+    pub(super) kind: MessageType,
+    pub(super) identity: Identity,
+    pub(super) client: Client,
+    pub(super) arrival: Arrival,
+    pub(super) now: Time,
+}
+
+/// A DISCOVER that waits for the probe of the address that it is to be offered.
+#[derive(Debug)]
+pub(super) struct Pending {
+    request: Message,
+    identity: Identity,
+    client: Client,
+    arrival: Arrival,
+    since: Time,
+}
+
+impl Server {
+    pub(super) fn discover(&mut self, exchange: Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        let now = exchange.now;
+        let subnet = self.subnet(&exchange)?;
+        self.pending.retain(|_, pending| now.since(pending.since) < PROBE_LOST);
+        let waiting = self.pending.iter_mut().find(|entry| entry.1.identity == exchange.identity);
+        if let Some((address, pending)) = waiting {
+            pending.request = exchange.request.clone();
+            return Err(Ignore::Probing(*address));
+        }
+        let known = self.leases.of(&exchange.identity).is_some();
+        if !known && self.leases.open_offers(now, HOLD) >= self.most_offers(subnet) {
+            return Err(Ignore::Flood);
+        }
+        let wanted = exchange.request.options.address(code::REQUESTED_ADDRESS);
+        let choice = self
+            .pools
+            .choose(subnet, &exchange.identity, wanted, &self.leases, now)
+            .ok_or_else(|| Ignore::PoolEmpty(self.pools.config(subnet).network))?;
+        self.hold(&exchange.identity, choice.address, now);
+        if !choice.fresh || !self.can_probe(choice.address) {
+            return self.offer(&exchange, choice.address);
+        }
+        if self.pending.len() >= PROBES {
+            return Err(Ignore::Flood);
+        }
+        let Exchange { request, identity, client, arrival, .. } = exchange;
+        let pending = Pending { request: request.clone(), identity, client, arrival, since: now };
+        self.pending.insert(choice.address, pending);
+        Ok(vec![Effect::Probe(choice.address)])
+    }
+
+    /// Takes the answer to [`Effect::Probe`]: who uses the address, if anybody does. The client
+    /// itself may, from an earlier boot.
+    pub fn probed(&mut self, address: Ipv4Addr, user: Option<Hardware>, now: Time) -> Vec<Effect> {
+        let Some(pending) = self.pending.remove(&address) else { return Vec::new() };
+        let Pending { request, identity, client, arrival, .. } = pending;
+        let mut effects = Vec::new();
+        let taken = user.filter(|user| *user != request.hardware);
+        if let Some(user) = taken {
+            effects.push(self.quarantine(address, identity.clone(), now));
+            let text = format!("{address} is used by {user}, which did not ask for it here");
+            effects.push(Effect::Tell(Event::Warning { text }));
+        }
+        let kind = MessageType::Discover;
+        let name = request.hardware.to_string();
+        let exchange = Exchange { request: &request, kind, identity, client, arrival, now };
+        let decided =
+            if taken.is_some() { self.discover(exchange) } else { self.offer(&exchange, address) };
+        match decided {
+            Ok(more) => effects.extend(more),
+            Err(reason) => effects
+                .push(Effect::Tell(Event::Ignored { client: name, reason: reason.to_string() })),
+        }
+        effects
+    }
+
+    fn offer(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
+        let (boot, told) = self.boot(exchange);
+        let given = self.given(address);
+        let mut effects = self.answer(exchange, MessageType::Offer, given, boot.as_ref())?;
+        effects.extend(told);
+        Ok(effects)
+    }
+
+    pub(super) fn request(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        let options = &exchange.request.options;
+        let wanted = options.address(code::REQUESTED_ADDRESS);
+        if let Some(server) = options.address(code::SERVER_ID) {
+            if server != self.server_id(exchange.request) {
+                self.let_go(&exchange.identity, exchange.now);
+                self.pending.retain(|_, pending| pending.identity != exchange.identity);
+                return Err(Ignore::OtherServer(server));
+            }
+            return self.confirm(exchange, wanted.ok_or(Ignore::NoAddress)?, true);
+        }
+        // INIT-REBOOT has the address in option 50, RENEWING and REBINDING in ciaddr.
+        let ciaddr = exchange.request.ciaddr;
+        let address = wanted.or_else(|| (!ciaddr.is_unspecified()).then_some(ciaddr));
+        self.confirm(exchange, address.ok_or(Ignore::NoAddress)?, self.config.serve.authoritative)
+    }
+
+    /// ACK or NAK. A server without authority is silent about what it does not know, as another one
+    /// may know it.
+    fn confirm(
+        &mut self,
+        exchange: &Exchange<'_>,
+        address: Ipv4Addr,
+        authority: bool,
+    ) -> Result<Vec<Effect>, Ignore> {
+        let now = exchange.now;
+        let subnet = self.subnet(exchange)?;
+        let identity = &exchange.identity;
+        let own = self.leases.of(identity).is_some_and(|lease| lease.address == address);
+        let may = self.pools.may_have(subnet, identity, address, &self.leases, now);
+        if may && (own || authority) {
+            return self.acknowledge(exchange, address);
+        }
+        if authority { self.refuse(exchange, address) } else { Err(Ignore::NotOurs(address)) }
+    }
+
+    fn acknowledge(
+        &mut self,
+        exchange: &Exchange<'_>,
+        address: Ipv4Addr,
+    ) -> Result<Vec<Effect>, Ignore> {
+        let now = exchange.now;
+        let (boot, told) = self.boot(exchange);
+        let given = self.given(address);
+        let seconds = given.as_ref().map_or(0, |given| given.subnet.lease);
+        let sent = self.answer(exchange, MessageType::Ack, given, boot.as_ref())?;
+        if let Some(boot) = &boot {
+            self.guard.count(&exchange.identity, &boot.file, exchange.request.xid, now);
+        }
+        let lease = Lease {
+            address,
+            identity: exchange.identity.clone(),
+            state: LeaseState::Bound,
+            expires: now + Duration::from_secs(seconds.into()),
+        };
+        self.leases.put(lease.clone());
+        let mut effects = vec![Effect::Record(lease)];
+        effects.extend(sent);
+        effects.extend(told);
+        Ok(effects)
+    }
+
+    fn refuse(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
+        let mut effects = self.answer(exchange, MessageType::Nak, None, None)?;
+        let text = format!("{} may not have {address}", exchange.identity);
+        effects.push(Effect::Tell(Event::Note { text }));
+        Ok(effects)
+    }
+
+    pub(super) fn decline(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        let options = &exchange.request.options;
+        let address = options.address(code::REQUESTED_ADDRESS).ok_or(Ignore::NoAddress)?;
+        if self.leases.of(&exchange.identity).is_none_or(|lease| lease.address != address) {
+            return Err(Ignore::NotOurs(address));
+        }
+        let recorded = self.quarantine(address, exchange.identity.clone(), exchange.now);
+        let text = format!("{} found {address} in use by another machine", exchange.identity);
+        Ok(vec![recorded, Effect::Tell(Event::Warning { text })])
+    }
+
+    pub(super) fn release(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        let address = exchange.request.ciaddr;
+        let own = self.leases.of(&exchange.identity).filter(|lease| lease.address == address);
+        let mut lease = own.ok_or(Ignore::NotOurs(address))?.clone();
+        lease.state = LeaseState::Released;
+        lease.expires = exchange.now;
+        self.leases.put(lease.clone());
+        let text = format!("{} released {address}", exchange.identity);
+        Ok(vec![Effect::Record(lease), Effect::Tell(Event::Note { text })])
+    }
+
+    /// Section 4.3.5: no address, no lease time, to the address that the client has.
+    pub(super) fn inform(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        self.subnet(exchange)?;
+        let (boot, told) = self.boot(exchange);
+        let mut effects = self.answer(exchange, MessageType::Ack, None, boot.as_ref())?;
+        effects.extend(told);
+        Ok(effects)
+    }
+
+    /// What the client is to boot, unless it goes round in circles; then, the words about it.
+    fn boot(&self, exchange: &Exchange<'_>) -> (Option<Boot>, Option<Effect>) {
+        let view = self.config.view(&exchange.client);
+        let Some(boot) = view.boot(&exchange.client, self.link.address) else {
+            return (None, None);
+        };
+        let xid = exchange.request.xid;
+        match self.guard.check(&exchange.identity, &boot.file, xid, exchange.now) {
+            Ok(()) => (Some(boot), None),
+            Err(reason) => {
+                let text = format!("{}: {reason}", exchange.identity);
+                (None, Some(Effect::Tell(Event::Warning { text })))
+            }
+        }
+    }
+
+    fn given(&self, address: Ipv4Addr) -> Option<Given<'_>> {
+        let subnet = self.pools.config(self.pools.find(address)?);
+        Some(Given { address, subnet })
+    }
+
+    /// The subnet that the client is on, as the relay says it (RFC 3527, RFC 3011, RFC 2131), the
+    /// client's own address shows it, or the link is.
+    pub(super) fn subnet(&self, exchange: &Exchange<'_>) -> Result<usize, Ignore> {
+        let request = exchange.request;
+        let there = if request.giaddr.is_unspecified() {
+            [request.ciaddr, self.link.address].into_iter().find(|it| !it.is_unspecified())
+        } else {
+            // No packet makes the server send to networks that nobody named.
+            self.pools.find(request.giaddr).ok_or(Ignore::UnknownNetwork(request.giaddr))?;
+            let relay = request.options.get(code::RELAY_AGENT).unwrap_or_default();
+            relay_address(relay, code::relay::LINK_SELECTION)
+                .or_else(|| request.options.address(code::SUBNET_SELECTION))
+                .or(Some(request.giaddr))
+        };
+        let there = there.unwrap_or(self.link.address);
+        self.pools.find(there).ok_or(Ignore::UnknownNetwork(there))
+    }
+
+    /// What the server calls itself; a relay may say what (RFC 5107).
+    pub(super) fn server_id(&self, request: &Message) -> Ipv4Addr {
+        let relay = request.options.get(code::RELAY_AGENT).unwrap_or_default();
+        relay_address(relay, code::relay::SERVER_ID_OVERRIDE)
+            .filter(|_| !request.giaddr.is_unspecified())
+            .unwrap_or(self.link.address)
+    }
+
+    pub(super) fn answer(
+        &self,
+        exchange: &Exchange<'_>,
+        kind: MessageType,
+        given: Option<Given<'_>>,
+        boot: Option<&Boot>,
+    ) -> Result<Vec<Effect>, Ignore> {
+        let answer = Answer {
+            request: exchange.request,
+            client: &exchange.client,
+            arrival: exchange.arrival,
+            kind,
+            server: self.link.address,
+            server_id: self.server_id(exchange.request),
+            given,
+            boot,
+        };
+        let bytes = answer.encode()?;
+        let told = Event::Answered {
+            client: exchange.identity.to_string(),
+            kind: exchange.client.to_string(),
+            message: exchange.kind.name(),
+            answer: kind.name(),
+            address: answer.given.as_ref().map(|given| given.address),
+            file: boot.map(|boot| boot.file.clone()),
+        };
+        let from = exchange.arrival.port;
+        Ok(vec![Effect::Send { from, to: answer.destination(), bytes }, Effect::Tell(told)])
+    }
+
+    /// Keeps an address for a client until its REQUEST; a lease in force stays as it is.
+    fn hold(&mut self, identity: &Identity, address: Ipv4Addr, now: Time) {
+        let in_force = |lease: &Lease| {
+            lease.identity == *identity && lease.state == LeaseState::Bound && lease.expires > now
+        };
+        if !self.leases.at(address).is_some_and(in_force) {
+            self.let_go(identity, now);
+            let (identity, expires) = (identity.clone(), now + HOLD);
+            let state = LeaseState::Offered;
+            self.leases.put(Lease { address, identity, state, expires });
+        }
+    }
+
+    /// The client does not take what it was offered.
+    fn let_go(&mut self, identity: &Identity, now: Time) {
+        let own = self.leases.of(identity).filter(|lease| lease.state == LeaseState::Offered);
+        if let Some(mut lease) = own.cloned() {
+            lease.expires = now;
+            self.leases.put(lease);
+        }
+    }
+
+    fn quarantine(&mut self, address: Ipv4Addr, identity: Identity, now: Time) -> Effect {
+        let expires = now + QUARANTINE;
+        let lease = Lease { address, identity, state: LeaseState::Declined, expires };
+        self.leases.put(lease.clone());
+        Effect::Record(lease)
+    }
+
+    /// Only on the server's own link can it see who uses an address.
+    fn can_probe(&self, address: Ipv4Addr) -> bool {
+        self.link.network.contains(address)
+    }
+
+    /// Half a pool may be on offer to clients that nobody knows; the other half is for those that
+    /// took an address.
+    fn most_offers(&self, subnet: usize) -> usize {
+        (self.pools.size(subnet) / 2).clamp(16, PROBES)
+    }
+}
+
+fn relay_address(relay: &[u8], wanted: u8) -> Option<Ipv4Addr> {
+    let (_, value) = sub_options(relay).find(|(code, _)| *code == wanted)?;
+    <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)
+}

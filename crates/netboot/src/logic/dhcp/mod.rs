@@ -1,0 +1,218 @@
+//! The DHCP server and the proxyDHCP server, without their sockets.
+//!
+//! ```text
+//!   packet, arrival, time ─► Server::receive ─► effects: send, record, probe, tell
+//!                                  ▲                                   │
+//!                                  └───────── Server::probed ◄─────────┘
+//! ```
+//!
+//! A full server gives addresses and says what to boot; a proxy says only what to boot, beside a
+//! server that gives addresses. Both answer in the one style that no client waits with: option 60
+//! `PXEClient`, option 43 that says "boot this file, look for nothing else", `siaddr`, and the file in
+//! both of its places.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use winpe_netboot::logic::Time;
+//! use winpe_netboot::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
+//! use winpe_netboot::policy::Config;
+//! use winpe_netboot::wire::dhcp::{Message, code};
+//!
+//! let link = Link { address: [192, 168, 0, 10].into(), network: "192.168.0.0/24".parse()? };
+//! let mut server = Server::new(Arc::new(Config::default()), link, Role::Proxy);
+//!
+//! let mut discover = Message::request(1, [0x52, 0x54, 0, 0, 0, 4]);
+//! discover.options.set(code::MESSAGE_TYPE, [1]);
+//! discover.options.set(code::VENDOR_CLASS, *b"PXEClient:Arch:00007:UNDI:003000");
+//! let arrival = Arrival { from: "0.0.0.0:68".parse()?, port: Port::Server };
+//! let effects = server.receive(&discover.encode(576)?, arrival, Time::from_secs(0));
+//!
+//! let Some(Effect::Send { bytes, .. }) = effects.first() else { panic!("no offer") };
+//! assert_eq!(Message::parse(bytes)?.file_name(), b"snponly.efi");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod answer;
+mod exchange;
+mod guard;
+mod identity;
+mod ignore;
+mod lease;
+mod pool;
+mod proxy;
+mod rate;
+
+#[cfg(test)]
+mod tests;
+
+pub use identity::Identity;
+pub use ignore::Ignore;
+pub use lease::{Lease, LeaseState};
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use self::exchange::Pending;
+use self::guard::Guard;
+use self::lease::Leases;
+use self::pool::Pools;
+use self::rate::Rate;
+use super::Time;
+use crate::event::Event;
+use crate::policy::{Client, Config, Network};
+use crate::wire::dhcp::{Message, MessageType, Op, code};
+
+/// The server: what it was told and what it remembers.
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    link: Link,
+    role: Role,
+    pools: Pools,
+    leases: Leases,
+    /// Offers that wait for a probe, by address.
+    pending: BTreeMap<Ipv4Addr, Pending>,
+    guard: Guard,
+    rate: Rate,
+}
+
+/// The link that the server is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The server's own address.
+    pub address: Ipv4Addr,
+    /// The network around it.
+    pub network: Network,
+}
+
+/// Whether the server gives addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It does.
+    Full,
+    /// Another server does.
+    Proxy,
+}
+
+/// How a packet came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// From where.
+    pub from: SocketAddrV4,
+    /// To which port.
+    pub port: Port,
+}
+
+/// The ports that a server listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// 67, DHCP.
+    Server,
+    /// 4011, PXE's boot service.
+    Boot,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send these bytes.
+    Send {
+        /// From this port of ours.
+        from: Port,
+        /// To this address; the broadcast address means the link.
+        to: SocketAddrV4,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// Make this lease durable before anything that follows.
+    Record(Lease),
+    /// Find out whether somebody uses this address, and tell [`Server::probed`].
+    Probe(Ipv4Addr),
+    /// Tell whoever watches.
+    Tell(Event),
+}
+
+impl Server {
+    /// A server that remembers nothing yet.
+    #[must_use]
+    pub fn new(config: Arc<Config>, link: Link, role: Role) -> Self {
+        let pools = Pools::new(&config, link);
+        Self {
+            config,
+            link,
+            role,
+            pools,
+            leases: Leases::default(),
+            pending: BTreeMap::new(),
+            guard: Guard::default(),
+            rate: Rate::default(),
+        }
+    }
+
+    /// Remembers a lease of an earlier run. One that lies outside every pool and reservation is
+    /// forgotten, so that a log cannot grow the memory beyond what the configuration allows.
+    pub fn restore(&mut self, lease: Lease) {
+        if self.pools.holds(lease.address) {
+            self.leases.put(lease);
+        }
+    }
+
+    /// Each lease that outlives the process.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.iter().filter(|lease| lease.state != LeaseState::Offered)
+    }
+
+    /// Decides on a packet.
+    pub fn receive(&mut self, packet: &[u8], arrival: Arrival, now: Time) -> Vec<Effect> {
+        let ignored = |client: String, reason: &Ignore| {
+            vec![Effect::Tell(Event::Ignored { client, reason: reason.to_string() })]
+        };
+        let request = match Message::parse(packet) {
+            Ok(request) => request,
+            Err(error) => return ignored(arrival.from.to_string(), &error.into()),
+        };
+        match self.decide(&request, arrival, now) {
+            Ok(effects) => effects,
+            Err(reason) => ignored(request.hardware.to_string(), &reason),
+        }
+    }
+
+    fn decide(
+        &mut self,
+        request: &Message,
+        arrival: Arrival,
+        now: Time,
+    ) -> Result<Vec<Effect>, Ignore> {
+        if request.op != Op::Request {
+            return Err(Ignore::Reply);
+        }
+        if *arrival.from.ip() == self.link.address {
+            return Err(Ignore::Own);
+        }
+        let kind = match (request.message_type(), request.options.get(code::MESSAGE_TYPE)) {
+            (Some(kind), _) => kind,
+            (None, None) => return Err(Ignore::Bootp),
+            (None, Some(_)) => return Err(Ignore::MessageType),
+        };
+        let identity = Identity::of(request).ok_or(Ignore::Nobody)?;
+        let known = self.leases.of(&identity).is_some();
+        self.rate.count(&identity, known, now)?;
+        let client = Client::of(request);
+        let exchange = exchange::Exchange { request, kind, identity, client, arrival, now };
+        match (arrival.port, self.role) {
+            (Port::Boot, _) => self.boot_service(&exchange),
+            (Port::Server, Role::Proxy) => self.proxy(&exchange),
+            (Port::Server, Role::Full) => match kind {
+                MessageType::Discover => self.discover(exchange),
+                MessageType::Request => self.request(&exchange),
+                MessageType::Decline => self.decline(&exchange),
+                MessageType::Release => self.release(&exchange),
+                MessageType::Inform => self.inform(&exchange),
+                MessageType::Offer | MessageType::Ack | MessageType::Nak => {
+                    Err(Ignore::FromServer(kind.name()))
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! PXE 2.1, section 2.2: telling what to boot beside a server that gives addresses.
+
+use super::exchange::Exchange;
+use super::{Effect, Ignore, Server};
+use crate::policy::{Boot, Kind};
+use crate::wire::dhcp::MessageType;
+
+impl Server {
+    /// Port 67. A proxy answers DISCOVER only; REQUEST belongs to the server that gives addresses.
+    pub(super) fn proxy(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        if exchange.kind != MessageType::Discover {
+            return Err(Ignore::LeftToServer(exchange.kind.name()));
+        }
+        self.subnet(exchange)?;
+        let boot = self.boot_file(exchange)?;
+        let effects = self.answer(exchange, MessageType::Offer, None, Some(&boot))?;
+        self.guard.count(&exchange.identity, &boot.file, exchange.request.xid, exchange.now);
+        Ok(effects)
+    }
+
+    /// Port 4011, in either role: the client has an address and asks what to boot.
+    pub(super) fn boot_service(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+        if !matches!(exchange.kind, MessageType::Request | MessageType::Inform) {
+            return Err(Ignore::LeftToServer(exchange.kind.name()));
+        }
+        let from = *exchange.arrival.from.ip();
+        if self.pools.find(from).is_none() {
+            return Err(Ignore::UnknownNetwork(from));
+        }
+        let boot = self.boot_file(exchange)?;
+        self.answer(exchange, MessageType::Ack, None, Some(&boot))
+    }
+
+    fn boot_file(&self, exchange: &Exchange<'_>) -> Result<Boot, Ignore> {
+        if exchange.client.kind == Kind::Other {
+            return Err(Ignore::NoBootClient);
+        }
+        let view = self.config.view(&exchange.client);
+        let boot = view.boot(&exchange.client, self.link.address).ok_or(Ignore::NoBootFile)?;
+        let xid = exchange.request.xid;
+        self.guard.check(&exchange.identity, &boot.file, xid, exchange.now)?;
+        Ok(boot)
+    }
+}

@@ -1,0 +1,77 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{Identity, Ignore};
+use crate::logic::Time;
+
+/// Packets of one client in a window; a boot through four stages takes about twelve.
+const PACKETS: u32 = 40;
+const WINDOW: Duration = Duration::from_secs(10);
+/// Clients counted one by one; more than these in one window are a flood.
+const CLIENTS: usize = 8192;
+
+/// How much each client sent lately.
+#[derive(Debug, Default)]
+pub(super) struct Rate {
+    began: Time,
+    counts: HashMap<Identity, u32>,
+}
+
+impl Rate {
+    pub(super) fn count(
+        &mut self,
+        identity: &Identity,
+        known: bool,
+        now: Time,
+    ) -> Result<(), Ignore> {
+        if now.since(self.began) >= WINDOW || now < self.began {
+            self.began = now;
+            self.counts.clear();
+        }
+        if let Some(count) = self.counts.get_mut(identity) {
+            *count = count.saturating_add(1);
+            return if *count > PACKETS { Err(Ignore::Rate(PACKETS)) } else { Ok(()) };
+        }
+        if self.counts.len() < CLIENTS {
+            self.counts.insert(identity.clone(), 1);
+            return Ok(());
+        }
+        // Who has a lease boots on through a flood.
+        if known { Ok(()) } else { Err(Ignore::Flood) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::dhcp::Hardware;
+
+    fn identity(number: u32) -> Identity {
+        let [a, b, c, d] = number.to_be_bytes();
+        Identity::Hardware(Hardware::ethernet([2, 0, a, b, c, d]))
+    }
+
+    #[test]
+    fn a_client_that_sends_too_much_waits_for_the_next_window() {
+        let mut rate = Rate::default();
+        let now = Time::from_secs(100);
+        for _ in 0..PACKETS {
+            assert_eq!(rate.count(&identity(1), true, now), Ok(()));
+        }
+        assert_eq!(rate.count(&identity(1), true, now), Err(Ignore::Rate(PACKETS)));
+        assert_eq!(rate.count(&identity(2), true, now), Ok(()));
+        assert_eq!(rate.count(&identity(1), true, now + WINDOW), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_known_clients_pass() {
+        let mut rate = Rate::default();
+        let now = Time::from_secs(100);
+        for number in 0..100_000 {
+            let allowed = rate.count(&identity(number), false, now);
+            assert_eq!(allowed.is_ok(), (number as usize) < CLIENTS);
+        }
+        assert_eq!(rate.counts.len(), CLIENTS);
+        assert_eq!(rate.count(&identity(200_000), true, now), Ok(()));
+    }
+}

@@ -1,0 +1,123 @@
+//! Whole exchanges in simulated time.
+
+mod clients;
+mod full;
+mod proxy;
+mod simulation;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::wire::dhcp::{Hardware, MessageType};
+
+pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
+
+/// A server, and a clock that tests let run.
+pub(super) struct Bench {
+    pub(super) server: Server,
+    pub(super) now: Time,
+}
+
+impl Bench {
+    pub(super) fn new(role: Role, config: &str) -> Self {
+        let link = Link { address: SERVER, network: "192.168.0.0/24".parse().unwrap() };
+        let config = Arc::new(config.parse().unwrap());
+        Self { server: Server::new(config, link, role), now: Time::from_secs(1_000_000) }
+    }
+
+    pub(super) fn full() -> Self {
+        Self::new(Role::Full, "")
+    }
+
+    pub(super) fn pass(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+
+    /// Sends a message to port 67; probes find nobody.
+    pub(super) fn send(&mut self, message: &Message) -> Answered {
+        self.send_from(message, "0.0.0.0:68", Port::Server)
+    }
+
+    pub(super) fn send_from(&mut self, message: &Message, from: &str, port: Port) -> Answered {
+        let arrival = Arrival { from: from.parse().unwrap(), port };
+        let bytes = message.encode(usize::MAX).unwrap();
+        let effects = self.server.receive(&bytes, arrival, self.now);
+        self.settle(effects, |_| false)
+    }
+
+    /// Answers probes until there are none left.
+    pub(super) fn settle(
+        &mut self,
+        mut effects: Vec<Effect>,
+        taken: impl Fn(Ipv4Addr) -> bool,
+    ) -> Answered {
+        let mut all = Vec::new();
+        while !effects.is_empty() {
+            let mut next = Vec::new();
+            for effect in effects {
+                match effect {
+                    Effect::Probe(address) => {
+                        all.push(Effect::Probe(address));
+                        let user = taken(address).then(|| Hardware::ethernet([2; 6]));
+                        next.extend(self.server.probed(address, user, self.now));
+                    }
+                    effect => all.push(effect),
+                }
+            }
+            effects = next;
+        }
+        Answered(all)
+    }
+
+    /// DISCOVER and REQUEST; the ACK.
+    pub(super) fn lease(&mut self, discover: &Message) -> Message {
+        let offer = self.send(discover).message().expect("an OFFER");
+        assert_eq!(offer.message_type(), Some(MessageType::Offer));
+        let ack = self.send(&clients::select(discover, &offer)).message().expect("an ACK");
+        assert_eq!(ack.message_type(), Some(MessageType::Ack));
+        ack
+    }
+}
+
+/// What a message led to.
+#[derive(Debug)]
+pub(super) struct Answered(pub(super) Vec<Effect>);
+
+impl Answered {
+    pub(super) fn sent(&self) -> Option<(Message, SocketAddrV4, Port)> {
+        self.0.iter().find_map(|effect| match effect {
+            Effect::Send { from, to, bytes } => Some((Message::parse(bytes).unwrap(), *to, *from)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn message(&self) -> Option<Message> {
+        self.sent().map(|sent| sent.0)
+    }
+
+    pub(super) fn to(&self) -> SocketAddrV4 {
+        self.sent().expect("an answer").1
+    }
+
+    pub(super) fn probes(&self) -> usize {
+        self.0.iter().filter(|effect| matches!(effect, Effect::Probe(_))).count()
+    }
+
+    /// Why there was no answer.
+    pub(super) fn reason(&self) -> String {
+        assert!(self.sent().is_none(), "{self:?}");
+        match self.0.as_slice() {
+            [.., Effect::Tell(Event::Ignored { reason, .. })] => reason.clone(),
+            _ => panic!("no reason in {self:?}"),
+        }
+    }
+
+    pub(super) fn warning(&self) -> Option<&str> {
+        self.0.iter().find_map(|effect| match effect {
+            Effect::Tell(Event::Warning { text }) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,398 @@
+//! One file on its way to one client.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use super::netascii;
+use super::round_trip::RoundTrip;
+use super::{Agreed, Limits};
+use crate::wire::tftp::{ErrorCode, Mode, Packet};
+
+/// Bytes of the file that are asked for at once, so that small blocks need no read each.
+const READ: usize = 64 * 1024;
+/// Characters of a client's error text that are kept.
+const MESSAGE: usize = 80;
+
+/// One file on its way to one client.
+///
+/// Blocks are counted from 1 and without wrapping here; on the wire they are modulo 65536, so that a
+/// file may have any length.
+///
+/// The first flight is a single packet, the OACK or the first block: until the client has answered,
+/// its address may be forged. A window follows only then.
+///
+/// ```
+/// use std::time::Instant;
+/// use winpe_netboot::logic::tftp::{Limits, Outcome, Transfer, negotiate};
+/// use winpe_netboot::wire::tftp::Packet;
+///
+/// let request = b"\0\x01default\0octet\0";
+/// let Packet::Read(request) = Packet::parse(request)? else { panic!("a read request") };
+/// let now = Instant::now();
+/// let limits = Limits::default();
+/// let mut transfer = Transfer::new(negotiate(&request, 12, &limits, 4096), &limits);
+///
+/// assert!(transfer.wanted().is_some());
+/// transfer.supply(b"default boot", true);
+/// let mut datagram = Vec::new();
+/// assert!(transfer.transmit(now, &mut datagram));
+/// assert_eq!(datagram, b"\0\x03\0\x01default boot");
+/// transfer.receive(&Packet::Ack { block: 1 }, now)?;
+/// assert_eq!(transfer.outcome(), Some(&Outcome::Complete));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Transfer {
+    agreed: Agreed,
+    tries_allowed: u32,
+    opening: Opening,
+    /// What is not acknowledged yet, as it goes over the wire; it begins with block `acked + 1`.
+    buffer: Vec<u8>,
+    /// Bytes at the front of `buffer` that are acknowledged and not yet removed.
+    stale: usize,
+    ended: bool,
+    /// The last block acknowledged.
+    acked: u64,
+    /// The last block sent since the last step back.
+    sent: u64,
+    /// The last block sent ever.
+    peak: u64,
+    tries: u32,
+    trip: RoundTrip,
+    /// The packet that is being timed: block, or 0 for the OACK, and when it was sent.
+    timed: Option<(u64, Instant)>,
+    /// When the first packet of the flight was sent that is not answered yet.
+    flight: Option<Instant>,
+    /// `acked` when a gap was repaired last: each gap is repaired once, then the timeout rules.
+    repaired: Option<u64>,
+    /// When blocks were last sent again because of a gap.
+    stepped_back: Option<Instant>,
+    progress: Progress,
+    outcome: Option<Outcome>,
+}
+
+/// Whether the client has agreed to the options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// The OACK has to be sent.
+    Due,
+    /// It was sent.
+    Sent,
+    /// It was acknowledged, or there is none.
+    Over,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client has the whole file.
+    Complete,
+    /// The whole file was sent, but the last acknowledgement is missing: some firmware jumps into
+    /// what it loaded before it says so.
+    Unconfirmed,
+    /// The client wanted to know the size and left when it knew it; UEFI and others do so each time.
+    SizeProbe,
+    /// The client gave up.
+    Aborted {
+        /// Its error code.
+        code: ErrorCode,
+        /// Its text, shortened.
+        message: String,
+    },
+    /// The client went silent.
+    Lost,
+    /// The file could not be read on.
+    Unreadable,
+}
+
+/// Why a packet changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    /// An ACK that was heard before. Answering it would send everything twice from there on, the
+    /// "sorcerer's apprentice" of RFC 1123.
+    #[error("repeated acknowledgement")]
+    Repeated,
+    /// An ACK of a block that is not on its way.
+    #[error("acknowledgement of a block that is not on its way")]
+    Stray,
+    /// A packet that only a server sends, or another request.
+    #[error("packet that a client does not send during a transfer")]
+    Unexpected,
+    /// The transfer is over.
+    #[error("the transfer is over")]
+    Over,
+}
+
+/// How far a transfer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Bytes acknowledged, as they went over the wire.
+    pub bytes: u64,
+    /// DATA packets sent, repeated ones too.
+    pub packets: u64,
+    /// Those that were sent again.
+    pub repeated: u64,
+}
+
+impl Transfer {
+    /// Begins a transfer. The first packet is ready at once if an OACK opens it, else after the first
+    /// bytes are supplied.
+    #[must_use]
+    pub fn new(agreed: Agreed, limits: &Limits) -> Self {
+        let opening = if agreed.answer.is_some() { Opening::Due } else { Opening::Over };
+        Self {
+            agreed,
+            tries_allowed: limits.tries,
+            opening,
+            buffer: Vec::new(),
+            stale: 0,
+            ended: false,
+            acked: 0,
+            sent: 0,
+            peak: 0,
+            tries: 0,
+            trip: RoundTrip::new(agreed.timeout.map(|s| Duration::from_secs(s.into()))),
+            timed: None,
+            flight: None,
+            repaired: None,
+            stepped_back: None,
+            progress: Progress::default(),
+            outcome: None,
+        }
+    }
+
+    /// How many of the next bytes of the file to supply; none where there is no need yet. What is
+    /// held is bounded by the window and one such supply, twice that for netascii.
+    #[must_use]
+    pub fn wanted(&self) -> Option<usize> {
+        let window = self.agreed.window_bytes();
+        let held = self.buffer.len() - self.stale;
+        let needed =
+            self.outcome.is_none() && self.opening == Opening::Over && !self.ended && held < window;
+        needed.then_some(READ)
+    }
+
+    /// Takes the next bytes of the file; `last` where it ends with them.
+    pub fn supply(&mut self, bytes: &[u8], last: bool) {
+        self.buffer.drain(..self.stale);
+        self.stale = 0;
+        match self.agreed.mode {
+            Mode::Octet => self.buffer.extend_from_slice(bytes),
+            Mode::Netascii => netascii::encode(bytes, &mut self.buffer),
+        }
+        self.ended |= last;
+    }
+
+    /// Ends the transfer because the file cannot be read on, and appends what tells the client so.
+    pub fn unreadable(&mut self, out: &mut Vec<u8>) {
+        self.outcome = Some(Outcome::Unreadable);
+        let message = Cow::Borrowed("cannot read the file");
+        Packet::Error { code: ErrorCode::UNDEFINED, message }.write(out);
+    }
+
+    /// Takes a packet of the client.
+    ///
+    /// # Errors
+    /// Where it changes nothing, and why.
+    pub fn receive(&mut self, packet: &Packet<'_>, now: Instant) -> Result<(), Ignored> {
+        if self.outcome.is_some() {
+            return Err(Ignored::Over);
+        }
+        match packet {
+            Packet::Ack { block } if self.opening == Opening::Over => {
+                self.acknowledged(*block, now)
+            }
+            Packet::Ack { block: 0 } if self.opening == Opening::Sent => {
+                self.opening = Opening::Over;
+                self.answered(0, now);
+                Ok(())
+            }
+            Packet::Ack { .. } => Err(Ignored::Stray),
+            Packet::Error { code, message } => {
+                self.outcome = Some(self.left(*code, message));
+                Ok(())
+            }
+            _ => Err(Ignored::Unexpected),
+        }
+    }
+
+    fn acknowledged(&mut self, block: u16, now: Instant) -> Result<(), Ignored> {
+        // The low 16 bits tell how far the block lies ahead or behind: windows are shorter than that.
+        let ahead = block.wrapping_sub(self.acked as u16);
+        if ahead == 0 {
+            return self.repair(now);
+        }
+        let acked = self.acked + u64::from(ahead);
+        if acked > self.peak {
+            let behind = ahead.wrapping_neg();
+            let heard = behind <= self.agreed.window && u64::from(behind) <= self.acked;
+            return Err(if heard { Ignored::Repeated } else { Ignored::Stray });
+        }
+        let bytes = usize::from(self.agreed.block_size) * usize::from(ahead);
+        let held = self.buffer.len() - self.stale;
+        self.progress.bytes += bytes.min(held) as u64;
+        self.stale += bytes.min(held);
+        self.acked = acked;
+        self.answered(acked, now);
+        if self.ended && bytes > held {
+            self.outcome = Some(Outcome::Complete);
+        } else if acked < self.sent && self.round_trip_since(self.stepped_back, now) {
+            // Only a gap makes a client acknowledge the middle of a window (RFC 7440, section 4).
+            self.step_back(now);
+        }
+        self.sent = self.sent.max(acked);
+        self.flight = (self.sent > acked).then_some(now);
+        Ok(())
+    }
+
+    /// A repeated ACK within a window says that the window's first block is missing, unless it
+    /// answers a duplicate of an earlier one: then it comes sooner than any answer could.
+    fn repair(&mut self, now: Instant) -> Result<(), Ignored> {
+        let windowed = self.agreed.window > 1 && self.sent > self.acked;
+        let answer = self.flight.is_some() && self.round_trip_since(self.flight, now);
+        if !windowed || !answer || self.repaired == Some(self.acked) {
+            return Err(Ignored::Repeated);
+        }
+        self.step_back(now);
+        Ok(())
+    }
+
+    fn step_back(&mut self, now: Instant) {
+        self.sent = self.acked;
+        self.repaired = Some(self.acked);
+        self.stepped_back = Some(now);
+        self.timed = None;
+    }
+
+    fn round_trip_since(&self, then: Option<Instant>, now: Instant) -> bool {
+        then.is_none_or(|then| now.saturating_duration_since(then) >= self.trip.least_seen())
+    }
+
+    /// The client is there: the clock starts anew.
+    fn answered(&mut self, block: u64, now: Instant) {
+        if let Some((timed, sent)) = self.timed
+            && timed == block
+        {
+            self.trip.measured(now.saturating_duration_since(sent));
+        }
+        self.timed = None;
+        self.tries = 0;
+    }
+
+    fn left(&self, code: ErrorCode, message: &str) -> Outcome {
+        let asked_size = self.agreed.answer.is_some_and(|answer| answer.transfer_size.is_some());
+        let polite = matches!(code, ErrorCode::OPTIONS | ErrorCode::UNDEFINED);
+        if self.acked == 0 && asked_size && polite {
+            return Outcome::SizeProbe;
+        }
+        Outcome::Aborted { code, message: message.chars().take(MESSAGE).collect() }
+    }
+
+    /// Appends the next packet that is due to the empty `out`; false where there is none until
+    /// something else happens.
+    pub fn transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        if self.outcome.is_some() {
+            return false;
+        }
+        match (self.opening, self.agreed.answer) {
+            (Opening::Due, Some(answer)) => {
+                Packet::OptionAck(answer).write(out);
+                self.opening = Opening::Sent;
+                self.launched(0, self.tries == 0, now);
+                true
+            }
+            (Opening::Over, _) => self.transmit_block(now, out),
+            _ => false,
+        }
+    }
+
+    fn transmit_block(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        if self.sent >= self.acked + u64::from(self.agreed.window) {
+            return false;
+        }
+        let size = usize::from(self.agreed.block_size);
+        // At most a window of blocks lies between, so the number fits. After a last block that is full
+        // an empty one begins just at the end; after a short one nothing begins any more.
+        let start = self.stale + (self.sent - self.acked) as usize * size;
+        let Some(rest) = self.buffer.get(start..) else { return false };
+        if rest.len() < size && !self.ended {
+            return false;
+        }
+        let payload = &rest[..rest.len().min(size)];
+        let block = self.sent + 1;
+        Packet::Data { block: block as u16, payload }.write(out);
+        self.progress.packets += 1;
+        self.progress.repeated += u64::from(block <= self.peak);
+        self.sent = block;
+        self.launched(block, block > self.peak, now);
+        self.peak = self.peak.max(block);
+        true
+    }
+
+    fn launched(&mut self, block: u64, first: bool, now: Instant) {
+        self.timed = first.then_some((block, now));
+        self.flight = self.flight.filter(|_| block > self.acked + 1).or(Some(now));
+    }
+
+    /// When to call [`Transfer::expire`]; none where the file's bytes or nothing is awaited.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let waiting = match self.opening {
+            Opening::Due => false,
+            Opening::Sent => true,
+            Opening::Over => self.sent > self.acked,
+        };
+        let flight = self.flight.filter(|_| waiting && self.outcome.is_none())?;
+        Some(flight + self.trip.timeout())
+    }
+
+    /// Does what is due when the deadline has passed: steps back to what is not acknowledged, or
+    /// gives the client up.
+    pub fn expire(&mut self, now: Instant) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if self.tries >= self.tries_allowed {
+            self.outcome = Some(if self.all_sent() { Outcome::Unconfirmed } else { Outcome::Lost });
+            return;
+        }
+        self.tries += 1;
+        self.trip.timed_out();
+        self.timed = None;
+        self.flight = Some(now);
+        self.repaired = Some(self.acked);
+        match self.opening {
+            Opening::Sent => self.opening = Opening::Due,
+            Opening::Due | Opening::Over => self.sent = self.acked,
+        }
+    }
+
+    /// Whether the last block is on its way and nothing but its window is unacknowledged.
+    fn all_sent(&self) -> bool {
+        let held = (self.buffer.len() - self.stale) as u64;
+        self.opening == Opening::Over
+            && self.ended
+            && self.peak > self.acked + held / u64::from(self.agreed.block_size)
+    }
+
+    /// Whether the client has answered, so that its address is no forgery.
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        self.acked > 0 || (self.agreed.answer.is_some() && self.opening == Opening::Over)
+    }
+
+    /// How it ended; none while it lasts.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests;

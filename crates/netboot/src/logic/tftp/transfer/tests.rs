@@ -1,0 +1,196 @@
+use super::super::negotiate;
+use super::*;
+use crate::wire::tftp::{Options, Request};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A transfer of `file` to a client that asked for `options`, with all of the file supplied.
+fn begun(file: &[u8], options: Options) -> (Transfer, Instant) {
+    let request = Request { file: "f", mode: Mode::Octet, options };
+    let limits = Limits::default();
+    let agreed = negotiate(&request, file.len() as u64, &limits, usize::MAX);
+    (Transfer::new(agreed, &limits), Instant::now())
+}
+
+/// Supplies what is wanted, and takes all that is sent now.
+fn flight(transfer: &mut Transfer, file: &[u8], now: Instant) -> Vec<Vec<u8>> {
+    if transfer.wanted().is_some() {
+        transfer.supply(file, true);
+    }
+    let mut packets = Vec::new();
+    let mut packet = Vec::new();
+    while transfer.transmit(now, &mut packet) {
+        packets.push(std::mem::take(&mut packet));
+    }
+    packets
+}
+
+fn probe() -> Options {
+    Options {
+        block_size: Some(1468),
+        transfer_size: Some(0),
+        window_size: Some(4),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn until_the_client_answers_one_packet_is_on_its_way() {
+    let file = vec![7; 10_000];
+    let (mut transfer, now) = begun(&file, probe());
+    let first = flight(&mut transfer, &file, now);
+    assert_eq!(first, [b"\0\x06blksize\x001468\0tsize\x0010000\0windowsize\x004\0"]);
+    assert!(!transfer.confirmed());
+    assert_eq!(flight(&mut transfer, &file, now), [] as [Vec<u8>; 0]);
+    transfer.receive(&Packet::Ack { block: 0 }, now + MS).unwrap();
+    assert!(transfer.confirmed());
+    assert_eq!(flight(&mut transfer, &file, now + MS).len(), 4);
+
+    let (mut plain, now) = begun(&file, Options::default());
+    let first = flight(&mut plain, &file, now);
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].len(), 516);
+    assert!(!plain.confirmed());
+}
+
+#[test]
+fn what_opens_a_transfer_is_sent_again_with_growing_patience_and_then_no_more() {
+    let file = vec![7; 10_000];
+    for options in [probe(), Options::default()] {
+        let (mut transfer, start) = begun(&file, options);
+        let first = flight(&mut transfer, &file, start);
+        let mut sent = vec![];
+        while let Some(deadline) = transfer.deadline() {
+            transfer.expire(deadline);
+            let again = flight(&mut transfer, &file, deadline);
+            if transfer.outcome().is_none() {
+                assert_eq!(again, first);
+                sent.push((deadline - start).as_millis());
+            }
+        }
+        assert_eq!(sent, [400, 1200, 2800, 6000, 10_000, 14_000]);
+        assert_eq!(transfer.outcome(), Some(&Outcome::Lost));
+    }
+}
+
+#[test]
+fn leaving_once_the_size_is_known_is_a_size_probe() {
+    let (mut transfer, now) = begun(&[7; 10_000], probe());
+    flight(&mut transfer, &[7; 10_000], now);
+    let message = Cow::Borrowed("User aborted the transfer");
+    transfer.receive(&Packet::Error { code: ErrorCode::OPTIONS, message }, now).unwrap();
+    assert_eq!(transfer.outcome(), Some(&Outcome::SizeProbe));
+    assert_eq!(transfer.deadline(), None);
+    assert_eq!(transfer.receive(&Packet::Ack { block: 0 }, now), Err(Ignored::Over));
+    assert_eq!(flight(&mut transfer, &[], now), [] as [Vec<u8>; 0]);
+}
+
+#[test]
+fn leaving_in_the_middle_is_not() {
+    let file = vec![7; 10_000];
+    let (mut transfer, now) = begun(&file, probe());
+    flight(&mut transfer, &file, now);
+    transfer.receive(&Packet::Ack { block: 0 }, now).unwrap();
+    flight(&mut transfer, &file, now);
+    transfer.receive(&Packet::Ack { block: 4 }, now).unwrap();
+    let message = Cow::Owned("x".repeat(1000));
+    transfer.receive(&Packet::Error { code: ErrorCode::UNDEFINED, message }, now).unwrap();
+    let aborted = Outcome::Aborted { code: ErrorCode::UNDEFINED, message: "x".repeat(80) };
+    assert_eq!(transfer.outcome(), Some(&aborted));
+}
+
+#[test]
+fn a_gap_in_a_window_is_filled_at_once_and_once() {
+    let file = vec![7; 100_000];
+    let (mut transfer, start) = begun(&file, probe());
+    flight(&mut transfer, &file, start);
+    let now = start + 10 * MS;
+    transfer.receive(&Packet::Ack { block: 0 }, now).unwrap();
+    flight(&mut transfer, &file, now);
+
+    // Block 3 was lost; the fourth made the client say so, and the fifth is not sent yet.
+    let now = now + 10 * MS;
+    transfer.receive(&Packet::Ack { block: 2 }, now).unwrap();
+    let again: Vec<_> = flight(&mut transfer, &file, now).iter().map(|p| p[3]).collect();
+    assert_eq!(again, [3, 4, 5, 6]);
+    assert_eq!(transfer.receive(&Packet::Ack { block: 2 }, now), Err(Ignored::Repeated));
+
+    // All four were lost: the client repeats itself after a whole round trip.
+    let now = now + 10 * MS;
+    transfer.receive(&Packet::Ack { block: 6 }, now).unwrap();
+    assert_eq!(flight(&mut transfer, &file, now).len(), 4);
+    let soon = now + 5 * MS;
+    assert_eq!(transfer.receive(&Packet::Ack { block: 6 }, soon), Err(Ignored::Repeated));
+    let later = now + 10 * MS;
+    transfer.receive(&Packet::Ack { block: 6 }, later).unwrap();
+    let again: Vec<_> = flight(&mut transfer, &file, later).iter().map(|p| p[3]).collect();
+    assert_eq!(again, [7, 8, 9, 10]);
+}
+
+#[test]
+fn a_client_that_acknowledges_each_block_of_a_window_does_not_multiply_traffic() {
+    let file = vec![7; 500_000];
+    let options = Options { window_size: Some(32), ..probe() };
+    let (mut transfer, start) = begun(&file, options);
+    let mut now = start;
+    let mut packets = flight(&mut transfer, &file, now);
+    while transfer.outcome().is_none() {
+        now += 10 * MS;
+        for packet in std::mem::take(&mut packets) {
+            let block = if packet[1] == 6 { 0 } else { u16::from_be_bytes([packet[2], packet[3]]) };
+            let _ = transfer.receive(&Packet::Ack { block }, now);
+            packets.extend(flight(&mut transfer, &file, now));
+        }
+    }
+    let Progress { packets, .. } = transfer.progress();
+    assert!(packets < 3 * 341, "{packets} packets for 341 blocks");
+}
+
+#[test]
+fn firmware_that_jumps_before_it_says_so_has_the_whole_file() {
+    let (mut transfer, now) = begun(b"short", Options::default());
+    flight(&mut transfer, b"short", now);
+    while let Some(deadline) = transfer.deadline() {
+        transfer.expire(deadline);
+        flight(&mut transfer, b"short", deadline);
+    }
+    assert_eq!(transfer.outcome(), Some(&Outcome::Unconfirmed));
+}
+
+#[test]
+fn stray_packets_change_nothing() {
+    let file = vec![7; 10_000];
+    let (mut transfer, now) = begun(&file, Options::default());
+    flight(&mut transfer, &file, now);
+    let mut ignored = |packet: Packet<'_>| transfer.receive(&packet, now).unwrap_err();
+    assert_eq!(ignored(Packet::Ack { block: 0 }), Ignored::Repeated);
+    assert_eq!(ignored(Packet::Ack { block: 2 }), Ignored::Stray);
+    assert_eq!(ignored(Packet::Ack { block: 65535 }), Ignored::Stray);
+    assert_eq!(ignored(Packet::Data { block: 1, payload: b"x" }), Ignored::Unexpected);
+    assert_eq!(transfer.progress().bytes, 0);
+    transfer.receive(&Packet::Ack { block: 1 }, now).unwrap();
+    assert_eq!(transfer.receive(&Packet::Ack { block: 0 }, now), Err(Ignored::Repeated));
+}
+
+#[test]
+fn netascii_is_cut_into_blocks_after_it_is_translated() {
+    let file = b"\n".repeat(256);
+    let request = Request { file: "f", mode: Mode::Netascii, options: Options::default() };
+    let limits = Limits::default();
+    let mut transfer = Transfer::new(negotiate(&request, 256, &limits, 0), &limits);
+    let now = Instant::now();
+    assert_eq!(flight(&mut transfer, &file, now)[0][4..], *b"\r\n".repeat(256));
+    transfer.receive(&Packet::Ack { block: 1 }, now).unwrap();
+    assert_eq!(flight(&mut transfer, &file, now), [b"\0\x03\0\x02"]);
+    transfer.receive(&Packet::Ack { block: 2 }, now).unwrap();
+    assert_eq!(transfer.outcome(), Some(&Outcome::Complete));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path() {
+    let (mut transfer, _) = begun(b"", Options::default());
+    let mut packet = Vec::new();
+    transfer.unreadable(&mut packet);
+    assert_eq!(packet, b"\0\x05\0\0cannot read the file\0");
+    assert_eq!(transfer.outcome(), Some(&Outcome::Unreadable));
+}

@@ -1,0 +1,145 @@
+//! What a client is told to boot.
+
+use std::net::Ipv4Addr;
+
+use super::bootfile::{Chain, Overrides, SCRIPT, boot_file};
+use super::client::{Client, Kind};
+use super::config::{ClientConfig, Config};
+use super::platform::Platform;
+
+/// What a client is told to boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// The file's name, or its URL.
+    pub file: String,
+    /// What PXELINUX is told, wherever in the chain it runs.
+    pub pxelinux: Pxelinux,
+}
+
+/// Options 209 to 211.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pxelinux {
+    /// The configuration file tried first; none leads to the search by UUID, MAC and IP address.
+    pub config: Option<String>,
+    /// What stands before each file name.
+    pub prefix: String,
+    /// Seconds until a machine that found nothing starts again.
+    pub reboot: u32,
+}
+
+/// The configuration as one client sees it: its own table over `[serve]`.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    config: &'a Config,
+    client: Option<&'a ClientConfig>,
+}
+
+/// Seconds until PXELINUX restarts a machine that found no configuration.
+const REBOOT: u32 = 60;
+
+impl Config {
+    /// The configuration as this client sees it.
+    #[must_use]
+    pub fn view(&self, client: &Client) -> View<'_> {
+        View { config: self, client: self.clients.iter().find(|table| table.matches(client)) }
+    }
+
+    /// The configuration as clients see it that no table means, and then as each table has it.
+    pub fn views(&self) -> impl Iterator<Item = View<'_>> {
+        let tables = self.clients.iter().map(Some);
+        [None].into_iter().chain(tables).map(|client| View { config: self, client })
+    }
+
+    /// Where files are, by HTTP: `http://192.168.0.10/`.
+    #[must_use]
+    pub fn base_url(&self, server: Ipv4Addr) -> String {
+        match self.serve.http_port {
+            80 => format!("http://{server}/"),
+            port => format!("http://{server}:{port}/"),
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    /// What the client is told to boot by a server of this address; none for one that does not
+    /// boot, or that does not say what it is.
+    #[must_use]
+    pub fn boot(&self, client: &Client, server: Ipv4Addr) -> Option<Boot> {
+        let base = self.config.base_url(server);
+        let file = match client.kind {
+            Kind::Other => return None,
+            Kind::Ipxe { http: true } => format!("{base}{}", self.path(SCRIPT)),
+            Kind::Ipxe { http: false } => format!("tftp://{server}/{}", self.path(SCRIPT)),
+            Kind::Pxe => self.boot_file(client.platform?).to_owned(),
+            Kind::Http => format!("{base}{}", self.boot_file(client.platform?)),
+        };
+        Some(Boot { file, pxelinux: self.pxelinux(client, &base) })
+    }
+
+    /// The last PXELINUX of the chain gets what the administrator wants; the one before it, in the
+    /// Dell chain, must not.
+    fn pxelinux(&self, client: &Client, base: &str) -> Pxelinux {
+        let wanted = &self.config.serve.pxelinux;
+        let reboot = wanted.reboot_time.unwrap_or(REBOOT);
+        let own = |file: &str| self.path(&format!("pxelinux.cfg/{file}"));
+        let over_ipxe = matches!(client.kind, Kind::Ipxe { .. });
+        if self.chain() == Chain::Dell && !over_ipxe {
+            return Pxelinux { config: Some(own("ipxe")), prefix: "/".to_owned(), reboot };
+        }
+        let (config, prefix) = if over_ipxe { ("boot", base) } else { ("default", "/") };
+        Pxelinux {
+            config: match wanted.config_file.as_deref() {
+                Some("") => None,
+                Some(file) => Some(file.to_owned()),
+                None => Some(own(config)),
+            },
+            prefix: wanted.path_prefix.clone().unwrap_or_else(|| prefix.to_owned()),
+            reboot,
+        }
+    }
+
+    /// Where the files made for this view are.
+    #[must_use]
+    pub fn path(&self, file: &str) -> String {
+        match self.client {
+            Some(client) => format!("clients/{}/{file}", client.name),
+            None => file.to_owned(),
+        }
+    }
+
+    /// What tables call these clients.
+    #[must_use]
+    pub fn name(&self) -> Option<&'a str> {
+        self.client.map(|client| client.name.as_str())
+    }
+
+    /// How BIOS machines get to the menu.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        self.client.and_then(|client| client.chain).unwrap_or(self.config.serve.chain)
+    }
+
+    /// The file that this platform's firmware is told to load.
+    #[must_use]
+    pub fn boot_file(&self, platform: Platform) -> &'a str {
+        static NONE: Overrides = Overrides::new();
+        let own = self.client.map_or(&NONE, |client| &client.boot_files);
+        let overrides =
+            if own.contains_key(&platform) { own } else { &self.config.serve.boot_files };
+        boot_file(platform, self.chain(), overrides)
+    }
+
+    /// The entry that the menu takes by itself.
+    #[must_use]
+    pub fn default(&self) -> Option<&'a str> {
+        let own = self.client.and_then(|client| client.default.as_deref());
+        own.or(self.config.serve.default.as_deref())
+            .or_else(|| self.config.entries.first().map(|entry| entry.name.as_str()))
+    }
+
+    /// Seconds the menu waits.
+    #[must_use]
+    pub fn timeout(&self) -> u32 {
+        self.client.and_then(|client| client.timeout).unwrap_or(self.config.serve.timeout)
+    }
+}

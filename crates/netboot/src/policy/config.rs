@@ -1,0 +1,354 @@
+//! The configuration file, `winpe-iscsi.toml`.
+//!
+//! Every table and key has a default; one that is not known is an error, so that no misspelt setting
+//! passes in silence.
+//!
+//! ```
+//! use winpe_netboot::policy::Config;
+//!
+//! let config: Config = r#"
+//!     [serve]
+//!     interface = "eth1"
+//!     chain = "pxelinux"
+//!
+//!     [[serve.subnet]]
+//!     network = "192.168.0.0/24"
+//!     first = "192.168.0.100"
+//!     last = "192.168.0.199"
+//!
+//!     [[client]]
+//!     name = "vostro"
+//!     oui = "00:14:22"
+//!     chain = "dell"
+//!
+//!     [[entry]]
+//!     name = "win7"
+//!     san = "iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"
+//! "#.parse()?;
+//! assert_eq!(config.clients[0].name, "vostro");
+//!
+//! let error = "[serve]\nport = 80".parse::<Config>().unwrap_err();
+//! assert_eq!((error.line, error.column), (2, 1));
+//! # Ok::<(), winpe_netboot::policy::ConfigError>(())
+//! ```
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::bootfile::{Chain, Overrides};
+use super::matcher::Matcher;
+use super::menu::Entry;
+use super::subnet::SubnetConfig;
+use crate::wire::dhcp::Hardware;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// `[serve]`: the server.
+    #[serde(default)]
+    pub serve: Serve,
+    /// `[[client]]`: clients that get something else. The first that matches counts.
+    #[serde(default, rename = "client")]
+    pub clients: Vec<ClientConfig>,
+    /// `[[entry]]`: the menu, in order.
+    #[serde(default, rename = "entry")]
+    pub entries: Vec<Entry>,
+}
+
+/// `[serve]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Serve {
+    /// The network interface to serve; the only one that has an address, where none is named.
+    pub interface: Option<String>,
+    /// Whether to give addresses.
+    pub mode: Mode,
+    /// Serve addresses though another DHCP server answers on the link.
+    pub force: bool,
+    /// Say no to clients that want an address that is wrong here.
+    pub authoritative: bool,
+    /// Folders of files, searched in order.
+    pub folders: Vec<PathBuf>,
+    /// Where the lease log is kept.
+    pub state: Option<PathBuf>,
+    /// The port of HTTP.
+    pub http_port: u16,
+    /// How BIOS machines get to the menu.
+    pub chain: Chain,
+    /// Boot files that differ from the table.
+    pub boot_files: Overrides,
+    /// Seconds the menu waits before it takes its default; 0 waits for ever.
+    pub timeout: u32,
+    /// The entry that the menu takes by itself; the first one, where none is named.
+    pub default: Option<String>,
+    /// `[serve.pxelinux]`.
+    pub pxelinux: PxelinuxConfig,
+    /// `[[serve.subnet]]`: links and their addresses.
+    #[serde(rename = "subnet")]
+    pub subnets: Vec<SubnetConfig>,
+    /// `[[serve.reservation]]`: machines that always get the same address.
+    #[serde(rename = "reservation")]
+    pub reservations: Vec<Reservation>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            interface: None,
+            mode: Mode::Auto,
+            force: false,
+            authoritative: true,
+            folders: Vec::new(),
+            state: None,
+            http_port: 80,
+            chain: Chain::default(),
+            boot_files: Overrides::new(),
+            timeout: 10,
+            default: None,
+            pxelinux: PxelinuxConfig::default(),
+            subnets: Vec::new(),
+            reservations: Vec::new(),
+        }
+    }
+}
+
+/// Whether to give addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Give addresses unless another server does.
+    #[default]
+    Auto,
+    /// Give addresses.
+    Dhcp,
+    /// Leave addresses to another server and tell only what to boot.
+    Proxy,
+}
+
+/// `[serve.pxelinux]`: options 208 to 211, which are sent whether a client asks for them or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PxelinuxConfig {
+    /// Option 209. Where it is empty it is not sent, and PXELINUX searches by UUID, MAC address and
+    /// IP address.
+    pub config_file: Option<String>,
+    /// Option 210; ends in a slash.
+    pub path_prefix: Option<String>,
+    /// Option 211, in seconds.
+    pub reboot_time: Option<u32>,
+}
+
+/// `[[serve.reservation]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Reservation {
+    /// Whose address it is.
+    #[serde(deserialize_with = "super::matcher::mac")]
+    pub mac: Hardware,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+/// `[[client]]`: what differs for some clients. Every key that is given must match.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClientConfig {
+    /// How logs, tables and URLs call these clients.
+    pub name: String,
+    /// Hardware addresses.
+    #[serde(default)]
+    pub mac: Option<Matcher>,
+    /// The first three bytes of hardware addresses.
+    #[serde(default)]
+    pub oui: Option<Matcher>,
+    /// UUIDs, in either spelling.
+    #[serde(default)]
+    pub uuid: Option<Matcher>,
+    /// How option 60 begins.
+    #[serde(default)]
+    pub vendor_class: Option<Matcher>,
+    /// As in `[serve]`.
+    #[serde(default)]
+    pub chain: Option<Chain>,
+    /// As in `[serve]`.
+    #[serde(default)]
+    pub boot_files: Overrides,
+    /// As in `[serve]`.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// As in `[serve]`.
+    #[serde(default)]
+    pub timeout: Option<u32>,
+}
+
+/// Why a configuration is not valid.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct ConfigError {
+    /// Counted from 1; 1 where the whole file is meant.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+impl FromStr for Config {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            ConfigError { line, column, message: error.message().trim().to_owned() }
+        })?;
+        config.check().map_err(|message| ConfigError { line: 1, column: 1, message })?;
+        Ok(config)
+    }
+}
+
+impl Config {
+    /// What holds between keys; also after the command line has added to the file.
+    ///
+    /// # Errors
+    /// In words, what does not hold.
+    pub fn check(&self) -> Result<(), String> {
+        let mut names = BTreeSet::new();
+        for entry in &self.entries {
+            entry.check()?;
+            if !names.insert(entry.name.as_str()) {
+                return Err(format!("there are two entries of the name {:?}", entry.name));
+            }
+        }
+        let defaults = self.clients.iter().map(|client| &client.default);
+        for default in defaults.chain([&self.serve.default]).flatten() {
+            if !names.contains(default.as_str()) {
+                return Err(format!("the default entry {default:?} is not in the menu"));
+            }
+        }
+        let mut names = BTreeSet::new();
+        for client in &self.clients {
+            client.check()?;
+            if !names.insert(client.name.as_str()) {
+                return Err(format!("there are two clients of the name {:?}", client.name));
+            }
+        }
+        self.serve.check()
+    }
+}
+
+impl ClientConfig {
+    fn check(&self) -> Result<(), String> {
+        check_name("client", &self.name)?;
+        self.check_matchers()?;
+        if [&self.mac, &self.oui, &self.uuid, &self.vendor_class].iter().all(|key| key.is_none()) {
+            return Err(format!(
+                "client {:?} needs one of mac, oui, uuid and vendor-class",
+                self.name
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Serve {
+    fn check(&self) -> Result<(), String> {
+        if self.http_port == 0 {
+            return Err("http-port must not be 0".to_owned());
+        }
+        if let Some(prefix) = &self.pxelinux.path_prefix
+            && !prefix.ends_with('/')
+        {
+            return Err(format!("pxelinux.path-prefix {prefix:?} must end in a slash"));
+        }
+        for subnet in &self.subnets {
+            subnet.check()?;
+        }
+        let (mut macs, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+        for reservation in &self.reservations {
+            if !macs.insert(reservation.mac) {
+                return Err(format!("{} has two reservations", reservation.mac));
+            }
+            if !addresses.insert(reservation.address) {
+                return Err(format!("{} is reserved twice", reservation.address));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names stand in URLs, scripts and menus.
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+        return Err(format!(
+            "the name of {what} {name:?} must be of 1 to 32 letters, digits, hyphens and underscores"
+        ));
+    }
+    Ok(())
+}
+
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        text.parse::<Config>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_file_is_valid() {
+        assert_eq!("".parse::<Config>(), Ok(Config::default()));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_wherever_it_stands() {
+        for text in [
+            "[server]",
+            "[serve]\nhttp_port = 80",
+            "[serve.pxelinux]\nmagic = 1",
+            "[[serve.subnet]]\nnetwork = '10.0.0.0/8'\npool = 1",
+            "[[serve.reservation]]\nmac = '2:2:2:2:2:2'\naddress = '10.0.0.1'\nhost = 'a'",
+            "[[client]]\nname = 'a'\nmac = '02:02:02:02:02:02'\nip = '10.0.0.1'",
+            "[[entry]]\nname = 'a'\nlocal = true\nlabel = 'b'",
+            "[serve.boot-files]\nuefi = 'a.efi'",
+        ] {
+            let error = error(text);
+            assert!(error.contains("unknown") || error.contains("invalid"), "{text}: {error}");
+        }
+        assert!(
+            error("[serve]\n\n  http_port = 80").starts_with("line 3, column 3: unknown field")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (text, expected) in [
+            ("[serve.pxelinux]\npath-prefix = 'http://a'", "must end in a slash"),
+            ("[serve]\ndefault = 'x'", "is not in the menu"),
+            ("[[client]]\nname = 'a'", "needs one of mac"),
+            ("[[client]]\nname = 'a/b'\noui = '00:14:22'", "letters, digits"),
+            (
+                "[[entry]]\nname = 'a'\nlocal = true\n[[entry]]\nname = 'a'\nlocal = true",
+                "two entries",
+            ),
+            ("[[client]]\nname = 'a'\nmac = '00:14:22'", "a MAC address"),
+            ("[[client]]\nname = 'a'\noui = '00:14:22:1'", "three bytes"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

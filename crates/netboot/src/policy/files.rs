@@ -1,0 +1,227 @@
+//! The files that are served: the administrator's, those made from the configuration, and those of
+//! the distribution.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::boot::View;
+use super::bootfile::{Chain, IPXE_KERNEL, PXELINUX, SCRIPT};
+use super::config::Config;
+use super::matcher::Matcher;
+use super::menu::Target;
+use super::platform::Platform;
+use super::pxelinux::Below;
+use super::{ipxe, pxelinux};
+use crate::files::{Catalog, File, FilePath, FileRequest, FileSource, Folder, Layers, PathError};
+
+/// What is served, and what is missing.
+#[derive(Clone)]
+pub struct Files {
+    /// The files. The administrator's own folders come first, so that a file there stands in for one
+    /// that would be made or taken from the distribution.
+    pub source: Arc<dyn FileSource>,
+    /// What clients will ask for and not find.
+    pub missing: Vec<Missing>,
+}
+
+/// A file that clients will ask for and not find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name.
+    pub file: String,
+    /// The Debian package that has it.
+    pub package: Option<&'static str>,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is missing", self.file)?;
+        match self.package {
+            Some(package) => write!(f, "; Debian's package {package} has it"),
+            None => f.write_str("; put it into one of the folders that are served"),
+        }
+    }
+}
+
+/// Why the files cannot be served.
+#[derive(Debug, Error)]
+pub enum FilesError {
+    /// A folder cannot be opened.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An entry's image is not there.
+    #[error("entry {entry:?}: {}: {source}", path.display())]
+    Image {
+        /// The entry.
+        entry: String,
+        /// The image.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file's name cannot be asked for.
+    #[error(transparent)]
+    Name(#[from] PathError),
+}
+
+/// What distributions have: file, Debian package, folders where it may be. The first that exists
+/// counts.
+const DISTRIBUTION: &[(&str, &str, &[&str])] = &[
+    ("undionly.kpxe", "ipxe", IPXE),
+    ("snponly.efi", "ipxe", IPXE),
+    ("ipxe.efi", "ipxe", IPXE),
+    (IPXE_KERNEL, "ipxe", IPXE),
+    (PXELINUX, "pxelinux", SYSLINUX),
+    ("lpxelinux.0", "pxelinux", SYSLINUX),
+    ("memdisk", "syslinux-common", SYSLINUX),
+    ("ldlinux.c32", "syslinux-common", SYSLINUX),
+    ("libcom32.c32", "syslinux-common", SYSLINUX),
+    ("libutil.c32", "syslinux-common", SYSLINUX),
+    ("libmenu.c32", "syslinux-common", SYSLINUX),
+    ("menu.c32", "syslinux-common", SYSLINUX),
+    ("vesamenu.c32", "syslinux-common", SYSLINUX),
+    ("gpxecmd.c32", "syslinux-common", SYSLINUX),
+];
+const IPXE: &[&str] = &["/usr/lib/ipxe", "/usr/share/ipxe"];
+const SYSLINUX: &[&str] = &[
+    "/usr/lib/PXELINUX",
+    "/usr/lib/syslinux",
+    "/usr/lib/syslinux/modules/bios",
+    "/usr/share/syslinux",
+    "/usr/lib/syslinux/bios",
+];
+
+impl Files {
+    /// Finds and makes everything that a server of this address serves.
+    ///
+    /// # Errors
+    /// Where a folder or an image that the configuration names is not there.
+    pub fn prepare(config: &Config, server: Ipv4Addr) -> Result<Self, FilesError> {
+        let mut layers: Vec<Arc<dyn FileSource>> = Vec::new();
+        for path in &config.serve.folders {
+            let folder = Folder::new(path)
+                .map_err(|source| FilesError::Folder { path: path.clone(), source })?;
+            layers.push(Arc::new(folder));
+        }
+        layers.push(Arc::new(made(config, server)?));
+        layers.push(Arc::new(distribution()?));
+        let source: Arc<dyn FileSource> = Arc::new(Layers::new(layers));
+        let missing = needed(config)
+            .into_iter()
+            .filter(|file| !has(source.as_ref(), file, server))
+            .map(|file| Missing {
+                package: DISTRIBUTION.iter().find(|row| row.0 == file).map(|row| row.1),
+                file,
+            })
+            .collect();
+        Ok(Self { source, missing })
+    }
+}
+
+/// Scripts, menus, and the images of entries.
+fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
+    let mut files = Catalog::new();
+    for view in config.views() {
+        let rom = pxelinux::menu(config, &view, server, Below::Rom);
+        let over_ipxe = pxelinux::menu(config, &view, server, Below::Ipxe);
+        files = files
+            .with(&view.path(SCRIPT), text(ipxe::boot_script(config, &view, server)))?
+            .with(&view.path("pxelinux.cfg/ipxe"), text(pxelinux::start_ipxe()))?
+            .with(&view.path("pxelinux.cfg/boot"), text(over_ipxe))?
+            .with(&view.path("pxelinux.cfg/default"), text(rom.clone()))?;
+        for name in searched(config, &view) {
+            files = files.with(&format!("pxelinux.cfg/{name}"), text(rom.clone()))?;
+        }
+    }
+    files = files.with("autoexec.ipxe", text(ipxe::autoexec_script(config, server)))?;
+    for entry in &config.entries {
+        let script = ipxe::entry_script(config, entry, server);
+        files = files.with(&format!("entries/{}.ipxe", entry.name), text(script))?;
+        if let Some((name, path)) = entry.file() {
+            let readable = std::fs::File::open(path);
+            readable.map_err(|source| FilesError::Image {
+                entry: entry.name.clone(),
+                path: path.into(),
+                source,
+            })?;
+            files = files.with_disk(&name, path)?;
+        }
+    }
+    Ok(files)
+}
+
+/// The names under which PXELINUX searches for the clients of a table: their MAC addresses and both
+/// spellings of their UUIDs.
+fn searched(config: &Config, view: &View<'_>) -> Vec<String> {
+    let table = config.clients.iter().find(|client| Some(client.name.as_str()) == view.name());
+    let Some(table) = table else { return Vec::new() };
+    let macs = table.mac.iter().flat_map(Matcher::values);
+    let uuids = table.uuid.iter().flat_map(Matcher::values);
+    macs.map(|mac| format!("01-{}", mac.replace(':', "-").to_ascii_lowercase()))
+        .chain(uuids.flat_map(|uuid| {
+            let uuid = uuid.to_ascii_lowercase();
+            [super::client::other_spelling(&uuid), Some(uuid)].into_iter().flatten()
+        }))
+        .collect()
+}
+
+fn distribution() -> Result<Catalog, PathError> {
+    let mut files = Catalog::new();
+    for (file, _, folders) in DISTRIBUTION {
+        let path = folders.iter().map(|folder| Path::new(folder).join(file));
+        if let Some(path) = path.into_iter().find(|path| path.is_file()) {
+            // Menus that people bring along often look for modules in a folder of their own.
+            files = files.with_disk(file, &path)?.with_disk(&format!("syslinux/{file}"), path)?;
+        }
+    }
+    Ok(files)
+}
+
+/// What clients will ask for: the boot files of BIOS and UEFI x64, and what menus lead to.
+fn needed(config: &Config) -> Vec<String> {
+    let mut files: Vec<&str> = Vec::new();
+    let pxelinux = config.views().any(|view| view.chain() != Chain::Ipxe);
+    for view in config.views() {
+        files.extend([Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
+        if view.chain() == Chain::Dell {
+            files.push(IPXE_KERNEL);
+        }
+    }
+    if pxelinux {
+        files.extend(["ldlinux.c32", "libutil.c32", "menu.c32"]);
+    }
+    for entry in &config.entries {
+        match entry.target() {
+            Some(Target::San(_)) if pxelinux => files.extend(["gpxecmd.c32", "libcom32.c32"]),
+            Some(Target::Wim { .. }) => files.push("wimboot"),
+            Some(Target::Iso(_)) => files.push("memdisk"),
+            Some(Target::Pxe(program)) if !super::menu::is_url(program) => files.push(program),
+            _ => {}
+        }
+    }
+    files.sort_unstable();
+    files.dedup();
+    files.into_iter().map(str::to_owned).collect()
+}
+
+fn has(source: &dyn FileSource, file: &str, server: Ipv4Addr) -> bool {
+    let Ok(path) = file.parse::<FilePath>() else { return false };
+    let (client, local) = (server.into(), server.into());
+    source.open(&FileRequest { path: &path, query: None, client, local }).is_ok()
+}
+
+fn text(text: String) -> File {
+    File::from_bytes(text)
+}
+
+#[cfg(test)]
+mod tests;

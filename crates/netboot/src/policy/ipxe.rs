@@ -1,0 +1,120 @@
+//! Scripts for iPXE: the menu, and one for each entry so that PXELINUX can start it too.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+use super::boot::View;
+use super::bootfile::{Chain, PXELINUX};
+use super::config::Config;
+use super::menu::{Entry, Target, is_url};
+
+/// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu.
+#[must_use]
+pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String {
+    let base = config.base_url(server);
+    let mut script = "#!ipxe\n".to_owned();
+    if view.chain() != Chain::Ipxe {
+        let wanted = &config.serve.pxelinux;
+        let menu = wanted.config_file.clone().filter(|file| !file.is_empty());
+        let menu = menu.unwrap_or_else(|| view.path("pxelinux.cfg/boot"));
+        let prefix = wanted.path_prefix.as_deref().unwrap_or(&base);
+        // PXELINUX is a BIOS program.
+        script.push_str("iseq ${platform} efi && goto menu ||\n");
+        push(&mut script, format_args!("set 209:string {menu}"));
+        push(&mut script, format_args!("set 210:string {prefix}"));
+        push(&mut script, format_args!("chain ${{210:string}}{PXELINUX} || goto menu"));
+    }
+    if config.entries.is_empty() {
+        script.push_str(":menu\necho The menu is empty.\nshell\n");
+        return script;
+    }
+    push_menu(&mut script, config, view);
+    for entry in &config.entries {
+        push(&mut script, format_args!(":entry_{}", entry.name));
+        for command in commands(entry, &base, server, " || goto failed") {
+            push(&mut script, format_args!("{command}"));
+        }
+        script.push_str("goto failed\n");
+    }
+    script.push_str(
+        ":failed\necho This did not boot.\nprompt --timeout 30000 Press a key for the menu ||\n\
+         goto menu\n:shell\nshell\ngoto menu\n",
+    );
+    script
+}
+
+fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
+    let default = view.default().unwrap_or_default();
+    // An iPXE built without menus takes the default.
+    push(script, format_args!("set target {default}"));
+    script.push_str(":menu\nmenu Network boot || goto entry_${target}\n");
+    for entry in &config.entries {
+        push(script, format_args!("item {} {}", entry.name, entry.title()));
+    }
+    script.push_str("item shell iPXE shell\n");
+    let timeout = match view.timeout() {
+        0 => String::new(),
+        seconds => format!(" --timeout {}", u64::from(seconds) * 1000),
+    };
+    push(script, format_args!("choose --default {default}{timeout} target || goto shell"));
+    script.push_str("iseq ${target} shell && goto shell ||\ngoto entry_${target}\n");
+}
+
+/// `entries/<name>.ipxe`: one entry alone.
+#[must_use]
+pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String {
+    let mut script = "#!ipxe\n".to_owned();
+    for command in commands(entry, &config.base_url(server), server, "") {
+        push(&mut script, format_args!("{command}"));
+    }
+    script
+}
+
+/// `autoexec.ipxe`, which iPXE looks for beside itself before it asks DHCP.
+#[must_use]
+pub fn autoexec_script(config: &Config, server: Ipv4Addr) -> String {
+    let base = config.base_url(server);
+    format!("#!ipxe\ndhcp && chain ${{filename}} || chain {base}boot.ipxe\n")
+}
+
+/// A line of its own; `format_args!` keeps what is put in from being lines of its own by accident.
+fn push(script: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(script, "{line}").expect("a String takes everything");
+}
+
+/// The commands that boot an entry; `or` is what a command that fails leads to.
+fn commands(entry: &Entry, base: &str, server: Ipv4Addr, or: &str) -> Vec<String> {
+    let url = |image: &str| match entry.file() {
+        Some((name, _)) => format!("{base}{name}"),
+        None => image.to_owned(),
+    };
+    match entry.target() {
+        None => Vec::new(),
+        Some(Target::Local) => vec![
+            // UEFI goes on with its own boot order.
+            "iseq ${platform} efi && exit ||".to_owned(),
+            format!("sanboot --no-describe --drive 0x80{or}"),
+        ],
+        Some(Target::San(uri)) => vec![format!("sanboot {uri}{or}")],
+        Some(Target::Wim { image, index }) => {
+            let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
+            vec![
+                format!("kernel {base}wimboot{index}{or}"),
+                // UEFI goes by the name, BIOS by the argument.
+                format!("initrd --name boot.wim {} boot.wim{or}", url(image)),
+                format!("boot{or}"),
+            ]
+        }
+        Some(Target::Iso(image)) => vec![
+            format!("iseq ${{platform}} efi && sanboot {} ||", url(image)),
+            format!("kernel {base}memdisk iso raw{or}"),
+            format!("initrd {}{or}", url(image)),
+            format!("boot{or}"),
+        ],
+        Some(Target::Pxe(program)) if is_url(program) => vec![format!("chain {program}{or}")],
+        // Windows loaders go on by TFTP, from where they came.
+        Some(Target::Pxe(program)) => {
+            vec![format!("chain tftp://{server}/{}{or}", program.trim_start_matches('/'))]
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What the administrator wants: clients, boot files, menus and scripts.
+
+pub mod boot;
+pub mod bootfile;
+pub mod client;
+pub mod config;
+pub mod files;
+pub mod ipxe;
+pub mod matcher;
+pub mod menu;
+pub mod platform;
+pub mod pxelinux;
+pub mod report;
+pub mod subnet;
+
+pub use boot::{Boot, Pxelinux, View};
+pub use client::{Client, Kind, Uuid};
+pub use config::{Config, ConfigError, Mode};
+pub use files::{Files, FilesError, Missing};
+pub use menu::{Entry, Target, quick_menu};
+pub use platform::{Architecture, Platform};
+pub use report::{Row, boot_table};
+pub use subnet::{Network, SubnetConfig};

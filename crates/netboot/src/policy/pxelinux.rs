@@ -1,0 +1,78 @@
+//! Configuration files for PXELINUX.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+use super::boot::View;
+use super::bootfile::IPXE_KERNEL;
+use super::config::Config;
+use super::menu::{Entry, Target};
+
+/// What is below PXELINUX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// A ROM, which knows TFTP only.
+    Rom,
+    /// iPXE, which knows HTTP and iSCSI.
+    Ipxe,
+}
+
+/// `pxelinux.cfg/ipxe`: the step of the Dell chain that starts iPXE.
+#[must_use]
+pub fn start_ipxe() -> String {
+    format!("default ipxe\nprompt 0\n\nlabel ipxe\n\tkernel {IPXE_KERNEL}\n")
+}
+
+/// The menu.
+#[must_use]
+pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) -> String {
+    let mut text = "default menu.c32\nprompt 0\nmenu title Network boot\n".to_owned();
+    if view.timeout() > 0 {
+        // In tenths of a second, 35996 at most.
+        let tenths = view.timeout().saturating_mul(10).min(35_996);
+        writeln!(text, "timeout {tenths}").expect("a String takes everything");
+    }
+    for entry in &config.entries {
+        let default = view.default() == Some(&entry.name);
+        let lines = lines(config, entry, server, below);
+        write!(text, "\nlabel {}\n\tmenu label {}\n", entry.name, entry.title())
+            .expect("a String takes everything");
+        if default {
+            text.push_str("\tmenu default\n");
+        }
+        for line in lines {
+            writeln!(text, "\t{line}").expect("a String takes everything");
+        }
+    }
+    text
+}
+
+/// What PXELINUX cannot do itself, iPXE does: the one below, or one that is started for it.
+fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<String> {
+    let base = config.base_url(server);
+    let script = format!("chain {base}entries/{}.ipxe", entry.name);
+    let by_ipxe = |command: &str| match below {
+        Below::Ipxe => vec!["com32 gpxecmd.c32".to_owned(), format!("append {command}")],
+        Below::Rom => vec![format!("kernel {IPXE_KERNEL}"), format!("append dhcp && {command}")],
+    };
+    match entry.target() {
+        None => Vec::new(),
+        Some(Target::Local) => vec!["localboot 0".to_owned()],
+        Some(Target::San(uri)) => by_ipxe(&format!("sanboot {uri}")),
+        Some(Target::Wim { .. }) => by_ipxe(&script),
+        Some(Target::Iso(image)) => match (entry.file(), below) {
+            // A ROM has no HTTP; a name without one goes where PXELINUX itself came from.
+            (Some((name, _)), Below::Rom) => memdisk(&name),
+            (Some((name, _)), Below::Ipxe) => memdisk(&format!("{base}{name}")),
+            (None, Below::Ipxe) => memdisk(image),
+            (None, Below::Rom) => by_ipxe(&script),
+        },
+        // The suffix tells PXELINUX that `.0` is a network boot program, and of no other.
+        Some(Target::Pxe(program)) if program.ends_with(".0") => vec![format!("kernel {program}")],
+        Some(Target::Pxe(program)) => vec![format!("pxe {program}")],
+    }
+}
+
+fn memdisk(image: &str) -> Vec<String> {
+    vec!["kernel memdisk".to_owned(), "append iso".to_owned(), format!("initrd {image}")]
+}

@@ -1,0 +1,89 @@
+//! What each kind of client would get, without asking one.
+
+use std::net::Ipv4Addr;
+
+use super::client::{Client, Kind};
+use super::config::Config;
+use super::platform::Architecture;
+use crate::wire::dhcp::Hardware;
+
+/// What one kind of client would get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The `[[client]]` table that makes the difference; none for all others.
+    pub table: Option<String>,
+    /// What the client is.
+    pub client: String,
+    /// Its numbers of option 93; none for iPXE, which gets the same on each.
+    pub architectures: Vec<u16>,
+    /// The file or URL it would be given.
+    pub file: String,
+    /// Option 209.
+    pub config_file: Option<String>,
+    /// Option 210.
+    pub path_prefix: String,
+}
+
+/// The boot table of a server of this address.
+#[must_use]
+pub fn boot_table(config: &Config, server: Ipv4Addr) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for view in config.views() {
+        let kinds = Architecture::all().map(|(number, architecture)| {
+            let kind = if architecture.http { Kind::Http } else { Kind::Pxe };
+            (Some(number), kind, Some(architecture.platform))
+        });
+        for (number, kind, platform) in kinds.chain([(None, Kind::Ipxe { http: true }, None)]) {
+            let client = Client {
+                hardware: Hardware::ethernet([0; 6]),
+                uuid: None,
+                kind,
+                platform,
+                vendor_class: String::new(),
+            };
+            let Some(boot) = view.boot(&client, server) else { continue };
+            let row = Row {
+                table: view.name().map(str::to_owned),
+                client: match number {
+                    Some(_) => client.to_string(),
+                    None => "iPXE".to_owned(),
+                },
+                architectures: Vec::new(),
+                file: boot.file,
+                config_file: boot.pxelinux.config,
+                path_prefix: boot.pxelinux.prefix,
+            };
+            match rows.iter_mut().find(|it| it.table == row.table && it.client == row.client) {
+                Some(known) => known.architectures.extend(number),
+                None => rows.push(Row { architectures: number.into_iter().collect(), ..row }),
+            }
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_table_has_a_row_for_each_kind_of_client() {
+        let config: Config =
+            "[[client]]\nname = 'vostro'\noui = '00:14:22'\nchain = 'dell'".parse().unwrap();
+        let rows = boot_table(&config, [192, 168, 0, 10].into());
+        let find = |table: Option<&str>, client: &str| {
+            let mut rows = rows.iter();
+            let row = rows.find(|it| it.table.as_deref() == table && it.client == client);
+            row.map(|it| (it.architectures.as_slice(), it.file.as_str())).unwrap()
+        };
+        assert_eq!(find(None, "PXE on BIOS"), (&[0][..], "undionly.kpxe"));
+        assert_eq!(find(None, "PXE on UEFI x64"), (&[7, 9][..], "snponly.efi"));
+        let url = "http://192.168.0.10/snponly.efi";
+        assert_eq!(find(None, "HTTP Boot on UEFI x64"), (&[16, 17][..], url));
+        assert_eq!(find(None, "iPXE"), (&[][..], "http://192.168.0.10/boot.ipxe"));
+        assert_eq!(find(Some("vostro"), "PXE on BIOS"), (&[0][..], "pxelinux.0"));
+        let script = "http://192.168.0.10/clients/vostro/boot.ipxe";
+        assert_eq!(find(Some("vostro"), "iPXE"), (&[][..], script));
+        assert_eq!(rows.len() % 2, 0);
+    }
+}

@@ -1,0 +1,215 @@
+//! The DHCP sockets: packets in, effects out.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::probe::probe;
+use super::socket::udp;
+use super::{Interface, LeaseLog, Restored, ServeError, Service};
+use crate::event::{Event, Sink};
+use crate::logic::Time;
+use crate::logic::dhcp::{Arrival, Effect, Lease, Link, Port, Role, Server};
+use crate::policy::Config;
+use crate::wire::dhcp::Hardware;
+
+/// The longest message: what is behind it is no option that a client needs answered.
+const LONGEST: usize = 4096;
+/// Messages decided on before their leases go to the disk together.
+const BATCH: usize = 64;
+/// Answers of probes that wait; there are no more probes than that at once.
+const PROBES: usize = 256;
+
+pub(super) struct Sockets {
+    server: UdpSocket,
+    boot: UdpSocket,
+}
+
+pub(super) struct Driver {
+    server: Server,
+    interface: Interface,
+    sockets: Sockets,
+    log: Option<LeaseLog>,
+    events: Arc<dyn Sink>,
+    clock: Clock,
+    probes: mpsc::Sender<Probed>,
+    probed: mpsc::Receiver<Probed>,
+}
+
+struct Probed {
+    address: Ipv4Addr,
+    user: Option<Hardware>,
+}
+
+impl Sockets {
+    pub(super) fn open(interface: &Interface) -> Result<Self, ServeError> {
+        let open = |port| {
+            let socket = udp(interface, None, Service::Dhcp, port)?;
+            UdpSocket::from_std(socket.into()).map_err(|source| ServeError::Port {
+                service: Service::Dhcp,
+                port,
+                source,
+            })
+        };
+        Ok(Self { server: open(67)?, boot: open(4011)? })
+    }
+
+    fn of(&self, port: Port) -> &UdpSocket {
+        match port {
+            Port::Server => &self.server,
+            Port::Boot => &self.boot,
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn new(
+        config: Arc<Config>,
+        interface: &Interface,
+        role: Role,
+        sockets: Sockets,
+        log: Option<(LeaseLog, Restored)>,
+        events: &Arc<dyn Sink>,
+    ) -> Self {
+        let link = Link { address: interface.address, network: interface.network };
+        let mut server = Server::new(config, link, role);
+        let log = log.map(|(log, restored)| {
+            for text in restored.damage {
+                events.event(Event::Warning { text });
+            }
+            restored.leases.into_iter().for_each(|lease| server.restore(lease));
+            log
+        });
+        let (probes, probed) = mpsc::channel(PROBES);
+        Self {
+            server,
+            interface: interface.clone(),
+            sockets,
+            log,
+            events: Arc::clone(events),
+            clock: Clock::start(),
+            probes,
+            probed,
+        }
+    }
+
+    /// Answers until `shutdown` is ready.
+    pub(super) async fn run(
+        mut self,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServeError> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut buffer = vec![0; LONGEST];
+        loop {
+            let mut effects = Vec::new();
+            tokio::select! {
+                () = &mut shutdown => return Ok(()),
+                // The driver holds a sender itself, so that there is always an answer to wait for.
+                Some(probed) = self.probed.recv() => effects.extend(self.probed(&probed)),
+                ready = self.sockets.server.readable() => {
+                    ready.map_err(lost)?;
+                    self.receive(Port::Server, &mut buffer, &mut effects);
+                }
+                ready = self.sockets.boot.readable() => {
+                    ready.map_err(lost)?;
+                    self.receive(Port::Boot, &mut buffer, &mut effects);
+                }
+            }
+            self.act(effects).await?;
+        }
+    }
+
+    fn probed(&mut self, probed: &Probed) -> Vec<Effect> {
+        self.server.probed(probed.address, probed.user, self.clock.now())
+    }
+
+    /// Decides on what has arrived on a port, up to a batch.
+    fn receive(&mut self, port: Port, buffer: &mut [u8], effects: &mut Vec<Effect>) {
+        for _ in 0..BATCH {
+            // Errors here are those of earlier packets that did not arrive, or that there is none.
+            let Ok((length, SocketAddr::V4(from))) = self.sockets.of(port).try_recv_from(buffer)
+            else {
+                return;
+            };
+            let arrival = Arrival { from, port };
+            effects.extend(self.server.receive(&buffer[..length], arrival, self.clock.now()));
+        }
+    }
+
+    /// Leases first, all with one wait for the disk; then what was to be told about them.
+    async fn act(&mut self, effects: Vec<Effect>) -> Result<(), ServeError> {
+        let mut leases = Vec::new();
+        let mut rest = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Record(lease) => leases.push(lease),
+                effect => rest.push(effect),
+            }
+        }
+        self.record(leases).await?;
+        for effect in rest {
+            match effect {
+                Effect::Send { from, to, bytes } => {
+                    let sent = self.sockets.of(from).send_to(&bytes, SocketAddr::V4(to)).await;
+                    if let Err(error) = sent {
+                        let text = format!("cannot answer {to}: {error}");
+                        self.events.event(Event::Warning { text });
+                    }
+                }
+                Effect::Probe(address) => self.probe(address),
+                Effect::Tell(event) => self.events.event(event),
+                Effect::Record(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn record(&mut self, leases: Vec<Lease>) -> Result<(), ServeError> {
+        let Some(mut log) = self.log.take_if(|_| !leases.is_empty()) else { return Ok(()) };
+        let written = tokio::task::spawn_blocking(move || log.append(&leases).map(|()| log));
+        let failed = |error| ServeError::Lost {
+            service: Service::Dhcp,
+            source: std::io::Error::other(error),
+        };
+        self.log = Some(written.await.map_err(failed)??);
+        Ok(())
+    }
+
+    fn probe(&self, address: Ipv4Addr) {
+        let (interface, events) = (self.interface.clone(), Arc::clone(&self.events));
+        let probes = self.probes.clone();
+        tokio::spawn(async move {
+            let user = probe(&interface, address).await.unwrap_or_else(|error| {
+                let text = format!("cannot find out whether {address} is in use: {error}");
+                events.event(Event::Warning { text });
+                None
+            });
+            // Nobody left to tell means that the server has ended.
+            let _ = probes.send(Probed { address, user }).await;
+        });
+    }
+}
+
+/// Time that never goes back while the server runs, whatever is done to the machine's clock.
+struct Clock {
+    began: Time,
+    since: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { began: Time::default() + wall, since: Instant::now() }
+    }
+
+    fn now(&self) -> Time {
+        self.began + self.since.elapsed()
+    }
+}
+
+fn lost(source: std::io::Error) -> ServeError {
+    ServeError::Lost { service: Service::Dhcp, source }
+}

@@ -1,0 +1,86 @@
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+
+use super::{Interface, LeaseLogError, Refusal};
+use crate::policy::FilesError;
+
+/// What a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Ports 67 and 4011.
+    Dhcp,
+    /// Port 69.
+    Tftp,
+    /// The port of the configuration.
+    Http,
+}
+
+/// Why nothing is served.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The files are not all there.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// A port cannot be had.
+    #[error("{service}: port {port}: {source}")]
+    Port {
+        /// What for.
+        service: Service,
+        /// Which.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// A service ended that should not have.
+    #[error("{service} ended: {source}")]
+    Lost {
+        /// Which.
+        service: Service,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server gives addresses.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The lease log cannot be kept.
+    #[error(transparent)]
+    LeaseLog(#[from] LeaseLogError),
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dhcp => "DHCP",
+            Self::Tftp => "TFTP",
+            Self::Http => "HTTP",
+        })
+    }
+}
+
+/// A UDP socket that hears and speaks on one interface only. Without an address it hears broadcasts
+/// too, and shares its port with a server on another interface of this machine.
+pub(super) fn udp(
+    interface: &Interface,
+    address: Option<Ipv4Addr>,
+    service: Service,
+    port: u16,
+) -> Result<Socket, ServeError> {
+    let open = || {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.bind_device(Some(interface.name.as_bytes()))?;
+        if address.is_none() {
+            socket.set_reuse_address(true)?;
+            socket.set_broadcast(true)?;
+        }
+        let address = SocketAddrV4::new(address.unwrap_or(Ipv4Addr::UNSPECIFIED), port);
+        socket.bind(&SocketAddr::V4(address).into())?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    };
+    open().map_err(|source| ServeError::Port { service, port, source })
+}

@@ -1,0 +1,101 @@
+//! The socket that requests come to.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt::Ipv4PacketInfo,
+};
+use tokio::io::Interest;
+
+/// Bytes of a request, at most. RFC 2347 allows 512; what is longer is cut off and then refused.
+pub(super) const LONGEST: usize = 2048;
+
+/// A socket that knows which of its addresses a datagram came to.
+pub(super) struct Endpoint {
+    socket: tokio::net::UdpSocket,
+    /// Where it is bound; unspecified if to all addresses.
+    local: IpAddr,
+}
+
+/// Where a datagram came from and to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Datagram {
+    pub(super) length: usize,
+    pub(super) client: SocketAddr,
+    /// None where it was sent to many at once.
+    pub(super) local: Option<IpAddr>,
+}
+
+impl Endpoint {
+    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+        let local = socket.local_addr()?.ip();
+        if local.is_ipv4() {
+            setsockopt(&socket, Ipv4PacketInfo, &true)?;
+        }
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, local })
+    }
+
+    /// The next datagram; none where an earlier answer found nobody.
+    pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
+        let received = match self.local {
+            IpAddr::V4(_) => {
+                let receive = || receive_v4(&self.socket, buffer);
+                self.socket.async_io(Interest::READABLE, receive).await
+            }
+            IpAddr::V6(local) => self.socket.recv_from(buffer).await.map(|(length, client)| {
+                Some(Datagram { length, client, local: Some(local.into()) })
+            }),
+        };
+        match received {
+            Err(error) if is_passing(&error) => Ok(None),
+            received => received,
+        }
+    }
+
+    /// Sends a packet that nobody waits for, so that a full queue may lose it.
+    pub(super) fn send(&self, packet: &[u8], client: SocketAddr) {
+        // A client that misses it asks again.
+        let _ = self.socket.try_send_to(packet, client);
+    }
+}
+
+/// Errors of earlier answers, which the kernel tells at the next occasion.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionRefused | ConnectionReset | HostUnreachable | Interrupted | NetworkUnreachable
+    )
+}
+
+fn receive_v4(socket: &tokio::net::UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
+    let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<SockaddrIn>(
+        socket.as_raw_fd(),
+        &mut parts,
+        Some(&mut control),
+        MsgFlags::MSG_DONTWAIT,
+    )?;
+    let Some(client) = message.address else { return Ok(None) };
+    let info = message.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::Ipv4PacketInfo(info) => Some(info),
+        _ => None,
+    });
+    let Some(info) = info else { return Ok(None) };
+    let to = Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr));
+    let local = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
+    // A broadcast arrives at one of our addresses but was sent to another. Of what arrived before the
+    // socket was set up only the latter is known.
+    let asked = local.is_unspecified() || to == local;
+    Ok(Some(Datagram {
+        length: message.bytes,
+        client: SocketAddrV4::new(client.ip(), client.port()).into(),
+        local: asked.then_some(to.into()),
+    }))
+}

@@ -1,0 +1,256 @@
+//! The task that sends one file.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use nix::sys::socket::{getsockopt, sockopt::IpMtu};
+use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
+
+use super::endpoint::is_passing;
+use super::{Asked, Shared, told};
+use crate::event::{Event, Failure, Protocol};
+use crate::files::{File, FileRequest, OpenError};
+use crate::logic::tftp::{Limits, Outcome, Session, Transfer, negotiate};
+use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Packet};
+
+/// Packets from foreign ports that are told so; a flood of them shall not use up the task.
+const FOREIGN_ANSWERS: u32 = 8;
+/// Bytes of a packet that a client sends during a transfer, at most: an error and its text.
+const LONGEST: usize = 1024;
+
+/// One transfer, ready to run.
+pub(super) struct Job {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Session,
+    /// Ready when the client has begun another transfer from the same port.
+    pub(super) replaced: oneshot::Receiver<()>,
+    pub(super) client: SocketAddr,
+    pub(super) local: IpAddr,
+    pub(super) asked: Asked,
+}
+
+impl Job {
+    pub(super) async fn run(mut self) {
+        // Also where the task is ended from outside.
+        let _end = End { shared: Arc::clone(&self.shared), session: self.session };
+        let began = Instant::now();
+        let (bytes, failure) = match self.send_file().await {
+            Ok((bytes, failure)) => (bytes, failure),
+            Err(error) => (0, Some(Failure::Io(error.to_string()))),
+        };
+        match failure {
+            Some(reason) => self.shared.failed(self.client, &self.asked.spelling, bytes, reason),
+            None => self.shared.events.event(Event::Sent {
+                protocol: Protocol::Tftp,
+                client: self.client,
+                file: self.asked.spelling.clone(),
+                bytes,
+                elapsed: began.elapsed(),
+            }),
+        }
+    }
+
+    /// Bytes that arrived, and why not all did. An error is one of the socket.
+    async fn send_file(&mut self) -> io::Result<(u64, Option<Failure>)> {
+        let socket = UdpSocket::bind((self.local, 0)).await?;
+        let file = match self.open().await {
+            Ok(file) => file,
+            Err(error) => {
+                let (code, message, failure) = told(&error);
+                let mut packet = Vec::new();
+                Packet::Error { code, message: Cow::Borrowed(message) }.write(&mut packet);
+                socket.send_to(&packet, self.client).await?;
+                return Ok((0, Some(failure)));
+            }
+        };
+        let mut transfer = self.negotiate(file.len());
+        let mut reader = Reader { file, offset: 0 };
+        self.drive(&socket, &mut transfer, &mut reader).await?;
+        let bytes = transfer.progress().bytes;
+        Ok(match transfer.outcome() {
+            Some(Outcome::Complete | Outcome::Unconfirmed) => (reader.offset, None),
+            Some(Outcome::SizeProbe) => (bytes, Some(Failure::SizeProbe)),
+            Some(Outcome::Aborted { code, message }) => {
+                let failure = Failure::ClientError { code: code.0, text: message.clone() };
+                (bytes, Some(failure))
+            }
+            Some(Outcome::Lost) => (bytes, Some(Failure::Lost)),
+            Some(Outcome::Unreadable) => {
+                (bytes, Some(Failure::Io("the file could not be read on".to_owned())))
+            }
+            None => (bytes, Some(Failure::Refused("the client began another transfer"))),
+        })
+    }
+
+    async fn open(&self) -> Result<File, OpenError> {
+        let shared = Arc::clone(&self.shared);
+        let path = self.asked.path.clone();
+        let (client, local) = (self.client.ip(), self.local);
+        let open =
+            move || shared.files.open(&FileRequest { path: &path, query: None, client, local });
+        tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| {
+            // A source that panics fails this transfer alone.
+            Err(OpenError::Io(io::Error::other(error)))
+        })
+    }
+
+    fn negotiate(&self, size: u64) -> Transfer {
+        let block_size =
+            self.shared.limits.block_size.min(path_block_size(self.local, self.client));
+        let limits = Limits { block_size, ..self.shared.limits.clone() };
+        let mut state = self.shared.state();
+        let left = state.sessions.window_left();
+        let agreed = negotiate(&self.asked.request(), size, &limits, left);
+        state.sessions.take_window(self.session, agreed.window_bytes());
+        Transfer::new(agreed, &limits)
+    }
+
+    /// Runs the transfer until it has an outcome or is replaced.
+    async fn drive(
+        &mut self,
+        socket: &UdpSocket,
+        transfer: &mut Transfer,
+        reader: &mut Reader,
+    ) -> io::Result<()> {
+        let mut packet = Vec::new();
+        let mut buffer = [0; LONGEST];
+        let mut foreign = 0;
+        let mut answered = false;
+        loop {
+            while let Some(wanted) = transfer.wanted() {
+                match reader.read(wanted).await {
+                    Ok(bytes) => transfer.supply(&bytes, reader.ended()),
+                    Err(_) => {
+                        transfer.unreadable(&mut packet);
+                        send(socket, &packet, self.client).await?;
+                    }
+                }
+            }
+            while transfer.transmit(Instant::now(), &mut packet) {
+                send(socket, &packet, self.client).await?;
+                packet.clear();
+            }
+            if transfer.outcome().is_some() {
+                return Ok(());
+            }
+            let deadline = transfer.deadline().unwrap_or_else(Instant::now);
+            let received = tokio::select! {
+                received = socket.recv_from(&mut buffer) => received,
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    transfer.expire(Instant::now());
+                    continue;
+                }
+                _ = &mut self.replaced => return Ok(()),
+            };
+            let (length, from) = match received {
+                Ok(received) => received,
+                Err(error) if is_passing(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            if from != self.client {
+                foreign += 1;
+                if foreign <= FOREIGN_ANSWERS {
+                    refuse_foreign(socket, from).await?;
+                }
+                continue;
+            }
+            let Ok(received) = Packet::parse(&buffer[..length]) else { continue };
+            // Repeated and stray packets are the network's everyday life, and change nothing.
+            let _ = transfer.receive(&received, Instant::now());
+            if !answered && transfer.confirmed() {
+                answered = true;
+                self.shared.state().sessions.answered(self.session);
+            }
+        }
+    }
+}
+
+/// Gives back what a transfer holds.
+struct End {
+    shared: Arc<Shared>,
+    session: Session,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.sessions.end(self.session);
+        state.running.remove(&self.session);
+    }
+}
+
+/// Reads a file from its beginning to its end.
+struct Reader {
+    file: File,
+    offset: u64,
+}
+
+impl Reader {
+    async fn read(&mut self, wanted: usize) -> io::Result<Vec<u8>> {
+        let left = self.file.len() - self.offset;
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
+        let (file, offset) = (self.file.clone(), self.offset);
+        let read = move || {
+            let mut bytes = vec![0; length];
+            file.read_exact_at(offset, &mut bytes).map(|()| bytes)
+        };
+        let bytes = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+        self.offset += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    fn ended(&self) -> bool {
+        self.offset == self.file.len()
+    }
+}
+
+/// Sends a packet; one that the network refuses at this moment counts as lost on the way.
+async fn send(socket: &UdpSocket, packet: &[u8], client: SocketAddr) -> io::Result<()> {
+    match socket.send_to(packet, client).await {
+        Err(error) if !is_passing(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn refuse_foreign(socket: &UdpSocket, from: SocketAddr) -> io::Result<()> {
+    let mut packet = Vec::new();
+    let message = Cow::Borrowed("unknown transfer");
+    Packet::Error { code: ErrorCode::UNKNOWN_TRANSFER, message }.write(&mut packet);
+    send(socket, &packet, from).await
+}
+
+/// The greatest block that the path to the client carries without fragments.
+fn path_block_size(local: IpAddr, client: SocketAddr) -> u16 {
+    let mtu = || {
+        let probe = std::net::UdpSocket::bind((local, 0)).ok()?;
+        probe.connect(client).ok()?;
+        usize::try_from(getsockopt(&probe, IpMtu).ok()?).ok()
+    };
+    // Ethernet's, where the system does not say.
+    block_for_mtu(mtu().unwrap_or(1500), if local.is_ipv4() { 20 } else { 40 })
+}
+
+/// `mtu` counts from the IP header, which takes `ip_header` bytes; UDP's takes 8.
+fn block_for_mtu(mtu: usize, ip_header: usize) -> u16 {
+    let block = mtu.saturating_sub(ip_header + 8 + DATA_HEADER);
+    u16::try_from(block).unwrap_or(MAX_BLOCK_SIZE).clamp(MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_fit_the_path() {
+        assert_eq!(block_for_mtu(1500, 20), 1468);
+        assert_eq!(block_for_mtu(1500, 40), 1448);
+        assert_eq!(block_for_mtu(65536, 20), 65464);
+        assert_eq!(block_for_mtu(0, 20), 8);
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 69));
+        assert!(path_block_size([127, 0, 0, 1].into(), loopback) > 1468);
+    }
+}

@@ -1,0 +1,4 @@
+//! How packets are spelt on the wire; nothing here decides anything.
+
+pub mod dhcp;
+pub mod tftp;

@@ -1,0 +1,264 @@
+//! The HTTP server on the loopback, spoken to byte by byte.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use winpe_netboot::event::{Event, Failure};
+use winpe_netboot::files::{Catalog, File, Folder, Layers};
+use winpe_netboot::http::{Limits, serve};
+
+/// Long enough for a busy machine; nothing waits that long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+const BIG: usize = 3_000_000;
+
+struct Server {
+    address: SocketAddr,
+    events: Arc<Mutex<Vec<Event>>>,
+    _folder: tempfile::TempDir,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+fn start(limits: Limits) -> Server {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().join("root");
+    std::fs::create_dir_all(root.join("folder")).unwrap();
+    std::fs::write(outer.path().join("secret"), "secret").unwrap();
+    std::os::unix::fs::symlink("../secret", root.join("outer")).unwrap();
+    std::fs::write(root.join("big.iso"), content()).unwrap();
+    std::fs::write(root.join("empty"), "").unwrap();
+    std::fs::write(root.join("huge"), "").unwrap();
+    std::fs::File::options().write(true).open(root.join("huge")).unwrap().set_len(1 << 40).unwrap();
+    let made = Catalog::new().with("boot.ipxe", File::from_bytes("#!ipxe\n")).unwrap();
+    let files = Layers::new([Arc::new(made) as _, Arc::new(Folder::new(&root).unwrap()) as _]);
+
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let sink = Arc::new(move |event: Event| seen.lock().unwrap().push(event));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let stopped = async { drop(stopped.await) };
+        runtime.block_on(serve(listener, Arc::new(files), limits, sink, stopped)).unwrap();
+    });
+    Server { address, events, _folder: outer, _stop: stop }
+}
+
+fn content() -> Vec<u8> {
+    (0..BIG).map(|at| (at % 251) as u8).collect()
+}
+
+impl Server {
+    fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Connection(BufReader::new(stream))
+    }
+
+    fn wait_for(&self, wanted: impl Fn(&Event) -> bool) -> Event {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(event) = self.events.lock().unwrap().iter().find(|event| wanted(event)) {
+                return event.clone();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!("no such event among {:#?}", self.events.lock().unwrap());
+    }
+}
+
+struct Connection(BufReader<TcpStream>);
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    fields: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn field(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
+        Some(&field.1)
+    }
+}
+
+impl Connection {
+    fn ask(&mut self, method: &str, target: &str, fields: &str) -> Answer {
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: boot\r\n{fields}\r\n");
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut line = || {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("an answer in time");
+            line.trim_end().to_owned()
+        };
+        let status = line().split(' ').nth(1).unwrap().parse().unwrap();
+        let mut fields = Vec::new();
+        loop {
+            let line = line();
+            let Some((name, value)) = line.split_once(": ") else { break };
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+        let mut answer = Answer { status, fields, body: Vec::new() };
+        let without = method == "HEAD" || status == 304;
+        if !without {
+            let length = answer.field("content-length").expect("a length").parse().unwrap();
+            answer.body.resize(length, 0);
+            self.0.read_exact(&mut answer.body).unwrap();
+        }
+        answer
+    }
+
+    fn get(&mut self, target: &str, fields: &str) -> Answer {
+        self.ask("GET", target, fields)
+    }
+}
+
+#[test]
+fn one_connection_carries_many_requests() {
+    let server = start(Limits::default());
+    let mut connection = server.connect();
+    let head = connection.ask("HEAD", "/big.iso", "");
+    assert_eq!(head.status, 200);
+    assert_eq!(head.field("content-length"), Some(BIG.to_string().as_str()));
+    assert_eq!(head.field("content-type"), Some("application/vnd.efi-iso"));
+    let whole = connection.get("/big.iso", "");
+    assert_eq!((whole.status, whole.body == content()), (200, true));
+    let script = connection.get("/BOOT.ipxe?mac=52:54:00:00:00:01", "");
+    assert_eq!((script.status, script.body.as_slice()), (200, &b"#!ipxe\n"[..]));
+    let sent = server.wait_for(|e| matches!(e, Event::Sent { bytes, .. } if *bytes == BIG as u64));
+    assert!(sent.to_string().starts_with("HTTP sent /big.iso to 127.0.0.1"), "{sent}");
+}
+
+#[test]
+fn an_empty_file_has_a_length_and_is_never_no_content() {
+    let server = start(Limits::default());
+    let mut connection = server.connect();
+    for method in ["GET", "HEAD"] {
+        let answer = connection.ask(method, "/empty", "");
+        assert_eq!((answer.status, answer.field("content-length")), (200, Some("0")));
+    }
+    assert_eq!(connection.get("/empty", "Range: bytes=0-\r\n").status, 416);
+}
+
+#[test]
+fn single_ranges() {
+    let server = start(Limits::default());
+    let mut connection = server.connect();
+    let part = connection.get("/big.iso", "Range: bytes=1000000-1999999\r\n");
+    assert_eq!(part.status, 206);
+    assert_eq!(part.field("content-range"), Some("bytes 1000000-1999999/3000000"));
+    assert!(part.body == content()[1_000_000..2_000_000]);
+    let tail = connection.get("/big.iso", "Range: bytes=-3\r\n");
+    assert_eq!(tail.body, content()[BIG - 3..]);
+    let beyond = connection.get("/big.iso", "Range: bytes=3000000-\r\n");
+    assert_eq!(beyond.status, 416);
+    assert_eq!(beyond.field("content-range"), Some("bytes */3000000"));
+    let several = connection.get("/big.iso", "Range: bytes=0-1,5-6\r\n");
+    assert_eq!((several.status, several.body.len()), (200, BIG));
+}
+
+#[test]
+fn a_known_version_is_not_sent_again() {
+    let server = start(Limits::default());
+    let mut connection = server.connect();
+    let first = connection.ask("HEAD", "/big.iso", "");
+    let (tag, date) = (first.field("etag").unwrap(), first.field("last-modified").unwrap());
+    for known in [format!("If-None-Match: {tag}\r\n"), format!("If-Modified-Since: {date}\r\n")] {
+        let answer = connection.get("/big.iso", &known);
+        assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
+    }
+    let other = connection.get("/big.iso", "Range: bytes=0-0\r\nIf-Range: \"other\"\r\n");
+    assert_eq!(other.status, 200);
+    let same = connection.get("/big.iso", &format!("Range: bytes=0-0\r\nIf-Range: {tag}\r\n"));
+    assert_eq!(same.status, 206);
+}
+
+#[test]
+fn refusals_say_nothing_about_paths() {
+    let server = start(Limits::default());
+    let mut connection = server.connect();
+    for (target, status) in [
+        ("/none", 404),
+        ("/", 404),
+        ("/folder", 404),
+        ("/outer", 403),
+        ("/../secret", 400),
+        ("/%2e%2e/secret", 400),
+        ("/..%5Csecret", 400),
+        ("/%2e%2e%2fsecret", 400),
+        ("/a%00b", 400),
+        ("//etc/hostname", 404),
+    ] {
+        let answer = connection.get(target, "");
+        assert_eq!(answer.status, status, "{target}");
+        let text = String::from_utf8(answer.body).unwrap();
+        assert!(!text.contains('/') && !text.contains("secret"), "{target}: {text}");
+    }
+    let answer = connection.ask("DELETE", "/big.iso", "");
+    assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_given_up() {
+    let mut limits = Limits::default();
+    limits.stalled = Duration::from_millis(200);
+    let server = start(limits);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"GET /huge HTTP/1.1\r\nHost: boot\r\n\r\n").unwrap();
+    let lost = server.wait_for(|event| matches!(event, Event::Failed { .. }));
+    let Event::Failed { reason: Failure::Lost, bytes, .. } = lost else { panic!("{lost}") };
+    assert!(bytes < 100_000_000, "what nobody takes is not read: {bytes}");
+}
+
+#[test]
+fn a_head_that_never_ends_is_given_up() {
+    let mut limits = Limits::default();
+    limits.idle = Duration::from_millis(200);
+    let server = start(limits);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /boot.ipxe HTTP/1.1\r\n").unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the server hangs up");
+}
+
+#[test]
+fn connections_are_bounded() {
+    let mut limits = Limits::default();
+    limits.connections_per_client = 2;
+    let server = start(limits);
+    let (mut first, mut second) = (server.connect(), server.connect());
+    assert_eq!(first.get("/boot.ipxe", "").status, 200);
+    assert_eq!(second.get("/boot.ipxe", "").status, 200);
+    let mut third = server.connect();
+    let mut nothing = Vec::new();
+    // Closed or reset, but not served.
+    let _ = third.0.read_to_end(&mut nothing);
+    assert_eq!(nothing, b"");
+    server.wait_for(|event| matches!(event, Event::Failed { reason: Failure::Busy(_), .. }));
+    drop(first);
+    let start = Instant::now();
+    let served = std::iter::repeat_with(|| {
+        let mut again = server.connect();
+        let request = b"GET /boot.ipxe HTTP/1.0\r\n\r\n";
+        let mut answer = Vec::new();
+        again
+            .0
+            .get_mut()
+            .write_all(request)
+            .is_ok_and(|()| again.0.read_to_end(&mut answer).is_ok_and(|length| length > 0))
+    })
+    .take_while(|_| start.elapsed() < PATIENCE)
+    .any(|served| served);
+    assert!(served, "a closed connection makes room");
+}

@@ -1,0 +1,264 @@
+//! The TFTP server on the loopback, and a client that misbehaves.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use winpe_netboot::event::{Event, Failure};
+use winpe_netboot::files::{Catalog, File, Folder, Layers};
+use winpe_netboot::tftp::{Limits, TftpServer};
+use winpe_netboot::wire::tftp::{ErrorCode, Mode, Options, Packet, Request};
+
+/// Long enough for a busy machine; nothing waits that long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Server {
+    address: SocketAddr,
+    events: Arc<Mutex<Vec<Event>>>,
+    _folder: tempfile::TempDir,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+/// `big` has 100 kB, `outer` is a link out of the folder.
+fn serve(limits: Limits) -> Server {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(outer.path().join("secret"), "secret").unwrap();
+    std::os::unix::fs::symlink("../secret", root.join("outer")).unwrap();
+    std::fs::write(root.join("big"), vec![7; 100_000]).unwrap();
+    let made = Catalog::new().with("small", File::from_bytes("small")).unwrap();
+    let files = Layers::new([Arc::new(made) as _, Arc::new(Folder::new(&root).unwrap()) as _]);
+
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let sink = Arc::new(move |event: Event| seen.lock().unwrap().push(event));
+    let server = TftpServer::new(Arc::new(files), limits, sink);
+    // All addresses, so that the one that was asked has to be found out.
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 2], socket.local_addr().unwrap().port()));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(server.serve(socket, async { drop(stopped.await) })).unwrap();
+    });
+    Server { address, events, _folder: outer, _stop: stop }
+}
+
+impl Server {
+    fn wait_for(&self, wanted: impl Fn(&Event) -> bool) -> Event {
+        let start = std::time::Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(event) = self.events.lock().unwrap().iter().find(|event| wanted(event)) {
+                return event.clone();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!("no such event among {:#?}", self.events.lock().unwrap());
+    }
+}
+
+struct Client(UdpSocket);
+
+impl Client {
+    fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(socket)
+    }
+
+    fn send(&self, packet: &Packet<'_>, to: SocketAddr) {
+        let mut bytes = Vec::new();
+        packet.write(&mut bytes);
+        self.0.send_to(&bytes, to).unwrap();
+    }
+
+    fn read(&self, file: &str, options: Options, to: SocketAddr) {
+        self.send(&Packet::Read(Request { file, mode: Mode::Octet, options }), to);
+    }
+
+    fn receive(&self) -> (Vec<u8>, SocketAddr) {
+        let mut bytes = vec![0; 70_000];
+        let (length, from) = self.0.recv_from(&mut bytes).expect("a packet in time");
+        bytes.truncate(length);
+        (bytes, from)
+    }
+
+    /// The next packet, which must be an error.
+    fn refusal(&self) -> (ErrorCode, String) {
+        let (bytes, _) = self.receive();
+        match Packet::parse(&bytes).unwrap() {
+            Packet::Error { code, message } => (code, message.into_owned()),
+            packet => panic!("{packet:?}"),
+        }
+    }
+
+    /// Acknowledges what comes until a block is short, and returns the file.
+    fn finish(&self, block_size: usize) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut last = 0;
+        loop {
+            let (bytes, from) = self.receive();
+            match Packet::parse(&bytes).unwrap() {
+                Packet::Data { block, payload } if block == last + 1 => {
+                    last = block;
+                    file.extend_from_slice(payload);
+                    self.send(&Packet::Ack { block }, from);
+                    if payload.len() < block_size {
+                        return file;
+                    }
+                }
+                Packet::Data { block, .. } => self.send(&Packet::Ack { block }, from),
+                packet => panic!("{packet:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_come_from_the_address_that_was_asked_and_from_a_port_of_their_own() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    client.read("small", Options::default(), server.address);
+    let (bytes, from) = client.receive();
+    assert_eq!(bytes, b"\0\x03\0\x01small");
+    assert_eq!(from.ip(), server.address.ip());
+    assert_ne!(from.port(), server.address.port());
+    client.send(&Packet::Ack { block: 1 }, from);
+    let sent = server.wait_for(|event| matches!(event, Event::Sent { .. }));
+    let Event::Sent { file, bytes, .. } = sent else { unreachable!() };
+    assert_eq!((file.as_str(), bytes), ("small", 5));
+}
+
+#[test]
+fn refusals_say_why_and_nothing_about_paths() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    for (name, code) in [
+        ("none", ErrorCode::NOT_FOUND),
+        ("../secret", ErrorCode::ACCESS),
+        (r"..\secret", ErrorCode::ACCESS),
+        ("outer", ErrorCode::ACCESS),
+        ("/etc/hostname", ErrorCode::NOT_FOUND),
+        ("", ErrorCode::ACCESS),
+    ] {
+        client.read(name, Options::default(), server.address);
+        let (told, message) = client.refusal();
+        assert_eq!(told, code, "{name}: {message}");
+        assert!(!message.contains('/') && !message.contains("secret"), "{name}: {message}");
+    }
+    let request = Request { file: "new", mode: Mode::Octet, options: Options::default() };
+    client.send(&Packet::Write(request), server.address);
+    assert_eq!(client.refusal().0, ErrorCode::ACCESS);
+    client.0.send_to(b"\0\x01small\0mail\0", server.address).unwrap();
+    assert_eq!(client.refusal().0, ErrorCode::ILLEGAL);
+}
+
+#[test]
+fn a_packet_from_a_foreign_port_does_no_harm() {
+    let server = serve(Limits::default());
+    let (client, stranger) = (Client::new(), Client::new());
+    let options = Options { block_size: Some(1000), ..Options::default() };
+    client.read("big", options, server.address);
+    let (bytes, from) = client.receive();
+    assert_eq!(bytes, b"\0\x06blksize\x001000\0");
+    let message = "go away".into();
+    stranger.send(&Packet::Error { code: ErrorCode::UNDEFINED, message }, from);
+    assert_eq!(stranger.refusal().0, ErrorCode::UNKNOWN_TRANSFER);
+    client.send(&Packet::Ack { block: 0 }, from);
+    assert_eq!(client.finish(1000), vec![7; 100_000]);
+}
+
+#[test]
+fn a_repeated_request_begins_no_second_transfer() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    for _ in 0..3 {
+        client.read("big", Options::default(), server.address);
+    }
+    let (_, from) = client.receive();
+    let again = client.0.recv_from(&mut [0; 600]).unwrap();
+    assert_eq!(again.1, from, "the only other packet is the first one, sent again");
+    let requests = server.events.lock().unwrap().len();
+    assert_eq!(requests, 1);
+}
+
+#[test]
+fn another_request_from_the_same_port_replaces_the_transfer() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    client.read("big", Options::default(), server.address);
+    let (_, first) = client.receive();
+    client.read("small", Options::default(), server.address);
+    let (bytes, second) = loop {
+        let received = client.receive();
+        if received.1 != first {
+            break received;
+        }
+    };
+    assert_eq!(bytes, b"\0\x03\0\x01small");
+    client.send(&Packet::Ack { block: 1 }, second);
+    server.wait_for(|event| matches!(event, Event::Sent { .. }));
+    let replaced = server.wait_for(|event| matches!(event, Event::Failed { .. }));
+    assert!(replaced.to_string().contains("another transfer"), "{replaced}");
+}
+
+#[test]
+fn a_size_probe_is_told_as_one() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    let options = Options { transfer_size: Some(0), ..Options::default() };
+    client.read("big", options, server.address);
+    let (bytes, from) = client.receive();
+    assert_eq!(bytes, b"\0\x06tsize\x00100000\0");
+    let message = "User aborted the transfer".into();
+    client.send(&Packet::Error { code: ErrorCode::OPTIONS, message }, from);
+    server.wait_for(|event| {
+        matches!(event, Event::Failed { reason: Failure::SizeProbe, bytes: 0, .. })
+    });
+}
+
+#[test]
+fn a_flood_of_requests_is_bounded_and_leaves_room() {
+    let mut limits = Limits::default();
+    limits.unanswered = 4;
+    limits.transfers_per_client = 100;
+    let server = serve(limits);
+    let clients: Vec<_> = (0..20).map(|_| Client::new()).collect();
+    for client in &clients {
+        client.read("big", Options::default(), server.address);
+    }
+    server.wait_for(|event| matches!(event, Event::Failed { reason: Failure::Busy(_), .. }));
+    // Those that were admitted answer, and make room.
+    let (_, from) = clients[0].receive();
+    clients[0].send(&Packet::Ack { block: 1 }, from);
+    let message = "enough".into();
+    clients[0].send(&Packet::Error { code: ErrorCode::UNDEFINED, message }, from);
+    server.wait_for(|event| {
+        matches!(event, Event::Failed { reason: Failure::ClientError { .. }, .. })
+    });
+    let late = Client::new();
+    late.read("small", Options::default(), server.address);
+    assert_eq!(late.receive().0, b"\0\x03\0\x01small");
+}
+
+#[test]
+fn noise_is_ignored_with_a_reason() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    let noise: [&[u8]; 4] = [b"", b"\0\x09hello", b"\0\x04\0\x01", b"\0\x05\0\x01no\0"];
+    for bytes in noise {
+        client.0.send_to(bytes, server.address).unwrap();
+    }
+    client.read("small", Options::default(), server.address);
+    assert_eq!(client.receive().0, b"\0\x03\0\x01small", "noise is not answered");
+    let events = server.events.lock().unwrap();
+    let ignored = events.iter().filter(|event| matches!(event, Event::Ignored { .. })).count();
+    assert_eq!(ignored, 4, "{events:#?}");
+}

@@ -1,0 +1,157 @@
+//! Clients and servers that others wrote.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use winpe_tests::tool;
+
+use crate::network::{Network, Running};
+
+/// Gives the interface the address that the client was told.
+const SCRIPT: &str = "#!/bin/sh
+case \"$1\" in
+bound) ip addr flush dev $interface; ip addr add $ip/24 dev $interface
+    echo \"$ip $siaddr $boot_file $subnet $lease\" > bound ;;
+esac
+";
+
+/// One run of udhcpc: address, boot server, boot file, mask, lease, as it understood them.
+fn udhcpc(network: &Network, words: &[&str]) -> Option<String> {
+    let program = tool("udhcpc", "udhcpc")?;
+    let script = network.folder.path().join("script");
+    fs::write(&script, SCRIPT).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let bound = network.folder.path().join("bound");
+    let _ = fs::remove_file(&bound);
+    let mut command = network.there(&program);
+    command.args(["-i", "far", "-f", "-q", "-n", "-t", "5", "-T", "1", "-s"]);
+    let output = command.arg(script).args(words).output().unwrap();
+    let told = fs::read_to_string(bound);
+    Some(told.unwrap_or_else(|error| panic!("{error}: {output:?}")).trim().to_owned())
+}
+
+#[test]
+fn udhcpc_gets_the_same_lease_after_a_restart() {
+    let Some(network) = Network::new() else { return };
+    let serving = network.serve("mode = 'dhcp'");
+    let Some(first) = udhcpc(&network, &["-V", "PXEClient"]) else { return };
+    assert_eq!(first, "192.168.0.128 192.168.0.10 undionly.kpxe 255.255.255.0 3600");
+    assert_eq!(network.address_there(), Some(Ipv4Addr::new(192, 168, 0, 128)));
+    assert!(serving.log().contains("(PXE on BIOS) ACK 192.168.0.128 file undionly.kpxe"));
+    serving.end().unwrap();
+
+    let serving = network.serve("mode = 'dhcp'");
+    assert_eq!(udhcpc(&network, &["-V", "PXEClient"]), Some(first), "{}", serving.log());
+    serving.end().unwrap();
+}
+
+#[test]
+fn dhclient_takes_and_releases() {
+    let Some(network) = Network::new() else { return };
+    let Some(dhclient) = tool("dhclient", "isc-dhcp-client") else { return };
+    let leases = network.folder.path().join("leases");
+    fs::write(&leases, "").unwrap();
+    let serving = network.serve("mode = 'dhcp'");
+    let run = |more: &str| {
+        let mut command = network.there(&dhclient);
+        command.args(["-4", "-v", "-1", "-sf", "/bin/true", "-lf"]).arg(&leases);
+        command.arg("-pf").arg(network.folder.path().join("pid"));
+        let output = command.args(more.split_whitespace()).arg("far").output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = run("");
+    assert!(said.contains("DHCPACK of 192.168.0.128 from 192.168.0.10"), "{said}");
+    let said = run("-r");
+    assert!(said.contains("DHCPRELEASE of 192.168.0.128"), "{said}");
+    serving.end().unwrap();
+}
+
+#[test]
+fn an_address_that_somebody_uses_is_not_given() {
+    let Some(network) = Network::new() else { return };
+    let serving = network.serve("mode = 'dhcp'");
+    // A machine that never asked; it answers ARP, whatever its firewall says.
+    let theirs = network.theirs.as_str();
+    let mut alone = network.there(Path::new("/bin/sh"));
+    alone.args(["-c", "echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore"]);
+    assert!(alone.status().unwrap().success(), "each interface answers for itself");
+    network.ip(&["-n", theirs, "link", "add", "quiet", "link", "far", "type", "macvlan"]);
+    network.ip(&["-n", theirs, "addr", "add", "192.168.0.128/24", "dev", "quiet"]);
+    network.ip(&["-n", theirs, "link", "set", "quiet", "up"]);
+    let Some(told) = udhcpc(&network, &[]) else { return };
+    assert!(told.starts_with("192.168.0.129 "), "{told}\n{}", serving.log());
+    assert!(serving.log().contains("192.168.0.128 is used by "), "{}", serving.log());
+    serving.end().unwrap();
+}
+
+/// dnsmasq at 192.168.0.1, as it comes: it looks for three seconds whether an address is in use.
+fn dnsmasq(network: &Network) -> Option<Running> {
+    let program = tool("dnsmasq", "dnsmasq-base")?;
+    network.ip(&["-n", &network.theirs, "addr", "add", "192.168.0.1/24", "dev", "far"]);
+    let mut command = network.there(&program);
+    command.args(["--no-daemon", "--conf-file=/dev/null", "--user=root", "--port=0"]);
+    command.args(["--interface=far", "--bind-interfaces", "--dhcp-leasefile=dnsmasq.leases"]);
+    command.arg("--dhcp-range=192.168.0.100,192.168.0.150,1h");
+    let running = Running::start(&mut command);
+    thread::sleep(Duration::from_millis(300));
+    Some(running)
+}
+
+#[test]
+fn beside_another_server_it_is_a_proxy() {
+    let Some(network) = Network::new() else { return };
+    let Some(_dnsmasq) = dnsmasq(&network) else { return };
+    let serving = network.serve("");
+    let log = serving.log();
+    assert!(log.contains("another DHCP server answers: 192.168.0.1"), "{log}");
+    assert!(log.contains("giving boot files beside another DHCP server on near"), "{log}");
+    serving.end().unwrap();
+}
+
+#[test]
+fn beside_another_server_it_gives_addresses_by_force_only() {
+    let Some(network) = Network::new() else { return };
+    let Some(_dnsmasq) = dnsmasq(&network) else { return };
+    let refused = network.serve("mode = 'dhcp'").end().unwrap_err();
+    assert_eq!(refused, "another DHCP server gives addresses here: 192.168.0.1");
+    let forced = network.serve("mode = 'dhcp'\nforce = true");
+    assert!(forced.log().contains("giving addresses and boot files"), "{}", forced.log());
+    forced.end().unwrap();
+}
+
+#[test]
+fn twenty_new_machines_at_once_are_all_served() {
+    let Some(network) = Network::new() else { return };
+    if tool("udhcpc", "udhcpc").is_none() {
+        return;
+    }
+    let serving = network.serve("mode = 'dhcp'");
+    let theirs = network.theirs.as_str();
+    // Twenty machines at the other end, all new, all at once.
+    for number in 0..20 {
+        let name = format!("m{number}");
+        let words = ["link", "add", &name, "link", "far", "type", "macvlan", "mode", "bridge"];
+        network.ip(&[&["-n", theirs], &words[..]].concat());
+        network.ip(&["-n", theirs, "link", "set", &name, "up"]);
+    }
+    let program = tool("udhcpc", "udhcpc").unwrap();
+    let began = Instant::now();
+    let mut clients: Vec<_> = (0..20)
+        .map(|number| {
+            let mut command = network.there(&program);
+            command.args(["-f", "-q", "-n", "-t", "5", "-T", "2", "-s", "/bin/true", "-i"]);
+            command.arg(format!("m{number}")).spawn().unwrap()
+        })
+        .collect();
+    for client in &mut clients {
+        assert!(client.wait().unwrap().success(), "{}", serving.log());
+    }
+    let took = began.elapsed();
+    assert_eq!(serving.log().matches(" ACK 192.168.0.").count(), 20, "{}", serving.log());
+    println!("20 new machines had addresses after {took:?}");
+    serving.end().unwrap();
+}

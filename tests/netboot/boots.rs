@@ -1,0 +1,260 @@
+//! Machines that boot from `winpe-iscsi serve`.
+//!
+//! Each test reads the machine's serial console and the server's log, and prints when each stage was
+//! reached.
+
+use std::io::Write;
+use std::time::Duration;
+
+use winpe_tests::{tool, winpe_iscsi};
+
+use crate::rig::{Firmware, Rig, Running, SERVER};
+use crate::target;
+
+/// For one stage, under emulation on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The title of the menus that the server makes.
+const MENU: &str = "Network boot";
+
+/// A server and a machine that boots from it.
+struct Boot {
+    name: &'static str,
+    machine: Running,
+    server: Running,
+    stages: Vec<(String, Duration)>,
+    _others: Vec<Running>,
+}
+
+impl Boot {
+    /// Starts the server with a configuration, and then the machine.
+    fn start(
+        name: &'static str,
+        rig: &Rig,
+        firmware: Firmware,
+        config: &str,
+        mut others: Vec<Running>,
+    ) -> Option<Self> {
+        others.push(rig.router()?);
+        let config = rig.file("winpe-iscsi.toml", config);
+        let folder = rig.file("srv/README", "files that tests add");
+        let folder = folder.trim_end_matches("/README");
+        let words = ["serve", "--iface", "br0", "--config", &config, "--folder", folder];
+        let server = rig.start(&rig.namespace, winpe_iscsi(), &words);
+        server.wait_for("boot files", PATIENCE, &server);
+        let machine = rig.power_on(firmware)?;
+        Some(Self { name, machine, server, stages: Vec::new(), _others: others })
+    }
+
+    /// Waits for a line on the console.
+    #[track_caller]
+    fn console(&mut self, text: &str) {
+        let at = self.machine.wait_for(text, PATIENCE, &self.server);
+        self.stages.push((text.to_owned(), at));
+    }
+
+    /// Waits for a line of the server's log; the time counts from the machine's start.
+    #[track_caller]
+    fn log(&mut self, text: &str) {
+        self.server.wait_for(text, PATIENCE, &self.machine);
+        self.stages.push((text.to_owned(), self.machine.age()));
+    }
+
+    /// The names that the machine asked for by TFTP or HTTP, in order.
+    fn requests(&self) -> Vec<String> {
+        let log = self.server.printed();
+        let names = log.lines().filter_map(|line| line.split_once(" filename "));
+        names.map(|(_, name)| name.trim_start_matches('/').to_owned()).collect()
+    }
+}
+
+impl Drop for Boot {
+    fn drop(&mut self) {
+        // The runner captures what the print macros write.
+        let mut out = std::io::stderr().lock();
+        for (stage, at) in &self.stages {
+            let _ = writeln!(out, "{}: {:6.2} s  {stage}", self.name, at.as_secs_f64());
+        }
+    }
+}
+
+fn config(rig: &Rig, serve: &str, rest: &str) -> String {
+    let state = rig.folder.path().join("leases");
+    format!("[serve]\nmode = \"dhcp\"\nstate = {:?}\n{serve}\n{rest}", state.to_str().unwrap())
+}
+
+const LOCAL: &str = "[[entry]]\nname = \"local\"\ntitle = \"The disk within\"\nlocal = true\n";
+
+#[test]
+fn bios_rom_to_the_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "", LOCAL);
+    let boot = Boot::start("bios-rom", &rig, Firmware::BiosRom, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+    boot.console("The disk within");
+}
+
+#[test]
+fn plain_rom_to_undionly_to_the_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "", LOCAL);
+    let boot = Boot::start("bios-plain", &rig, Firmware::BiosPlain, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename undionly.kpxe");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+    assert_eq!(boot.requests(), ["undionly.kpxe", "boot.ipxe"]);
+}
+
+#[test]
+fn uefi_by_pxe_to_the_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "", LOCAL);
+    let boot = Boot::start("uefi-pxe", &rig, Firmware::UefiPxe, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("client asked for the size only");
+    boot.log("TFTP sent snponly.efi");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+}
+
+#[test]
+fn uefi_by_http_to_the_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "", LOCAL);
+    let boot = Boot::start("uefi-http", &rig, Firmware::UefiHttp, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("HTTP sent /snponly.efi");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+    assert!(!boot.server.printed().contains("RRQ"), "no TFTP at all");
+}
+
+#[test]
+fn pxelinux_searches_down_to_default() {
+    let Some(rig) = Rig::new() else { return };
+    rig.file(
+        "srv/pxelinux.cfg/default",
+        "SAY REACHED default\nDEFAULT none\nLABEL none\n LOCALBOOT -1\n",
+    );
+    let serve = "chain = \"pxelinux\"\n[serve.pxelinux]\nconfig-file = \"\"\n";
+    let config = config(&rig, serve, LOCAL);
+    let boot = Boot::start("pxelinux-search", &rig, Firmware::BiosPlain, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.console("PXELINUX 6.04");
+    boot.console("REACHED default");
+    let asked = boot.requests();
+    let asked: Vec<_> =
+        asked.iter().filter_map(|name| name.strip_prefix("pxelinux.cfg/")).collect();
+    // The UUID in the order of the wire, the MAC, and the address shortened digit by digit.
+    assert_eq!(asked[..2], ["34124d56-7856-bc4a-8000-000000000001", "01-52-54-00-00-00-01"]);
+    let address = asked[2];
+    assert!(address.starts_with("C0A800") && address.len() == 8, "{asked:?}");
+    let shortened: Vec<_> = (1..=8).rev().map(|length| &address[..length]).collect();
+    assert_eq!(asked[2..10], shortened);
+    assert_eq!(asked[10..], ["default"]);
+}
+
+#[test]
+fn the_dell_chain_to_its_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "chain = \"dell\"", LOCAL);
+    let boot = Boot::start("dell", &rig, Firmware::BiosPlain, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename pxelinux.0");
+    boot.log("filename /ipxe.lkrn");
+    boot.log("filename /boot.ipxe");
+    boot.log("filename /pxelinux.0");
+    boot.log("filename /pxelinux.cfg/boot");
+    boot.console(MENU);
+    boot.console("The disk within");
+}
+
+#[test]
+fn memdisk_boots_a_cd_over_http() {
+    let Some(rig) = Rig::new() else { return };
+    let Some(iso) = target::cd(&rig, "REACHED the CD") else { return };
+    let entry = format!("[[entry]]\nname = \"cd\"\niso = {iso:?}\n");
+    // PXELINUX on iPXE, which has HTTP.
+    let config = config(&rig, "chain = \"dell\"\ntimeout = 1", &entry);
+    let boot = Boot::start("memdisk", &rig, Firmware::BiosRom, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename /pxelinux.0");
+    boot.log("filename /images/cd.iso");
+    boot.console("REACHED the CD");
+}
+
+#[test]
+fn ipxe_boots_a_disk_over_iscsi() {
+    let Some(rig) = Rig::new() else { return };
+    let disk = target::disk(&rig, "REACHED the disk");
+    let Some(target) = target::serve_disk(&rig, &disk) else { return };
+    let entry =
+        format!("[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n", target::NAME);
+    let config = config(&rig, "timeout = 1", &entry);
+    let boot = Boot::start("sanboot", &rig, Firmware::BiosRom, &config, vec![target]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename /boot.ipxe");
+    boot.console("REACHED the disk");
+}
+
+#[test]
+fn gpxecmd_boots_a_disk_over_iscsi() {
+    let Some(rig) = Rig::new() else { return };
+    let disk = target::disk(&rig, "REACHED the disk");
+    let Some(target) = target::serve_disk(&rig, &disk) else { return };
+    let entry =
+        format!("[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n", target::NAME);
+    let config = config(&rig, "chain = \"dell\"\ntimeout = 1", &entry);
+    let boot = Boot::start("gpxecmd", &rig, Firmware::BiosRom, &config, vec![target]);
+    let Some(mut boot) = boot else { return };
+    boot.log("gpxecmd.c32");
+    boot.console("REACHED the disk");
+}
+
+/// dnsmasq gives addresses at 192.168.0.1 and knows nothing of booting.
+fn other_server(rig: &mut Rig) -> Option<Running> {
+    let dnsmasq = tool("dnsmasq", "dnsmasq-base")?;
+    let namespace = rig.neighbour();
+    let leases = format!("--dhcp-leasefile={}", rig.file("other-leases", ""));
+    let words = [
+        "--no-daemon",
+        "--conf-file=/dev/null",
+        "--user=root",
+        "--port=0",
+        "--interface=veth1",
+        "--no-ping",
+        "--dhcp-range=192.168.0.100,192.168.0.150,1h",
+        &leases,
+    ];
+    let server = rig.start(&namespace, &dnsmasq, &words);
+    server.wait_for("DHCP, IP range", PATIENCE, &server);
+    Some(server)
+}
+
+#[test]
+fn bios_beside_another_dhcp_server() {
+    let Some(mut rig) = Rig::new() else { return };
+    let Some(other) = other_server(&mut rig) else { return };
+    // Nothing is said of proxy: the server finds out that there is another one.
+    let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"auto\"");
+    let boot = Boot::start("proxy-bios", &rig, Firmware::BiosPlain, &config, vec![other]);
+    let Some(mut boot) = boot else { return };
+    assert!(boot.server.printed().contains("beside another DHCP server"));
+    boot.log("filename undionly.kpxe");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+}
+
+#[test]
+fn uefi_beside_another_dhcp_server() {
+    let Some(mut rig) = Rig::new() else { return };
+    let Some(other) = other_server(&mut rig) else { return };
+    let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"proxy\"");
+    let boot = Boot::start("proxy-uefi", &rig, Firmware::UefiPxe, &config, vec![other]);
+    let Some(mut boot) = boot else { return };
+    boot.log("TFTP sent snponly.efi");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+}
