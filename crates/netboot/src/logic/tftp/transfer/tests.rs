@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::super::negotiate;
 use super::*;
 use crate::wire::tftp::{Options, Request};
@@ -193,4 +195,46 @@ fn a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path() {
     transfer.unreadable(&mut packet);
     assert_eq!(packet, b"\0\x05\0\0cannot read the file\0");
     assert_eq!(transfer.outcome(), Some(&Outcome::Unreadable));
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_no_flight_is_longer_than_agreed_and_the_wait_has_an_end(
+        size in 0_usize..200_000,
+        block_size in 8_u16..2000,
+        window in 1_u16..100,
+        steps in proptest::collection::vec((0_u64..3000, any::<u8>(), 0_u16..40), 0..120),
+    ) {
+        let file = vec![b'x'; size];
+        let options = Options {
+            block_size: Some(block_size),
+            window_size: Some(window),
+            ..Options::default()
+        };
+        let (mut transfer, mut now) = begun(&file, options);
+        let mut read = 0;
+        for (wait, kind, number) in steps {
+            let allowed = if transfer.confirmed() { usize::from(window.min(64)) } else { 1 };
+            while let Some(wanted) = transfer.wanted() {
+                let end = file.len().min(read + wanted);
+                transfer.supply(&file[read..end], end == file.len());
+                read = end;
+            }
+            let sent = flight(&mut transfer, &file, now);
+            prop_assert!(sent.len() <= allowed, "{} of {allowed}", sent.len());
+            if transfer.outcome().is_some() {
+                return Ok(());
+            }
+            let deadline = transfer.deadline().expect("a transfer that waits knows until when");
+            prop_assert!(deadline - now <= 4000 * MS);
+            now += MS * u32::try_from(wait).unwrap();
+            let packet = match kind {
+                0..200 => Packet::Ack { block: number },
+                200..240 => Packet::Data { block: number, payload: b"" },
+                _ => Packet::OptionAck(options),
+            };
+            let _ = transfer.receive(&packet, now);
+            transfer.expire(now);
+        }
+    }
 }
