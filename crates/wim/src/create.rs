@@ -90,7 +90,7 @@ pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Res
         let time = time::from_system(image.time.unwrap_or_else(SystemTime::now));
         let metadata = build(path, index + 1, image, Stamp(time), &mut blobs, &mut appender)?;
         let stats = TreeStats::of(&metadata, &|sha1| blobs.get(sha1).map_or(0, |blob| blob.size));
-        let entry = appender.metadata(&metadata.to_bytes(coding.chunk_size), None)?;
+        let entry = appender.metadata(&metadata.to_bytes(), None)?;
         blobs.set_metadata(index as usize, entry);
         described.push(describe(index + 1, image, stats));
         times.push(time);

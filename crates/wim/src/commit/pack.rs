@@ -3,8 +3,6 @@
 //! Chunks are compressed each by itself. Where new content replaces old content of the same WIM, a
 //! chunk whose data did not change is taken over as it is stored; only the others are compressed.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
@@ -38,47 +36,10 @@ struct Worker {
 }
 
 /// The stored chunks of the content that is replaced.
+#[derive(Clone, Copy)]
 pub(crate) struct Base<'a> {
-    source: Source<'a>,
-    chunks: &'a Chunks,
-    known: Option<Known<'a>>,
-}
-
-/// The data of the stored chunks, and which chunk has it.
-struct Known<'a> {
-    plain: &'a [u8],
-    by_hash: HashMap<u64, usize>,
-}
-
-impl<'a> Base<'a> {
-    /// Each new chunk is compared with the old one in its place.
-    pub(crate) fn in_place(source: Source<'a>, chunks: &'a Chunks) -> Self {
-        Self { source, chunks, known: None }
-    }
-
-    /// Each new chunk is looked for in the old data, which is `plain`.
-    pub(crate) fn anywhere(source: Source<'a>, chunks: &'a Chunks, plain: &'a [u8]) -> Self {
-        let chunk_size = chunks.coding.chunk_size as usize;
-        let by_hash = plain.chunks(chunk_size).map(hash).zip(0..).collect();
-        Self { source, chunks, known: Some(Known { plain, by_hash }) }
-    }
-
-    /// The stored chunk that is known to hold `plain`.
-    fn stored(&self, plain: &[u8]) -> Result<Option<Vec<u8>>, WimError> {
-        let found = self.known.as_ref().and_then(|known| {
-            let index = *known.by_hash.get(&hash(plain))?;
-            let old = known.plain.chunks(self.chunks.coding.chunk_size as usize).nth(index)?;
-            self.chunks.place_of(index).filter(|_| old == plain)
-        });
-        let Some(place) = found else { return Ok(None) };
-        self.source.read("a chunk", place.offset, place.stored as usize).map(Some)
-    }
-}
-
-fn hash(chunk: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    chunk.hash(&mut hasher);
-    hasher.finish()
+    pub(crate) source: Source<'a>,
+    pub(crate) chunks: &'a Chunks,
 }
 
 impl Packer {
@@ -135,20 +96,14 @@ impl Packer {
             if let Some(hasher) = &mut hasher {
                 hasher.update(plain);
             }
-            let old = match &base {
-                Some(base) if base.known.is_none() => Some(OldBatch::read(base, start, per_batch)?),
-                _ => None,
-            };
-            let mut jobs = Vec::with_capacity(per_batch);
-            for (index, plain) in plain.chunks(step).enumerate() {
-                let mut job = Job::new(plain, old.as_ref().and_then(|old| old.get(index, plain)));
-                if let Some(stored) =
-                    base.as_ref().map(|base| base.stored(plain)).transpose()?.flatten()
-                {
-                    (job.packed, job.outcome) = (stored, Outcome::Kept);
-                }
-                jobs.push(job);
-            }
+            let old = base.map(|base| OldBatch::read(base, start, per_batch)).transpose()?;
+            let mut jobs: Vec<Job<'_>> = plain
+                .chunks(step)
+                .enumerate()
+                .map(|(index, plain)| {
+                    Job::new(plain, old.as_ref().and_then(|old| old.get(index, plain)))
+                })
+                .collect();
             self.run(&mut jobs);
             out.clear();
             for job in &jobs {
@@ -223,7 +178,7 @@ impl<'a> Job<'a> {
 
     fn stored(&self) -> &[u8] {
         match self.outcome {
-            Outcome::Kept => self.old.unwrap_or(&self.packed),
+            Outcome::Kept => self.old.unwrap_or(self.plain),
             Outcome::Packed => &self.packed,
             Outcome::Plain => self.plain,
         }
@@ -232,9 +187,6 @@ impl<'a> Job<'a> {
 
 impl Worker {
     fn run(&mut self, job: &mut Job<'_>) {
-        if let Outcome::Kept = job.outcome {
-            return;
-        }
         if let Some(old) = job.old
             && self.expands_to(old, job.plain)
         {
@@ -274,7 +226,7 @@ struct OldBatch {
 }
 
 impl OldBatch {
-    fn read(base: &Base<'_>, start: usize, count: usize) -> Result<Self, WimError> {
+    fn read(base: Base<'_>, start: usize, count: usize) -> Result<Self, WimError> {
         let places: Vec<_> =
             (start..start + count).map_while(|index| base.chunks.place_of(index)).collect();
         let Some((first, last)) = places.first().zip(places.last()) else {

@@ -41,8 +41,7 @@ pub(super) struct NewBlob<'c> {
 pub(super) struct NewMetadata {
     pub(super) image: u32,
     pub(super) bytes: Vec<u8>,
-    /// Those it replaces, and their chunks.
-    pub(super) old: Vec<u8>,
+    /// Those it replaces.
     pub(super) base: Chunks,
 }
 
@@ -192,8 +191,7 @@ impl<'c> Draft<'_, 'c> {
             let entry =
                 self.archive.part.blobs.metadata(**image as usize - 1).expect("it was read");
             let (image, base) = (**image, self.chunks(&entry.resource)?);
-            let bytes = edit.metadata.to_bytes(self.archive.part.coding.chunk_size);
-            images.push(NewMetadata { image, bytes, old: Vec::new(), base });
+            images.push(NewMetadata { image, bytes: edit.metadata.to_bytes(), base });
         }
         let counted = count_references(&changed);
         let promises = self.promises(changes);
@@ -207,10 +205,6 @@ impl<'c> Draft<'_, 'c> {
         }
         // A map has no order; the file must have one.
         blobs.sort_by_key(|blob| blob.data.sha1);
-        for new in &mut images {
-            let edit = self.images.remove(&new.image).expect("each image is there once");
-            new.old = edit.metadata.into_read_bytes();
-        }
         let Counts { added, replaced, same } = *counts;
         Ok(Plan { blobs, images, references, dropped, xml, promises, added, replaced, same })
     }

@@ -130,7 +130,7 @@ fn write(
     let mut done = 0;
     let mut inserted = Vec::new();
     for blob in &plan.blobs {
-        let base = blob.base.as_ref().map(|chunks| Base::in_place(archive.part.source(), chunks));
+        let base = blob.base.as_ref().map(|chunks| Base { source: archive.part.source(), chunks });
         let mut count = |bytes| {
             done += bytes;
             tell(options, Progress::Write { done, total });
@@ -139,7 +139,7 @@ fn write(
     }
     let mut metadata = Vec::new();
     for image in &plan.images {
-        let base = Base::anywhere(archive.part.source(), &image.base, &image.old);
+        let base = Base { source: archive.part.source(), chunks: &image.base };
         metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
     }
     let integrity = match (has_integrity, options.add_integrity) {

@@ -219,12 +219,13 @@ impl Metadata {
     }
 
     fn attach(&mut self, folder: Id, id: Id) {
-        let at = {
-            let name = self.dentry(id).name();
-            let children = &self.nodes[folder].children;
-            let stands_behind = |other: &Id| name::before(name.clone(), self.dentry(*other).name());
-            children.iter().position(stands_behind).unwrap_or(children.len())
+        let name: Vec<u16> = self.dentry(id).name().collect();
+        let children = &self.nodes[folder].children;
+        let stands_behind = |other: &Id| {
+            let other: Vec<u16> = self.dentry(*other).name().collect();
+            name::before(&name, &other)
         };
+        let at = children.iter().position(stands_behind).unwrap_or(children.len());
         self.nodes[folder].children.insert(at, id);
         self.nodes[id].parent = folder;
     }

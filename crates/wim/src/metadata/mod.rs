@@ -9,7 +9,6 @@
 
 mod dentry;
 mod edit;
-mod layout;
 mod read;
 mod write;
 
@@ -44,8 +43,8 @@ struct Node {
     parent: Id,
     /// In their order in the file.
     children: Vec<Id>,
-    /// Where the list of children was read, with the mark at its end.
-    list: Option<Range<usize>>,
+    /// Where the list of children was read.
+    list: Option<u64>,
 }
 
 #[derive(Debug, Clone)]

@@ -52,6 +52,7 @@ impl Metadata {
             if depth > DEEPEST {
                 return Err(bad(start, format!("at most {DEEPEST} levels"), "more"));
             }
+            self.nodes[folder].list = Some(offset);
             let mut at = start;
             while let Some(size) = self.size_at(at)? {
                 let id = self.add(at..at + size, folder);
@@ -62,9 +63,6 @@ impl Metadata {
                     return Err(bad(at, "lists that do not overlap", "the same bytes twice"));
                 }
             }
-            /// The mark at the end of a list.
-            const END: usize = 8;
-            self.nodes[folder].list = Some(start..at + END);
         }
         Ok(())
     }
