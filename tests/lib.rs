@@ -3,8 +3,6 @@
 //! A test that needs something that is not there is skipped where anyone can see it, and fails where
 //! `CI` is set.
 
-#![allow(clippy::panic, reason = "a test fails by panicking")]
-
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, Write};

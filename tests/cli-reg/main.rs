@@ -1,7 +1,5 @@
 //! `winpe-iscsi reg`: exit codes, what is printed, and what happens to files.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

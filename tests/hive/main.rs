@@ -1,7 +1,5 @@
 //! The hive engine over real hives, and foreign readers over what it writes.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod corpus;
 mod dump;
 mod edited;

@@ -88,7 +88,7 @@ pub enum InjectError {
         /// Where the edit stands.
         origin: Origin,
         /// Why.
-        source: EditError,
+        source: Box<EditError>,
     },
     /// A hive was damaged before anything was done to it.
     #[error("{hive} is damaged: {}", list(findings))]

@@ -97,7 +97,7 @@ fn edit_hive(
         let change = hive.apply(&edit).map_err(|source| InjectError::Edit {
             hive: file.clone(),
             origin: sourced.origin.clone(),
-            source,
+            source: Box::new(source),
         })?;
         edits.push(edit);
         changes.push(change);

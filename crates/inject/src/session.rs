@@ -120,9 +120,8 @@ impl Staged {
             none if none.is_empty() => vec![],
             changes => vec![ImageChanges { image: self.session.image, changes }],
         };
-        let mut options = CommitOptions::default();
-        options.progress = Some(progress);
-        options.time = self.time;
+        let options =
+            CommitOptions { progress: Some(progress), time: self.time, ..CommitOptions::default() };
         Ok(self.session.archive.commit(&changes, target, options)?)
     }
 }

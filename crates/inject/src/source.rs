@@ -18,7 +18,7 @@ pub struct Source {
 
 #[derive(Debug)]
 enum Kind {
-    Wim { archive: Archive, image: u32 },
+    Wim { archive: Box<Archive>, image: u32 },
     Folder(PathBuf),
 }
 
@@ -44,7 +44,7 @@ impl Source {
         // Fails where image 1 does not exist.
         let image = archive.select(&ImageSelector::Index(image))?;
         let name = format!("{}, image {image}", path.display());
-        Ok(Self { name, kind: Kind::Wim { archive, image } })
+        Ok(Self { name, kind: Kind::Wim { archive: Box::new(archive), image } })
     }
 
     fn folder(path: &Path) -> Result<Self, InjectError> {
@@ -102,12 +102,10 @@ fn open_wim(path: &Path) -> Result<Archive, WimError> {
 
 /// A path may hold a colon itself, so what exists goes first.
 fn split(spec: &str) -> (PathBuf, Option<ImageSelector>) {
-    if !Path::new(spec).exists() {
-        if let Some((path, image)) = spec.rsplit_once(':') {
-            return (path.into(), image.parse().ok());
-        }
+    match spec.rsplit_once(':') {
+        Some((path, image)) if !Path::new(spec).exists() => (path.into(), image.parse().ok()),
+        _ => (spec.into(), None),
     }
-    (spec.into(), None)
 }
 
 /// Finds a file below a folder without regard to case; an exact name goes before any other.

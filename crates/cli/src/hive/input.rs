@@ -39,7 +39,7 @@ impl std::str::FromStr for Place {
         let Some((wim, hive)) = text.rsplit_once(':') else { return Ok(Self::File(text.into())) };
         let numbered = wim.rsplit_once(':').and_then(|(wim, image)| {
             let image = image.parse::<u32>().ok()?;
-            (!Path::new(wim).as_os_str().is_empty()).then(|| (wim, ImageSelector::Index(image)))
+            (!Path::new(wim).as_os_str().is_empty()).then_some((wim, ImageSelector::Index(image)))
         });
         let (wim, image) = numbered.unwrap_or((wim, ImageSelector::Boot));
         Ok(Self::Image { wim: wim.into(), image, path: in_image(hive) })

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use winpe_hive::log::{LogFormat, Recovery};
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     args.output.allows(&args.hive)?;
     let mut loaded = args.hive.load()?;
     if !args.logs.is_empty() {
-        loaded.logs = args.logs.iter().map(log).collect::<Result<_, _>>()?;
+        loaded.logs = args.logs.iter().map(|path| log(path)).collect::<Result<_, _>>()?;
     }
     let (hive, recovery, logs) = loaded.recover()?;
     let report = report(&args.hive, &recovery, &logs);
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn log(path: &PathBuf) -> Result<Log, Failure> {
+fn log(path: &Path) -> Result<Log, Failure> {
     Ok(Log { name: path.display().to_string(), bytes: read(path)? })
 }
 

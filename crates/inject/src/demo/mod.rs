@@ -39,7 +39,7 @@ pub enum DemoError {
         /// The hive's path in the image.
         hive: String,
         /// Why.
-        source: EditError,
+        source: Box<EditError>,
     },
 }
 
@@ -161,7 +161,8 @@ fn write(path: &Path, files: Files) -> Result<(), DemoError> {
 }
 
 fn make_hive(description: &HiveFile, reg: &str) -> Result<Vec<u8>, DemoError> {
-    let failed = |source| DemoError::Hive { hive: description.path.clone(), source };
+    let failed =
+        |source| DemoError::Hive { hive: description.path.clone(), source: Box::new(source) };
     let root: KeyPath = description.root.parse().expect("the description is tested");
     let name = KeyName::new("ROOT").expect("short");
     // Version 1.5, as Windows 7 writes them.
