@@ -168,6 +168,24 @@ fn further_reg_files_and_files_appear_and_are_applied() {
     bench.run(&inject(&[&more[..], &["--check"]].concat())).expect(0);
 }
 
+/// The user's own file sets a value twice, and people delete a key to make it anew: neither may make a
+/// second run differ from nothing.
+#[test]
+fn edits_that_end_where_they_began_are_nothing_to_do() {
+    let bench = Bench::new();
+    let seed = winpe_tests::workspace().join("fixtures/seed-iscsi.reg");
+    bench.write("seed.reg", fs::read(seed).unwrap());
+    let anew = "REGEDIT4\n\n[-HKEY_LOCAL_MACHINE\\SOFTWARE\\Lab]\n\n\
+                [HKEY_LOCAL_MACHINE\\SOFTWARE\\Lab\\Sub]\n\"a\"=dword:1\n";
+    bench.write("anew.reg", anew);
+    let more = ["--reg", "seed.reg", "--reg", "anew.reg"];
+    bench.run(&inject(&more)).expect(0);
+    let once = fs::read(&bench.winpe).unwrap();
+    let again = bench.run(&inject(&more)).expect(0);
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    assert!(fs::read(&bench.winpe).unwrap() == once, "the second run wrote");
+}
+
 #[test]
 fn json_says_the_same() {
     let bench = Bench::new();

@@ -34,7 +34,7 @@ pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<RegistryP
             let path = group.file.to_string();
             plan.changes.push(FileChange::Put { path, content: Content::Bytes(data) });
         }
-        plan.reports.push(HiveReport::new(group.file, root, edited.changes)?);
+        plan.reports.push(HiveReport::new(group.file, root, edited.changes, group.edits.len())?);
     }
     Ok(plan)
 }
@@ -103,8 +103,8 @@ fn edit_hive(
         changes.push(change);
     }
     warnings.extend(sets.warning(&edits));
-    if !hive.is_modified() {
-        return Ok(EditedHive { data: None, changes, warnings });
+    if !hive.is_modified() || is_same(&old, &hive) {
+        return Ok(EditedHive { data: None, changes: vec![], warnings });
     }
     let findings = damage(&hive);
     if !findings.is_empty() {
@@ -114,6 +114,13 @@ fn edit_hive(
     second_reader::confirm(&old, &data, &edits)
         .map_err(|source| InjectError::NotConfirmed { hive: file.clone(), source })?;
     Ok(EditedHive { data: Some(data), changes, warnings })
+}
+
+/// Whether edits that undid each other have left everything as it was: a value set twice, a key deleted
+/// and made again. Written anew, such a hive would differ from itself at every run.
+fn is_same(old: &[u8], new: &Hive) -> bool {
+    Hive::open(old.to_vec())
+        .is_ok_and(|old| winpe_hive::diff(old.root(), new.root()).next().is_none())
 }
 
 /// A hive of an image, ready to be edited.

@@ -65,14 +65,14 @@ impl HiveReport {
         file: ImagePath,
         root: KeyPath,
         changes: Vec<Change>,
+        edits: usize,
     ) -> Result<Self, InjectError> {
-        let all = changes.len();
         let changes: Vec<_> = changes.into_iter().filter(|change| !change.is_noop()).collect();
         let mut diff = DiffWriter::new(Vec::new());
         let diff = diff.changes(&changes, &root).and_then(|()| diff.finish());
         let diff = diff.map_err(|source| InjectError::Diff { hive: file.clone(), source })?;
         let diff = String::from_utf8_lossy(&diff).into_owned();
-        let unchanged = all - changes.len();
+        let unchanged = edits - changes.len();
         Ok(Self { file, root, changes, unchanged, diff })
     }
 
