@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// A WinPE image for the menu
     #[arg(long, value_name = "WIM")]
     wim: Vec<String>,
-    /// An iSCSI disk for the menu: iscsi:<host>:<protocol>:<port>:<lun>:<name>
+    /// An iSCSI disk for the menu: iscsi:HOST:PROTOCOL:PORT:LUN:NAME
     #[arg(long, value_name = "TARGET")]
     iscsi: Vec<String>,
     /// The network interface to serve; the only one there is, where none is named
