@@ -96,6 +96,8 @@ fn corrupt_metadata_and_tables_are_refused() {
     assert!(matches!(corrupt(40, 2), WimError::Corrupt { what: "the header", .. }));
     assert!(matches!(corrupt(44, 2), WimError::Corrupt { what: "the XML data", .. }));
     assert!(matches!(corrupt(72 + 14, 1), WimError::Truncated { what: "the XML data", .. }));
+    // An integrity table where there is none, far behind the end.
+    assert!(matches!(corrupt(124 + 13, 1), WimError::Truncated { .. }));
 }
 
 #[test]

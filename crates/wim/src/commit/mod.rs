@@ -243,7 +243,8 @@ impl Archive {
         if header.write_in_progress && !options.repair {
             return Err(WimError::Interrupted { path });
         }
-        Ok(())
+        // Appending behind an end that is not there would make the file longer before anything else.
+        self.part.source().check("what the header and the blob table name", 0, self.end())
     }
 
     /// One past the last byte that the WIM refers to.
