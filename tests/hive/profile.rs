@@ -62,7 +62,8 @@ fn the_profile_changes_what_it_says_and_every_reader_reads_it() {
         let path = folder.path().join(file);
         fs::write(&path, &edited.after).unwrap();
         oracles::hivexregedit_sees(&path, &edited.tree);
-        // regipy takes minutes for a large hive.
+        // Over the large hives this failed once, for a reason not yet known, and takes minutes: they are
+        // not confirmed by regipy.
         if edited.after.len() < 1 << 20 {
             oracles::regipy_counts(&path, &edited.tree);
         }
