@@ -172,7 +172,7 @@ fn reged_reads_the_edited_system_hives() {
     }
 }
 
-/// regipy takes minutes for a large hive, so it reads the small ones.
+/// regipy takes half a minute for a large hive, so it reads the small ones here.
 #[test]
 fn regipy_reads_edited_hives() {
     for edited in edited().iter().filter(|edited| edited.name.starts_with("aiowinreg/")) {
