@@ -219,3 +219,30 @@ fn builds_repeat_byte_for_byte() {
     });
     assert!(results[0] == results[1]);
 }
+
+#[test]
+fn all_images_are_changed_at_once_and_an_integrity_table_is_added() {
+    let bench = Bench::new();
+    let bytes = fs::read(&bench.winpe).unwrap();
+    let both = bench.write("both.wim", &bytes);
+    let Some(_) = wimlib(&["export", word(&bench.winpe), "1", word(&both), "Setup"]) else {
+        return;
+    };
+    let words = ["inject", "both.wim", "--source", "install.wim:1", "--image", "all"];
+    let check = |more: &[&str], code| bench.run(&[&words, more].concat()).expect(code);
+    check(&["--check"], 1);
+    let report = check(&["--json", "--integrity"], 0).stdout;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let images: Vec<_> =
+        report["images"].as_array().unwrap().iter().map(|image| image["image"].as_u64()).collect();
+    assert_eq!(images, [Some(1), Some(2)]);
+    for image in ["1", "2"] {
+        bench.run(&["verify", "both.wim", "--image", image]).expect(0);
+    }
+    assert!(winpe_wim::Archive::open(&both).unwrap().header().integrity);
+    let before = fs::read(&both).unwrap();
+    check(&["--check", "--integrity"], 0);
+    check(&["--integrity"], 0);
+    assert!(fs::read(&both).unwrap() == before, "there is nothing to do the second time");
+    wimlib(&["verify", word(&both)]);
+}

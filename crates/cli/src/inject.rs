@@ -1,9 +1,12 @@
 //! `winpe-iscsi inject`.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use winpe_inject::{
     Addition, ImageSelector, InjectError, Job, Profile, Report, Session, Source, SourcedEdit,
     Target, parse_reg,
@@ -20,6 +23,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run
 ///   winpe-iscsi inject winpe.wim --source install.wim:1
 ///   winpe-iscsi inject boot.wim --image 2 --source /mnt/windows -o new.wim
+///   winpe-iscsi inject boot.wim --image all --source install.wim:1 --integrity
 ///   winpe-iscsi inject --iso Windows.iso -o winpe.wim
 ///   winpe-iscsi inject winpe.wim --reg tweaks.reg --add tools=\Tools
 ///
@@ -34,9 +38,9 @@ pub(crate) struct Args {
     /// Take both the WinPE and the initiator's files from an installation disc, and write to -o OUT
     #[arg(long, value_name = "FILE", conflicts_with = "wim")]
     iso: Option<PathBuf>,
-    /// Which image, by number or name [default: the boot image]
-    #[arg(long, value_name = "N|NAME")]
-    image: Option<ImageSelector>,
+    /// Which image, by number or name, or `all` of them [default: the boot image]
+    #[arg(long, value_name = "N|NAME|all")]
+    image: Option<Images>,
     /// Where the initiator's files come from: a WIM, an ISO image, or a folder that holds Windows
     #[arg(long, value_name = "PATH[:IMAGE]")]
     source: Option<String>,
@@ -49,6 +53,9 @@ pub(crate) struct Args {
     /// Add this file or folder too
     #[arg(long, value_name = "SRC=DEST", value_parser = Addition::parse)]
     add: Vec<Addition>,
+    /// Add an integrity table to a WIM without one; one that is there is always kept right
+    #[arg(long)]
+    integrity: bool,
     /// Write the result to another file, and leave the WIM as it is
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -61,6 +68,28 @@ pub(crate) struct Args {
     /// As --dry-run, and exit with 1 if anything would change
     #[arg(long)]
     check: bool,
+}
+
+/// Which images are changed.
+#[derive(Debug, Clone)]
+enum Images {
+    All,
+    One(ImageSelector),
+}
+
+impl FromStr for Images {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == "all" { Self::All } else { Self::One(text.parse()?) })
+    }
+}
+
+/// The reports of all images, for machines.
+#[derive(Serialize)]
+struct AllReports<'a> {
+    schema: u32,
+    images: &'a [Report],
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
@@ -82,20 +111,22 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if let Some(time) = source_date_epoch()? {
         job = job.time(time);
     }
-    let image = args.image.as_ref().unwrap_or(&ImageSelector::Boot);
-    let session = match (&args.wim, &args.iso) {
-        (_, Some(iso)) => Session::open_in_iso(iso, image)?,
-        (Some(wim), None) => Session::open(wim, image)?,
-        (None, None) => return Err(Failure::new("neither a WIM nor --iso is given")),
-    };
-    let staged = session.stage(&job)?;
-    let report = staged.report().clone();
-    for warning in &report.warnings {
+    if args.integrity {
+        job = job.add_integrity();
+    }
+    let staged = open(args)?.stage(&job)?;
+    for warning in staged.reports().iter().flat_map(|report| &report.warnings) {
         printer.warning(warning);
     }
-    show(&report, printer)?;
+    match (staged.reports(), printer.is_json()) {
+        (images, true) if matches!(args.image, Some(Images::All)) => {
+            printer.json(&AllReports { schema: 1, images })?;
+        }
+        (reports, _) => reports.iter().try_for_each(|report| show(report, printer))?,
+    }
+    let changes = staged.reports().iter().any(Report::has_changes);
     if args.check {
-        return Ok(if report.has_changes() { Exit::Differs } else { Exit::Done });
+        return Ok(if changes { Exit::Differs } else { Exit::Done });
     }
     if args.dry_run {
         return Ok(Exit::Done);
@@ -107,8 +138,21 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let bar = printer.progress("writing");
     let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
     drop(bar);
-    told(&target, &report, &committed, printer);
+    told(&target, changes, &committed, printer);
     Ok(Exit::Done)
+}
+
+fn open(args: &Args) -> Result<Session, Failure> {
+    let session = match (&args.wim, &args.iso, &args.image) {
+        (_, Some(iso), Some(Images::All)) => Session::open_all_in_iso(iso),
+        (_, Some(iso), Some(Images::One(image))) => Session::open_in_iso(iso, image),
+        (_, Some(iso), None) => Session::open_in_iso(iso, &ImageSelector::Boot),
+        (Some(wim), None, Some(Images::All)) => Session::open_all(wim),
+        (Some(wim), None, Some(Images::One(image))) => Session::open(wim, image),
+        (Some(wim), None, None) => Session::open(wim, &ImageSelector::Boot),
+        (None, None, _) => return Err(Failure::new("neither a WIM nor --iso is given")),
+    };
+    Ok(session?)
 }
 
 /// The report; in text, its diffs are coloured.
@@ -119,17 +163,18 @@ pub(crate) fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure
     Ok(printer.diff(&report.to_string())?)
 }
 
-fn told(target: &Target, report: &Report, committed: &Committed, printer: &mut Printer) {
+fn told(target: &Target, changes: bool, committed: &Committed, printer: &mut Printer) {
     if let Some(left) = committed.repaired {
         let tail = left.tail;
         printer
             .status(format_args!("an earlier write was interrupted; {tail} bytes of it are gone"));
     }
     match target {
-        Target::InPlace if !report.has_changes() => {}
+        Target::InPlace if !changes => {}
         Target::InPlace => printer.status(format_args!(
             "{} is changed; {} bytes were appended",
-            report.wim, committed.appended
+            committed.path.display(),
+            committed.appended
         )),
         Target::File { path, .. } => printer.status(format_args!("{} is written", path.display())),
     }

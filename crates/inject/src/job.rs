@@ -13,13 +13,21 @@ pub struct Job<'a> {
     pub(crate) edits: Vec<SourcedEdit>,
     pub(crate) additions: Vec<Addition>,
     pub(crate) time: Option<SystemTime>,
+    pub(crate) add_integrity: bool,
 }
 
 impl<'a> Job<'a> {
     /// What the profile says, with the files that the image has.
     #[must_use]
     pub fn new(profile: &'a Profile) -> Self {
-        Self { profile, source: None, edits: Vec::new(), additions: Vec::new(), time: None }
+        Self {
+            profile,
+            source: None,
+            edits: Vec::new(),
+            additions: Vec::new(),
+            time: None,
+            add_integrity: false,
+        }
     }
 
     /// Takes the profile's files from here.
@@ -48,6 +56,13 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
+        self
+    }
+
+    /// Adds an integrity table to a WIM without one. One that is there is always kept right.
+    #[must_use]
+    pub fn add_integrity(mut self) -> Self {
+        self.add_integrity = true;
         self
     }
 }

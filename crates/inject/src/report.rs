@@ -31,16 +31,20 @@ pub struct Report {
     pub hives: Vec<HiveReport>,
     /// The files that the job concerns, without the hives.
     pub files: Vec<FileReport>,
+    /// Whether the WIM gets an integrity table, which it does not have yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adds_integrity: bool,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
 
 impl Report {
-    /// Whether anything in the image changes.
+    /// Whether anything in the image changes, or the WIM gets an integrity table.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         let kept = |file: &FileReport| file.action == FileAction::Keep;
-        !(self.hives.iter().all(HiveReport::is_unchanged) && self.files.iter().all(kept))
+        let same = self.hives.iter().all(HiveReport::is_unchanged) && self.files.iter().all(kept);
+        !same || self.adds_integrity
     }
 }
 
@@ -156,6 +160,9 @@ impl fmt::Display for Report {
         }
         for file in &self.files {
             writeln!(f, "  {file}")?;
+        }
+        if self.adds_integrity {
+            writeln!(f, "\nthe WIM gets an integrity table")?;
         }
         if !self.has_changes() {
             writeln!(f, "\nnothing to do: everything is there already")?;

@@ -10,11 +10,15 @@ use crate::job::Job;
 use crate::report::Report;
 use crate::{files, registry};
 
-/// An image that is open for reading.
+/// Where installation discs have the WinPE.
+const BOOT_WIM: &str = "sources/boot.wim";
+
+/// An image, or all images of a WIM, open for reading.
 #[derive(Debug)]
 pub struct Session {
     archive: Archive,
-    image: u32,
+    /// At least one.
+    images: Vec<u32>,
 }
 
 impl Session {
@@ -23,9 +27,15 @@ impl Session {
     /// # Errors
     /// [`InjectError::Wim`]: the file cannot be read, is no WIM, or has no such image.
     pub fn open(wim: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, InjectError> {
-        let archive = Archive::open(wim.as_ref())?;
-        let image = archive.select(image)?;
-        Ok(Self { archive, image })
+        Self::of(Archive::open(wim.as_ref())?, image)
+    }
+
+    /// Opens all images of a WIM: what is staged is done to each, and written at once.
+    ///
+    /// # Errors
+    /// [`InjectError::Wim`]: the file cannot be read, is no WIM, or has no image.
+    pub fn open_all(wim: impl AsRef<Path>) -> Result<Self, InjectError> {
+        Self::of_all(Archive::open(wim.as_ref())?)
     }
 
     /// Opens one image of the WinPE on an installation disc, `sources\boot.wim` within the ISO image.
@@ -34,9 +44,27 @@ impl Session {
     /// # Errors
     /// [`InjectError::Wim`]: no ISO image, no `boot.wim` in it, or no such image in that.
     pub fn open_in_iso(iso: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, InjectError> {
-        let archive = Archive::open_in_iso(iso.as_ref(), "sources/boot.wim")?;
-        let image = archive.select(image)?;
-        Ok(Self { archive, image })
+        Self::of(Archive::open_in_iso(iso.as_ref(), BOOT_WIM)?, image)
+    }
+
+    /// As [`Session::open_in_iso`], with all images.
+    ///
+    /// # Errors
+    /// As [`Session::open_in_iso`].
+    pub fn open_all_in_iso(iso: impl AsRef<Path>) -> Result<Self, InjectError> {
+        Self::of_all(Archive::open_in_iso(iso.as_ref(), BOOT_WIM)?)
+    }
+
+    fn of(archive: Archive, image: &ImageSelector) -> Result<Self, InjectError> {
+        let images = vec![archive.select(image)?];
+        Ok(Self { archive, images })
+    }
+
+    fn of_all(archive: Archive) -> Result<Self, InjectError> {
+        // Fails where there is none.
+        archive.select(&ImageSelector::Index(1))?;
+        let images = archive.images().iter().map(|image| image.index).collect();
+        Ok(Self { archive, images })
     }
 
     /// The WIM.
@@ -45,10 +73,10 @@ impl Session {
         &self.archive
     }
 
-    /// The image's number, from 1.
+    /// The image's number, from 1; of several, the first.
     #[must_use]
     pub fn image(&self) -> u32 {
-        self.image
+        self.images[0]
     }
 
     /// Does the whole job in memory. Nothing is written.
@@ -56,47 +84,74 @@ impl Session {
     /// # Errors
     /// [`InjectError`] says what is missing, damaged or not understood, and where.
     pub fn stage(self, job: &Job) -> Result<Staged, InjectError> {
-        let files = files::plan(&self.archive, self.image, job)?;
-        let registry = registry::plan(&self.archive, self.image, job)?;
-        for hive in &registry.reports {
-            if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
-                let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
-                let path = hive.file.clone();
-                return Err(AdditionError::Twice { path, first, second }.into());
+        let mut changes = Vec::new();
+        let mut reports = Vec::new();
+        for image in self.images.iter().copied() {
+            let (report, files) = stage_image(&self.archive, image, job)?;
+            reports.push(report);
+            if !files.is_empty() {
+                changes.push(ImageChanges { image, changes: files });
             }
         }
-        let names = self.archive.images().iter().find(|image| image.index == self.image);
-        let report = Report {
-            schema: 1,
-            wim: self.archive.path().display().to_string(),
-            image: self.image,
-            image_name: names.map(|image| image.name.clone()).unwrap_or_default(),
-            profile: job.profile.name().to_owned(),
-            source: job.source.map(|source| source.name().to_owned()),
-            hives: registry.reports,
-            files: files.reports,
-            warnings: registry.warnings,
-        };
-        let changes = registry.changes.into_iter().chain(files.changes).collect();
-        Ok(Staged { session: self, changes, report, time: job.time })
+        let Job { time, add_integrity, .. } = *job;
+        Ok(Staged { archive: self.archive, changes, reports, time, add_integrity })
     }
+}
+
+/// What is done to one image, and what that comes to.
+fn stage_image(
+    archive: &Archive,
+    image: u32,
+    job: &Job,
+) -> Result<(Report, Vec<FileChange>), InjectError> {
+    let files = files::plan(archive, image, job)?;
+    let registry = registry::plan(archive, image, job)?;
+    for hive in &registry.reports {
+        if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
+            let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
+            let path = hive.file.clone();
+            return Err(AdditionError::Twice { path, first, second }.into());
+        }
+    }
+    let names = archive.images().iter().find(|other| other.index == image);
+    let report = Report {
+        schema: 1,
+        wim: archive.path().display().to_string(),
+        image,
+        image_name: names.map(|image| image.name.clone()).unwrap_or_default(),
+        profile: job.profile.name().to_owned(),
+        source: job.source.map(|source| source.name().to_owned()),
+        hives: registry.reports,
+        files: files.reports,
+        adds_integrity: job.add_integrity && !archive.header().integrity,
+        warnings: registry.warnings,
+    };
+    Ok((report, registry.changes.into_iter().chain(files.changes).collect()))
 }
 
 /// A finished and verified result that is not yet written.
 #[derive(Debug)]
 #[must_use = "nothing is written until it is committed"]
 pub struct Staged {
-    session: Session,
-    changes: Vec<FileChange>,
-    report: Report,
+    archive: Archive,
+    changes: Vec<ImageChanges>,
+    /// One for each image of the session.
+    reports: Vec<Report>,
     time: Option<SystemTime>,
+    add_integrity: bool,
 }
 
 impl Staged {
-    /// What [`commit`](Self::commit) does.
+    /// What [`commit`](Self::commit) does to the image; to the first, of several.
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.report
+        &self.reports[0]
+    }
+
+    /// What [`commit`](Self::commit) does to each image.
+    #[must_use]
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
     }
 
     /// Writes the result. In place, an image for which there is nothing to do is not touched.
@@ -116,12 +171,12 @@ impl Staged {
         target: &Target,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Committed, InjectError> {
-        let changes = match self.changes {
-            none if none.is_empty() => vec![],
-            changes => vec![ImageChanges { image: self.session.image, changes }],
+        let options = CommitOptions {
+            progress: Some(progress),
+            time: self.time,
+            add_integrity: self.add_integrity,
+            ..CommitOptions::default()
         };
-        let options =
-            CommitOptions { progress: Some(progress), time: self.time, ..CommitOptions::default() };
-        Ok(self.session.archive.commit(&changes, target, options)?)
+        Ok(self.archive.commit(&self.changes, target, options)?)
     }
 }
