@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("winpe-hive", &["winpe-registry"]),
     ("winpe-wim", &[]),
     ("winpe-inject", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-wim"]),
+    ("winpe-media", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-wim"]),
     ("winpe-netboot", &[]),
     (
         "winpe-iscsi",
@@ -21,13 +22,15 @@ const ARROWS: &[(&str, &[&str])] = &[
             "winpe-hive",
             "winpe-wim",
             "winpe-inject",
+            "winpe-media",
             "winpe-netboot",
         ],
     ),
 ];
 
 /// What the permissive crates must stay free of.
-const COPYLEFT: &[&str] = &["nt-hive", "wimlib-sys", "winpe-wim", "winpe-inject", "winpe-iscsi"];
+const COPYLEFT: &[&str] =
+    &["nt-hive", "wimlib-sys", "winpe-wim", "winpe-inject", "winpe-media", "winpe-iscsi"];
 const PERMISSIVE: &[&str] = &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-netboot"];
 
 #[test]

@@ -55,4 +55,5 @@ pub use create::{NewImage, create};
 pub use entry::Entry;
 pub use error::WimError;
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
+pub use iso::find_in_iso;
 pub use progress::Progress;

@@ -7,6 +7,7 @@ mod iso9660;
 mod udf;
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::chunks::Source;
@@ -25,7 +26,24 @@ pub(crate) struct Window {
     pub(crate) size: u64,
 }
 
-/// Finds the file at `inner`, `/` or `\` between names, in the ISO image `path`.
+/// Where a file stands in an ISO image, as bytes of the image. Its names are separated by `/` or `\`,
+/// and the case of letters does not count.
+///
+/// ```no_run
+/// let iso = std::path::Path::new("Windows.iso");
+/// let range = winpe_wim::find_in_iso(iso, "boot/boot.sdi")?;
+/// println!("{} bytes at {:#x}", range.end - range.start, range.start);
+/// # Ok::<(), winpe_wim::WimError>(())
+/// ```
+///
+/// # Errors
+/// [`WimError::NotAnIso`], [`NotInIso`](WimError::NotInIso), [`Truncated`](WimError::Truncated),
+/// [`Corrupt`](WimError::Corrupt), [`Unsupported`](WimError::Unsupported) and
+/// [`Io`](WimError::Io).
+pub fn find_in_iso(path: &Path, inner: &str) -> Result<Range<u64>, WimError> {
+    find(path, inner).map(|window| window.offset..window.offset + window.size)
+}
+
 pub(crate) fn find(path: &Path, inner: &str) -> Result<Window, WimError> {
     let failed = |error| WimError::io(path, "open", error);
     let file = File::open(path).map_err(failed)?;

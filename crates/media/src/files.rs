@@ -1,0 +1,233 @@
+use std::ops::Range;
+use std::path::Path;
+
+use winpe_wim::{Archive, ImageSelector, WimError, find_in_iso};
+
+use crate::bcd::bcd;
+use crate::error::MediaError;
+
+/// The files that boot the Windows of a WIM or a disc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootFiles {
+    /// The number of the image that boots.
+    pub image: u32,
+    /// Its name, as the WIM tells it.
+    pub image_name: String,
+    /// The files, one of each name.
+    pub files: Vec<BootFile>,
+}
+
+/// One of the files that boot Windows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootFile {
+    /// How boot loaders call it.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// Where a file comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The image of Windows PE itself, where wimboot finds it too.
+    Image,
+    /// The disc that the image is on.
+    Disc,
+    /// Nobody: it was made.
+    Made,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// These bytes of the ISO image.
+    Disc(Range<u64>),
+}
+
+/// Names, and paths in the image; the first that exists counts.
+const IN_IMAGE: &[(&str, &[&str])] = &[
+    ("bootmgr.exe", &["Windows/Boot/PXE/bootmgr.exe"]),
+    ("pxeboot.n12", &["Windows/Boot/PXE/pxeboot.n12"]),
+    ("pxeboot.com", &["Windows/Boot/PXE/pxeboot.com"]),
+    ("bootmgfw.efi", &["Windows/Boot/EFI/bootmgfw.efi"]),
+    ("BCD", &["Windows/Boot/DVD/PCAT/BCD"]),
+    ("boot.sdi", &["Windows/Boot/DVD/PCAT/boot.sdi", "Windows/Boot/DVD/EFI/boot.sdi"]),
+    ("wgl4_boot.ttf", &["Windows/Boot/Fonts/wgl4_boot.ttf"]),
+];
+
+/// Names, and paths on the disc.
+const ON_DISC: &[(&str, &str)] = &[
+    ("boot.wim", BOOT_WIM),
+    ("bootmgr", "bootmgr"),
+    ("BCD", "boot/bcd"),
+    ("boot.sdi", "boot/boot.sdi"),
+    ("bootx64.efi", "efi/boot/bootx64.efi"),
+    ("bootia32.efi", "efi/boot/bootia32.efi"),
+    ("bootaa64.efi", "efi/boot/bootaa64.efi"),
+];
+
+const BOOT_WIM: &str = "sources/boot.wim";
+/// The greatest of these files, `boot.sdi`, has 3 MiB.
+const LARGEST: u64 = 32 << 20;
+
+impl BootFiles {
+    /// The files within a WIM: of the image with this number, or of the one that is marked for boot.
+    ///
+    /// # Errors
+    /// Where it is no WIM, is damaged, or has no such image.
+    pub fn of_wim(path: &Path, image: Option<u32>) -> Result<Self, MediaError> {
+        let mut files = Self::within(&Archive::open(path)?, image)?;
+        files.complete();
+        Ok(files)
+    }
+
+    /// The files on a Windows disc, and those within its `sources/boot.wim`.
+    ///
+    /// # Errors
+    /// Where it is no ISO image, or no Windows disc, or is damaged.
+    pub fn of_iso(path: &Path, image: Option<u32>) -> Result<Self, MediaError> {
+        let within = Self::within(&Archive::open_in_iso(path, BOOT_WIM)?, image)?;
+        let mut files = Self { files: Vec::new(), ..within };
+        for (name, inner) in ON_DISC {
+            match find_in_iso(path, inner) {
+                Ok(range) => files.add(name, Origin::Disc, Content::Disc(range)),
+                Err(WimError::NotInIso { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for file in within.files {
+            files.add(file.name, file.origin, file.content);
+        }
+        files.complete();
+        Ok(files)
+    }
+
+    /// The file of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&BootFile> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    fn within(archive: &Archive, image: Option<u32>) -> Result<Self, MediaError> {
+        let which = image.map_or(ImageSelector::Boot, ImageSelector::Index);
+        let image = archive.select(&which)?;
+        let image_name = archive.images()[image as usize - 1].name.clone();
+        let mut files = Self { image, image_name, files: Vec::new() };
+        for (name, paths) in IN_IMAGE {
+            for path in *paths {
+                let Some(entry) = archive.entry(image, path)?.filter(|entry| !entry.is_dir) else {
+                    continue;
+                };
+                if entry.size > LARGEST {
+                    let (path, size) = (archive.path().to_path_buf(), entry.size);
+                    return Err(MediaError::TooLarge { path, name, size, limit: LARGEST });
+                }
+                files.add(name, Origin::Image, Content::Bytes(archive.read(image, path)?));
+            }
+        }
+        Ok(files)
+    }
+
+    /// A BCD can be made; the rest is Microsoft's.
+    fn complete(&mut self) {
+        if self.find("BCD").is_none() {
+            self.add("BCD", Origin::Made, Content::Bytes(bcd()));
+        }
+    }
+
+    /// The first file of a name counts.
+    fn add(&mut self, name: &'static str, origin: Origin, content: Content) {
+        if self.find(name).is_none() {
+            self.files.push(BootFile { name, origin, content });
+        }
+    }
+}
+
+impl BootFile {
+    /// Bytes that it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Disc(range) => range.end - range.start,
+        }
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use winpe_wim::{Compression, NewImage, create};
+
+    use super::*;
+
+    fn wim(files: &[(&str, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("winpe.wim");
+        let mut image = NewImage::new("Windows PE");
+        image.boot = true;
+        for (name, content) in files {
+            image.files.push(((*name).to_owned(), content.as_bytes().to_vec()));
+        }
+        create(&path, Compression::None, &[NewImage::new("other"), image]).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_files_of_the_image_that_boots_are_found_in_any_case() {
+        let (_folder, path) = wim(&[
+            ("windows/boot/pxe/BOOTMGR.EXE", "manager"),
+            ("Windows/Boot/DVD/EFI/boot.sdi", "efi"),
+            ("Windows/Boot/DVD/PCAT/boot.sdi", "pcat"),
+            ("Windows/Boot/DVD/PCAT/BCD", "bcd"),
+            ("Windows/Boot/EFI/bootmgfw.efi/a folder", ""),
+        ]);
+        let found = BootFiles::of_wim(&path, None).unwrap();
+        assert_eq!((found.image, found.image_name.as_str()), (2, "Windows PE"));
+        let bytes = |name: &str| match &found.find(name)?.content {
+            Content::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Content::Disc(_) => None,
+        };
+        assert_eq!(bytes("bootmgr.exe"), Some("manager"));
+        assert_eq!(bytes("boot.sdi"), Some("pcat"));
+        assert_eq!(bytes("BCD"), Some("bcd"));
+        assert_eq!(found.files.len(), 3);
+        assert!(found.files.iter().all(|file| file.origin == Origin::Image));
+    }
+
+    #[test]
+    fn a_bcd_is_made_where_none_is_there() {
+        let (_folder, path) = wim(&[]);
+        let found = BootFiles::of_wim(&path, None).unwrap();
+        let [file] = found.files.as_slice() else { panic!("{:?}", found.files) };
+        assert_eq!((file.name, file.origin), ("BCD", Origin::Made));
+        assert!(matches!(&file.content, Content::Bytes(bytes) if *bytes == bcd()));
+    }
+
+    #[test]
+    fn what_no_boot_loader_needs_so_large_is_refused() {
+        let (_folder, path) = wim(&[]);
+        let folder = tempfile::tempdir().unwrap();
+        let large = folder.path().join("large.wim");
+        let mut image = NewImage::new("large");
+        let size = LARGEST as usize + 1;
+        image.files.push(("Windows/Boot/DVD/PCAT/boot.sdi".to_owned(), vec![0; size]));
+        create(&large, Compression::None, &[image]).unwrap();
+        let error = BootFiles::of_wim(&large, None).unwrap_err().to_string();
+        assert!(
+            error.ends_with("boot.sdi has 33554433 bytes; expected at most 33554432"),
+            "{error}"
+        );
+        let error = BootFiles::of_wim(&path, Some(3)).unwrap_err().to_string();
+        assert!(error.starts_with(&path.display().to_string()), "{error}");
+    }
+}
