@@ -4,6 +4,7 @@ use crate::addition::Addition;
 use crate::profile::Profile;
 use crate::reg::SourcedEdit;
 use crate::source::Source;
+use crate::startup::Startup;
 
 /// Everything that decides what an image becomes.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub struct Job<'a> {
     pub(crate) source: Option<&'a Source>,
     pub(crate) edits: Vec<SourcedEdit>,
     pub(crate) additions: Vec<Addition>,
+    pub(crate) startup: Startup,
     pub(crate) time: Option<SystemTime>,
 }
 
@@ -19,7 +21,14 @@ impl<'a> Job<'a> {
     /// What the profile says, with the files that the image has.
     #[must_use]
     pub fn new(profile: &'a Profile) -> Self {
-        Self { profile, source: None, edits: Vec::new(), additions: Vec::new(), time: None }
+        Self {
+            profile,
+            source: None,
+            edits: Vec::new(),
+            additions: Vec::new(),
+            startup: Startup::new(),
+            time: None,
+        }
     }
 
     /// Takes the profile's files from here.
@@ -40,6 +49,13 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn additions(mut self, additions: impl IntoIterator<Item = Addition>) -> Self {
         self.additions.extend(additions);
+        self
+    }
+
+    /// Makes WinPE do this by itself too.
+    #[must_use]
+    pub fn startup(mut self, startup: Startup) -> Self {
+        self.startup = startup;
         self
     }
 

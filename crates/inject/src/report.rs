@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_regfile::DiffWriter;
 use winpe_registry::{Change, KeyPath, Op};
@@ -9,10 +10,11 @@ use winpe_registry::{Change, KeyPath, Op};
 use crate::error::InjectError;
 use crate::files::FileAction;
 use crate::path::ImagePath;
+use crate::startup::StartupReport;
 
 /// What a job does to an image. Computed from the finished result, so that what is shown beforehand is
 /// what is written afterwards.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
     /// The version of this structure.
     pub schema: u32,
@@ -31,6 +33,9 @@ pub struct Report {
     pub hives: Vec<HiveReport>,
     /// The files that the job concerns, without the hives.
     pub files: Vec<FileReport>,
+    /// What the booted WinPE does by itself, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<StartupReport>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -45,7 +50,7 @@ impl Report {
 }
 
 /// What happens to one hive.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HiveReport {
     /// The hive's path in the image.
     pub file: ImagePath,
@@ -103,7 +108,7 @@ impl HiveReport {
 }
 
 /// What happens to one file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FileReport {
     /// The path in the image.
     pub path: ImagePath,
@@ -156,6 +161,9 @@ impl fmt::Display for Report {
         }
         for file in &self.files {
             writeln!(f, "  {file}")?;
+        }
+        if let Some(startup) = &self.startup {
+            startup.fmt(f)?;
         }
         if !self.has_changes() {
             writeln!(f, "\nnothing to do: everything is there already")?;

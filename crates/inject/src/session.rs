@@ -8,7 +8,7 @@ use winpe_wim::{
 use crate::error::{AdditionError, InjectError};
 use crate::job::Job;
 use crate::report::Report;
-use crate::{files, registry};
+use crate::{files, registry, startup};
 
 /// An image that is open for reading.
 #[derive(Debug)]
@@ -56,8 +56,17 @@ impl Session {
     /// # Errors
     /// [`InjectError`] says what is missing, damaged or not understood, and where.
     pub fn stage(self, job: &Job) -> Result<Staged, InjectError> {
-        let files = files::plan(&self.archive, self.image, job)?;
+        let mut files = files::plan(&self.archive, self.image, job)?;
         let registry = registry::plan(&self.archive, self.image, job)?;
+        let mut warnings = registry.warnings;
+        let image = self.archive.images().iter().find(|image| image.index == self.image);
+        let startup = match image {
+            Some(image) => {
+                warnings.extend(startup::event_log_warning(image, &job.startup));
+                startup::plan(&self.archive, image, &job.startup, &mut files, &mut warnings)?
+            }
+            None => None,
+        };
         for hive in &registry.reports {
             if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
                 let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
@@ -65,17 +74,17 @@ impl Session {
                 return Err(AdditionError::Twice { path, first, second }.into());
             }
         }
-        let names = self.archive.images().iter().find(|image| image.index == self.image);
         let report = Report {
             schema: 1,
             wim: self.archive.path().display().to_string(),
             image: self.image,
-            image_name: names.map(|image| image.name.clone()).unwrap_or_default(),
+            image_name: image.map(|image| image.name.clone()).unwrap_or_default(),
             profile: job.profile.name().to_owned(),
             source: job.source.map(|source| source.name().to_owned()),
             hives: registry.reports,
             files: files.reports,
-            warnings: registry.warnings,
+            startup,
+            warnings,
         };
         let changes = registry.changes.into_iter().chain(files.changes).collect();
         Ok(Staged { session: self, changes, report, time: job.time })
