@@ -115,7 +115,7 @@ fn collect(
 }
 
 /// What is wrong with a name. Source: Microsoft, "Naming Files, Paths, and Namespaces".
-fn bad_name(name: &str) -> Option<&'static str> {
+pub(crate) fn bad_name(name: &str) -> Option<&'static str> {
     if name == "." || name == ".." {
         return Some("it must not contain . or ..");
     }

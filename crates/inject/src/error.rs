@@ -9,9 +9,11 @@ use winpe_regfile::{ParseError, WriteError};
 use winpe_registry::{KeyPath, NameError};
 use winpe_wim::WimError;
 
+use crate::driver::DriverError;
 use crate::path::ImagePath;
 use crate::reg::Origin;
 use crate::second_reader::Disagreement;
+use crate::startup::StartupError;
 
 /// Why an image was not changed. Whatever it is, the image is as it was.
 #[derive(Debug, Error)]
@@ -142,6 +144,12 @@ pub enum InjectError {
         /// The edit that needs it.
         origin: Origin,
     },
+    /// WinPE cannot be made to do things by itself.
+    #[error(transparent)]
+    Startup(#[from] StartupError),
+    /// A driver package cannot be put in.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
     /// Something to add has no place to go to, or two things have the same.
     #[error("{0}")]
     Addition(#[from] AdditionError),

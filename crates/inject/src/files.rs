@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 use winpe_wim::{Archive, Content, FileChange};
@@ -15,7 +16,7 @@ use crate::path::ImagePath;
 use crate::report::FileReport;
 
 /// What happens to a file of the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileAction {
     /// It is new.
@@ -52,7 +53,7 @@ pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<FilePlan,
             }
             continue;
         };
-        let (size, hash) = (data.len() as u64, Sha1::digest(&data).into());
+        let (size, hash) = hash_bytes(&data);
         let action = compare(archive, image, &path, size, hash)?;
         plan.put(path, action, size, &file.why, || Content::Bytes(data));
     }
@@ -79,7 +80,7 @@ impl FilePlan {
         self.reports.push(FileReport { path, action, size, old_size: Some(size), why: why.into() });
     }
 
-    fn put(
+    pub(crate) fn put(
         &mut self,
         path: ImagePath,
         (action, old_size): (FileAction, Option<u64>),
@@ -91,6 +92,15 @@ impl FilePlan {
             self.changes.push(FileChange::Put { path: path.to_string(), content: content() });
         }
         self.reports.push(FileReport { path, action, size, old_size, why: why.into() });
+    }
+
+    /// Takes a file out of the plan again, for one who makes more of it.
+    pub(crate) fn withdraw(&mut self, path: &ImagePath) -> Option<FileReport> {
+        let index = self.reports.iter().position(|file| file.path == *path)?;
+        self.changes.retain(|change| {
+            !matches!(change, FileChange::Put { path: to, .. } if ImagePath::new(to) == *path)
+        });
+        Some(self.reports.remove(index))
     }
 }
 
@@ -115,7 +125,7 @@ fn present(
 }
 
 /// A WIM keeps the SHA-1 of every file, so equal content is told without reading it.
-fn compare(
+pub(crate) fn compare(
     archive: &Archive,
     image: u32,
     path: &ImagePath,
@@ -131,7 +141,11 @@ fn compare(
     })
 }
 
-fn hash_file(path: &Path) -> io::Result<(u64, [u8; 20])> {
+pub(crate) fn hash_bytes(data: &[u8]) -> (u64, [u8; 20]) {
+    (data.len() as u64, Sha1::digest(data).into())
+}
+
+pub(crate) fn hash_file(path: &Path) -> io::Result<(u64, [u8; 20])> {
     let mut hash = Sha1::new();
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 20];

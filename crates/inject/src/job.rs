@@ -4,6 +4,7 @@ use crate::addition::Addition;
 use crate::profile::Profile;
 use crate::reg::SourcedEdit;
 use crate::source::Source;
+use crate::startup::Startup;
 
 /// Everything that decides what an image becomes.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub struct Job<'a> {
     pub(crate) source: Option<&'a Source>,
     pub(crate) edits: Vec<SourcedEdit>,
     pub(crate) additions: Vec<Addition>,
+    pub(crate) startup: Startup,
     pub(crate) time: Option<SystemTime>,
     pub(crate) add_integrity: bool,
 }
@@ -25,6 +27,7 @@ impl<'a> Job<'a> {
             source: None,
             edits: Vec::new(),
             additions: Vec::new(),
+            startup: Startup::new(),
             time: None,
             add_integrity: false,
         }
@@ -48,6 +51,13 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn additions(mut self, additions: impl IntoIterator<Item = Addition>) -> Self {
         self.additions.extend(additions);
+        self
+    }
+
+    /// Makes WinPE do this by itself too.
+    #[must_use]
+    pub fn startup(mut self, startup: Startup) -> Self {
+        self.startup = startup;
         self
     }
 

@@ -38,6 +38,7 @@
 
 mod addition;
 pub mod demo;
+mod driver;
 mod error;
 mod files;
 mod hives;
@@ -50,9 +51,11 @@ mod report;
 mod second_reader;
 mod session;
 mod source;
+mod startup;
 mod survey;
 
 pub use addition::Addition;
+pub use driver::DriverError;
 pub use error::{AdditionError, InjectError, ProfileError};
 pub use files::FileAction;
 pub use hives::{HiveRoot, HiveRoots, Location};
@@ -64,6 +67,10 @@ pub use report::{FileReport, HiveReport, Report};
 pub use second_reader::Disagreement;
 pub use session::{Session, Staged};
 pub use source::Source;
+pub use startup::{
+    Chap, ChapError, DriverReport, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
+    StartupError, StartupReport, TextReport,
+};
 pub use survey::{Presence, survey};
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};

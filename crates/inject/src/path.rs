@@ -1,5 +1,6 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use winpe_registry::eq_ignore_case;
 
@@ -12,7 +13,7 @@ use winpe_registry::eq_ignore_case;
 /// assert_eq!(path.to_string(), r"Windows\System32\drivers");
 /// assert_eq!(path, ImagePath::new("windows/system32/DRIVERS"));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, JsonSchema)]
 pub struct ImagePath(String);
 
 impl ImagePath {

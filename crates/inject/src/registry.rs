@@ -26,7 +26,9 @@ pub(crate) struct RegistryPlan {
 pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<RegistryPlan, InjectError> {
     let mut plan = RegistryPlan::default();
     let profile_edits = job.profile.reg().iter().flat_map(|part| &part.edits);
-    for group in group(profile_edits.chain(&job.edits), job.profile.roots())? {
+    let startup_edits = job.startup.edits();
+    let edits = profile_edits.chain(&job.edits).chain(&startup_edits);
+    for group in group(edits, job.profile.roots())? {
         let edited = edit_hive(archive, image, &group, job.time)?;
         let root = job.profile.roots().root_of(&group.file).cloned().unwrap_or_default();
         plan.warnings.extend(edited.warnings);
@@ -264,7 +266,7 @@ fn name(text: &str) -> KeyName {
     KeyName::new(text).expect("short and without a backslash")
 }
 
-fn value_name(text: &str) -> ValueName {
+pub(crate) fn value_name(text: &str) -> ValueName {
     ValueName::new(text).expect("short")
 }
 

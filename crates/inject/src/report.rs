@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_regfile::DiffWriter;
 use winpe_registry::{Change, KeyPath, Op};
@@ -9,10 +10,11 @@ use winpe_registry::{Change, KeyPath, Op};
 use crate::error::InjectError;
 use crate::files::FileAction;
 use crate::path::ImagePath;
+use crate::startup::StartupReport;
 
 /// What a job does to an image. Computed from the finished result, so that what is shown beforehand is
 /// what is written afterwards.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
     /// The version of this structure.
     pub schema: u32,
@@ -34,6 +36,9 @@ pub struct Report {
     /// Whether the WIM gets an integrity table, which it does not have yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub adds_integrity: bool,
+    /// What the booted WinPE does by itself, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<StartupReport>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -49,7 +54,7 @@ impl Report {
 }
 
 /// What happens to one hive.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HiveReport {
     /// The hive's path in the image.
     pub file: ImagePath,
@@ -107,7 +112,7 @@ impl HiveReport {
 }
 
 /// What happens to one file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FileReport {
     /// The path in the image.
     pub path: ImagePath,
@@ -163,6 +168,9 @@ impl fmt::Display for Report {
         }
         if self.adds_integrity {
             writeln!(f, "\nthe WIM gets an integrity table")?;
+        }
+        if let Some(startup) = &self.startup {
+            startup.fmt(f)?;
         }
         if !self.has_changes() {
             writeln!(f, "\nnothing to do: everything is there already")?;

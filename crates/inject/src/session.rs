@@ -8,7 +8,7 @@ use winpe_wim::{
 use crate::error::{AdditionError, InjectError};
 use crate::job::Job;
 use crate::report::Report;
-use crate::{files, registry};
+use crate::{files, registry, startup};
 
 /// Where installation discs have the WinPE.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -104,8 +104,17 @@ fn stage_image(
     image: u32,
     job: &Job,
 ) -> Result<(Report, Vec<FileChange>), InjectError> {
-    let files = files::plan(archive, image, job)?;
+    let mut files = files::plan(archive, image, job)?;
     let registry = registry::plan(archive, image, job)?;
+    let mut warnings = registry.warnings;
+    let names = archive.images().iter().find(|other| other.index == image);
+    let startup = match names {
+        Some(image) => {
+            warnings.extend(startup::event_log_warning(image, &job.startup));
+            startup::plan(archive, image, &job.startup, &mut files, &mut warnings)?
+        }
+        None => None,
+    };
     for hive in &registry.reports {
         if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
             let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
@@ -113,7 +122,6 @@ fn stage_image(
             return Err(AdditionError::Twice { path, first, second }.into());
         }
     }
-    let names = archive.images().iter().find(|other| other.index == image);
     let report = Report {
         schema: 1,
         wim: archive.path().display().to_string(),
@@ -124,7 +132,8 @@ fn stage_image(
         hives: registry.reports,
         files: files.reports,
         adds_integrity: job.add_integrity && !archive.header().integrity,
-        warnings: registry.warnings,
+        startup,
+        warnings,
     };
     Ok((report, registry.changes.into_iter().chain(files.changes).collect()))
 }

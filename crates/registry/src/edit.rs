@@ -12,6 +12,7 @@ use crate::{KeyPath, NtString, Value, ValueName};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Edit {
     /// The key concerned.
     pub key: KeyPath,
@@ -63,6 +64,7 @@ impl Edit {
     derive(serde::Serialize, serde::Deserialize),
     serde(tag = "op", rename_all = "kebab-case")
 )]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Op {
     /// Create a key and its missing parents.
     CreateKey,
@@ -89,6 +91,7 @@ pub enum Op {
     derive(serde::Serialize, serde::Deserialize),
     serde(tag = "is", content = "value", rename_all = "kebab-case")
 )]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Precondition {
     /// It exists.
     Present,
@@ -101,6 +104,7 @@ pub enum Precondition {
 /// An edit that was applied, and what was there before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Change {
     /// The edit.
     #[cfg_attr(feature = "serde", serde(flatten))]
@@ -112,6 +116,7 @@ pub struct Change {
 /// What an edit found before it was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Before {
     /// For [`Op::CreateKey`].
     Key {
@@ -188,6 +193,7 @@ impl Change {
 /// A key with all its values and subkeys, in the hive's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct KeyTree {
     /// The class name; empty for nearly every key.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "NtString::is_empty"))]

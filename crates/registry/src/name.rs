@@ -47,6 +47,7 @@ pub enum NameError {
 /// ```
 #[derive(Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct KeyName(NtString);
 
 impl KeyName {
@@ -101,6 +102,7 @@ impl KeyName {
 /// ```
 #[derive(Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ValueName(NtString);
 
 impl ValueName {

@@ -166,6 +166,22 @@ mod serde_impl {
 
     use super::{KeyName, KeyPath, NtString};
 
+    #[cfg(feature = "schemars")]
+    impl schemars::JsonSchema for KeyPath {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "KeyPath".into()
+        }
+
+        fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            let text = generator.subschema_for::<NtString>();
+            let names = generator.subschema_for::<Vec<KeyName>>();
+            schemars::json_schema!({
+                "description": "Names with backslashes, or a list of them where one has a backslash.",
+                "anyOf": [text, names]
+            })
+        }
+    }
+
     impl Serialize for KeyPath {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let mut text = NtString::default();

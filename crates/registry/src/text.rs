@@ -141,6 +141,33 @@ mod serde_impl {
         Units { utf16: Vec<u16> },
     }
 
+    #[cfg(feature = "schemars")]
+    impl schemars::JsonSchema for NtString {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "NtString".into()
+        }
+
+        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            schemars::json_schema!({
+                "description": "A string, or its UTF-16 units where those are not valid.",
+                "anyOf": [
+                    { "type": "string" },
+                    {
+                        "type": "object",
+                        "properties": {
+                            "utf16": {
+                                "type": "array",
+                                "items": { "type": "integer", "minimum": 0, "maximum": 65535 }
+                            }
+                        },
+                        "required": ["utf16"],
+                        "additionalProperties": false
+                    }
+                ]
+            })
+        }
+    }
+
     impl Serialize for NtString {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             match self.to_utf8() {

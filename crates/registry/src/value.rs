@@ -12,6 +12,7 @@ use crate::NtString;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ValueType(pub u32);
 
 /// Names and numbers as in `winnt.h`.
@@ -83,12 +84,14 @@ impl fmt::Debug for ValueType {
 /// NUL both occur, and both are kept. The `as_…` readers return `None` where the bytes do not fit.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Value {
     /// The type.
     #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub ty: ValueType,
     /// The bytes as stored: text is little-endian UTF-16 with its NULs.
     #[cfg_attr(feature = "serde", serde(with = "hex_bytes"))]
+    #[cfg_attr(feature = "schemars", schemars(with = "String", extend("pattern" = "^([0-9a-f]{2})*$")))]
     pub data: Vec<u8>,
 }
 

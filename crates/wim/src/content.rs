@@ -1,6 +1,7 @@
 //! What a file is to hold.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -12,12 +13,22 @@ use crate::blobs::{EMPTY, Sha1};
 use crate::error::WimError;
 
 /// What a file of an image is to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Content {
     /// These bytes.
     Bytes(Vec<u8>),
     /// What the file at that path holds. It must not change before the commit is over.
     File(PathBuf),
+}
+
+/// Bytes are counted and not shown: they are many, and may be a secret.
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 /// Content with its size and SHA-1, ready to be read.

@@ -1,0 +1,330 @@
+//! `.inf` files, as far as it takes to know which files a driver package has.
+//!
+//! Source: Microsoft, "General Syntax Rules for INF Files", "INF Version Section", "INF
+//! SourceDisksFiles Section", "INF CopyFiles Directive".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use winpe_wim::Arch;
+
+/// The sections of an INF, by their names in lower case. Sections of the same name are one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Inf {
+    sections: BTreeMap<String, Vec<Entry>>,
+}
+
+/// `key = value, value`, or values without a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    key: Option<String>,
+    values: Vec<String>,
+}
+
+/// A file that an INF names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    /// As it is called in the package.
+    pub(super) name: String,
+    /// The folder within the package; empty for that of the INF.
+    pub(super) folder: String,
+    /// Whether the driver cannot do without it.
+    pub(super) needed: bool,
+}
+
+impl Inf {
+    /// Reads a text; `None` if it is not that of an INF.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut inf = Self::default();
+        let mut section = None;
+        for line in logical_lines(&decode(bytes)?) {
+            let line = line.trim();
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                section = Some(name.trim().to_lowercase());
+            } else if let (Some(section), false) = (&section, line.is_empty()) {
+                inf.sections.entry(section.clone()).or_default().push(Entry::parse(line));
+            }
+        }
+        let signature = inf.value("version", "signature")?.to_lowercase();
+        ["$windows nt$", "$chicago$", "$windows 95$"].contains(&signature.as_str()).then_some(inf)
+    }
+
+    /// The class of the devices, as `Net`.
+    pub(super) fn class(&self) -> Option<String> {
+        self.value("version", "class")
+    }
+
+    /// Date and version of the driver, as `03/04/2024,100.95.104.26200`.
+    pub(super) fn driver_version(&self) -> Option<String> {
+        self.values("version", "driverver").map(|values| values.join(","))
+    }
+
+    /// The catalogue that signs the package for an architecture.
+    pub(super) fn catalog(&self, arch: Option<Arch>) -> Option<String> {
+        let decorated = suffix(arch).map(|arch| format!("catalogfile.nt{arch}"));
+        let keys = decorated.iter().map(String::as_str).chain(["catalogfile.nt", "catalogfile"]);
+        keys.filter_map(|key| self.value("version", key)).next()
+    }
+
+    /// The files of the package for an architecture, each once.
+    pub(super) fn files(&self, arch: Option<Arch>) -> Vec<Named> {
+        let decorated = |section: &str| {
+            let suffix = suffix(arch).map(|arch| format!("{section}.{arch}"));
+            suffix.into_iter().chain([section.to_owned()])
+        };
+        let entries = |section: &str| {
+            decorated(section).flat_map(|name| self.sections.get(&name).into_iter().flatten())
+        };
+        // `disk = description, tag file, unused, path`
+        let disks: BTreeMap<_, _> = entries("sourcedisksnames")
+            .filter_map(|disk| Some((disk.key.clone()?, disk.values.get(3).cloned())))
+            .collect();
+        let copied = self.copied(arch);
+        let mut files: Vec<Named> = Vec::new();
+        // `file = disk, folder, size`
+        for entry in entries("sourcedisksfiles") {
+            let Some(name) = &entry.key else { continue };
+            let value = |index: usize| entry.values.get(index).cloned().unwrap_or_default();
+            let disk = disks.get(&value(0)).cloned().flatten().unwrap_or_default();
+            let folder = [disk, value(1)].join("\\");
+            let needed = copied.is_empty() || copied.contains(&name.to_lowercase());
+            if !files.iter().any(|file| file.name.eq_ignore_ascii_case(name)) {
+                files.push(Named { name: name.clone(), folder, needed });
+            }
+        }
+        // Without a place, a file is beside the INF, or one that Windows has.
+        for name in copied {
+            if !files.iter().any(|file| file.name.to_lowercase() == name) {
+                files.push(Named { name, folder: String::new(), needed: false });
+            }
+        }
+        files
+    }
+
+    /// The names of all files that some section copies, in lower case, without those of other
+    /// architectures.
+    fn copied(&self, arch: Option<Arch>) -> BTreeSet<String> {
+        let own = suffix(arch);
+        let foreign = |section: &str| {
+            let parts = section.split('.').filter_map(|part| part.strip_prefix("nt"));
+            let mut archs = parts.filter(|part| SUFFIXES.contains(part));
+            own.is_some() && archs.any(|arch| Some(arch) != own)
+        };
+        let mut copied = BTreeSet::new();
+        for (_, entries) in self.sections.iter().filter(|(section, _)| !foreign(section)) {
+            let lists = entries.iter().filter(|entry| entry.key_is("copyfiles"));
+            for value in lists.flat_map(|entry| &entry.values) {
+                if let Some(file) = value.strip_prefix('@') {
+                    copied.insert(self.expand(file).to_lowercase());
+                    continue;
+                }
+                let list = self.sections.get(&self.expand(value).to_lowercase());
+                // `destination, source, …`, where the source has the same name unless given.
+                for entry in list.into_iter().flatten() {
+                    let source = entry.values.get(1).filter(|source| !source.is_empty());
+                    let source = source.or(entry.values.first());
+                    copied.extend(source.map(|source| self.expand(source).to_lowercase()));
+                }
+            }
+        }
+        copied.remove("");
+        copied
+    }
+
+    fn values(&self, section: &str, key: &str) -> Option<Vec<String>> {
+        let entry = self.sections.get(section)?.iter().find(|entry| entry.key_is(key))?;
+        Some(entry.values.iter().map(|value| self.expand(value)).collect())
+    }
+
+    fn value(&self, section: &str, key: &str) -> Option<String> {
+        self.values(section, key)?.into_iter().next().filter(|value| !value.is_empty())
+    }
+
+    /// Puts in what `[Strings]` says for `%name%`. What it puts in is not looked at again.
+    fn expand(&self, text: &str) -> String {
+        let mut parts = text.split('%');
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
+        while let Some(name) = parts.next() {
+            let string = self.sections.get("strings").into_iter().flatten();
+            let string = string.clone().find(|entry| entry.key_is(name));
+            match (string.and_then(|entry| entry.values.first()), parts.next()) {
+                (Some(value), Some(rest)) => expanded.extend([value, rest]),
+                (None, Some(rest)) => expanded.extend(["%", name, "%", rest]),
+                (_, None) => expanded.extend(["%", name]),
+            }
+        }
+        expanded
+    }
+}
+
+impl Entry {
+    fn parse(line: &str) -> Self {
+        let (key, values) = match split(line, '=').split_first() {
+            Some((key, rest)) if !rest.is_empty() => {
+                (Some(unquote(key)), line[key.len() + 1..].to_owned())
+            }
+            _ => (None, line.to_owned()),
+        };
+        let values = split(&values, ',').iter().map(|value| unquote(value)).collect();
+        Self { key, values }
+    }
+
+    fn key_is(&self, key: &str) -> bool {
+        self.key.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(key))
+    }
+}
+
+const SUFFIXES: [&str; 5] = ["x86", "amd64", "ia64", "arm", "arm64"];
+
+/// How sections for an architecture are marked.
+fn suffix(arch: Option<Arch>) -> Option<&'static str> {
+    Some(match arch? {
+        Arch::X86 => "x86",
+        Arch::Amd64 => "amd64",
+        Arch::Ia64 => "ia64",
+        Arch::Arm => "arm",
+        Arch::Arm64 => "arm64",
+        Arch::Other(_) => return None,
+    })
+}
+
+/// UTF-16 and UTF-8 by their marks; anything else is a code page, of which only ASCII matters here.
+fn decode(bytes: &[u8]) -> Option<String> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<_> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+        String::from_utf16(&units).ok()
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ if bytes.contains(&0) => None,
+        _ => Some(match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
+        }),
+    }
+}
+
+/// Lines without comments; a backslash at the end joins a line with the next.
+fn logical_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut open = String::new();
+    for line in text.lines() {
+        let line = split(line, ';').first().copied().unwrap_or_default().trim_end();
+        match line.strip_suffix('\\') {
+            Some(start) => open.push_str(start),
+            None => lines.push(std::mem::take(&mut open) + line),
+        }
+    }
+    lines.push(open);
+    lines
+}
+
+/// The parts between separators that stand outside quotes.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|c: char| {
+        quoted ^= c == '"';
+        c == separator && !quoted
+    })
+    .collect()
+}
+
+/// The text that a value stands for.
+fn unquote(value: &str) -> String {
+    let value = value.trim();
+    match value.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest)) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NET: &str = r#"; a comment with [brackets]
+[Version]
+Signature = "$WINDOWS NT$" ; "quoted; comment"
+Class     = Net
+CatalogFile = net.cat
+CatalogFile.NTx86 = net32.cat
+DriverVer = 03/04/2024, 1.2.3.4
+
+[SourceDisksNames]
+1 = %Disk%,,,"drv"
+[SourceDisksFiles]
+net.sys = 1
+netco.dll = 1, sub
+other.sys = 1
+[SourceDisksFiles.x86]
+net32.sys = 1
+
+[Install.NTamd64]
+CopyFiles = Net.Copy, @netco.dll
+[Install.NTx86]
+CopyFiles = @net32.sys
+
+[net.copy]
+%Name%.sys,net.sys,\
+  ,2
+[Strings]
+Disk = "The disk; one"
+Name = "renamed"
+"#;
+
+    #[test]
+    fn the_files_of_an_architecture_are_found() {
+        let inf = Inf::parse(NET.as_bytes()).unwrap();
+        let files: Vec<_> = inf
+            .files(Some(Arch::Amd64))
+            .into_iter()
+            .map(|file| (file.name, file.folder, file.needed))
+            .collect();
+        let file = |name: &str, folder: &str, needed| (name.to_owned(), folder.to_owned(), needed);
+        assert_eq!(
+            files,
+            [
+                file("net.sys", "drv\\", true),
+                file("netco.dll", "drv\\sub", true),
+                file("other.sys", "drv\\", false)
+            ]
+        );
+        assert_eq!(inf.catalog(Some(Arch::Amd64)).as_deref(), Some("net.cat"));
+        assert_eq!(inf.catalog(Some(Arch::X86)).as_deref(), Some("net32.cat"));
+        assert_eq!(inf.class().as_deref(), Some("Net"));
+        assert_eq!(inf.driver_version().as_deref(), Some("03/04/2024,1.2.3.4"));
+        let x86 = inf.files(Some(Arch::X86));
+        assert!(x86.iter().any(|file| file.name == "net32.sys" && file.needed));
+        assert!(x86.iter().any(|file| file.name == "net.sys" && !file.needed));
+    }
+
+    #[test]
+    fn encodings_are_told_by_their_marks() {
+        let utf16: Vec<u8> =
+            format!("\u{feff}{NET}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf8 = format!("\u{feff}{NET}").into_bytes();
+        let ansi = [NET.as_bytes(), b"x = \"\xe9\"\r\n"].concat();
+        for bytes in [utf16, utf8, ansi] {
+            assert_eq!(Inf::parse(&bytes).unwrap().class().as_deref(), Some("Net"));
+        }
+        for bytes in [&b""[..], b"[Version]\nSignature = x\n", b"MZ\0\0", b"\xff\xfe\x00\xd8"] {
+            assert_eq!(Inf::parse(bytes), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(\\[(Version|SourceDisksFiles|Strings|a)\\]|[ -~é]{0,20}|CopyFiles=a|%a%=\"b|\\\\)?(\n[ -~]{0,20}){0,8}") {
+            let whole = format!("[Version]\nSignature=\"$Chicago$\"\n{text}");
+            let inf = Inf::parse(whole.as_bytes());
+            prop_assume!(inf.is_some());
+            for arch in [None, Some(Arch::Amd64)] {
+                let files = inf.iter().flat_map(|inf| inf.files(arch)).count();
+                prop_assert!(files <= whole.len());
+            }
+        }
+    }
+}

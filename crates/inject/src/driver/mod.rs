@@ -1,0 +1,229 @@
+//! Driver packages that the booted WinPE loads: a network card without a driver is the usual reason
+//! why it cannot reach its target.
+
+mod inf;
+mod machine;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use winpe_wim::Arch;
+
+use crate::path::ImagePath;
+use inf::Inf;
+
+/// Why a driver package cannot be put into an image.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// A file or folder cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder has no `.inf` file.
+    #[error("{} has no .inf file", .0.display())]
+    NoInf(PathBuf),
+    /// A file is no INF.
+    #[error("{} is no INF: expected a [Version] section with a signature", .0.display())]
+    NotAnInf(PathBuf),
+    /// A name that an image cannot have, or that would lead out of the package.
+    #[error("{}: {name:?} is not the name of a file in the package", inf.display())]
+    BadName {
+        /// The file that names it.
+        inf: PathBuf,
+        /// As it stands there.
+        name: String,
+    },
+    /// Files that the INF needs are not there.
+    #[error("{} needs what is not beside it: {}", inf.display(), files.join(", "))]
+    Missing {
+        /// The file that names them.
+        inf: PathBuf,
+        /// Their names.
+        files: Vec<String>,
+    },
+    /// A driver is for other machines.
+    #[error("{} is for {found}, and the image is for {image}", path.display())]
+    Machine {
+        /// The driver.
+        path: PathBuf,
+        /// What it is for.
+        found: Arch,
+        /// What the image is for.
+        image: Arch,
+    },
+    /// A `.sys` file is no program.
+    #[error("{} is no driver: expected a PE file", .0.display())]
+    NotAProgram(PathBuf),
+}
+
+/// A driver package that fits the image.
+#[derive(Debug)]
+pub(crate) struct Package {
+    /// What it is called in the image.
+    pub(crate) name: String,
+    /// Its INFs.
+    pub(crate) infs: Vec<InfFile>,
+    /// Its files: where they are, and their places within the package.
+    pub(crate) files: Vec<(PathBuf, ImagePath)>,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One INF of a package.
+#[derive(Debug)]
+pub(crate) struct InfFile {
+    pub(crate) name: String,
+    pub(crate) class: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
+/// No INF of a driver comes near.
+const LONGEST_INF: u64 = 4 << 20;
+
+impl Package {
+    /// Reads the package in a folder, for an image of that architecture.
+    pub(crate) fn read(dir: &Path, arch: Option<Arch>) -> Result<Self, DriverError> {
+        let mut package =
+            Self { name: plain_name(dir), infs: vec![], files: vec![], warnings: vec![] };
+        for inf in infs(dir)? {
+            package.take(dir, &inf, arch)?;
+        }
+        if package.infs.is_empty() {
+            return Err(DriverError::NoInf(dir.into()));
+        }
+        Ok(package)
+    }
+
+    fn take(&mut self, dir: &Path, path: &Path, arch: Option<Arch>) -> Result<(), DriverError> {
+        let inf = Inf::parse(&read_inf(path)?).ok_or_else(|| DriverError::NotAnInf(path.into()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if crate::addition::bad_name(&name).is_some() || name.contains('\u{fffd}') {
+            return Err(DriverError::BadName { inf: path.into(), name });
+        }
+        self.put(path.into(), ImagePath::new(&name));
+        let mut missing = Vec::new();
+        match inf.catalog(arch) {
+            None => self.warnings.push(format!(
+                "{}: no catalogue signs this driver, and 64-bit Windows loads no unsigned one",
+                path.display()
+            )),
+            Some(catalog) => match self.find(dir, path, "", &catalog)? {
+                Some((from, to)) => self.put(from, to),
+                None => missing.push(catalog),
+            },
+        }
+        for file in inf.files(arch) {
+            match self.find(dir, path, &file.folder, &file.name)? {
+                Some((from, to)) => {
+                    if to.file_name().to_lowercase().ends_with(".sys") {
+                        check_machine(&from, arch)?;
+                    }
+                    self.put(from, to);
+                }
+                None if file.needed => missing.push(file.name),
+                None => {}
+            }
+        }
+        if !missing.is_empty() {
+            return Err(DriverError::Missing { inf: path.into(), files: missing });
+        }
+        let (class, version) = (inf.class(), inf.driver_version());
+        self.infs.push(InfFile { name, class, version });
+        Ok(())
+    }
+
+    /// Looks for a file without regard to case, within the package only.
+    fn find(
+        &self,
+        dir: &Path,
+        inf: &Path,
+        folder: &str,
+        name: &str,
+    ) -> Result<Option<(PathBuf, ImagePath)>, DriverError> {
+        let place = ImagePath::new(folder).join(name);
+        let bad = |part: &str| crate::addition::bad_name(part).is_some();
+        if name.is_empty() || name.contains(['\\', '/']) || place.names().any(bad) {
+            let name = format!("{folder}{name}");
+            return Err(DriverError::BadName { inf: inf.into(), name });
+        }
+        let mut found = dir.to_path_buf();
+        let mut real = ImagePath::new("");
+        for part in place.names() {
+            let wanted = ImagePath::new(part);
+            let alike = entries(&found)?
+                .into_iter()
+                .find(|entry| entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted));
+            let Some(entry) = alike else { return Ok(None) };
+            real = real.join(&entry.to_string_lossy());
+            found.push(entry);
+        }
+        Ok(found.is_file().then_some((found, real)))
+    }
+
+    fn put(&mut self, from: PathBuf, to: ImagePath) {
+        if !self.files.iter().any(|(_, place)| *place == to) {
+            self.files.push((from, to));
+        }
+    }
+}
+
+fn check_machine(path: &Path, image: Option<Arch>) -> Result<(), DriverError> {
+    let found = machine::machine(path)
+        .map_err(|source| DriverError::Read { path: path.into(), source })?
+        .ok_or_else(|| DriverError::NotAProgram(path.into()))?;
+    match image {
+        Some(image) if image != found => {
+            Err(DriverError::Machine { path: path.into(), found, image })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_inf(path: &Path) -> Result<Vec<u8>, DriverError> {
+    let failed = |source| DriverError::Read { path: path.into(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(LONGEST_INF + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LONGEST_INF {
+        return Err(DriverError::NotAnInf(path.into()));
+    }
+    Ok(bytes)
+}
+
+fn infs(dir: &Path) -> Result<Vec<PathBuf>, DriverError> {
+    let is_inf = |path: &PathBuf| {
+        path.extension().is_some_and(|it| it.eq_ignore_ascii_case("inf")) && path.is_file()
+    };
+    Ok(entries(dir)?.into_iter().map(|entry| dir.join(entry)).filter(is_inf).collect())
+}
+
+/// What a folder holds, in the order of the names; nothing for what is no folder.
+fn entries(dir: &Path) -> Result<Vec<std::ffi::OsString>, DriverError> {
+    let failed = |source| DriverError::Read { path: dir.into(), source };
+    let mut names = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(vec![]),
+        entries => entries
+            .map_err(failed)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(failed)?,
+    };
+    names.sort();
+    Ok(names)
+}
+
+/// The folder's name, of characters that mean nothing in a script.
+fn plain_name(dir: &Path) -> String {
+    let real = dir.canonicalize().unwrap_or_else(|_| dir.into());
+    let name = real.file_name().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
+    let name: String = name.chars().take(64).map(plain).collect();
+    if name.is_empty() { "driver".to_owned() } else { name }
+}

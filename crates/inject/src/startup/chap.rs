@@ -1,0 +1,206 @@
+//! The name and secret with which an initiator logs in.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A text that no report, error, or debug output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes charge of a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+/// The CHAP name and secret of an initiator.
+///
+/// ```
+/// use winpe_inject::{Chap, Secret};
+/// let chap = Chap::new("lab", Secret::new("correct-horse"))?;
+/// assert_eq!(format!("{chap:?}"), r#"Chap { user: "lab", secret: Secret(hidden) }"#);
+/// # Ok::<(), winpe_inject::ChapError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chap {
+    user: String,
+    secret: Secret,
+}
+
+/// Why a CHAP secret cannot be used. No variant holds any of it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChapError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others on this machine can read the file.
+    #[error("{}: every user of this machine can read it (mode {mode:03o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is not two lines of text.
+    #[error("{}: expected two lines, the CHAP name and the secret, found {found}", path.display())]
+    Lines {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// The name cannot be a word of a Windows command.
+    #[error(
+        "the CHAP name must be of 1 to 223 letters, digits and - . : _ @ + = / \\, so that a command \
+         line takes it"
+    )]
+    User,
+    /// The Microsoft initiator takes no such secret.
+    #[error(
+        "the CHAP secret must be of 12 to 16 bytes, which is what the Microsoft initiator takes"
+    )]
+    Length,
+}
+
+/// No such file is longer.
+const LONGEST_FILE: u64 = 4096;
+
+impl Chap {
+    /// # Errors
+    /// [`ChapError::User`], [`ChapError::Length`].
+    pub fn new(user: impl Into<String>, secret: Secret) -> Result<Self, ChapError> {
+        let user = user.into();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.:_@+=/\\".contains(c);
+        // A backslash at the end would take the closing quote of the word with it.
+        if !(1..=223).contains(&user.len()) || !user.chars().all(plain) || user.ends_with('\\') {
+            return Err(ChapError::User);
+        }
+        if !(12..=16).contains(&secret.expose().len()) {
+            return Err(ChapError::Length);
+        }
+        Ok(Self { user, secret })
+    }
+
+    /// Reads a file of two lines: the CHAP name, and the secret. A file that every user of the machine
+    /// can read is refused.
+    ///
+    /// # Errors
+    /// [`ChapError`]; none quotes the file.
+    pub fn read(path: &Path) -> Result<Self, ChapError> {
+        let failed = |source| ChapError::Read { path: path.into(), source };
+        let file = File::open(path).map_err(failed)?;
+        let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+        if mode & 0o004 != 0 {
+            return Err(ChapError::Exposed { path: path.into(), mode });
+        }
+        let mut bytes = Vec::new();
+        file.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let lines = |found: String| ChapError::Lines { path: path.into(), found };
+        if bytes.len() as u64 > LONGEST_FILE {
+            return Err(lines(format!("more than {LONGEST_FILE} bytes")));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| lines("text that is not UTF-8".into()))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        match text.lines().collect::<Vec<_>>()[..] {
+            [user, secret] => Self::new(user, Secret::new(secret)),
+            ref other => Err(lines(format!("{} lines", other.len()))),
+        }
+    }
+
+    /// Who logs in.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// The secret as a word of a command. `iscsicli` reads what begins with `0x` as hex digits, which
+    /// no command processor changes; a secret of plain characters is left as it is.
+    pub(super) fn word(&self) -> String {
+        let secret = self.secret.expose();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if secret.chars().all(plain) && !secret.to_ascii_lowercase().starts_with("0x") {
+            return secret.to_owned();
+        }
+        secret.bytes().fold("0x".to_owned(), |word, byte| format!("{word}{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn file(content: &[u8], mode: u32) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), content).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_of_two_lines_is_read() {
+        for text in ["lab\nsecret-of-lab\n", "lab\r\nsecret-of-lab", "\u{feff}lab\nsecret-of-lab"] {
+            let chap = Chap::read(file(text.as_bytes(), 0o600).path()).unwrap();
+            assert_eq!((chap.user(), chap.secret().expose()), ("lab", "secret-of-lab"));
+        }
+        assert!(Chap::read(file(b"lab\nsecret-of-lab\n", 0o640).path()).is_ok());
+    }
+
+    #[test]
+    fn no_error_quotes_the_secret() {
+        for (text, mode, says) in [
+            (&b"lab\nsecret-of-lab\n"[..], 0o644, "every user"),
+            (b"lab\n", 0o600, "found 1 line"),
+            (b"lab\nsecret-of-lab\nsecret-of-lab\n", 0o600, "found 3 lines"),
+            (b"lab\nsecret-of-\xff\n", 0o600, "not UTF-8"),
+            (b"lab\nsecret-of-l\n", 0o600, "12 to 16"),
+            (b"lab\nsecret-of-lab-long\n", 0o600, "12 to 16"),
+            (b"secret-of-lab %PATH%\nsecret-of-lab\n", 0o600, "CHAP name"),
+            (&[b's'; 5000], 0o600, "more than 4096"),
+        ] {
+            let error = Chap::read(file(text, mode).path()).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+            assert!(!format!("{error} {error:?}").contains("secret-of"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_one_word_for_any_command_processor() {
+        let word = |secret: &str| Chap::new("lab", Secret::new(secret)).unwrap().word();
+        assert_eq!(word("plain.word-12"), "plain.word-12");
+        assert_eq!(word("0x1234567890"), "0x307831323334353637383930");
+        assert_eq!(word("a\"b%PATH%&^ \\"), "0x61226225504154482526 5e205c".replace(' ', ""));
+    }
+}

@@ -1,0 +1,193 @@
+//! The scripts that are put into the image.
+//!
+//! Texts that are always the same are data, in `crates/inject/startup`.
+
+use super::chap::Chap;
+use super::uri::{PORT, SanUri};
+
+/// The folder of all that is ours, below `Windows\System32`.
+pub(super) const FOLDER: &str = "winpe-iscsi";
+/// Runs before the network starts.
+pub(super) const EARLY: &str = "early.cmd";
+/// Starts the service and logs in.
+pub(super) const CONNECT: &str = "connect.cmd";
+/// Holds the CHAP name and secret, and is the only file that does.
+pub(super) const CHAP: &str = "chap.cmd";
+
+const HEAD: &str = include_str!("../../startup/head.cmd");
+const EVENT_LOG: &str = include_str!("../../startup/event-log.cmd");
+const SERVICE: &str = include_str!("../../startup/service.cmd");
+
+/// How a script is called.
+pub(super) fn place(script: &str) -> String {
+    format!(r"%SystemRoot%\System32\{FOLDER}\{script}")
+}
+
+/// What is done before the network starts. The drivers are paths of `.inf` files below [`FOLDER`].
+pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
+    let mut text = format!("{HEAD}rem Made by winpe-iscsi. Runs before the network starts.\n");
+    if event_log {
+        text.push_str(EVENT_LOG);
+    }
+    if !drivers.is_empty() {
+        text.push('\n');
+    }
+    for inf in drivers {
+        text.push_str(&format!("drvload \"%~dp0{}\"\n", inf.replace('%', "%%")));
+    }
+    text.push_str("exit /b 0\n");
+    windows(&text)
+}
+
+/// The login to all targets. Where `chap` is set, its name and secret come from [`CHAP`].
+pub(super) fn connect(targets: &[SanUri], chap: bool) -> Vec<u8> {
+    let mut text =
+        format!("{HEAD}rem Made by winpe-iscsi. Run it again if a login failed.\n{SERVICE}");
+    if chap {
+        text.push_str(&format!("call \"%~dp0{CHAP}\"\n"));
+    }
+    for (number, target) in (1..).zip(targets) {
+        text.push_str(&login(number, target, chap));
+    }
+    if !targets.is_empty() {
+        text.push_str("\necho rescan| diskpart >nul\n");
+    }
+    text.push_str("exit /b %failed%\n");
+    windows(&text)
+}
+
+/// A network that has just been started may have no address yet, so the portal is asked for a minute.
+fn login(number: usize, uri: &SanUri, chap: bool) -> String {
+    const TRIES: u32 = 20;
+    const SECONDS: u32 = 3;
+    let (host, target) = (uri.host(), uri.target());
+    let portal = |chap| portal(uri, chap);
+    // A target that wants CHAP may tell its portals to anybody, and mostly does.
+    let with_chap = match chap {
+        true => format!("iscsicli {} && goto login{number}\n", portal(true)),
+        false => String::new(),
+    };
+    format!(
+        "\nrem {uri}\n\
+         set tries=0\n\
+         :portal{number}\n\
+         iscsicli {} && goto login{number}\n\
+         {with_chap}\
+         set /a tries+=1 >nul\n\
+         if %tries% geq {TRIES} goto failed{number}\n\
+         ping -n {} 127.0.0.1 >nul\n\
+         goto portal{number}\n\
+         :login{number}\n\
+         iscsicli {} && goto done{number}\n\
+         :failed{number}\n\
+         echo No login to {target} at {host}\n\
+         set failed=1\n\
+         :done{number}\n",
+        portal(false),
+        SECONDS + 1,
+        session(uri, chap),
+    )
+}
+
+/// The words of a CHAP login; the quotes keep a `%`-free value in one word.
+const WORDS: &str = "\"%chap_user%\" \"%chap_secret%\"";
+
+/// Makes a portal known. The quick command is for the usual port only; a star leaves a word of the
+/// long one at its default: HBA, port number, security flags, login flags, header digest, data digest,
+/// connections, time to wait, time to retain. 1 is CHAP. Source: the usage text of `iscsicli`.
+fn portal(uri: &SanUri, chap: bool) -> String {
+    let (host, port) = (uri.host(), uri.port());
+    match (port, chap) {
+        (PORT, false) => format!("QAddTargetPortal {host}"),
+        (PORT, true) => format!("QAddTargetPortal {host} {WORDS}"),
+        (_, false) => format!("AddTargetPortal {host} {port}"),
+        (_, true) => format!("AddTargetPortal {host} {port} * * * * * * * * * {WORDS} 1"),
+    }
+}
+
+/// Logs in. The words behind the port are those of [`portal`], then name, secret, kind of login and
+/// IPsec key, and the number of disks that are given fixed places.
+fn session(uri: &SanUri, chap: bool) -> String {
+    let (host, port, target) = (uri.host(), uri.port(), uri.target());
+    match (port, chap) {
+        (PORT, false) => format!("QLoginTarget {target}"),
+        (PORT, true) => format!("QLoginTarget {target} {WORDS}"),
+        (_, false) => format!("LoginTarget {target} T {host} {port} * * * * * * * * * * * * * 0"),
+        (_, true) => {
+            format!("LoginTarget {target} T {host} {port} * * * * * * * * * {WORDS} 1 * 0")
+        }
+    }
+}
+
+/// The CHAP name and secret. Padded, so that the size tells nothing of them.
+pub(super) fn chap(chap: &Chap) -> Vec<u8> {
+    const SIZE: usize = 512;
+    let mut text = format!(
+        "@rem The name and secret for CHAP. Whoever has this file can log in.\n\
+         @set \"chap_user={}\"\n@set \"chap_secret={}\"\n@rem ",
+        chap.user(),
+        chap.word()
+    );
+    // Three line ends stand before the padding and one behind it, each of two bytes in the file.
+    let padding = SIZE.saturating_sub(text.len() + 3 + 2);
+    text.push_str(&".".repeat(padding));
+    text.push('\n');
+    windows(&text)
+}
+
+/// With the line ends of Windows.
+fn windows(text: &str) -> Vec<u8> {
+    text.replace('\n', "\r\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chap::Secret;
+    use super::*;
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+    }
+
+    #[test]
+    fn commands_have_the_words_that_iscsicli_wants() {
+        let words = |command: &str| command.split_whitespace().count();
+        let uri = |port: &str| format!("iscsi:h::{port}::iqn.a").parse::<SanUri>().unwrap();
+        // Command and arguments, as the usage text lists them.
+        assert_eq!(words(&portal(&uri("861"), true)), 1 + 2 + 12);
+        assert_eq!(words(&session(&uri("861"), false)), 1 + 18);
+        assert_eq!(words(&session(&uri("861"), true)), 1 + 18);
+        assert_eq!(portal(&uri(""), false), "QAddTargetPortal h");
+        assert_eq!(session(&uri("3260"), false), "QLoginTarget iqn.a");
+    }
+
+    #[test]
+    fn only_one_file_has_the_secret_and_its_size_tells_nothing() {
+        let uri = ["iscsi:h::::iqn.a".parse().unwrap(), "iscsi:h::1::iqn.b".parse().unwrap()];
+        let connect = text(connect(&uri, true));
+        let sizes = [("lab", "secret-of-lab"), ("a-longer-name", "secret&of&labora")].map(|it| {
+            let file = chap(&Chap::new(it.0, Secret::new(it.1)).unwrap());
+            assert!(text(file.clone()).contains(&format!("chap_user={}", it.0)));
+            assert!(!connect.contains(it.1));
+            file.len()
+        });
+        assert_eq!(sizes, [512, 512]);
+    }
+
+    #[test]
+    fn labels_are_each_there_once() {
+        let uri = ["iscsi:h::::iqn.a".parse().unwrap(), "iscsi:h::1::iqn.b".parse().unwrap()];
+        let script = text(connect(&uri, true));
+        let labels: Vec<_> = script.lines().filter(|line| line.starts_with(':')).collect();
+        for label in &labels {
+            assert_eq!(labels.iter().filter(|it| it == &label).count(), 1, "{label}");
+        }
+        let targets = script.split("goto ").skip(1);
+        for target in targets.map(|rest| rest.split_whitespace().next().unwrap()) {
+            assert!(labels.contains(&format!(":{target}").as_str()), "{target}");
+        }
+        let early = text(early(true, &[r"drivers\a%b\n.inf".to_owned()]));
+        assert!(early.contains("goto logged") && early.contains("\n:logged\n"));
+        assert!(early.contains(r#"drvload "%~dp0drivers\a%%b\n.inf""#), "{early}");
+    }
+}
