@@ -1,9 +1,7 @@
-use std::borrow::Cow;
-
 use winpe_registry::{NtString, ValueType};
 
-use crate::encoding::{Encoding, encode, utf16le};
-use crate::lexer::{is_text, skip_blanks, unescape};
+use crate::encoding::{Encoding, encode, push_utf16le};
+use crate::lexer::{is_text, skip_blanks, unescape, unescape_utf16};
 use crate::render::Layout;
 use crate::wtf8;
 
@@ -57,65 +55,72 @@ impl Dialect {
         }
     }
 
-    /// The code units of a text.
-    pub(crate) fn units(self, text: &[u8]) -> Vec<u16> {
+    /// Appends the code units of a text.
+    pub(crate) fn push_units(self, text: &[u8], units: &mut Vec<u16>) {
         if text.is_ascii() {
-            return text.iter().map(|&byte| byte.into()).collect();
+            units.extend(text.iter().map(|&byte| u16::from(byte)));
+            return;
         }
         if let Encoding::Ansi(codepage) = self.encoding
             && !wtf8::is_utf8(text)
         {
             let mut bytes = Vec::with_capacity(text.len());
             if encode(text, self.encoding, &mut bytes).is_ok() {
-                return codepage.decode_without_bom_handling(&bytes).0.encode_utf16().collect();
+                units.extend(codepage.decode_without_bom_handling(&bytes).0.encode_utf16());
+                return;
             }
         }
-        wtf8::units(text).collect()
+        units.extend(wtf8::units(text));
     }
 
-    /// The code units of what stands between quotes.
-    pub(crate) fn string(self, quoted: &[u8]) -> Vec<u16> {
-        if quoted.contains(&b'\\') { self.units(&unescape(quoted)) } else { self.units(quoted) }
-    }
-
-    /// The data that regedit stores for what stands between quotes.
-    pub(crate) fn sz(self, quoted: &[u8]) -> Vec<u8> {
-        let plain = if quoted.contains(&b'\\') {
-            Cow::Owned(unescape(quoted))
+    /// Appends the code units of what stands between quotes.
+    pub(crate) fn push_string(self, quoted: &[u8], units: &mut Vec<u16>) {
+        if quoted.contains(&b'\\') {
+            self.push_units(&unescape(quoted), units);
         } else {
-            Cow::Borrowed(quoted)
-        };
-        let mut data = match self.encoding {
-            Encoding::Ansi(_) if !plain.is_ascii() => {
-                NtString::from_units(self.units(&plain)).to_utf16le()
-            }
-            _ => utf16le(&plain),
-        };
-        data.extend([0, 0]);
-        data
+            self.push_units(quoted, units);
+        }
     }
 
-    /// The data that regedit stores for the bytes of `hex(ty):`.
-    pub(crate) fn stored(self, ty: ValueType, mut bytes: Vec<u8>) -> Vec<u8> {
-        if !is_text(ty.0) || bytes.is_empty() {
-            return bytes;
+    /// Appends the data that regedit stores for what stands between quotes.
+    pub(crate) fn push_sz(self, quoted: &[u8], data: &mut Vec<u8>) {
+        match self.encoding {
+            Encoding::Ansi(_) if !quoted.is_ascii() => {
+                let mut units = vec![];
+                self.push_string(quoted, &mut units);
+                data.extend_from_slice(&NtString::from_units(units).to_utf16le());
+            }
+            _ => {
+                let start = data.len();
+                push_utf16le(quoted, data);
+                if quoted.contains(&b'\\') {
+                    unescape_utf16(data, start);
+                }
+            }
+        }
+        data.extend_from_slice(&[0, 0]);
+    }
+
+    /// Makes of the bytes of `hex(ty):` the data that regedit stores for them.
+    pub(crate) fn complete(self, ty: ValueType, data: &mut Vec<u8>) {
+        if !is_text(ty.0) || data.is_empty() {
+            return;
         }
         match self.version {
             Version::V4 => {
-                if bytes.last() != Some(&0) {
-                    bytes.push(0);
+                if data.last() != Some(&0) {
+                    data.push(0);
                 }
-                let (text, _) = self.codepage.decode_without_bom_handling(&bytes);
-                NtString::from(&*text).to_utf16le()
+                let (text, _) = self.codepage.decode_without_bom_handling(data);
+                *data = NtString::from(&*text).to_utf16le();
             }
             Version::V5 => {
-                if bytes.len() % 2 == 1 {
-                    bytes.push(0);
+                if data.len() % 2 == 1 {
+                    data.push(0);
                 }
-                if !bytes.ends_with(&[0, 0]) {
-                    bytes.extend([0, 0]);
+                if !data.ends_with(&[0, 0]) {
+                    data.extend_from_slice(&[0, 0]);
                 }
-                bytes
             }
         }
     }

@@ -1,14 +1,17 @@
 use std::borrow::Cow;
-use std::{fmt, io};
+use std::io::{self, Read as _};
+use std::{fmt, iter};
 
 use encoding_rs::WINDOWS_1252;
 
+use crate::cursor::Cursor;
 use crate::dialect::Dialect;
-use crate::encoding::{self, Encoding};
-use crate::items::{Edits, Items, Walk};
+use crate::encoding::{self, Decoded, Encoding};
+use crate::items::{Edits, Items};
 use crate::lexer::{line_end, skip_blanks};
 use crate::span::locate;
-use crate::{Finding, ParseError, Reason, Span, Version, wtf8};
+use crate::walk::Walk;
+use crate::{Finding, ParseError, ReadError, Reason, Span, Version, wtf8};
 
 /// What to do with lines that regedit does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,14 +88,49 @@ impl Document {
     /// In strict mode, the first thing that is not in order. In lenient mode only a code page that
     /// cannot be one.
     pub fn parse(bytes: &[u8], options: &ParseOptions) -> Result<Self, ParseError> {
-        let strict = options.mode == Mode::Strict;
-        let codepage = options.codepage;
-        if !codepage.is_ascii_compatible() {
-            let reason = Reason::Codepage { codepage: codepage.name() };
-            return Err(ParseError::new(b"", locate(b"", 0, 1, 0), reason));
-        }
+        check_codepage(options)?;
         let encoding = sniff(bytes, options);
         let decoded = encoding::decode(&bytes[encoding.mark().len()..], encoding);
+        Self::of_text(decoded, encoding, options)
+    }
+
+    /// Reads a file. As [`parse`](Self::parse), but without keeping the bytes of UTF-16 beside the
+    /// text, which takes half of their room.
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use winpe_regfile::{Document, ParseOptions};
+    /// # let folder = std::env::temp_dir().join(format!("winpe-regfile-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("tweaks.reg");
+    /// # std::fs::write(&path, "REGEDIT4\n\n[HKEY_USERS\\x]\n")?;
+    /// let document = Document::read(File::open(&path)?, &ParseOptions::default())?;
+    /// assert_eq!(document.edits().count(), 1);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReadError::Io`], and what `parse` refuses.
+    pub fn read(mut reader: impl io::Read, options: &ParseOptions) -> Result<Self, ReadError> {
+        let mut bytes = vec![];
+        reader.by_ref().take(2).read_to_end(&mut bytes)?;
+        if let Some(encoding @ (Encoding::Utf16Le | Encoding::Utf16Be)) = Encoding::marked(&bytes) {
+            let decoded = encoding::read_utf16(reader, encoding)?;
+            check_codepage(options)?;
+            return Ok(Self::of_text(decoded, encoding, options)?);
+        }
+        reader.read_to_end(&mut bytes)?;
+        Ok(Self::parse(&bytes, options)?)
+    }
+
+    fn of_text(
+        decoded: Decoded,
+        encoding: Encoding,
+        options: &ParseOptions,
+    ) -> Result<Self, ParseError> {
+        let strict = options.mode == Mode::Strict;
+        let codepage = options.codepage;
         let text = decoded.text;
         let version = Version::of_header(&text[..line_end(&text, 0)]);
         let document = Self {
@@ -119,12 +157,13 @@ impl Document {
     fn check(&self, broken: Option<(usize, Reason)>) -> Result<(), ParseError> {
         let error = |span: Span, reason: Reason| Err(ParseError::new(&self.text, span, reason));
         let broken = broken.filter(|_| self.importable);
-        for step in Walk::new(self) {
+        let mut walk = Walk::new(self);
+        while let Some(step) = walk.next() {
             if let Some(fault) = step.fault().or(step.strict.as_ref()) {
                 if broken.as_ref().is_some_and(|(at, _)| *at < fault.at) {
                     break;
                 }
-                return error(step.locate(&self.text, fault.at), fault.reason.clone());
+                return error(walk.locate(step.start, fault.at), fault.reason.clone());
             }
         }
         match broken {
@@ -152,6 +191,12 @@ impl Document {
         Edits::new(self)
     }
 
+    /// The same, one edit at a time: for large files, since nothing is copied that is not to be kept.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(self)
+    }
+
     /// Everything in the file, in its order; together the items are the whole text.
     #[must_use]
     pub fn items(&self) -> Items<'_> {
@@ -160,11 +205,16 @@ impl Document {
 
     /// What strict mode refuses, all of it and not only the first; nothing in strict mode.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
-        Walk::new(self).filter_map(|step| {
-            let fault = step.fault().or(step.strict.as_ref())?;
-            let span = step.locate(&self.text, fault.at);
-            let is_skipped = step.fault().is_some();
-            Some(Finding::new(&self.text, span, fault.reason.clone(), is_skipped))
+        let mut walk = Walk::new(self);
+        iter::from_fn(move || {
+            loop {
+                let step = walk.next()?;
+                if let Some(fault) = step.fault().or(step.strict.as_ref()) {
+                    let span = walk.locate(step.start, fault.at);
+                    let is_skipped = step.fault().is_some();
+                    return Some(Finding::new(&self.text, span, fault.reason.clone(), is_skipped));
+                }
+            }
         })
     }
 
@@ -235,6 +285,14 @@ impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&wtf8::lossy(&self.text))
     }
+}
+
+fn check_codepage(options: &ParseOptions) -> Result<(), ParseError> {
+    if options.codepage.is_ascii_compatible() {
+        return Ok(());
+    }
+    let reason = Reason::Codepage { codepage: options.codepage.name() };
+    Err(ParseError::new(b"", locate(b"", 0, 1, 0), reason))
 }
 
 fn sniff(bytes: &[u8], options: &ParseOptions) -> Encoding {

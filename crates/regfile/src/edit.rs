@@ -4,9 +4,9 @@ use thiserror::Error;
 use winpe_registry::{Edit, KeyPath, Op, ValueName};
 
 use crate::encoding::encode;
-use crate::items::Walk;
 use crate::lexer::{Data, What, line_end};
 use crate::render::{self, Layout};
+use crate::walk::Walk;
 use crate::{Document, Reason, WriteError};
 
 /// Why a document cannot be edited so. The document is then as it was.

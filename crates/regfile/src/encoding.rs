@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::io;
 
 use crate::wtf8;
 
@@ -59,6 +60,46 @@ pub(crate) struct Decoded {
     pub(crate) odd: Option<u8>,
 }
 
+/// Reads UTF-16 behind its byte order mark piece by piece, so that its bytes are never all there.
+pub(crate) fn read_utf16(reader: impl io::Read, encoding: Encoding) -> io::Result<Decoded> {
+    // Each with a function that the compiler knows, since it is called for each unit.
+    match encoding {
+        Encoding::Utf16Be => read_units(reader, u16::from_be_bytes),
+        _ => read_units(reader, u16::from_le_bytes),
+    }
+}
+
+fn read_units(
+    mut reader: impl io::Read,
+    unit: impl Fn([u8; 2]) -> u16 + Copy,
+) -> io::Result<Decoded> {
+    let mut text = vec![];
+    let mut piece = vec![0; PIECE];
+    let mut held = 0;
+    loop {
+        let end = match reader.read(&mut piece[held..]) {
+            Ok(0) => break,
+            Ok(length) => held + length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        // Half a unit waits for its other half, and the first of two surrogates for the second.
+        let mut whole = end - end % 2;
+        let last = piece[..whole].last_chunk::<2>();
+        if last.is_some_and(|&last| (0xd800..0xdc00).contains(&unit(last))) {
+            whole -= 2;
+        }
+        decode_utf16(&piece[..whole], unit, &mut text);
+        piece.copy_within(whole..end, 0);
+        held = end - whole;
+    }
+    let odd = decode_utf16(&piece[..held], unit, &mut text);
+    Ok(Decoded { text, stray: None, odd })
+}
+
+/// How much is read at once.
+const PIECE: usize = 256 << 10;
+
 /// Reads bytes without their byte order mark.
 pub(crate) fn decode(bytes: &[u8], encoding: Encoding) -> Decoded {
     let mut text = Vec::with_capacity(match encoding {
@@ -109,11 +150,15 @@ fn decode_utf16(
     while !rest.is_empty() {
         // ASCII, nearly all of nearly every file, goes the short way.
         while let Some(block) = rest.first_chunk::<BLOCK>() {
-            let units = block.map(unit);
-            if units.iter().fold(0, |all, unit| all | unit) >= 0x80 {
+            let (mut ascii, mut all) = ([0; BLOCK], 0);
+            for (byte, &pair) in ascii.iter_mut().zip(block) {
+                all |= unit(pair);
+                *byte = unit(pair) as u8;
+            }
+            if all >= 0x80 {
                 break;
             }
-            text.extend_from_slice(&units.map(|unit| unit as u8));
+            text.extend_from_slice(&ascii);
             rest = &rest[BLOCK..];
         }
         let ascii = rest.iter().take(BLOCK).take_while(|&&pair| unit(pair) < 0x80).count();
@@ -207,31 +252,32 @@ pub(crate) fn encode(text: &[u8], encoding: Encoding, bytes: &mut Vec<u8>) -> Re
 }
 
 fn encode_utf16(text: &[u8], bytes_of: impl Fn(u16) -> [u8; 2] + Copy, bytes: &mut Vec<u8>) {
-    bytes.reserve(text.len() * 2);
     let mut rest = text;
     while !rest.is_empty() {
-        while let Some(block) = rest.first_chunk::<BLOCK>() {
-            if !block.is_ascii() {
-                break;
+        let (ascii, further) = rest.split_at(ascii_len(rest));
+        for part in ascii.chunks(BLOCK) {
+            let mut units = [[0; 2]; BLOCK];
+            for (unit, &byte) in units.iter_mut().zip(part) {
+                *unit = bytes_of(byte.into());
             }
-            bytes.extend_from_slice(block.map(|byte| bytes_of(byte.into())).as_flattened());
-            rest = &rest[BLOCK..];
+            bytes.extend_from_slice(units[..part.len()].as_flattened());
         }
-        let ascii = rest.iter().take(BLOCK).take_while(|byte| byte.is_ascii()).count();
-        bytes.extend(rest[..ascii].iter().flat_map(|&byte| bytes_of(byte.into())));
-        rest = &rest[ascii..];
-        let other = rest.iter().take_while(|byte| !byte.is_ascii()).count();
-        bytes.extend(wtf8::units(&rest[..other]).flat_map(bytes_of));
-        rest = &rest[other..];
+        let other = further.iter().take_while(|byte| !byte.is_ascii()).count();
+        let (other, further) = further.split_at(other);
+        bytes.extend(wtf8::units(other).flat_map(bytes_of));
+        rest = further;
     }
 }
 
-/// The text as little-endian UTF-16.
-pub(crate) fn utf16le(text: &[u8]) -> Vec<u8> {
-    // Room for a closing NUL, too.
-    let mut bytes = Vec::with_capacity(text.len() * 2 + 2);
-    encode_utf16(text, u16::to_le_bytes, &mut bytes);
-    bytes
+fn ascii_len(text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<BLOCK>();
+    let whole = blocks.iter().take_while(|block| block.is_ascii()).count() * BLOCK;
+    whole + text[whole..].iter().take_while(|byte| byte.is_ascii()).count()
+}
+
+/// Appends the text as little-endian UTF-16.
+pub(crate) fn push_utf16le(text: &[u8], bytes: &mut Vec<u8>) {
+    encode_utf16(text, u16::to_le_bytes, bytes);
 }
 
 /// The stray byte for which a surrogate stands.

@@ -1,5 +1,5 @@
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use thiserror::Error;
 
@@ -53,6 +53,17 @@ impl ParseError {
     pub fn snippet(&self) -> String {
         snippet(self.span, &self.text, self.before)
     }
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Its bytes could not be had.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Its text was refused.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
 }
 
 /// Something that strict mode refuses.

@@ -4,9 +4,9 @@ use winpe_registry::{Edit, Op};
 
 use crate::dialect::Dialect;
 use crate::encoding::{Encoding, encode};
-use crate::items::Walk;
 use crate::lexer::{Data, EXACT, What, is_text, line_end, next_line, skip_blanks};
 use crate::render::{self, Layout};
+use crate::walk::Walk;
 use crate::{Document, EditError, Version, explain, wtf8};
 
 /// How lines end.
@@ -72,12 +72,12 @@ impl Document {
                     let comment = whole.iter().position(|&byte| byte == b';');
                     comment.into_iter().for_each(|at| out.comment(&whole[at..]));
                 }
-                (What::Key { path, delete }, _) => {
+                (What::Key { delete, .. }, Some(Edit { key, .. })) => {
                     out.set_off();
                     let close = whole.iter().rposition(|&byte| byte == b']').unwrap_or(0);
                     let mut line = vec![];
                     let one_line = Layout { line_break: b"", ..layout };
-                    render::key_line(&mut line, path, *delete, one_line)?;
+                    render::key_line(&mut line, key, *delete, one_line)?;
                     out.line(&[&line, &tail(&whole[close + 1..])]);
                 }
                 (What::Value { extent, .. }, Some(edit)) => {
@@ -165,8 +165,10 @@ impl Document {
 
     /// The text with the bytes of the code page that were kept as such.
     fn plain(&self, text: &[u8]) -> Vec<u8> {
+        let mut units = Vec::with_capacity(text.len());
+        self.dialect.push_units(text, &mut units);
         let mut plain = Vec::with_capacity(text.len());
-        wtf8::push_units(&mut plain, self.dialect.units(text));
+        wtf8::push_units(&mut plain, units);
         plain
     }
 

@@ -3,7 +3,9 @@
 //! | to | use |
 //! |---|---|
 //! | read a file, of any encoding, strictly or as regedit does | [`Document::parse`] |
+//! | the same from a file, in less memory | [`Document::read`] |
 //! | know what it does to a registry, and in which line | [`Document::edits`] |
+//! | the same of a large file, without a copy of each value | [`Document::cursor`] |
 //! | know what regedit would leave out, and why | [`Document::skipped`] |
 //! | see everything in it, comments included | [`Document::items`] |
 //! | change a file and keep its comments | [`Document::apply`], [`Document::remove_value`] |
@@ -34,8 +36,8 @@
 //! ```text
 //!  bytes ─► encoding ─► text (WTF-8) ─► lexer: one item ─► walk: the item at its place
 //!                         ▲                                  │
-//!                         │                     ┌────────────┼──────────────┐
-//!                       render ◄─ Writer      items        edits        skipped, ParseError
+//!                         │                    ┌─────────────┼──────────────┐
+//!                       render ◄─ Writer   items    cursor, edits    skipped, ParseError
 //!                               ◄─ DiffWriter
 //! ```
 //! A document is its text. Items and edits are read from it anew each time, which takes less time
@@ -65,6 +67,7 @@
 //! * The format of Windows 3.1 (header `REGEDIT`) is not read.
 
 mod compare;
+mod cursor;
 mod dialect;
 mod diff;
 mod document;
@@ -78,10 +81,12 @@ mod lexer;
 mod reason;
 mod render;
 mod span;
+mod walk;
 mod writer;
 mod wtf8;
 
 pub use compare::Comparison;
+pub use cursor::{Cursor, EditRef, OpRef};
 pub(crate) use dialect::Dialect;
 pub use dialect::Version;
 pub use diff::DiffWriter;
@@ -89,7 +94,7 @@ pub use document::{Document, Mode, ParseOptions};
 pub use edit::EditError;
 pub use encoding::Encoding;
 pub use encoding_rs;
-pub use error::{Finding, ParseError};
+pub use error::{Finding, ParseError, ReadError};
 pub use explain::explain;
 pub use format::LineBreak;
 pub use items::{Edits, Item, ItemKind, Items};

@@ -3,7 +3,7 @@
 use winpe_registry::{KeyName, KeyPath, NtString, ValueName, ValueType};
 
 use crate::dialect::is_completed;
-use crate::lexer::{EXACT, find_root, is_text};
+use crate::lexer::{EXACT, is_root, is_text};
 use crate::{WriteError, wtf8};
 
 /// What the file to be written can hold.
@@ -26,8 +26,8 @@ pub(crate) fn key_line(
     delete: bool,
     layout: Layout,
 ) -> Result<(), WriteError> {
-    let root = path.names().first().and_then(|root| root.text().to_latin1());
-    if root.and_then(|root| find_root(&root)).is_none() || (delete && path.depth() < 2) {
+    let has_root = path.names().first().is_some_and(|root| is_root(root.units()));
+    if !has_root || (delete && path.depth() < 2) {
         return Err(WriteError::Root { key: path.clone() });
     }
     if path.depth() > KeyPath::MAX_DEPTH + 1 {
@@ -39,7 +39,9 @@ pub(crate) fn key_line(
         if index > 0 {
             text.push(b'\\');
         }
-        if !is_writable(name) || push_name(text, name.units(), layout).is_none() {
+        let units = name.units();
+        let ascii = is_writable(name) && push_ascii(text, units, |unit| unit, false);
+        if !ascii && (!is_writable(name) || push_name(text, units, layout).is_none()) {
             text.truncate(start);
             return Err(WriteError::Key { key: path.clone() });
         }
@@ -47,6 +49,45 @@ pub(crate) fn key_line(
     text.push(b']');
     text.extend_from_slice(layout.line_break);
     Ok(())
+}
+
+/// Appends units that are ASCII and of one line, what means something between quotes with a
+/// backslash if `escaped`. Whether they are; nothing is appended otherwise.
+fn push_ascii<T: Copy>(
+    text: &mut Vec<u8>,
+    units: &[T],
+    unit: impl Fn(T) -> u16,
+    escaped: bool,
+) -> bool {
+    // No early exit, so that the compiler can look at many together.
+    let is_one_line = |unit| (unit != 0) & (unit != u16::from(b'\r')) & (unit != u16::from(b'\n'));
+    let fits = |all: bool, &of: &T| all & (unit(of) < 0x80) & is_one_line(unit(of));
+    if !units.iter().fold(true, fits) {
+        return false;
+    }
+    let start = text.len();
+    text.extend(units.iter().map(|&of| unit(of) as u8));
+    if escaped {
+        escape(text, start);
+    }
+    true
+}
+
+/// Puts a backslash before each quote and backslash from `start` on.
+fn escape(text: &mut Vec<u8>, start: usize) {
+    let is_escaped = |byte: &u8| (*byte == b'"') | (*byte == b'\\');
+    let mut from = text.len();
+    let mut to = from + text[start..].iter().filter(|byte| is_escaped(byte)).count();
+    text.resize(to, 0);
+    // From the back, until the rest stands where it belongs.
+    while from < to {
+        (from, to) = (from - 1, to - 1);
+        text[to] = text[from];
+        if is_escaped(&text[from]) {
+            to -= 1;
+            text[to] = b'\\';
+        }
+    }
 }
 
 fn is_writable(name: &KeyName) -> bool {
@@ -83,13 +124,16 @@ fn value_name(text: &mut Vec<u8>, name: &ValueName, layout: Layout) -> Result<us
     }
     let start = text.len();
     let refuse = || WriteError::Value { name: name.clone() };
-    if !has_one_line(name.units()) || name.units().len() > ValueName::MAX_LEN {
+    let units = name.units();
+    if units.len() > ValueName::MAX_LEN || !has_one_line(units) {
         return Err(refuse());
     }
     text.push(b'"');
-    push_escaped(text, name.units().iter().copied());
+    let ascii = push_ascii(text, units, |unit| unit, true);
+    if !ascii {
+        push_escaped(text, units.iter().copied());
+    }
     text.extend_from_slice(b"\"=");
-    let ascii = text[start..].is_ascii();
     if !ascii && !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
         text.truncate(start);
         return Err(refuse());
@@ -188,28 +232,17 @@ fn push_string(text: &mut Vec<u8>, data: &[u8], layout: Layout) -> bool {
         return false;
     }
     let start = text.len();
-    text.reserve(pairs.len() + 2);
     text.push(b'"');
-    for (index, &pair) in pairs.iter().enumerate() {
-        match pair {
-            [0 | b'\r' | b'\n', 0] => {
-                text.truncate(start);
-                return false;
-            }
-            [b'"' | b'\\', 0] => text.extend([b'\\', pair[0]]),
-            [0..0x80, 0] => text.push(pair[0]),
-            _ => {
-                // The rest, as it is not ASCII, goes the long way.
-                let rest = pairs[index..].iter().map(|&pair| u16::from_le_bytes(pair));
-                if !rest.clone().all(is_plain) {
-                    text.truncate(start);
-                    return false;
-                }
-                push_escaped(text, rest);
-                break;
-            }
-        }
+    if push_ascii(text, pairs, u16::from_le_bytes, true) {
+        text.push(b'"');
+        return true;
     }
+    let units = pairs.iter().map(|&pair| u16::from_le_bytes(pair));
+    if !units.clone().all(is_plain) {
+        text.truncate(start);
+        return false;
+    }
+    push_escaped(text, units);
     text.push(b'"');
     if !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
         text.truncate(start);
@@ -230,7 +263,9 @@ fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout
     if ty == ValueType::BINARY {
         text.extend_from_slice(b"hex:");
     } else {
-        text.extend_from_slice(format!("hex({:x}):", ty.0).as_bytes());
+        text.extend_from_slice(b"hex(");
+        push_number(text, ty.0);
+        text.extend_from_slice(b"):");
     }
     let mut column = width + text.len() - start;
     text.reserve(data.len() * 3 + data.len() / 20 * 4);
@@ -239,10 +274,11 @@ fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout
         // Bytes start up to the last column, three columns apart.
         let fit = (LAST_COLUMN + 3).saturating_sub(column) / 3;
         let (line, further) = rest.split_at(fit.min(rest.len()));
-        text.extend(line.iter().flat_map(|&byte| {
-            let [high, low] = digits(byte);
-            [high, low, b',']
-        }));
+        let mut triples = [[b','; 3]; (LAST_COLUMN + 3) / 3];
+        for (triple, &byte) in triples.iter_mut().zip(line) {
+            triple[..2].copy_from_slice(&digits(byte));
+        }
+        text.extend_from_slice(triples[..line.len()].as_flattened());
         rest = further;
         if !rest.is_empty() {
             text.push(b'\\');
@@ -257,7 +293,25 @@ fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout
     }
 }
 
-fn digits(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]
+/// Appends a number without leading zeros.
+fn push_number(text: &mut Vec<u8>, number: u32) {
+    let digits = number.to_be_bytes().map(digits);
+    let digits = digits.as_flattened();
+    let zeros = digits.iter().take(7).take_while(|&&digit| digit == b'0').count();
+    text.extend_from_slice(&digits[zeros..]);
 }
+
+fn digits(byte: u8) -> [u8; 2] {
+    DIGITS[usize::from(byte)]
+}
+
+static DIGITS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 0xf]];
+        byte += 1;
+    }
+    pairs
+};

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::io;
+
 use encoding_rs::{SHIFT_JIS, WINDOWS_1252};
 use proptest::prelude::*;
 use winpe_regfile::{Document, Format, Mode, ParseOptions, write_edits};
@@ -21,7 +23,13 @@ fn without_line_breaks(units: Vec<u16>) -> Vec<u16> {
 }
 
 fn key() -> impl Strategy<Value = KeyPath> {
-    let name = units(12).prop_filter_map("no name", |units| {
+    // Some names that keys have in common.
+    let units = prop_oneof![
+        units(12),
+        prop::sample::select(vec!["a", "A", "ab", "ä"])
+            .prop_map(|name| name.encode_utf16().collect()),
+    ];
+    let name = units.prop_filter_map("no name", |units| {
         let units = without_line_breaks(units).into_iter().filter(|&unit| unit != 0x5c);
         let name: NtString = units.collect();
         // Strict mode takes what follows for a comment.
@@ -154,9 +162,21 @@ fn syntax() -> impl Strategy<Value = String> {
         .prop_map(|(header, pieces)| header.to_owned() + &pieces.concat())
 }
 
+/// Hands out a few bytes at a time.
+struct Dribble<'a>(&'a [u8]);
+
+impl io::Read for Dribble<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let few = buffer.len().min(self.0.len() % 3 + 1);
+        self.0.read(&mut buffer[..few])
+    }
+}
+
 fn check_lossless(bytes: &[u8], options: &ParseOptions) {
     let document = Document::parse(bytes, options).unwrap();
     assert_eq!(document.to_bytes(), bytes);
+    let read = Document::read(Dribble(bytes), options).unwrap();
+    assert_eq!((read.to_bytes(), read.encoding()), (bytes.to_vec(), document.encoding()));
     let mut end = 0;
     let mut line = 1;
     for item in document.items() {

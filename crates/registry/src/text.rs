@@ -40,6 +40,12 @@ impl NtString {
         &self.0
     }
 
+    /// The code units, not copied.
+    #[must_use]
+    pub fn into_units(self) -> Vec<u16> {
+        self.0
+    }
+
     /// The number of code units.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -17,8 +17,8 @@ pub(super) struct Scanned {
 }
 
 /// Reads bytes from `at` on, over all lines that they go on to.
-pub(super) fn scan(text: &[u8], at: usize, push: impl FnMut(u8)) -> Scanned {
-    let mut scan = Scan { text, at, push, count: 0, strict: None };
+pub(super) fn scan(text: &[u8], at: usize, sink: &mut impl Sink) -> Scanned {
+    let mut scan = Scan { text, at, sink, count: 0, strict: None };
     let (line_end, fault) = match scan.bytes() {
         Ok(line_end) => (line_end, None),
         Err(fault) => (line_end(text, fault.at), Some(fault)),
@@ -26,15 +26,33 @@ pub(super) fn scan(text: &[u8], at: usize, push: impl FnMut(u8)) -> Scanned {
     Scanned { line_end, behind: scan.at, fault, count: scan.count, strict: scan.strict }
 }
 
-struct Scan<'a, P> {
+/// Where the bytes go.
+pub(crate) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// For who wants to know only whether they are in order.
+pub(crate) struct NoBytes;
+
+impl Sink for NoBytes {
+    fn put(&mut self, _: &[u8]) {}
+}
+
+struct Scan<'a, S> {
     text: &'a [u8],
     at: usize,
-    push: P,
+    sink: &'a mut S,
     count: usize,
     strict: Option<Fault>,
 }
 
-impl<P: FnMut(u8)> Scan<'_, P> {
+impl<S: Sink> Scan<'_, S> {
     fn bytes(&mut self) -> Result<usize, Fault> {
         loop {
             self.pairs_with_commas();
@@ -70,16 +88,29 @@ impl<P: FnMut(u8)> Scan<'_, P> {
 
     /// The form in which nearly all bytes stand: two digits and a comma.
     fn pairs_with_commas(&mut self) {
-        for triple in self.text[self.at..].as_chunks::<3>().0 {
-            let &[high, low, comma] = triple;
-            let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
-            if (high | low) > 15 || comma != b',' {
-                return;
+        let (triples, _) = self.text[self.at..].as_chunks::<3>();
+        let (blocks, _) = triples.as_chunks::<8>();
+        let mut done = 0;
+        for block in blocks {
+            let (mut bytes, mut all) = ([0; 8], 0);
+            for (byte, &triple) in bytes.iter_mut().zip(block) {
+                let pair = pair_with_comma(triple);
+                all |= pair;
+                *byte = pair as u8;
             }
-            (self.push)(high << 4 | low);
-            self.count += 1;
-            self.at += 3;
+            if all > 0xff {
+                break;
+            }
+            self.sink.put(&bytes);
+            done += 8;
         }
+        for &triple in &triples[done..] {
+            let Ok(byte) = u8::try_from(pair_with_comma(triple)) else { break };
+            self.sink.put(&[byte]);
+            done += 1;
+        }
+        self.count += done;
+        self.at += done * 3;
     }
 
     fn byte(&mut self) -> Result<(), Fault> {
@@ -97,7 +128,7 @@ impl<P: FnMut(u8)> Scan<'_, P> {
             1 => self.doubt(start),
             _ => {}
         }
-        (self.push)(byte);
+        self.sink.put(&[byte]);
         self.count += 1;
         Ok(())
     }
@@ -128,6 +159,26 @@ impl<P: FnMut(u8)> Scan<'_, P> {
     }
 }
 
+/// The byte that two digits and a comma stand for, or something above 255.
+#[inline]
+fn pair_with_comma([high, low, comma]: [u8; 3]) -> u16 {
+    let (high, low) = (PAIRS[usize::from(high)].0, PAIRS[usize::from(low)].1);
+    high | low | u16::from(comma ^ b',') << 8
+}
+
+/// What each byte is worth as the first and as the second of two digits; 256 for what is no digit.
+static PAIRS: [(u16, u16); 256] = {
+    let mut pairs = [(256, 256); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(digit) = digit(byte as u8) {
+            pairs[byte] = ((digit as u16) << 4, digit as u16);
+        }
+        byte += 1;
+    }
+    pairs
+};
+
 /// A hexadecimal number of any length, and where it ends; `None` where it has no digits or does not
 /// fit 32 bits.
 pub(super) fn number(text: &[u8], start: usize) -> (Option<u32>, usize) {
@@ -141,18 +192,11 @@ pub(super) fn number(text: &[u8], start: usize) -> (Option<u32>, usize) {
     (number.filter(|_| at > start), at)
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    let digit = DIGITS[usize::from(byte)];
-    (digit < 16).then_some(digit)
-}
-
-static DIGITS: [u8; 256] = {
-    let mut digits = [u8::MAX; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        digits[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
-        digit += 1;
+const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
     }
-    digits
-};
+}

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use memchr::memrchr;
 use winpe_registry::{KeyName, KeyPath, NameError, NtString};
 
@@ -32,8 +34,8 @@ fn key(
     };
     let close = name + length;
     *strict = after(text, name, close, end);
-    let path = path(text, name, close, dialect, strict)?;
-    if delete && path.depth() < 2 {
+    let (path, depth) = path(text, name, close, dialect, strict)?;
+    if delete && depth < 2 {
         return Err(Fault::new(name, Reason::RootDeleted));
     }
     Ok(What::Key { path, delete })
@@ -55,38 +57,53 @@ fn after(text: &[u8], name: usize, close: usize, end: usize) -> Option<Fault> {
     None
 }
 
+/// Where the path is, without backslashes behind it, and how many names it has.
 fn path(
     text: &[u8],
     start: usize,
     close: usize,
     dialect: Dialect,
     strict: &mut Option<Fault>,
-) -> Result<KeyPath, Fault> {
+) -> Result<(Range<usize>, usize), Fault> {
     let name = &text[start..close];
     let kept = name.iter().rposition(|&byte| byte != b'\\').map_or(0, |last| last + 1);
     let mut names = name[..kept].split(|&byte| byte == b'\\');
     let root = names.next().unwrap_or_default();
-    let Some(canonical) = find_root(root) else {
+    if find_root(root).is_none() {
         return Err(Fault::new(start, unknown_root(root)));
-    };
+    }
     let refuse = |at: usize| move |error: NameError| Fault::new(at, error.into());
-    let mut path = KeyPath::from_iter([KeyName::new(canonical).map_err(refuse(start))?]);
+    let mut depth = 1;
     let mut at = start + root.len() + 1;
     for name in names {
         if name.is_empty() {
             strict.get_or_insert(Fault::new(at, Reason::EmptyKeyName));
         } else {
-            let name_units = NtString::from_units(dialect.units(name));
-            path.push(KeyName::new(name_units).map_err(refuse(at))?);
+            check_name(name, dialect).map_err(refuse(at))?;
+            depth += 1;
             // The root stands above the tree whose depth NT limits.
-            if path.depth() > KeyPath::MAX_DEPTH + 1 {
-                let actual = path.depth();
-                return Err(refuse(at)(NameError::TooDeep { actual }));
+            if depth > KeyPath::MAX_DEPTH + 1 {
+                return Err(refuse(at)(NameError::TooDeep { actual: depth }));
             }
         }
         at += name.len() + 1;
     }
-    Ok(path)
+    Ok((start..start + kept, depth))
+}
+
+fn check_name(name: &[u8], dialect: Dialect) -> Result<(), NameError> {
+    // A name has no backslash here, and at least as many bytes as UTF-16 units.
+    if name.len() <= KeyName::MAX_LEN && name.is_ascii() {
+        return Ok(());
+    }
+    let mut units = vec![];
+    dialect.push_units(name, &mut units);
+    KeyName::new(NtString::from_units(units)).map(|_| ())
+}
+
+/// The names of a path that was read from a key line; the first is that of the root.
+pub(crate) fn path_names(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    path.split(|&byte| byte == b'\\').filter(|name| !name.is_empty())
 }
 
 /// The roots that a `.reg` file can name, and the short names that regedit does not take in one.
@@ -102,6 +119,16 @@ const ROOTS: [(&str, &str); 6] = [
 /// The root of that name, in its usual spelling.
 pub(crate) fn find_root(name: &[u8]) -> Option<&'static str> {
     ROOTS.iter().map(|&(root, _)| root).find(|root| root.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Whether a file can name a root so.
+pub(crate) fn is_root(name: &[u16]) -> bool {
+    ROOTS.iter().any(|(root, _)| {
+        let same = |(&unit, byte): (&u16, u8)| {
+            u8::try_from(unit).is_ok_and(|unit| unit.eq_ignore_ascii_case(&byte))
+        };
+        root.len() == name.len() && name.iter().zip(root.bytes()).all(same)
+    })
 }
 
 fn unknown_root(name: &[u8]) -> Reason {

@@ -11,12 +11,12 @@ mod value;
 use std::ops::Range;
 
 use memchr::memchr2;
-use winpe_registry::KeyPath;
 
 use crate::{Dialect, Reason, Version};
 
-pub(crate) use key::find_root;
-pub(crate) use quoted::unescape;
+pub(crate) use hex::{NoBytes, Sink};
+pub(crate) use key::{find_root, is_root, path_names};
+pub(crate) use quoted::{unescape, unescape_utf16};
 pub(crate) use value::{EXACT, is_text};
 
 /// One item of the text.
@@ -34,7 +34,8 @@ pub(crate) enum What {
     Comment,
     Header(Version),
     Key {
-        path: KeyPath,
+        /// The names, as [`path_names`] takes them apart.
+        path: Range<usize>,
         delete: bool,
     },
     Value {
@@ -56,13 +57,9 @@ pub(crate) enum Data {
     Hex(Hex),
 }
 
-/// Bytes, still as text.
+/// Bytes, which went to a [`Sink`].
 pub(crate) struct Hex {
     pub(crate) ty: u32,
-    /// From the first byte on.
-    pub(crate) start: usize,
-    /// The number of bytes.
-    pub(crate) count: usize,
     /// Whether the bytes are all that is meant, without a NUL to be added.
     pub(crate) exact: bool,
 }
@@ -81,14 +78,15 @@ impl Fault {
 }
 
 /// Reads the item that starts at `start`, which is the start of a line and not the end of the text.
-pub(crate) fn lex(text: &[u8], start: usize, dialect: Dialect) -> Lexed {
+/// What stands there in hexadecimal goes to `bytes`.
+pub(crate) fn lex(text: &[u8], start: usize, dialect: Dialect, bytes: &mut impl Sink) -> Lexed {
     let at = skip_blanks(text, start);
     let mut strict = None;
     let (line_end, what) = match text.get(at) {
         None | Some(b'\r' | b'\n') => (at, Ok(What::Blank)),
         Some(b';' | b'#') => (line_end(text, at), Ok(What::Comment)),
         Some(b'[') => key::lex(text, at, dialect, &mut strict),
-        Some(b'@' | b'"') => value::lex(text, at, dialect, &mut strict),
+        Some(b'@' | b'"') => value::lex(text, at, dialect, &mut strict, bytes),
         Some(_) => {
             let line_end = line_end(text, at);
             let what = match Version::of_header(&text[at..line_end]) {
@@ -99,14 +97,6 @@ pub(crate) fn lex(text: &[u8], start: usize, dialect: Dialect) -> Lexed {
         }
     };
     Lexed { end: next_line(text, line_end), what: what.unwrap_or_else(What::Fault), strict }
-}
-
-/// Where the data's bytes go.
-pub(crate) fn hex_bytes(text: &[u8], hex: &Hex) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(hex.count);
-    // The same text was read before, by `lex`, and found in order.
-    let _ = hex::scan(text, hex.start, |byte| bytes.push(byte));
-    bytes
 }
 
 pub(crate) fn skip_blanks(text: &[u8], mut at: usize) -> usize {
@@ -139,7 +129,10 @@ fn at_line_end(text: &[u8], at: usize) -> bool {
 /// The end of a line that may have a comment but nothing else from here on.
 fn rest_of_line(text: &[u8], at: usize, otherwise: Reason) -> Result<usize, Fault> {
     let at = skip_blanks(text, at);
-    if at_line_end(text, at) || text[at] == b';' {
+    if at_line_end(text, at) {
+        return Ok(at);
+    }
+    if text[at] == b';' {
         return Ok(line_end(text, at));
     }
     Err(Fault::new(at, otherwise))

@@ -1,7 +1,5 @@
 use std::ops::Range;
 
-use memchr::memchr2;
-
 use super::{Fault, line_end};
 use crate::{Reason, wtf8};
 
@@ -16,26 +14,46 @@ pub(super) fn quoted(
     unclosed: Reason,
     follows: impl Fn(usize) -> bool,
 ) -> Result<Range<usize>, Fault> {
-    let line_end = line_end(text, open);
     let start = open + 1;
     let mut at = start;
-    while let Some(length) = memchr2(b'"', b'\\', text.get(at..).unwrap_or_default()) {
+    let mut is_first_line = true;
+    while let Some(length) = text.get(at..).and_then(plain_len) {
         at += length;
-        if text[at] == b'"' {
-            if at > line_end && !follows(at + 1) {
-                break;
+        match text[at] {
+            b'"' if is_first_line || follows(at + 1) => return Ok(start..at),
+            b'\\' if matches!(text.get(at + 1), Some(b'\\' | b'"')) => at += 2,
+            b'\\' if is_first_line => {
+                return Err(Fault::new(at, Reason::Escape { found: character(text, at + 1) }));
             }
-            return Ok(start..at);
-        }
-        if !matches!(text.get(at + 1), Some(b'\\' | b'"')) {
-            if at > line_end {
-                break;
+            b'\r' | b'\n' => {
+                is_first_line = false;
+                at += 1;
             }
-            return Err(Fault::new(at, Reason::Escape { found: character(text, at + 1) }));
+            _ => break,
         }
-        at += 2;
     }
-    Err(Fault::new(line_end, unclosed))
+    Err(Fault::new(line_end(text, open), unclosed))
+}
+
+/// The number of bytes before the next that means something: quote, backslash, line break.
+fn plain_len(text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = has(word, b'"') | has(word, b'\\') | has(word, b'\r') | has(word, b'\n');
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let rest = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\r' | b'\n'))?;
+    Some(words.len() * 8 + rest)
+}
+
+/// The highest bit of each byte that is `byte`, and perhaps further bits above the first such.
+fn has(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    let zeros = word ^ (ONES * u64::from(byte));
+    zeros.wrapping_sub(ONES) & !zeros & (ONES << 7)
 }
 
 /// The text without its escapes.
@@ -49,6 +67,20 @@ pub(crate) fn unescape(quoted: &[u8]) -> Vec<u8> {
     }
     text.extend_from_slice(rest);
     text
+}
+
+/// The same for UTF-16, in its place: `units` from the byte `start` on.
+pub(crate) fn unescape_utf16(units: &mut Vec<u8>, start: usize) {
+    let (pairs, _) = units[start..].as_chunks_mut::<2>();
+    let (mut from, mut to) = (0, 0);
+    while from < pairs.len() {
+        from += usize::from(pairs[from] == [b'\\', 0]);
+        if let Some(&pair) = pairs.get(from) {
+            pairs[to] = pair;
+            (from, to) = (from + 1, to + 1);
+        }
+    }
+    units.truncate(start + to * 2);
 }
 
 fn character(text: &[u8], at: usize) -> String {

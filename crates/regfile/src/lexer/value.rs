@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use winpe_registry::{NameError, ValueName, ValueType};
 
-use super::hex::{self, MAX_DIGITS};
+use super::hex::{self, MAX_DIGITS, Sink};
 use super::quoted::quoted;
 use super::{Data, Fault, Hex, What, line_end, rest_of_line, skip_blanks};
 use crate::{Dialect, Reason, Version};
@@ -17,13 +17,14 @@ pub(super) fn lex(
     at: usize,
     dialect: Dialect,
     strict: &mut Option<Fault>,
+    bytes: &mut impl Sink,
 ) -> (usize, Result<What, Fault>) {
     let (name, equals) = match name(text, at, dialect) {
         Ok(name) => name,
         Err(fault) => return (line_end(text, at), Err(fault)),
     };
     let start = skip_blanks(text, equals + 1);
-    match data(text, start, dialect, strict) {
+    match data(text, start, dialect, strict, bytes) {
         Ok((data, end, line_end)) => (line_end, Ok(What::Value { name, data, extent: start..end })),
         Err((fault, line_end)) => (line_end, Err(fault)),
     }
@@ -44,7 +45,9 @@ fn name(text: &[u8], at: usize, dialect: Dialect) -> Result<(Range<usize>, usize
     };
     // A text has at least as many bytes as UTF-16 units.
     if name.len() > ValueName::MAX_LEN {
-        let actual = dialect.string(&text[name.clone()]).len();
+        let mut units = vec![];
+        dialect.push_string(&text[name.clone()], &mut units);
+        let actual = units.len();
         if actual > ValueName::MAX_LEN {
             return Err(Fault::new(at, NameError::ValueTooLong { actual }.into()));
         }
@@ -58,9 +61,10 @@ fn data(
     at: usize,
     dialect: Dialect,
     strict: &mut Option<Fault>,
+    bytes: &mut impl Sink,
 ) -> Result<(Data, usize, usize), (Fault, usize)> {
     if text[at..].starts_with(b"hex") {
-        return hex(text, at, dialect, strict);
+        return hex(text, at, dialect, strict, bytes);
     }
     let of_its_line = |fault| (fault, line_end(text, at));
     let (data, end) = one_piece(text, at).map_err(of_its_line)?;
@@ -95,9 +99,10 @@ fn hex(
     at: usize,
     dialect: Dialect,
     strict: &mut Option<Fault>,
+    bytes: &mut impl Sink,
 ) -> Result<(Data, usize, usize), (Fault, usize)> {
     let (ty, start) = text_type(text, at + 3).map_err(|fault| (fault, line_end(text, at)))?;
-    let scanned = hex::scan(text, start, |_| ());
+    let scanned = hex::scan(text, start, bytes);
     if let Some(fault) = scanned.fault {
         return Err((fault, scanned.line_end));
     }
@@ -115,7 +120,7 @@ fn hex(
     if let Some(fault) = scanned.strict {
         strict.get_or_insert(fault);
     }
-    let data = Data::Hex(Hex { ty, start, count: scanned.count, exact });
+    let data = Data::Hex(Hex { ty, exact });
     Ok((data, mark.unwrap_or(scanned.behind), scanned.line_end))
 }
 
