@@ -181,7 +181,7 @@ fn solid_and_split_wims_are_no_targets() {
         return;
     }
     let error = bench.refused(&["inject", "solid.esd", "--source", "install.wim"]);
-    assert!(error.contains("solid.esd") && error.contains("wimlib-imagex export"), "{error}");
+    assert!(error.contains("solid.esd") && error.contains("winpe-iscsi wim export"), "{error}");
 
     // Large enough for two parts of the least size.
     bench.run(&INJECT).expect(0);

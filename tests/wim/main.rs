@@ -4,8 +4,10 @@
 mod bad;
 mod commit;
 mod corpus;
+mod export;
 mod fidelity;
 mod iso;
 mod process;
+mod program;
 mod tools;
 mod writing;

@@ -1,5 +1,7 @@
 //! What may help against an error, for people at a terminal.
 
+use std::path::{Path, PathBuf};
+
 use winpe_hive::OpenError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{InjectError, ProfileError};
@@ -73,18 +75,17 @@ fn profile(error: &ProfileError) -> Vec<String> {
 
 fn wim(error: &WimError) -> Vec<String> {
     let hint = match error {
-        WimError::Solid { path } => format!(
-            "make a plain copy first: wimlib-imagex export {} all plain.wim --compress=LZX",
-            path.display()
+        WimError::Solid { path } | WimError::Pipable { path } => format!(
+            "make one that can be changed first: winpe-iscsi wim export {}:all {}",
+            path.display(),
+            beside(path, "plain.wim").display()
         ),
-        WimError::Split { path, .. } => {
-            let parts = path.with_extension("").display().to_string();
-            format!("join the parts first: wimlib-imagex join joined.wim {parts}*.swm")
-        }
-        WimError::Pipable { path } => format!(
-            "make a plain copy first: wimlib-imagex optimize {} --not-pipable",
-            path.display()
+        WimError::Split { path, .. } => format!(
+            "join the parts first: winpe-iscsi wim export {}:all {}",
+            path.display(),
+            beside(path, "joined.wim").display()
         ),
+        WimError::ImageExists { .. } => "--name gives the copy another one".to_owned(),
         WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
         WimError::Locked { .. } => {
             "wait for the other program, or write to another file with -o OUT".to_owned()
@@ -98,4 +99,8 @@ fn wim(error: &WimError) -> Vec<String> {
         _ => return vec![],
     };
     vec![hint]
+}
+
+fn beside(path: &Path, name: &str) -> PathBuf {
+    path.with_file_name(name)
 }

@@ -12,6 +12,7 @@ mod profile;
 mod reg;
 mod serve;
 mod verify;
+mod wim;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,7 @@ enum Command {
     Profile(profile::Args),
     Hive(hive::Args),
     Reg(reg::Args),
+    Wim(wim::Args),
     Serve(Box<serve::Args>),
     Demo(demo::Args),
 }
@@ -72,6 +74,7 @@ impl Command {
             Self::Profile(args) => profile::run(args, printer),
             Self::Hive(args) => hive::run(args, printer),
             Self::Reg(args) => reg::run(args, printer),
+            Self::Wim(args) => wim::run(args, printer),
             Self::Serve(args) => serve::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }

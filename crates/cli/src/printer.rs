@@ -36,6 +36,8 @@ pub(crate) struct Printer {
     json: bool,
     quiet: bool,
     out: io::BufWriter<AutoStream<io::Stdout>>,
+    /// The same standard output, without the filter that takes escape sequences out of text.
+    plain: io::Stdout,
     err: AutoStream<io::Stderr>,
 }
 
@@ -50,6 +52,7 @@ impl Printer {
             json,
             quiet,
             out: io::BufWriter::new(AutoStream::new(io::stdout(), choice)),
+            plain: io::stdout(),
             err: AutoStream::new(io::stderr(), choice),
         }
     }
@@ -90,7 +93,9 @@ impl Printer {
 
     /// Bytes of the result as they are, such as an exported file.
     pub(crate) fn raw(&mut self) -> &mut impl Write {
-        &mut self.out
+        // What cannot be written now stays for `finish`, which says so.
+        let _ = self.out.flush();
+        &mut self.plain
     }
 
     /// What is being done, for people who wait.
@@ -123,7 +128,8 @@ impl Printer {
 
     /// Everything written so far reaches its reader.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        Ok(self.out.flush()?)
+        self.out.flush()?;
+        Ok(self.plain.flush()?)
     }
 }
 

@@ -3,21 +3,24 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+
+use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use crate::blobs::{Blob, EMPTY, Sha1};
 use crate::chunks::{ChunkReader, Chunks};
 use crate::coding::{Coding, Compression};
 use crate::entry::Entry;
 use crate::error::WimError;
-use crate::ffi::Reader;
 use crate::format::header::flags;
+use crate::format::resource::ResourceHeader;
 use crate::image::{Image, ImageSelector};
 use crate::iso;
 use crate::metadata::{Id, Metadata, ROOT, display};
 use crate::name::ImagePath;
 use crate::part::Part;
-use crate::progress::Progress;
+use crate::reader::{BlobReader, LastChunk, Stretch, sha1_text};
 use crate::xml::{self, Xml};
 
 /// What [`Archive::read`] takes into memory at most: 1 GiB, far above any registry hive.
@@ -216,7 +219,7 @@ impl Archive {
     /// The data of the file at `path`, at most [`READ_LIMIT`] bytes, compared with its SHA-1.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a folder or reparse point,
+    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a folder,
     /// [`TooLarge`](WimError::TooLarge), [`Corrupt`](WimError::Corrupt),
     /// [`MissingData`](WimError::MissingData) and those of [`Archive::entry`].
     pub fn read(&self, image: u32, path: &str) -> Result<Vec<u8>, WimError> {
@@ -225,10 +228,9 @@ impl Archive {
         if dentry.is_dir() {
             return Err(self.wrong_kind(image, tree, id, "a file", "a folder"));
         }
-        let sha1 = dentry.sha1();
-        if sha1 == EMPTY {
+        let Some(sha1) = dentry.data().filter(|sha1| *sha1 != EMPTY) else {
             return Ok(Vec::new());
-        }
+        };
         let name = || tree.metadata.path(id);
         let (part, blob) = self.blob(&sha1).ok_or_else(|| self.missing_data(name()))?;
         if blob.size > READ_LIMIT {
@@ -243,28 +245,37 @@ impl Archive {
         part.read_blob(blob, &sha1)
     }
 
-    /// Reads everything and compares it with its checksums: the integrity table, if any, the metadata
-    /// of all images, and all data. Wimlib does it, which did not write what it reads; of a WIM
-    /// within an ISO image, which wimlib cannot open, this crate, without the integrity table.
+    /// A reader of the data of the file at `path`, of any size.
     ///
     /// # Errors
-    /// [`WimError::Unconfirmed`] with what wimlib found, or [`Corrupt`](WimError::Corrupt).
-    pub fn verify(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Result<(), WimError> {
-        let mut ignored = |_| {};
-        let progress = progress.unwrap_or(&mut ignored);
-        let mut watch = |done, total| progress(Progress::Verify { done, total });
-        if self.part.base > 0 {
-            (1..=self.header.image_count).try_for_each(|image| self.tree(image).map(drop))?;
-            return self.part.verify(&mut watch);
+    /// Those of [`Archive::read`], without [`TooLarge`](WimError::TooLarge).
+    pub fn reader(&self, image: u32, path: &str) -> Result<BlobReader, WimError> {
+        let (tree, id) = self.find(image, path)?;
+        let dentry = tree.metadata.dentry(id);
+        if dentry.is_dir() {
+            return Err(self.wrong_kind(image, tree, id, "a file", "a folder"));
         }
-        let others: Vec<PathBuf> = self.others().iter().map(|part| part.path.clone()).collect();
-        let path = &self.part.path;
-        Reader::open(path, self.header.integrity, Some(&mut watch))
-            .and_then(|mut reader| {
-                reader.reference(&others)?;
-                reader.verify()
-            })
-            .map_err(|failure| WimError::wimlib(path, "verification failed", &failure))
+        match dentry.data().filter(|sha1| *sha1 != EMPTY) {
+            Some(sha1) => self.blob_reader(&sha1),
+            None => self.empty_reader(),
+        }
+    }
+
+    /// A reader of the data with that SHA-1, as an [`Entry`] names it.
+    ///
+    /// # Errors
+    /// [`WimError::MissingData`], and those of finding its chunks.
+    pub fn blob_reader(&self, sha1: &[u8; 20]) -> Result<BlobReader, WimError> {
+        let (part, blob) = self.find_blob(sha1)?;
+        part.reader(blob, sha1)
+    }
+
+    fn empty_reader(&self) -> Result<BlobReader, WimError> {
+        let source = self.part.source();
+        let chunks = Chunks::find(source, &ResourceHeader::default(), Coding::NONE, false)?;
+        let sha1 = Sha1Hasher::digest([]).into();
+        let stretch = Stretch { chunks: Arc::new(chunks), start: 0, size: 0, sha1 };
+        BlobReader::new(&self.part.file, source, stretch, LastChunk::default())
     }
 
     pub(crate) fn tree(&self, image: u32) -> Result<&Tree, WimError> {
@@ -297,12 +308,17 @@ impl Archive {
     }
 
     /// Where the data of that SHA-1 is.
-    fn blob(&self, sha1: &Sha1) -> Option<(&Part, &Blob)> {
+    pub(crate) fn blob(&self, sha1: &Sha1) -> Option<(&Part, &Blob)> {
         let parts = std::iter::once(&self.part).chain(self.others());
         parts.filter_map(|part| Some((part, part.blobs.get(sha1)?))).next()
     }
 
-    fn others(&self) -> &[Part] {
+    /// As [`Archive::blob`], of what must exist.
+    pub(crate) fn find_blob(&self, sha1: &Sha1) -> Result<(&Part, &Blob), WimError> {
+        self.blob(sha1).ok_or_else(|| self.missing_data(sha1_text(sha1)))
+    }
+
+    pub(crate) fn others(&self) -> &[Part] {
         if self.header.parts == 1 || self.part.base > 0 {
             return &[];
         }
@@ -332,7 +348,7 @@ impl Archive {
         WimError::NoSuchImage { path: self.part.path.clone(), wanted, exist }
     }
 
-    fn missing_data(&self, what: String) -> WimError {
+    pub(crate) fn missing_data(&self, what: String) -> WimError {
         let Header { part, parts, .. } = self.header;
         WimError::MissingData { path: self.part.path.clone(), what, part, parts }
     }

@@ -1,6 +1,7 @@
 //! The blob table: which SHA-1 is where.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -20,7 +21,7 @@ pub(crate) struct BlobTable {
     entries: Vec<DiskBlob>,
     by_sha1: HashMap<Sha1, Blob>,
     metadata: Vec<usize>,
-    solid: Vec<Chunks>,
+    solid: Vec<Arc<Chunks>>,
     /// Bytes of the file that `solid` takes.
     solid_stored: u64,
 }
@@ -141,7 +142,7 @@ impl BlobTable {
                 self.solid_stored = self.solid_stored.saturating_add(resource.stored());
                 source.check("the solid resources", 0, self.solid_stored)?;
                 run.push(self.solid.len());
-                self.solid.push(Chunks::find(source, &resource, Coding::NONE, false)?);
+                self.solid.push(Arc::new(Chunks::find(source, &resource, Coding::NONE, false)?));
             }
         }
         Ok(run)
@@ -174,6 +175,11 @@ impl BlobTable {
         self.by_sha1.get(sha1)
     }
 
+    /// The entry of a blob, as it stands in the table.
+    pub(crate) fn entry(&self, blob: &Blob) -> &DiskBlob {
+        &self.entries[blob.entry]
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Sha1, &Blob)> {
         self.by_sha1.iter()
     }
@@ -183,7 +189,7 @@ impl BlobTable {
         self.metadata.get(index).map(|at| &self.entries[*at])
     }
 
-    pub(crate) fn solid(&self, resource: usize) -> &Chunks {
+    pub(crate) fn solid(&self, resource: usize) -> &Arc<Chunks> {
         &self.solid[resource]
     }
 

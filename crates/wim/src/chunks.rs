@@ -238,23 +238,7 @@ impl<'a> ChunkReader<'a> {
 
     /// Appends a chunk's data to `plain`.
     pub(crate) fn chunk(&mut self, index: usize, plain: &mut Vec<u8>) -> Result<(), WimError> {
-        let place = self.chunks.place_of(index).expect("the caller counts");
-        let stored = self.source.read("a chunk", place.offset, place.stored as usize)?;
-        let size = self.chunks.plain_size(index);
-        if stored.len() == size {
-            plain.extend_from_slice(&stored);
-            return Ok(());
-        }
-        if let Some(codec) = &mut self.codec {
-            let start = plain.len();
-            plain.resize(start + size, 0);
-            if codec.decompress(&stored, &mut plain[start..]) {
-                return Ok(());
-            }
-        }
-        let what = "compressed data";
-        let expected = format!("{} bytes of {}", stored.len(), self.chunks.coding.compression);
-        Err(WimError::corrupt(self.source.path, what, place.offset, expected, "something else"))
+        decode(self.source, &self.chunks, self.codec.as_mut(), index, plain)
     }
 
     /// All of it. The caller has compared the size with a limit.
@@ -265,6 +249,32 @@ impl<'a> ChunkReader<'a> {
         }
         Ok(plain)
     }
+}
+
+/// Appends the data of a chunk, which must exist, to `plain`.
+pub(crate) fn decode(
+    source: Source<'_>,
+    chunks: &Chunks,
+    codec: Option<&mut Decompressor>,
+    index: usize,
+    plain: &mut Vec<u8>,
+) -> Result<(), WimError> {
+    let place = chunks.place_of(index).expect("the caller counts");
+    let stored = source.read("a chunk", place.offset, place.stored as usize)?;
+    let size = chunks.plain_size(index);
+    if stored.len() == size {
+        plain.extend_from_slice(&stored);
+        return Ok(());
+    }
+    if let Some(codec) = codec {
+        let start = plain.len();
+        plain.resize(start + size, 0);
+        if codec.decompress(&stored, &mut plain[start..]) {
+            return Ok(());
+        }
+    }
+    let expected = format!("{} bytes of {}", stored.len(), chunks.coding.compression);
+    Err(WimError::corrupt(source.path, "compressed data", place.offset, expected, "something else"))
 }
 
 fn bad_table(source: Source<'_>, offset: u64, expected: &str, actual: u64) -> WimError {

@@ -1,6 +1,7 @@
 //! What a file is to hold.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -11,6 +12,7 @@ use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use crate::blobs::{EMPTY, Sha1};
 use crate::error::WimError;
+use crate::reader::BlobReader;
 
 /// What a file of an image is to hold.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub(crate) struct Data<'a> {
 enum Origin<'a> {
     Bytes(Cow<'a, [u8]>),
     File { file: File, path: &'a Path },
+    Blob(RefCell<BlobReader>),
 }
 
 const READ_SIZE: usize = 1 << 20;
@@ -63,6 +66,12 @@ impl<'a> Data<'a> {
 
     pub(crate) fn bytes(bytes: &'a [u8]) -> Self {
         Self::held(Cow::Borrowed(bytes))
+    }
+
+    /// Data of another WIM.
+    pub(crate) fn blob(reader: BlobReader, sha1: Sha1) -> Self {
+        let size = reader.size();
+        Self { origin: Origin::Blob(RefCell::new(reader)), size, sha1 }
     }
 
     fn held(bytes: Cow<'a, [u8]>) -> Self {
@@ -115,14 +124,28 @@ impl<'a> Data<'a> {
                     .map_err(|error| WimError::io(path, "read", error))?;
                 Ok(buffer)
             }
+            Origin::Blob(reader) => {
+                let buffer = &mut buffer[..size];
+                reader.borrow_mut().read_at(at, buffer)?;
+                Ok(buffer)
+            }
         }
     }
 
-    /// The file that could change while it is read.
-    pub(crate) fn may_change(&self) -> Option<&Path> {
+    /// Whether what is read may be something else than `sha1` says: a file can change meanwhile, a
+    /// WIM can be damaged.
+    pub(crate) fn is_unproven(&self) -> bool {
+        !matches!(self.origin, Origin::Bytes(_))
+    }
+
+    /// Compares what was read with what should have been.
+    pub(crate) fn prove(&self, found: &Sha1) -> Result<(), WimError> {
         match &self.origin {
-            Origin::Bytes(_) => None,
-            Origin::File { path, .. } => Some(path),
+            Origin::File { path, .. } if *found != self.sha1 => {
+                Err(WimError::Changed { path: path.to_path_buf() })
+            }
+            Origin::Blob(reader) => reader.borrow().compare(found),
+            _ => Ok(()),
         }
     }
 }

@@ -168,7 +168,7 @@ fn describe(index: u32, image: &NewImage, stats: TreeStats) -> Image {
     }
 }
 
-fn new_header(coding: Coding, images: usize, boot: usize) -> DiskHeader {
+pub(crate) fn new_header(coding: Coding, images: usize, boot: usize) -> DiskHeader {
     let count = |number: usize| U32::new(u32::try_from(number).expect("images are few"));
     let version = match coding.compression {
         Compression::Lzms => VERSION_SOLID,

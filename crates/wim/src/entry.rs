@@ -39,8 +39,25 @@ pub struct Entry {
     pub reparse_tag: Option<u32>,
     /// Its security descriptor, self-relative as Windows stores it.
     pub security: Option<Vec<u8>>,
-    /// Names and sizes of alternate data streams.
-    pub streams: Vec<(String, u64)>,
+    /// The SHA-1 of the target of a reparse point, for [`Archive::blob_reader`]; its buffer without
+    /// the eight bytes of tag and length.
+    ///
+    /// [`Archive::blob_reader`]: crate::Archive::blob_reader
+    pub reparse_sha1: Option<[u8; 20]>,
+    /// Alternate data streams.
+    pub streams: Vec<Stream>,
+}
+
+/// An alternate data stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stream {
+    /// Its name, without the `:` before it.
+    pub name: String,
+    /// Bytes of its data.
+    pub size: u64,
+    /// Of its data; `None` where there is none.
+    pub sha1: Option<[u8; 20]>,
 }
 
 impl Entry {
@@ -52,7 +69,12 @@ impl Entry {
         links: u32,
     ) -> Self {
         let dentry = metadata.dentry(id);
-        let sha1 = dentry.sha1();
+        let sha1 = dentry.data().unwrap_or(EMPTY);
+        let stream = |(name, sha1)| Stream {
+            name,
+            size: size_of(&sha1),
+            sha1: Some(sha1).filter(|sha1| *sha1 != EMPTY),
+        };
         Self {
             path: metadata.path(id),
             name: dentry.name_lossy(),
@@ -68,7 +90,8 @@ impl Entry {
             link_group: dentry.link_group(),
             reparse_tag: dentry.reparse_tag(),
             security: metadata.security(dentry.security_id()).map(<[u8]>::to_vec),
-            streams: dentry.named_streams().map(|(name, sha1)| (name, size_of(&sha1))).collect(),
+            reparse_sha1: dentry.reparse_data(),
+            streams: dentry.named_streams().map(stream).collect(),
         }
     }
 }

@@ -86,6 +86,14 @@ pub enum WimError {
         /// Numbers and names of the images that exist.
         exist: Vec<(u32, String)>,
     },
+    /// The WIM that an image is to be added to has one of that name.
+    #[error("{}: already has an image {name:?}", .path.display())]
+    ImageExists {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// The image has nothing at that path.
     #[error("{}: image {image} has no {wanted}", .path.display())]
     NoSuchPath {

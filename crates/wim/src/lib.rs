@@ -10,7 +10,9 @@
 //! |---|---|
 //! | `format` | what is where in the file |
 //! | `chunks`, `blobs`, `metadata`, `xml` | reading, and the parts of a WIM as values that can be edited |
-//! | `archive`, `part` | an opened WIM, and the files it is in |
+//! | `archive`, `part`, `reader` | an opened WIM, the files it is in, and the data of one file |
+//! | `reparse` | where links lead |
+//! | `verify` | whether all of it is whole |
 //! | `iso` | finding a WIM within install media |
 //! | `commit` | the only writer |
 //! | `ffi` | wimlib: the codec, and the independent reader that confirms what was written |
@@ -24,7 +26,8 @@
 //! * Paths are always looked up without regard to case; of names that differ only by case, an exact
 //!   match is preferred.
 //! * `wimlib_update_image` replaces a file by a new one; [`FileChange::Put`] gives it new content.
-//! * A WIM that is solid, split or pipable is read, and not changed.
+//! * A WIM that is solid, split or pipable is read, and not changed; [`Archive::export`] makes one
+//!   that can be.
 //! * A commit in place does not set the header's mark of a write in progress, which it does not
 //!   need: at each moment the header refers to a complete WIM.
 
@@ -45,15 +48,22 @@ mod metadata;
 mod name;
 mod part;
 mod progress;
+mod reader;
+mod reparse;
+mod verify;
 mod xml;
 
 pub use archive::{Archive, Header, READ_LIMIT};
 pub use coding::Compression;
-pub use commit::{CommitOptions, Committed, FileChange, ImageChanges, Leftover, Target};
+pub use commit::{
+    CommitOptions, Committed, ExportOptions, Exported, FileChange, FileInfo, ImageChanges,
+    Leftover, OptimizeOptions, Optimized, Target,
+};
 pub use content::Content;
 pub use create::{NewImage, create};
-pub use entry::Entry;
+pub use entry::{Entry, Stream};
 pub use error::WimError;
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;
 pub use progress::Progress;
+pub use reader::BlobReader;

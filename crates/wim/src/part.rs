@@ -1,8 +1,10 @@
 //! A WIM file as a store of resources: the whole of a WIM, or one part of a split one.
 
-use std::cell::RefCell;
+use std::fmt;
 use std::fs::{self, File};
+use std::io::sink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
 use zerocopy::FromBytes;
@@ -14,12 +16,12 @@ use crate::error::WimError;
 use crate::format::header::{self, DiskHeader};
 use crate::format::resource::ResourceHeader;
 use crate::iso::Window;
+use crate::reader::{BlobReader, LastChunk, Stretch, sha1_text};
 
 /// An opened file with its header and blob table.
-#[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
+    pub(crate) file: Arc<File>,
     /// Where the WIM begins in the file: 0 unless it is within an ISO image.
     pub(crate) base: u64,
     pub(crate) size: u64,
@@ -27,15 +29,8 @@ pub(crate) struct Part {
     pub(crate) pipable: bool,
     pub(crate) coding: Coding,
     pub(crate) blobs: BlobTable,
-    /// The chunk of a solid resource that was read last: neighbours are mostly read together.
-    solid_chunk: RefCell<Option<SolidChunk>>,
-}
-
-#[derive(Debug)]
-struct SolidChunk {
-    resource: usize,
-    index: usize,
-    plain: Vec<u8>,
+    /// For the readers of solid data.
+    last: LastChunk,
 }
 
 impl Part {
@@ -69,8 +64,8 @@ impl Part {
             pipable,
             coding,
             blobs,
-            solid_chunk: RefCell::new(None),
-            file,
+            last: LastChunk::default(),
+            file: Arc::new(file),
         })
     }
 
@@ -116,84 +111,48 @@ impl Part {
         Ok(data)
     }
 
-    /// The data of a blob, as [`Part::read_resource`].
-    pub(crate) fn read_blob(&self, blob: &Blob, sha1: &Sha1) -> Result<Vec<u8>, WimError> {
-        const WHAT: &str = "the data of a file";
-        match blob.place {
-            BlobPlace::Own(resource) => self.read_resource(WHAT, &resource, sha1),
-            BlobPlace::Solid { resource, offset } => {
-                let mut data = Vec::new();
-                let mut take = |piece: &[u8]| data.extend_from_slice(piece);
-                self.read_solid(resource, offset, blob.size, &mut take)?;
-                self.check_sha1(WHAT, offset, sha1, &data)?;
-                Ok(data)
+    /// Reads a blob of any size, piece by piece.
+    pub(crate) fn reader(&self, blob: &Blob, sha1: &Sha1) -> Result<BlobReader, WimError> {
+        let (size, sha1) = (blob.size, *sha1);
+        let (stretch, last) = match blob.place {
+            BlobPlace::Own(resource) => {
+                let chunks = Arc::new(self.chunks(&resource)?);
+                (Stretch { chunks, start: 0, size, sha1 }, LastChunk::default())
             }
-        }
+            BlobPlace::Solid { resource, offset } => {
+                let chunks = Arc::clone(self.blobs.solid(resource));
+                (Stretch { chunks, start: offset, size, sha1 }, Arc::clone(&self.last))
+            }
+        };
+        BlobReader::new(&self.file, self.source(), stretch, last)
     }
 
-    /// Reads the data of all blobs, in the order of the file. `watch` is told `(done, total)` bytes.
-    pub(crate) fn verify(&self, watch: &mut dyn FnMut(u64, u64)) -> Result<(), WimError> {
+    /// The data of a blob, as [`Part::read_resource`].
+    pub(crate) fn read_blob(&self, blob: &Blob, sha1: &Sha1) -> Result<Vec<u8>, WimError> {
+        let mut data = Vec::new();
+        let written = self.reader(blob, sha1)?.copy_to(&mut data)?;
+        written.expect("memory takes all");
+        Ok(data)
+    }
+
+    /// Reads each blob, in the order of the file, and compares it with its SHA-1; what is wrong is
+    /// shown to `found`, and the rest is read if that allows. `watch` is told `(done, total)` bytes.
+    pub(crate) fn check_blobs(
+        &self,
+        watch: &mut dyn FnMut(u64, u64),
+        found: &mut dyn FnMut(WimError) -> Result<(), WimError>,
+    ) -> Result<(), WimError> {
         let mut blobs: Vec<(&Sha1, &Blob)> = self.blobs.iter().collect();
         blobs.sort_by_key(|(_, blob)| blob.place.order());
         let total = blobs.iter().map(|(_, blob)| blob.size).fold(0, u64::saturating_add);
         let mut done = 0;
         for (sha1, blob) in blobs {
-            self.hash_blob(blob, sha1)?;
+            let read = self.reader(blob, sha1).and_then(|mut reader| reader.copy_to(&mut sink()));
+            if let Err(error) = read {
+                found(error)?;
+            }
             done += blob.size;
             watch(done, total);
-        }
-        Ok(())
-    }
-
-    /// Compares a blob of any size with its SHA-1, a chunk at a time.
-    fn hash_blob(&self, blob: &Blob, sha1: &Sha1) -> Result<(), WimError> {
-        let mut hasher = Sha1Hasher::new();
-        let place = match &blob.place {
-            BlobPlace::Own(resource) => {
-                let mut reader = ChunkReader::new(self.source(), self.chunks(resource)?)?;
-                let mut plain = Vec::new();
-                for index in 0..reader.chunks.count() {
-                    plain.clear();
-                    reader.chunk(index, &mut plain)?;
-                    hasher.update(&plain);
-                }
-                resource.offset.get()
-            }
-            BlobPlace::Solid { resource, offset } => {
-                let mut take = |piece: &[u8]| hasher.update(piece);
-                self.read_solid(*resource, *offset, blob.size, &mut take)?;
-                *offset
-            }
-        };
-        self.compare("the data of a file", place, sha1, &hasher.finalize().into())
-    }
-
-    /// Shows `take` a stretch of a solid resource, piece by piece.
-    fn read_solid(
-        &self,
-        resource: usize,
-        offset: u64,
-        size: u64,
-        take: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), WimError> {
-        let chunks = self.blobs.solid(resource);
-        let step = u64::from(chunks.coding.chunk_size);
-        let mut reader = ChunkReader::new(self.source(), chunks.clone())?;
-        let mut at = offset;
-        while at < offset + size {
-            let index = usize::try_from(at / step).expect("chunks are counted in memory");
-            let start = usize::try_from(at % step).expect("a chunk size is 32 bits");
-            let mut cache = self.solid_chunk.borrow_mut();
-            let cached = cache.take_if(|chunk| (chunk.resource, chunk.index) == (resource, index));
-            let mut plain = cached.map(|chunk| chunk.plain).unwrap_or_default();
-            if plain.is_empty() {
-                reader.chunk(index, &mut plain)?;
-            }
-            let left = usize::try_from(offset + size - at).unwrap_or(usize::MAX);
-            let end = plain.len().min(start.saturating_add(left));
-            take(&plain[start..end]);
-            at += (end - start) as u64;
-            *cache = Some(SolidChunk { resource, index, plain });
         }
         Ok(())
     }
@@ -205,20 +164,17 @@ impl Part {
         sha1: &Sha1,
         data: &[u8],
     ) -> Result<(), WimError> {
-        self.compare(what, offset, sha1, &Sha1Hasher::digest(data).into())
-    }
-
-    fn compare(
-        &self,
-        what: &'static str,
-        offset: u64,
-        expected: &Sha1,
-        found: &Sha1,
-    ) -> Result<(), WimError> {
-        if expected == found {
+        let found = Sha1Hasher::digest(data).into();
+        if *sha1 == found {
             return Ok(());
         }
-        Err(WimError::corrupt(&self.path, what, offset, sha1_text(expected), sha1_text(found)))
+        Err(WimError::corrupt(&self.path, what, offset, sha1_text(sha1), sha1_text(&found)))
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").field("path", &self.path).field("base", &self.base).finish()
     }
 }
 
@@ -278,8 +234,4 @@ fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
         return Err(corrupt(expected, disk.boot_index.to_string()));
     }
     Ok((disk, pipable))
-}
-
-fn sha1_text(sha1: &Sha1) -> String {
-    sha1.iter().fold("SHA-1 ".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }

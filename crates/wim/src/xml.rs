@@ -125,6 +125,35 @@ impl Xml {
         Ok(())
     }
 
+    /// Adds an image, the `<IMAGE>` element of which is taken from elsewhere, under another number
+    /// and, if given, another name.
+    pub(crate) fn add_image(
+        &mut self,
+        element: &str,
+        index: u32,
+        name: Option<&str>,
+    ) -> Result<(), BadXml> {
+        let mut image = Self { text: element.to_owned() };
+        let edits = {
+            let document = image.parse()?;
+            let root = document.root_element();
+            let number = root.attribute_node("INDEX").map(|number| number.range_value());
+            let Some(number) = number else {
+                let expected = "a number as the INDEX of each image";
+                return Err(BadXml { expected, actual: "none".to_owned() });
+            };
+            let name = name.map(|name| image.element(root, "NAME", &escape(name)));
+            std::iter::once((number, index.to_string())).chain(name).collect()
+        };
+        image.splice(edits);
+        let Some(end) = self.text.rfind("</") else {
+            let actual = "an empty one".to_owned();
+            return Err(BadXml { expected: "an element that holds the images", actual });
+        };
+        self.text.insert_str(end, &image.text);
+        Ok(())
+    }
+
     /// The XML data of new images.
     pub(crate) fn new(images: &[Image], times: &[u64]) -> Self {
         let mut text = "<WIM><TOTALBYTES>0</TOTALBYTES>".to_owned();
@@ -340,6 +369,19 @@ mod tests {
         }
         let esd = "<WIM><ESD><ENCRYPTED/></ESD></WIM>";
         assert!(xml(esd).read().expect("XML").1);
+    }
+
+    #[test]
+    fn an_image_is_taken_over_with_another_number_and_name() {
+        let (images, _) = xml(TEXT).read().expect("XML");
+        let mut other = Xml::new(&[], &[]);
+        other.add_image(images[1].xml(), 1, Some("<B>")).expect("an image");
+        other.add_image(images[0].xml(), 2, None).expect("an image");
+        let (read, _) = other.read().expect("still XML");
+        let names: Vec<_> = read.iter().map(|image| image.name.as_str()).collect();
+        assert_eq!(names, ["<B>", "A & B"]);
+        assert_eq!(read[0].stats.files, 7);
+        assert!(other.text.contains("<FLAGS>x</FLAGS>"), "{}", other.text);
     }
 
     #[test]

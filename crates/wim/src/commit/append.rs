@@ -51,6 +51,29 @@ impl Appender<'_> {
         self.resource(&Data::bytes(bytes), 1, base, flags::METADATA, &mut |_| {})
     }
 
+    /// Appends a resource of another WIM of the same compression, as it is stored.
+    pub(crate) fn copy(
+        &mut self,
+        source: Source<'_>,
+        entry: &DiskBlob,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<DiskBlob, WimError> {
+        const STEP: u64 = 1 << 20;
+        let from = entry.resource;
+        let mut done = 0;
+        while done < from.stored() {
+            let size = STEP.min(from.stored() - done);
+            let place = from.offset.get() + done;
+            let size = usize::try_from(size).expect("at most a step");
+            self.output.write(self.at + done, &source.read("a resource", place, size)?)?;
+            done += size as u64;
+        }
+        tell(from.size.get());
+        let resource = ResourceHeader::new(self.at, done, from.size.get(), from.flags);
+        self.at = resource.end();
+        Ok(DiskBlob { resource, part: U16::new(1), ..*entry })
+    }
+
     fn resource(
         &mut self,
         data: &Data<'_>,

@@ -12,6 +12,8 @@ mod append;
 mod confirm;
 #[cfg(test)]
 mod crash_tests;
+mod export;
+mod import;
 mod integrity;
 mod medium;
 mod new_file;
@@ -26,6 +28,8 @@ use crate::archive::Archive;
 use crate::content::Content;
 use crate::error::WimError;
 use crate::progress::Progress;
+
+pub use export::{ExportOptions, Exported, OptimizeOptions, Optimized};
 
 pub(crate) use append::{Appender, Tables};
 pub(crate) use medium::Output;
@@ -56,6 +60,18 @@ pub enum FileChange {
         /// What it is to hold.
         content: Content,
     },
+    /// Adds an empty folder, with those on the way, unless it is there.
+    AddFolder {
+        /// Where.
+        path: String,
+    },
+    /// Sets attributes and times of a file, under all its names, or of a folder.
+    SetInfo {
+        /// Which.
+        path: String,
+        /// What is to be set.
+        info: FileInfo,
+    },
     /// Removes a file or folder.
     Delete {
         /// Which.
@@ -70,6 +86,20 @@ pub enum FileChange {
         /// Its new path, in a folder that exists; nothing may be there.
         to: String,
     },
+}
+
+/// Attributes and times, each where it is to be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileInfo {
+    /// `FILE_ATTRIBUTE_*`, of which those that say what the entry is stay as they are: folder, reparse
+    /// point, compressed, sparse, encrypted.
+    pub attributes: Option<u32>,
+    /// When it was created.
+    pub created: Option<SystemTime>,
+    /// When it was last read.
+    pub accessed: Option<SystemTime>,
+    /// When its data was last written.
+    pub written: Option<SystemTime>,
 }
 
 /// Where a commit writes.

@@ -10,7 +10,6 @@ use std::thread;
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use super::medium::Output;
-use crate::blobs::Sha1;
 use crate::chunks::{Chunks, Source, table_entry_size};
 use crate::coding::Coding;
 use crate::content::Data;
@@ -85,7 +84,7 @@ impl Packer {
         let first = at + count.saturating_sub(1) as u64 * entry_size;
         let base = base.filter(|base| base.chunks.coding == self.coding);
         let per_batch = (BATCH / step).max(self.workers.len());
-        let mut hasher = data.may_change().map(|_| Sha1Hasher::new());
+        let mut hasher = data.is_unproven().then(Sha1Hasher::new);
         let mut buffer = vec![0; per_batch * step];
         let mut out = Vec::new();
         let mut table = Vec::with_capacity(count);
@@ -125,6 +124,11 @@ impl Packer {
         }
         output.write(at, &encode_table(&table, entry_size))?;
         Ok(ResourceHeader::new(at, end - at, data.size, flags::COMPRESSED | extra))
+    }
+
+    /// What it writes.
+    pub(crate) fn coding(&self) -> Coding {
+        self.coding
     }
 
     fn run(&mut self, jobs: &mut [Job<'_>]) {
@@ -261,7 +265,7 @@ pub(crate) fn write_plain(
     extra: u8,
     mut tell: Option<&mut dyn FnMut(u64)>,
 ) -> Result<ResourceHeader, WimError> {
-    let mut hasher = data.may_change().map(|_| Sha1Hasher::new());
+    let mut hasher = data.is_unproven().then(Sha1Hasher::new);
     let mut buffer = vec![0; BATCH];
     let mut done = 0;
     while done < data.size {
@@ -280,13 +284,7 @@ pub(crate) fn write_plain(
 }
 
 fn check_unchanged(data: &Data<'_>, hasher: Option<Sha1Hasher>) -> Result<(), WimError> {
-    let found: Option<Sha1> = hasher.map(|hasher| hasher.finalize().into());
-    match (data.may_change(), found) {
-        (Some(path), Some(found)) if found != data.sha1 => {
-            Err(WimError::Changed { path: path.to_path_buf() })
-        }
-        _ => Ok(()),
-    }
+    hasher.map_or(Ok(()), |hasher| data.prove(&hasher.finalize().into()))
 }
 
 /// The offsets of all chunks but the first.

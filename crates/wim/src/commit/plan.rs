@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
+use super::import::Import;
 use super::{FileChange, ImageChanges};
 use crate::archive::Archive;
 use crate::blobs::{BlobPlace, EMPTY, Sha1};
@@ -19,6 +20,8 @@ use crate::xml::{StatsChange, Xml};
 pub(super) struct Plan<'c> {
     pub(super) blobs: Vec<NewBlob<'c>>,
     pub(super) images: Vec<NewMetadata>,
+    /// Images of another WIM that are added.
+    pub(super) import: Option<Import<'c>>,
     /// `(blob, references)` for blobs of the WIM that are referred to more or less often.
     pub(super) references: Vec<(Sha1, u32)>,
     pub(super) dropped: Vec<Sha1>,
@@ -79,7 +82,7 @@ impl<'c> Plan<'c> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.images.is_empty()
+        self.images.is_empty() && self.import.is_none()
     }
 }
 
@@ -139,6 +142,14 @@ impl<'c> Draft<'_, 'c> {
                 if sha1 != EMPTY && self.archive.part.blobs.get(&sha1).is_none() {
                     self.new.entry(sha1).or_insert((data, base));
                 }
+            }
+            FileChange::AddFolder { path } => {
+                let path = ImagePath::parse(path);
+                edit.changed |= edit.metadata.add_folder(&path, now).map_err(refuse)?;
+            }
+            FileChange::SetInfo { path, info } => {
+                let path = ImagePath::parse(path);
+                edit.changed |= edit.metadata.set_info(&path, info).map_err(refuse)?;
             }
             FileChange::Delete { path, recursive } => {
                 edit.metadata.delete(&ImagePath::parse(path), *recursive).map_err(refuse)?;
@@ -206,7 +217,19 @@ impl<'c> Draft<'_, 'c> {
         // A map has no order; the file must have one.
         blobs.sort_by_key(|blob| blob.data.sha1);
         let Counts { added, replaced, same } = *counts;
-        Ok(Plan { blobs, images, references, dropped, xml, promises, added, replaced, same })
+        let import = None;
+        Ok(Plan {
+            blobs,
+            images,
+            import,
+            references,
+            dropped,
+            xml,
+            promises,
+            added,
+            replaced,
+            same,
+        })
     }
 
     /// The references of blobs that the WIM has, and those that have none left.
@@ -284,7 +307,10 @@ impl<'c> Draft<'_, 'c> {
 impl FileChange {
     fn paths(&self) -> impl Iterator<Item = &str> {
         let (first, second) = match self {
-            Self::Put { path, .. } | Self::Delete { path, .. } => (path, None),
+            Self::Put { path, .. }
+            | Self::AddFolder { path }
+            | Self::SetInfo { path, .. }
+            | Self::Delete { path, .. } => (path, None),
             Self::Rename { from, to } => (from, Some(to)),
         };
         std::iter::once(first).chain(second).map(String::as_str)

@@ -11,6 +11,7 @@ use zerocopy::IntoBytes;
 
 use super::append::{Appender, Tables};
 use super::confirm::confirm;
+use super::import::Import;
 use super::integrity::Digests;
 use super::medium::{Medium, Output};
 use super::new_file::{NewFile, not_writable};
@@ -96,8 +97,8 @@ pub(super) fn to_file(
 
 /// What was appended.
 #[derive(Default)]
-struct Written {
-    header: Option<DiskHeader>,
+pub(super) struct Written {
+    pub(super) header: Option<DiskHeader>,
     appended: u64,
     kept: u64,
     packed: u64,
@@ -110,7 +111,7 @@ impl Written {
 }
 
 /// Appends everything but the header.
-fn write(
+pub(super) fn write(
     archive: &mut Archive,
     plan: &Plan<'_>,
     output: Output<'_>,
@@ -126,7 +127,8 @@ fn write(
     }
     let packer = Packer::new(&archive.part.path, archive.part.coding, options.threads)?;
     let mut appender = Appender { output, at, packer };
-    let total = plan.blobs.iter().map(|blob| blob.data.size).sum();
+    let own: u64 = plan.blobs.iter().map(|blob| blob.data.size).sum();
+    let total = own + plan.import.as_ref().map_or(0, Import::size);
     let mut done = 0;
     let mut inserted = Vec::new();
     for blob in &plan.blobs {
@@ -141,6 +143,17 @@ fn write(
     for image in &plan.images {
         let base = Base { source: archive.part.source(), chunks: &image.base };
         metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
+    }
+    if let Some(import) = &plan.import {
+        let mut count = |bytes| {
+            done += bytes;
+            tell(options, Progress::Write { done, total });
+        };
+        inserted.extend(import.write_blobs(&mut appender, &mut count)?);
+        for (index, entry) in import.write_metadata(&mut appender)? {
+            metadata.push((index as usize - 1, entry));
+        }
+        import.enter(&mut disk);
     }
     let integrity = match (has_integrity, options.add_integrity) {
         (true, _) => {
@@ -191,13 +204,18 @@ impl Drop for Undo<'_> {
     }
 }
 
+/// That the file may be written to, though another takes its place.
+pub(super) fn check_writable(path: &Path) -> Result<(), WimError> {
+    open_for_writing(path).map(drop)
+}
+
 fn open_for_writing(path: &Path) -> Result<File, WimError> {
     let opened = OpenOptions::new().read(true).write(true).open(path);
     opened.map_err(|error| not_writable(path, "open for writing", error))
 }
 
 /// Locks as wimlib does, so that each sees the other. File systems that cannot lock do not.
-fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimError> {
+pub(super) fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimError> {
     match flock(file, operation) {
         Err(Errno::WOULDBLOCK) => Err(WimError::Locked { path: path.to_path_buf() }),
         _ => Ok(()),
@@ -205,7 +223,7 @@ fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimEr
 }
 
 /// That `file` is what the archive was read from, and still as it was then.
-fn check_same(archive: &Archive, file: &File) -> Result<(), WimError> {
+pub(super) fn check_same(archive: &Archive, file: &File) -> Result<(), WimError> {
     let Part { path, base, disk, .. } = &archive.part;
     let failed = |error| WimError::io(path, "read", error);
     let [old, new] = [&archive.part.file, file].map(File::metadata);
@@ -230,7 +248,7 @@ fn copy(
     if archive.part.base == 0 && ioctl_ficlone(to, &archive.part.file).is_ok() {
         return to.set_len(end).map_err(|error| WimError::io(path, "set the size", error));
     }
-    let (mut from, mut to) = (&archive.part.file, to);
+    let (mut from, mut to): (&File, &File) = (&archive.part.file, to);
     from.seek(SeekFrom::Start(archive.part.base))
         .map_err(|error| WimError::io(&archive.part.path, "read", error))?;
     let mut done = 0;
@@ -246,7 +264,7 @@ fn copy(
     Ok(())
 }
 
-fn tell(options: &mut CommitOptions<'_>, progress: Progress) {
+pub(super) fn tell(options: &mut CommitOptions<'_>, progress: Progress) {
     if let Some(callback) = &mut options.progress {
         callback(progress);
     }

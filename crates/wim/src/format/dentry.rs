@@ -14,6 +14,8 @@ pub(crate) mod attributes {
     pub(crate) const ARCHIVE: u32 = 0x20;
     pub(crate) const REPARSE_POINT: u32 = 0x400;
     pub(crate) const ENCRYPTED: u32 = 0x4000;
+    /// What says how an entry is stored, with sparse (0x200) and compressed (0x800).
+    pub(crate) const FIXED: u32 = DIRECTORY | REPARSE_POINT | ENCRYPTED | 0x200 | 0x800;
 }
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

@@ -4,7 +4,9 @@ use zerocopy::little_endian::{I32, U16, U32, U64};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::blobs::{EMPTY, Sha1};
+use crate::commit::FileInfo;
 use crate::format::dentry::{DiskDentry, DiskStream, SIZE, STREAM_SIZE, attributes};
+use crate::format::time;
 
 /// The bytes of an entry and its stream entries; checked by [`Dentry::size`] when they were read.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +143,21 @@ impl<'a> Dentry<'a> {
         self.bytes[at..at + 20].try_into().expect("20 bytes")
     }
 
+    /// The SHA-1 of what a program reads from the file; of a reparse point, `None` where it has no
+    /// data beside its target.
+    pub(crate) fn data(&self) -> Option<Sha1> {
+        let sha1 = self.sha1();
+        (self.reparse_data() != Some(sha1)).then_some(sha1)
+    }
+
+    /// The SHA-1 of the target of a reparse point: what follows the head of its reparse buffer.
+    pub(crate) fn reparse_data(&self) -> Option<Sha1> {
+        let unnamed = self.streams().filter(|stream| stream.name.is_empty());
+        let mut places =
+            std::iter::once(self.fixed().sha1).chain(unnamed.map(|stream| stream.sha1));
+        places.find(|sha1| *sha1 != EMPTY).filter(|_| self.is_reparse_point())
+    }
+
     /// Named streams, with the SHA-1 of their data.
     pub(crate) fn named_streams(&self) -> impl Iterator<Item = (String, Sha1)> + 'a {
         self.streams().filter(|stream| !stream.name.is_empty()).map(|stream| {
@@ -200,6 +217,28 @@ impl<'a> Dentry<'a> {
         let mut bytes = self.bytes.to_vec();
         bytes[at..at + 20].copy_from_slice(sha1);
         bytes[WRITTEN..WRITTEN + 8].copy_from_slice(&written.to_le_bytes());
+        bytes
+    }
+
+    /// A copy with other attributes and times.
+    pub(super) fn with_info(&self, info: &FileInfo) -> Vec<u8> {
+        let mut head = *self.fixed();
+        if let Some(wanted) = info.attributes {
+            let kept = head.attributes.get() & attributes::FIXED;
+            head.attributes.set(kept | wanted & !attributes::FIXED);
+        }
+        let times = [
+            (&mut head.created, info.created),
+            (&mut head.accessed, info.accessed),
+            (&mut head.written, info.written),
+        ];
+        for (field, wanted) in times {
+            if let Some(wanted) = wanted {
+                field.set(time::from_system(wanted));
+            }
+        }
+        let mut bytes = head.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.bytes[SIZE..]);
         bytes
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Bytes, Id, Metadata, NewDentry, Node, ROOT};
 use crate::blobs::{EMPTY, Sha1};
+use crate::commit::FileInfo;
 use crate::format::dentry::attributes;
 use crate::name::{self, ImagePath};
 
@@ -77,17 +78,31 @@ impl Metadata {
         Ok(Edited::Added)
     }
 
-    /// Adds a folder and those on the way, where they are missing.
-    pub(crate) fn add_folder(&mut self, path: &ImagePath, now: Stamp) -> Result<(), Refused> {
+    /// Adds a folder and those on the way, where they are missing, and returns whether they were.
+    pub(crate) fn add_folder(&mut self, path: &ImagePath, now: Stamp) -> Result<bool, Refused> {
         match self.find(path) {
-            Some(id) if self.dentry(id).is_dir() => Ok(()),
+            Some(id) if self.dentry(id).is_dir() => Ok(false),
             Some(id) => Err(self.wrong_kind(id, "a folder")),
             None => {
                 let (folder, name) = self.folder_for(path, now)?;
                 self.add_entry(folder, &name, attributes::DIRECTORY, EMPTY, now);
-                Ok(())
+                Ok(true)
             }
         }
+    }
+
+    /// Sets attributes and times, and returns whether they were others.
+    pub(crate) fn set_info(&mut self, path: &ImagePath, info: &FileInfo) -> Result<bool, Refused> {
+        let id = self.find_or_refuse(path)?;
+        let mut changed = false;
+        for link in self.links(id) {
+            let bytes = self.dentry(link).with_info(info);
+            if bytes != self.dentry(link).bytes() {
+                self.nodes[link].bytes = Bytes::Edited(bytes);
+                changed = true;
+            }
+        }
+        Ok(changed)
     }
 
     /// Removes a file, or a folder: with everything in it where `recursive`, else only empty.

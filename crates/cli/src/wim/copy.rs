@@ -1,0 +1,136 @@
+//! `winpe-iscsi wim cp`: between an image and the folders of this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use winpe_wim::{Content, FileChange};
+
+use super::commit;
+use super::extract::extract;
+use super::place::{Found, Place};
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Copy files and folders into an image, or out of one
+///
+/// Examples:
+///   winpe-iscsi wim cp startnet.cmd winpe.wim:Windows/System32
+///   winpe-iscsi wim cp tools/ winpe.wim:Tools
+///   winpe-iscsi wim cp install.wim:1:Windows/System32/drivers/msiscsi.sys .
+///   winpe-iscsi wim cp winpe.wim:Windows/System32 ./System32
+///
+/// Where the destination is a folder, or ends with /, copies go into it under their own names;
+/// otherwise it is the name of the copy. Folders are copied with everything in them, and into a folder
+/// of their name.
+///
+/// Into an image, everything is copied at once or nothing; a file that is there gets new content and
+/// stays the same file otherwise. Out of an image, links within Windows become symbolic links, times
+/// are kept, and nothing is overwritten without --force.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// What to copy, and where to: one side is in a WIM, WIM[:IMAGE]:PATH
+    #[arg(value_names = ["SRC", "DEST"], num_args = 2.., required = true)]
+    words: Vec<String>,
+    /// Overwrite files of this machine
+    #[arg(short, long)]
+    force: bool,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let (to, from) = args.words.split_last().ok_or_else(|| Failure::new("nothing to copy"))?;
+    let sources_in_wim = from.iter().filter(|word| Place::is_in_wim(word)).count();
+    match (sources_in_wim, Place::is_in_wim(to)) {
+        (0, true) => copy_in(from, to, printer),
+        (count, false) if count == from.len() => copy_out(from, to, args.force, printer),
+        (_, true) => {
+            let failure = Failure::new("copies go out of an image, or into one");
+            Err(failure.hint("whole images: winpe-iscsi wim export"))
+        }
+        _ => {
+            let failure = Failure::new("neither side is in a WIM");
+            Err(failure.hint("a place in a WIM is WIM[:IMAGE]:PATH, as winpe.wim:Windows"))
+        }
+    }
+}
+
+fn copy_in(from: &[String], to: &str, printer: &mut Printer) -> Outcome {
+    let place: Place = to.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+    let found = place.open()?;
+    let Found { archive, image, path } = &found;
+    let is_folder = archive.entry(*image, path)?.is_some_and(|entry| entry.is_dir);
+    let into = is_folder || to.ends_with(['/', '\\']) || from.len() > 1;
+    let mut changes = Vec::new();
+    for source in from {
+        let source = Path::new(source);
+        let name = name_of(source)?;
+        let target = if into { join(path, &name) } else { path.clone() };
+        gather(source, &target, &mut changes)?;
+    }
+    let Found { archive, image, .. } = found;
+    let done = commit(archive, image, changes, printer)?;
+    printer.status(format_args!(
+        "{}, image {image}: {} added, {} replaced, {} the same",
+        done.path.display(),
+        done.added,
+        done.replaced,
+        done.same
+    ));
+    Ok(Exit::Done)
+}
+
+/// The changes that copy a file, or a folder with everything in it, to `target`.
+fn gather(source: &Path, target: &str, changes: &mut Vec<FileChange>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", source.display()));
+    // Links are followed: an image has no use for one that leads to another machine.
+    let metadata = fs::metadata(source).map_err(failed)?;
+    if metadata.is_file() {
+        let content = Content::File(source.to_path_buf());
+        changes.push(FileChange::Put { path: target.to_owned(), content });
+        return Ok(());
+    }
+    if !metadata.is_dir() {
+        return Err(Failure::new(format!("{}: neither file nor folder", source.display())));
+    }
+    changes.push(FileChange::AddFolder { path: target.to_owned() });
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(source).map_err(failed)? {
+        entries.push(entry.map_err(failed)?.path());
+    }
+    // The order of a folder is the file system's; the same input should give the same image.
+    entries.sort();
+    for entry in entries {
+        gather(&entry, &join(target, &name_of(&entry)?), changes)?;
+    }
+    Ok(())
+}
+
+fn copy_out(from: &[String], to: &str, force: bool, printer: &mut Printer) -> Outcome {
+    let into = Path::new(to).is_dir() || to.ends_with('/') || from.len() > 1;
+    let mut files = 0;
+    for source in from {
+        let place: Place =
+            source.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+        let found = place.open()?;
+        let name = found.path.rsplit('/').next().unwrap_or_default();
+        let target = if into { PathBuf::from(to).join(name) } else { PathBuf::from(to) };
+        files += extract(&found, &target, force, printer)?;
+    }
+    let s = if files == 1 { "" } else { "s" };
+    printer.status(format_args!("{files} file{s} written"));
+    Ok(Exit::Done)
+}
+
+fn name_of(path: &Path) -> Result<String, Failure> {
+    // `..` and `/` have no name of their own.
+    let whole = fs::canonicalize(path);
+    let whole = whole.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let name = path.file_name().or_else(|| whole.file_name());
+    let name = name.and_then(|name| name.to_str()).map(str::to_owned);
+    name.ok_or_else(|| Failure::new(format!("{}: not a name for an image", path.display())))
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}

@@ -1,0 +1,83 @@
+use std::path::PathBuf;
+
+use winpe_wim::{Archive, ExportOptions, Exported};
+
+use super::Compress;
+use super::place::Place;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Copy images into a new WIM, or add them to one
+///
+/// Examples:
+///   winpe-iscsi wim export install.esd:6 install.wim              an ESD becomes a WIM
+///   winpe-iscsi wim export boot.wim:1 winpe.wim
+///   winpe-iscsi wim export install.swm:all install.wim            split parts are joined
+///   winpe-iscsi wim export winpe.wim boot.wim --name PE --boot    added, where boot.wim exists
+///
+/// What can be taken over as it is stored is; data that the target has already is not stored twice. A
+/// WIM that exists is changed in place, and as safely as by inject.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Which image, or `all` of them [default: the boot image, or the only one]
+    #[arg(value_name = "WIM[:IMAGE]")]
+    source: Place,
+    /// The WIM to make, or to add to
+    #[arg(value_name = "OUT")]
+    target: PathBuf,
+    /// How a new WIM is compressed [default: as the source; an ESD becomes LZX]
+    #[arg(long, value_name = "HOW")]
+    compress: Option<Compress>,
+    /// Compress anew what could be taken over
+    #[arg(long)]
+    recompress: bool,
+    /// The name of the image in OUT
+    #[arg(long)]
+    name: Option<String>,
+    /// Make it the image that boots
+    #[arg(long)]
+    boot: bool,
+    /// Add an integrity table
+    #[arg(long)]
+    integrity: bool,
+    /// Make OUT anew if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let (source, images) = args.source.images()?;
+    if args.name.is_some() && images.len() != 1 {
+        return Err(Failure::new("--name is for a single image"));
+    }
+    let adds = args.target.exists() && !args.force;
+    if adds && args.compress.is_some() {
+        let path = args.target.display();
+        let failure = Failure::new(format!("{path} exists and keeps its compression"));
+        return Err(failure.hint("--force makes it anew"));
+    }
+    let bar = printer.progress("exporting");
+    let mut step = |progress| bar.step(progress);
+    let options = ExportOptions {
+        progress: Some(&mut step),
+        compression: args.compress.map(Into::into),
+        recompress: args.recompress,
+        name: args.name.clone(),
+        boot: args.boot,
+        add_integrity: args.integrity,
+        threads: None,
+    };
+    let done = if adds {
+        Archive::open(&args.target)?.import(&source, &images, options)?
+    } else {
+        source.export(&images, &args.target, args.force, options)?
+    };
+    drop(bar);
+    let Exported { path, images, .. } = done;
+    for image in images {
+        printer.status(format_args!("{}, image {image} is written", path.display()));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,267 @@
+//! Whole images: into another WIM, or the WIM anew without dead space.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use sha1::{Digest, Sha1 as Sha1Hasher};
+use zerocopy::IntoBytes;
+
+use super::confirm::confirm;
+use super::import::{Import, Order};
+use super::medium::Output;
+use super::new_file::NewFile;
+use super::pack::write_plain;
+use super::plan::Plan;
+use super::target::{self, check_same, lock, tell, write};
+use super::{CommitOptions, Target};
+use crate::archive::Archive;
+use crate::coding::{Coding, Compression};
+use crate::content::Data;
+use crate::create::new_header;
+use crate::error::WimError;
+use crate::format::header::{DiskHeader, SIZE};
+use crate::progress::Progress;
+use crate::xml::Xml;
+
+/// How images are exported. `ExportOptions::default()` keeps what there is.
+#[derive(Default)]
+pub struct ExportOptions<'a> {
+    /// Told how far it is.
+    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+    /// How a new WIM is compressed. Without it, as the source; one that cannot be changed, as an
+    /// ESD, becomes LZX, as boot images are.
+    pub compression: Option<Compression>,
+    /// Compress anew what could be taken over as it is stored.
+    pub recompress: bool,
+    /// The name of the image in the target, where a single one is exported.
+    pub name: Option<String>,
+    /// Make the (last) image the one that boots. In a new WIM it does anyway if it does in the source.
+    pub boot: bool,
+    /// Add an integrity table to a WIM without one.
+    pub add_integrity: bool,
+    /// How many threads compress; as many as there are processors without a number.
+    pub threads: Option<usize>,
+}
+
+/// What an export did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exported {
+    /// The file written.
+    pub path: PathBuf,
+    /// The numbers that the images have there.
+    pub images: Vec<u32>,
+    /// How many contents of files were copied: each once, and none that the target had.
+    pub blobs: u64,
+}
+
+/// How a WIM is written anew.
+#[derive(Default)]
+pub struct OptimizeOptions<'a> {
+    /// Told how far it is.
+    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+    /// Compress with this, instead of what it is compressed with.
+    pub compression: Option<Compression>,
+    /// Compress all data anew; otherwise it is taken over as it is stored.
+    pub recompress: bool,
+    /// Add an integrity table to a WIM without one.
+    pub add_integrity: bool,
+    /// How many threads compress; as many as there are processors without a number.
+    pub threads: Option<usize>,
+}
+
+/// What writing a WIM anew came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Optimized {
+    /// The file written.
+    pub path: PathBuf,
+    /// Bytes of the file before.
+    pub before: u64,
+    /// Bytes of the file now.
+    pub after: u64,
+}
+
+impl Archive {
+    /// Copies images into a new file: of a solid, split or pipable WIM, one that can be changed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let [boot, winpe] = ["boot.wim", "winpe.wim"].map(|name| folder.path().join(name));
+    /// # let images = ["PE", "Setup"].map(winpe_wim::NewImage::new);
+    /// # winpe_wim::create(&boot, winpe_wim::Compression::Xpress, &images)?;
+    /// use winpe_wim::{Archive, Compression, ExportOptions};
+    ///
+    /// let options = ExportOptions { compression: Some(Compression::Lzx), ..Default::default() };
+    /// Archive::open(&boot)?.export(&[2], &winpe, false, options)?;
+    /// assert_eq!(Archive::open(&winpe)?.images()[0].name, "Setup");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`WimError::NoSuchImage`], [`TargetExists`](WimError::TargetExists) unless `overwrite`,
+    /// [`MissingData`](WimError::MissingData), [`Corrupt`](WimError::Corrupt) for data that must be
+    /// compressed anew and does not match its SHA-1, and those of writing. No file is left behind.
+    pub fn export(
+        &self,
+        images: &[u32],
+        path: &Path,
+        overwrite: bool,
+        options: ExportOptions<'_>,
+    ) -> Result<Exported, WimError> {
+        let boots = self.header().boot_index.filter(|boot| images.contains(boot));
+        let boot = if options.boot { images.last().copied() } else { boots };
+        let coding = self.coding_of_copy(options.compression);
+        let new = NewFile::create(path, overwrite)?;
+        let order = Order {
+            source: self,
+            images,
+            name: options.name.as_deref(),
+            recompress: options.recompress,
+            boot,
+            xml: None,
+        };
+        let mut disk = new_header(coding, 0, 0);
+        disk.guid = identity(self, images, coding);
+        let mut commit = CommitOptions {
+            progress: options.progress,
+            threads: options.threads,
+            add_integrity: options.add_integrity,
+            ..CommitOptions::default()
+        };
+        let (_, summary) = rewrite(&new, disk, order, path, &mut commit)?;
+        tell(&mut commit, Progress::Sync);
+        let path = new.finish()?;
+        Ok(Exported { path, ..summary })
+    }
+
+    /// Adds images of another WIM to this one, in place and as safely as [`Archive::commit`].
+    ///
+    /// # Errors
+    /// [`WimError::ImageExists`], and those of [`Archive::export`] and [`Archive::commit`].
+    pub fn import(
+        self,
+        source: &Self,
+        images: &[u32],
+        options: ExportOptions<'_>,
+    ) -> Result<Exported, WimError> {
+        let mut commit = CommitOptions {
+            progress: options.progress,
+            threads: options.threads,
+            add_integrity: options.add_integrity,
+            ..CommitOptions::default()
+        };
+        self.check_changeable(&Target::InPlace, &commit)?;
+        let order = Order {
+            source,
+            images,
+            name: options.name.as_deref(),
+            recompress: options.recompress,
+            boot: images.last().copied().filter(|_| options.boot),
+            xml: None,
+        };
+        let plan = Plan::import(&self, order)?;
+        let summary = summary(&plan);
+        let done = target::in_place(self, &plan, &mut commit)?;
+        Ok(Exported { path: done.path, ..summary })
+    }
+
+    /// Writes the WIM anew beside itself, without dead space, and takes its place: at any moment the
+    /// file is the old one or the new one. Images, names, boot index and identity stay. Hard links
+    /// to the file keep the old one.
+    ///
+    /// # Errors
+    /// Those of [`Archive::commit`] before anything is written, and of [`Archive::export`].
+    pub fn optimize(self, options: OptimizeOptions<'_>) -> Result<Optimized, WimError> {
+        let mut commit = CommitOptions {
+            progress: options.progress,
+            threads: options.threads,
+            add_integrity: options.add_integrity || self.header().integrity,
+            ..CommitOptions::default()
+        };
+        self.check_changeable(&Target::InPlace, &commit)?;
+        let path = self.path().to_path_buf();
+        target::check_writable(&path)?;
+        lock(&self.part.file, &path, FlockOperation::NonBlockingLockExclusive)?;
+        check_same(&self, &self.part.file)?;
+        let coding = match options.compression {
+            Some(compression) if compression != self.header().compression => {
+                Coding::usual(compression)
+            }
+            _ => self.part.coding,
+        };
+        let images: Vec<u32> = (1..=self.header().image_count).collect();
+        let order = Order {
+            source: &self,
+            images: &images,
+            name: None,
+            recompress: options.recompress,
+            boot: self.header().boot_index,
+            xml: Some(self.xml.clone()),
+        };
+        let new = NewFile::create(&path, true)?;
+        let disk = DiskHeader { guid: self.part.disk.guid, ..new_header(coding, 0, 0) };
+        let (after, _) = rewrite(&new, disk, order, &path, &mut commit)?;
+        tell(&mut commit, Progress::Sync);
+        let path = new.finish()?;
+        Ok(Optimized { path, before: self.part.size, after })
+    }
+
+    fn coding_of_copy(&self, wanted: Option<Compression>) -> Coding {
+        let own = self.part.coding;
+        match wanted {
+            Some(compression) if compression == own.compression && !self.header().solid => own,
+            Some(compression) => Coding::usual(compression),
+            None if self.header().solid => Coding::usual(Compression::Lzx),
+            None => own,
+        }
+    }
+}
+
+/// Writes a new WIM with the images into `new`, and has wimlib look at it. Returns its size.
+fn rewrite(
+    new: &NewFile,
+    disk: DiskHeader,
+    order: Order<'_>,
+    path: &Path,
+    options: &mut CommitOptions<'_>,
+) -> Result<(u64, Exported), WimError> {
+    let output = Output { medium: new.file(), path };
+    write_blank(output, disk)?;
+    let mut blank = Archive::open(new.temporary_path())?;
+    let plan = Plan::import(&blank, order)?;
+    let written = write(&mut blank, &plan, output, SIZE.into(), options)?;
+    let header = written.header.as_ref().expect("images were added");
+    output.write(0, header.as_bytes())?;
+    tell(options, Progress::Confirm);
+    confirm(new.temporary_path(), &plan)?;
+    let size = new.file().metadata().map_err(|error| WimError::io(path, "read", error))?.len();
+    Ok((size, summary(&plan)))
+}
+
+/// A WIM without images.
+fn write_blank(output: Output<'_>, mut disk: DiskHeader) -> Result<(), WimError> {
+    let xml = Xml::new(&[], &[]).encode();
+    disk.xml = write_plain(output, SIZE.into(), &Data::bytes(&xml), 0, None)?;
+    output.write(0, disk.as_bytes())
+}
+
+fn summary(plan: &Plan<'_>) -> Exported {
+    let import = plan.import.as_ref();
+    Exported {
+        path: PathBuf::new(),
+        images: import.map(Import::numbers).unwrap_or_default(),
+        blobs: import.map_or(0, Import::blob_count) as u64,
+    }
+}
+
+/// Identifies a copy by what it was made from, so that the same export gives the same bytes.
+fn identity(source: &Archive, images: &[u32], coding: Coding) -> [u8; 16] {
+    let mut hasher = Sha1Hasher::new_with_prefix(source.header().guid);
+    hasher.update(coding.header_flags().to_le_bytes());
+    for image in images {
+        let metadata = source.part.blobs.metadata((*image as usize).saturating_sub(1));
+        hasher.update(metadata.map_or([0; 20], |entry| entry.sha1));
+    }
+    *hasher.finalize().first_chunk().expect("a digest has 20 bytes")
+}

@@ -1,0 +1,110 @@
+//! Symbolic links and junctions: where a reparse point leads.
+//!
+//! ```text
+//! substitute name: offset, size │ print name: offset, size │ flags (links only) │ names, UTF-16LE
+//! ```
+//! Source: [MS-FSCC] 2.1.2.4 and 2.1.2.5, without the eight bytes of tag and length, which a WIM does
+//! not store here.
+
+use crate::archive::Archive;
+use crate::entry::Entry;
+use crate::error::WimError;
+
+const JUNCTION: u32 = 0xa000_0003;
+const SYMLINK: u32 = 0xa000_000c;
+/// What Windows allows for all of a reparse buffer.
+const LONGEST: u64 = 16 * 1024;
+
+impl Archive {
+    /// Where a symbolic link or junction leads, with `/` between names; `None` for anything else.
+    ///
+    /// A path from the root of a drive becomes one relative to the link, since the image is that
+    /// drive: `C:\Users` in `\Documents and Settings` is `Users`.
+    ///
+    /// # Errors
+    /// [`WimError::MissingData`], [`WimError::Corrupt`], [`WimError::Io`].
+    pub fn link_target(&self, entry: &Entry) -> Result<Option<String>, WimError> {
+        let (Some(tag), Some(sha1)) = (entry.reparse_tag, &entry.reparse_sha1) else {
+            return Ok(None);
+        };
+        let head = match tag {
+            JUNCTION => 8,
+            SYMLINK => 12,
+            _ => return Ok(None),
+        };
+        let mut reader = self.blob_reader(sha1)?;
+        let mut buffer = vec![0; usize::try_from(reader.size().min(LONGEST)).expect("16 KiB")];
+        reader.read_at(0, &mut buffer)?;
+        let Some(target) = substitute_name(&buffer, head) else { return Ok(None) };
+        let depth = entry.path.split('\\').filter(|name| !name.is_empty()).count();
+        Ok(Some(from_link(&target, depth)))
+    }
+}
+
+/// The name that Windows follows; `None` where the buffer is not one.
+fn substitute_name(buffer: &[u8], head: usize) -> Option<String> {
+    let number = |at: usize| {
+        let bytes = buffer.get(at..at + 2)?.try_into().ok()?;
+        Some(usize::from(u16::from_le_bytes(bytes)))
+    };
+    let (offset, size) = (number(0)?, number(2)?);
+    let bytes = buffer.get(head + offset..head + offset + size)?;
+    let units = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+    let name: String =
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    (!name.is_empty() && !name.contains('\0')).then_some(name)
+}
+
+/// The target as a path from the folder of a link `depth` names below the root.
+fn from_link(target: &str, depth: usize) -> String {
+    let path = target.strip_prefix(r"\??\").unwrap_or(target);
+    let mut characters = path.chars();
+    let drive = (characters.next(), characters.next(), characters.next());
+    let below_root = match drive {
+        (Some('A'..='Z' | 'a'..='z'), Some(':'), Some('\\') | None) => path.get(3..).or(Some("")),
+        // From the root of the drive that the link is on; a server's name follows two.
+        (Some('\\'), Some(next), _) if next != '\\' => path.get(1..),
+        _ => None,
+    };
+    let Some(below_root) = below_root else { return path.replace('\\', "/") };
+    let up = "../".repeat(depth.saturating_sub(1));
+    let relative = up + &below_root.replace('\\', "/");
+    if relative.is_empty() { ".".to_owned() } else { relative }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(head: usize, name: &str) -> Vec<u8> {
+        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let size = u16::try_from(name.len()).expect("short").to_le_bytes();
+        let mut buffer = vec![0, 0, size[0], size[1]];
+        buffer.resize(head, 0);
+        buffer.extend(name);
+        buffer
+    }
+
+    #[test]
+    fn targets_lead_within_the_image() {
+        for (target, depth, expected) in [
+            (r"\??\C:\Users", 1, "Users"),
+            (r"\??\C:\ProgramData\Desktop", 3, "../../ProgramData/Desktop"),
+            (r"\??\C:\", 1, "."),
+            (r"..\notepad.exe", 2, "../notepad.exe"),
+            (r"\Windows\x", 2, "../Windows/x"),
+            (r"\\server\share", 2, "//server/share"),
+        ] {
+            assert_eq!(from_link(target, depth), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_link_leads_nowhere() {
+        assert_eq!(substitute_name(&buffer(8, r"C:\a"), 8).as_deref(), Some(r"C:\a"));
+        let whole = buffer(12, "target");
+        for size in 0..whole.len() {
+            assert_eq!(substitute_name(&whole[..size], 12), None, "{size} bytes");
+        }
+    }
+}
