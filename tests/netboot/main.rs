@@ -1,6 +1,8 @@
 //! The network boot server against clients that others wrote.
 
 mod boots;
+mod check;
 mod files;
 mod rig;
 mod target;
+mod windows;
