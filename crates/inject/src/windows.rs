@@ -82,8 +82,10 @@ impl Windows {
             Some(arch) => Some(arch),
             None => arch_of_kernel(tree)?,
         };
-        let mut languages = languages_of_folders(tree)?;
-        languages.extend(described.iter().flat_map(|image| image.languages.iter().cloned()));
+        // The description spells them best.
+        let mut languages: Vec<String> =
+            described.iter().flat_map(|image| image.languages.iter().cloned()).collect();
+        languages.extend(languages_of_folders(tree)?);
         let mut unique: Vec<String> = Vec::new();
         for language in languages {
             if !unique.iter().any(|known| known.eq_ignore_ascii_case(&language)) {
