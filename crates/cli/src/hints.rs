@@ -24,6 +24,22 @@ impl From<InjectError> for Failure {
                  winpe-iscsi info"
                     .to_owned(),
             ],
+            InjectError::OtherBuild { .. } => vec![
+                "the driver and the service must be of the image's own build: take the install.wim of \
+                 the same disc or ADK; --allow-build-mismatch takes this one all the same"
+                    .to_owned(),
+            ],
+            InjectError::OtherArchitecture { .. } => {
+                vec!["see what a WIM is made for with winpe-iscsi info".to_owned()]
+            }
+            InjectError::NotAProgram { .. } => vec![
+                "a folder of a compressed Windows (CompactOS) must be mounted so that it is unpacked; \
+                 a WIM as the source has no such trouble"
+                    .to_owned(),
+            ],
+            InjectError::NoChoice { .. } => {
+                vec!["name the profile that is meant: --profile NAME".to_owned()]
+            }
             InjectError::NoHive { roots, .. } => {
                 vec![format!("keys begin with one of: {}", roots.join(", "))]
             }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_inject::{Presence, Profile, survey};
+use winpe_inject::{Extent, Presence, Profile, survey};
 use winpe_wim::{Archive, Image};
 
 use crate::failure::Failure;
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The WIM
     wim: PathBuf,
     /// Whose files and services to look for
-    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi-winpe3")]
+    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
     profile: String,
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if printer.is_json() {
         printer.json(&info)?;
     } else {
-        show(&info, &profile, printer)?;
+        show(&info, printer)?;
     }
     Ok(Exit::Done)
 }
@@ -113,7 +113,7 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
     }
 }
 
-fn show(info: &Info, profile: &Profile, printer: &mut Printer) -> Result<(), Failure> {
+fn show(info: &Info, printer: &mut Printer) -> Result<(), Failure> {
     printer.heading(&info.wim)?;
     let boot = info.boot_index.map_or("none".to_owned(), |index| index.to_string());
     let images = info.images.len();
@@ -137,12 +137,12 @@ fn show(info: &Info, profile: &Profile, printer: &mut Printer) -> Result<(), Fai
     for image in &info.images {
         printer.line("")?;
         printer.heading(format_args!("image {}: {}", image.index, image.name))?;
-        show_image(image, profile, printer)?;
+        show_image(image, printer)?;
     }
     Ok(())
 }
 
-fn show_image(image: &ImageInfo, profile: &Profile, printer: &mut Printer) -> Result<(), Failure> {
+fn show_image(image: &ImageInfo, printer: &mut Printer) -> Result<(), Failure> {
     let unknown = || "unknown".to_owned();
     for (name, value) in [
         ("description", Some(image.description.clone()).filter(|text| !text.is_empty())),
@@ -157,7 +157,7 @@ fn show_image(image: &ImageInfo, profile: &Profile, printer: &mut Printer) -> Re
         }
     }
     match &image.initiator {
-        Initiator::Initiator(presence) => show_presence(presence, profile, printer)?,
+        Initiator::Initiator(presence) => show_presence(presence, printer)?,
         Initiator::InitiatorUnknown(why) => {
             printer.line(format_args!("  {:13} cannot tell: {why}", "initiator"))?;
         }
@@ -165,23 +165,30 @@ fn show_image(image: &ImageInfo, profile: &Profile, printer: &mut Printer) -> Re
     Ok(())
 }
 
-fn show_presence(
-    presence: &Presence,
-    profile: &Profile,
-    printer: &mut Printer,
-) -> Result<(), Failure> {
+fn show_presence(presence: &Presence, printer: &mut Printer) -> Result<(), Failure> {
     let verdict = match (presence.is_complete(), presence.is_absent()) {
         (true, _) => "in",
         (_, true) => "not in",
         _ => "in part",
     };
-    let needed = profile.files().len();
-    printer.line(format_args!(
-        "  {:13} {verdict}: {} of {needed} files; services {}",
-        "initiator",
-        presence.files_present.len(),
-        services(presence)
-    ))?;
+    let (present, missing) = (presence.files_present.len(), presence.files_missing.len());
+    let files = match present + missing {
+        0 => String::new(),
+        needed => format!("{present} of {needed} files; "),
+    };
+    let services = services(presence);
+    printer.line(format_args!("  {:13} {verdict}: {files}services {services}", "initiator"))?;
+    for part in &presence.parts {
+        let extent = match part.extent {
+            Extent::Whole => "there",
+            Extent::Some => "there in part",
+            Extent::None => "not there",
+        };
+        printer.line(format_args!("  {:13}   {:15} {extent}", "", part.name))?;
+        for missing in part.missing.iter().filter(|_| part.extent == Extent::Some) {
+            printer.line(format_args!("  {:13}     missing: {missing}", ""))?;
+        }
+    }
     if !presence.is_absent() {
         for path in &presence.files_missing {
             printer.line(format_args!("  {:13} missing: {path}", ""))?;

@@ -45,8 +45,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH[:IMAGE]")]
     source: Option<String>,
     /// What to put in: a built-in profile, or a folder with a profile.toml
-    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi-winpe3")]
+    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
     profile: String,
+    /// Take a source of another build than the image's, whose driver may be refused or stop the machine
+    #[arg(long, requires = "source")]
+    allow_build_mismatch: bool,
     /// Apply this .reg file too
     #[arg(long, value_name = "FILE")]
     reg: Vec<PathBuf>,
@@ -104,7 +107,10 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         (None, Some(iso)) => Some(Source::open(&iso.to_string_lossy())?),
         (None, None) => None,
     };
-    let mut job = Job::new(&profile).edits(read_edits(&args.reg)?).additions(args.add.clone());
+    let mut job = Job::new(&profile)
+        .edits(read_edits(&args.reg)?)
+        .additions(args.add.clone())
+        .allow_build_mismatch(args.allow_build_mismatch);
     if let Some(source) = &source {
         job = job.source(source);
     }

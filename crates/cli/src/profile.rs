@@ -1,7 +1,7 @@
 //! `winpe-iscsi profile`: what a profile puts in, and why.
 
 use serde::Serialize;
-use winpe_inject::{Profile, ProfileFile, Service};
+use winpe_inject::{Choice, LeaveOut, Part, Profile, ProfileFile, Service};
 
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
@@ -10,7 +10,7 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi profile
-///   winpe-iscsi profile iscsi-winpe3
+///   winpe-iscsi profile iscsi-winpe4
 ///   winpe-iscsi profile ./my-profile
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -26,9 +26,12 @@ struct Shown<'a> {
     name: &'a str,
     title: &'a str,
     why: &'a str,
+    choices: &'a [Choice],
     services: &'a [Service],
     files: &'a [ProfileFile],
     reg: Vec<ShownReg<'a>>,
+    parts: &'a [Part],
+    left_out: &'a [LeaveOut],
 }
 
 #[derive(Serialize)]
@@ -68,27 +71,69 @@ fn shown(profile: &Profile) -> Shown<'_> {
         name: profile.name(),
         title: profile.title(),
         why: profile.why(),
+        choices: profile.choices(),
         services: profile.services(),
         files: profile.files(),
         reg: reg
             .map(|part| ShownReg { file: &part.file, why: &part.why, edits: part.edits.len() })
             .collect(),
+        parts: profile.parts(),
+        left_out: profile.left_out(),
     }
 }
 
 fn show(profile: &Profile, printer: &mut Printer) -> std::io::Result<()> {
     printer.heading(format_args!("{}: {}", profile.name(), profile.title()))?;
     printer.line(profile.why())?;
-    printer.line("")?;
-    printer.heading("Files")?;
+    for choice in profile.choices() {
+        printer.line(format_args!("  {:16} {}", choice.profile, choice.why))?;
+    }
+    if !profile.files().is_empty() {
+        printer.line("")?;
+        printer.heading("Files")?;
+    }
     for file in profile.files() {
         printer.line(format_args!("  {:46} {}", file.path, file.why))?;
     }
-    printer.line("")?;
-    printer.heading("Registry")?;
+    if !profile.reg().is_empty() {
+        printer.line("")?;
+        printer.heading("Registry")?;
+    }
     for part in profile.reg() {
         let edits = format!("{} edits", part.edits.len());
         printer.line(format_args!("  {:16} {edits:10} {}", part.file, part.why))?;
+    }
+    for part in profile.parts() {
+        show_part(part, printer)?;
+    }
+    if !profile.left_out().is_empty() {
+        printer.line("")?;
+        printer.heading("Never copied")?;
+    }
+    for rule in profile.left_out() {
+        printer.line(format_args!("  {}\n      {}", rule.key(), rule.why))?;
+    }
+    Ok(())
+}
+
+fn show_part(part: &Part, printer: &mut Printer) -> std::io::Result<()> {
+    let optional = if part.optional { " (where the source has it)" } else { "" };
+    printer.line("")?;
+    printer.heading(format_args!("Part {}{optional}", part.name))?;
+    printer.line(&part.why)?;
+    for file in &part.files {
+        printer.line(format_args!("  file    {}\n      {}", file.path, file.why))?;
+    }
+    for rule in &part.copies {
+        printer.line(format_args!("  copy    {}\n      {}", rule.key(), rule.why))?;
+    }
+    for rule in &part.appends {
+        let (key, value) = (rule.key(), &rule.value);
+        let texts = rule.texts.join(", ");
+        printer.line(format_args!("  append  {texts} to {value} of {key}\n      {}", rule.why))?;
+    }
+    for rule in &part.creates {
+        printer.line(format_args!("  create  {}\n      {}", rule.key(), rule.why))?;
     }
     Ok(())
 }

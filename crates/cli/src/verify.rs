@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N|NAME")]
     image: Option<ImageSelector>,
     /// What should be in
-    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi-winpe3")]
+    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
     profile: String,
 }
 
@@ -55,8 +55,9 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
                 findings.extend(changes.map(|change| format!("{}: {}", hive.file, point(change))));
             }
         }
-        Err(InjectError::MissingFiles { files, .. }) => {
+        Err(InjectError::MissingFiles { files, keys, .. }) => {
             findings.extend(files.iter().map(|file| format!("{file} is missing")));
+            findings.extend(keys.iter().map(|key| format!("key {key} is missing")));
         }
         Err(error) => return Err(error.into()),
     }

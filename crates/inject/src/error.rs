@@ -6,11 +6,12 @@ use thiserror::Error;
 use winpe_hive::log::RecoverError;
 use winpe_hive::{EditError, Finding, OpenError, ReadError};
 use winpe_regfile::{ParseError, WriteError};
-use winpe_registry::{KeyPath, NameError};
-use winpe_wim::WimError;
+use winpe_registry::{KeyPath, NameError, ValueName, ValueType};
+use winpe_wim::{Arch, WimError};
 
 use crate::driver::DriverError;
 use crate::path::ImagePath;
+use crate::pe::NotAProgram;
 use crate::reg::Origin;
 use crate::second_reader::Disagreement;
 use crate::startup::StartupError;
@@ -42,11 +43,13 @@ pub enum InjectError {
         /// The folder.
         path: PathBuf,
     },
-    /// Files that neither the image nor the source has.
-    #[error("{}", missing_files(files, source_name.as_deref()))]
+    /// Files and keys that neither the image nor the source has.
+    #[error("{}", missing(files, keys, source_name.as_deref()))]
     MissingFiles {
-        /// All of them.
+        /// All the files.
         files: Vec<ImagePath>,
+        /// All the keys.
+        keys: Vec<KeyPath>,
         /// Where they were looked for, if there was a source.
         source_name: Option<String>,
     },
@@ -150,6 +153,68 @@ pub enum InjectError {
     /// A driver package cannot be put in.
     #[error(transparent)]
     Driver(#[from] DriverError),
+    /// A value to which texts are to be added is no list of texts.
+    #[error("{origin}: {key}: value {value:?} is {ty}, expected REG_MULTI_SZ")]
+    NotAList {
+        /// The rule that needs it.
+        origin: Origin,
+        /// The key.
+        key: KeyPath,
+        /// The value.
+        value: ValueName,
+        /// Its type in the image.
+        ty: ValueType,
+    },
+    /// A profile stands for others, and none of them is meant for this image and source.
+    #[error("{}", no_choice(profile, *image, *source_build, choices))]
+    NoChoice {
+        /// The profile.
+        profile: String,
+        /// The image's build.
+        image: Option<u32>,
+        /// The source's build.
+        source_build: Option<u32>,
+        /// The profiles that it stands for.
+        choices: Vec<String>,
+    },
+    /// The source is made for another processor.
+    #[error("{source_name} is made for {source_arch}, and the image for {image}")]
+    OtherArchitecture {
+        /// The image's.
+        image: Arch,
+        /// The source.
+        source_name: String,
+        /// The source's.
+        source_arch: Arch,
+    },
+    /// The source is another build of Windows.
+    #[error("{source_name} is build {source_build} of Windows, and the image build {image}")]
+    OtherBuild {
+        /// The image's.
+        image: u32,
+        /// The source.
+        source_name: String,
+        /// The source's.
+        source_build: u32,
+    },
+    /// A program of the source is made for another processor.
+    #[error("{file} of the source is made for {arch}, and the image for {image}")]
+    OtherMachine {
+        /// The program.
+        file: ImagePath,
+        /// What it is made for.
+        arch: Arch,
+        /// What the image is made for.
+        image: Arch,
+    },
+    /// What should be a program is none.
+    #[error("{file} of the source is {source}")]
+    NotAProgram {
+        /// The file.
+        file: ImagePath,
+        /// What is wrong with it.
+        source: NotAProgram,
+    },
     /// Something to add has no place to go to, or two things have the same.
     #[error("{0}")]
     Addition(#[from] AdditionError),
@@ -205,6 +270,22 @@ pub enum ProfileError {
         /// The file it names.
         file: String,
     },
+    /// A key of a part lies in no hive.
+    #[error("{origin}: {key} lies in no hive of a Windows image")]
+    NoHive {
+        /// Where the key stands.
+        origin: Origin,
+        /// The key.
+        key: KeyPath,
+    },
+    /// A profile stands for one that stands for others itself.
+    #[error("profile {name} stands for {choice}, which stands for others itself")]
+    ChoiceOfChoices {
+        /// The profile.
+        name: String,
+        /// The one that it names.
+        choice: String,
+    },
     /// A `.reg` file of the profile cannot be understood.
     #[error("{0}\n{snippet}", snippet = .0.snippet())]
     Reg(#[from] ParseError),
@@ -246,14 +327,33 @@ pub enum AdditionError {
     },
 }
 
-fn missing_files(files: &[ImagePath], source: Option<&str>) -> String {
-    let many = if files.len() == 1 { "1 file is" } else { &format!("{} files are", files.len()) };
-    let names: Vec<_> = files.iter().map(|file| format!("\n  {file}")).collect();
-    let names = names.concat();
+fn missing(files: &[ImagePath], keys: &[KeyPath], source: Option<&str>) -> String {
+    let count = |what: &str, count: usize| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        count => Some(format!("{count} {what}s")),
+    };
+    let counts: Vec<_> =
+        count("file", files.len()).into_iter().chain(count("key", keys.len())).collect();
+    let are = if files.len() + keys.len() == 1 { "is" } else { "are" };
+    let many = format!("{} {are}", counts.join(" and "));
+    let files = files.iter().map(|file| format!("\n  {file}"));
+    let names: String = files.chain(keys.iter().map(|key| format!("\n  {key}"))).collect();
     match source {
         Some(source) => format!("{many} neither in the image nor in {source}:{names}"),
         None => format!("{many} not in the image, and no source is given:{names}"),
     }
+}
+
+fn no_choice(profile: &str, image: Option<u32>, source: Option<u32>, known: &[String]) -> String {
+    let build =
+        |build: Option<u32>| build.map_or("of unknown build".into(), |b| format!("build {b}"));
+    let source = source.map_or(String::new(), |source| format!(", and the source build {source}"));
+    let known = known.join(", ");
+    format!(
+        "profile {profile} has none for this image: it is {}{source}; there are {known}",
+        build(image)
+    )
 }
 
 fn list(findings: &[Finding]) -> String {

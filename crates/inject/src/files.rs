@@ -12,7 +12,9 @@ use winpe_wim::{Archive, Content, FileChange};
 
 use crate::error::{AdditionError, InjectError};
 use crate::job::Job;
+use crate::parts::SuppliedFiles;
 use crate::path::ImagePath;
+use crate::profile::Profile;
 use crate::report::FileReport;
 
 /// What happens to a file of the image.
@@ -35,13 +37,31 @@ pub(crate) struct FilePlan {
 }
 
 /// Compares the job's files with the image. Files that nobody has are an error that names them all.
-pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<FilePlan, InjectError> {
+pub(crate) fn plan(
+    archive: &Archive,
+    image: u32,
+    job: &Job,
+    profile: &Profile,
+    supplied: SuppliedFiles,
+) -> Result<FilePlan, InjectError> {
     let mut plan = FilePlan::default();
     let mut places = Places::default();
     let mut missing = Vec::new();
-    for file in job.profile.files() {
+    for (path, why) in supplied.kept {
+        places.take(&path, profile.name())?;
+        if let Some(present) = present(archive, image, &path)? {
+            plan.keep(path, present.size, &why);
+        }
+    }
+    for file in supplied.new {
+        places.take(&file.path, profile.name())?;
+        let (size, hash) = hash_bytes(&file.data);
+        let action = compare(archive, image, &file.path, size, hash)?;
+        plan.put(file.path, action, size, &file.why, || Content::Bytes(file.data));
+    }
+    for file in profile.files() {
         let path = ImagePath::new(&file.path);
-        places.take(&path, job.profile.name())?;
+        places.take(&path, profile.name())?;
         let from_source = match job.source {
             Some(source) => source.read(&path)?,
             None => None,
@@ -59,7 +79,7 @@ pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<FilePlan,
     }
     if !missing.is_empty() {
         let source_name = job.source.map(|source| source.name().to_owned());
-        return Err(InjectError::MissingFiles { files: missing, source_name });
+        return Err(InjectError::MissingFiles { files: missing, keys: vec![], source_name });
     }
     for file in job.additions.iter().map(super::Addition::files) {
         for file in file? {

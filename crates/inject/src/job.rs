@@ -16,6 +16,7 @@ pub struct Job<'a> {
     pub(crate) startup: Startup,
     pub(crate) time: Option<SystemTime>,
     pub(crate) add_integrity: bool,
+    pub(crate) allow_build_mismatch: bool,
 }
 
 impl<'a> Job<'a> {
@@ -30,6 +31,7 @@ impl<'a> Job<'a> {
             startup: Startup::new(),
             time: None,
             add_integrity: false,
+            allow_build_mismatch: false,
         }
     }
 
@@ -58,6 +60,13 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn startup(mut self, startup: Startup) -> Self {
         self.startup = startup;
+        self
+    }
+
+    /// Takes a source of another build than the image's. Its driver may be refused, or stop the machine.
+    #[must_use]
+    pub fn allow_build_mismatch(mut self, allow: bool) -> Self {
+        self.allow_build_mismatch = allow;
         self
     }
 

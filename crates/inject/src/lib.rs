@@ -41,9 +41,13 @@ pub mod demo;
 mod driver;
 mod error;
 mod files;
+mod fit;
 mod hives;
 mod job;
+mod parts;
 mod path;
+mod pattern;
+mod pe;
 mod profile;
 mod reg;
 mod registry;
@@ -53,15 +57,23 @@ mod session;
 mod source;
 mod startup;
 mod survey;
+mod tree;
+mod windows;
 
 pub use addition::Addition;
 pub use driver::DriverError;
 pub use error::{AdditionError, InjectError, ProfileError};
 pub use files::FileAction;
+pub use fit::Unresolved;
 pub use hives::{HiveRoot, HiveRoots, Location};
 pub use job::Job;
+pub use parts::{LeftOut, PartAction, PartReport};
 pub use path::ImagePath;
-pub use profile::{Profile, ProfileFile, RegPart, Service};
+pub use pe::NotAProgram;
+pub use profile::{
+    Append, Builds, Choice, CopyKey, CreateKey, LeaveOut, Marks, Part, Profile, ProfileFile,
+    RegPart, Service,
+};
 pub use reg::{Origin, SourcedEdit, parse_reg};
 pub use report::{FileReport, HiveReport, Report};
 pub use second_reader::Disagreement;
@@ -71,6 +83,7 @@ pub use startup::{
     Chap, ChapError, DriverReport, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
     StartupError, StartupReport, TextReport,
 };
-pub use survey::{Presence, survey};
+pub use survey::{Extent, PartPresence, Presence, survey};
+pub use windows::Windows;
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};

@@ -31,7 +31,7 @@ impl ImagePath {
     }
 
     /// The names, outermost first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('\\').filter(|name| !name.is_empty())
     }
 

@@ -16,7 +16,7 @@ pub struct SourcedEdit {
 }
 
 /// A line of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The file.
     pub file: PathBuf,

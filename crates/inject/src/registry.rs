@@ -4,15 +4,15 @@ use std::time::SystemTime;
 
 use winpe_hive::{FileTime, Finding, Hive, OpenError, Severity};
 use winpe_registry::{Change, Edit, KeyName, KeyPath, ValueName};
-use winpe_wim::{Archive, Content, FileChange};
+use winpe_wim::{Content, FileChange};
 
 use crate::error::InjectError;
 use crate::hives::{HiveRoots, Location};
-use crate::job::Job;
 use crate::path::ImagePath;
 use crate::reg::{Origin, SourcedEdit};
 use crate::report::HiveReport;
 use crate::second_reader;
+use crate::tree::Tree;
 
 /// The outcome for every hive of the job.
 #[derive(Debug, Default)]
@@ -23,14 +23,16 @@ pub(crate) struct RegistryPlan {
 }
 
 /// Edits copies of the hives, and has each checked and confirmed.
-pub(crate) fn plan(archive: &Archive, image: u32, job: &Job) -> Result<RegistryPlan, InjectError> {
+pub(crate) fn plan<'a>(
+    image: Tree<'_>,
+    edits: impl Iterator<Item = &'a SourcedEdit>,
+    roots: &HiveRoots,
+    time: Option<SystemTime>,
+) -> Result<RegistryPlan, InjectError> {
     let mut plan = RegistryPlan::default();
-    let profile_edits = job.profile.reg().iter().flat_map(|part| &part.edits);
-    let startup_edits = job.startup.edits();
-    let edits = profile_edits.chain(&job.edits).chain(&startup_edits);
-    for group in group(edits, job.profile.roots())? {
-        let edited = edit_hive(archive, image, &group, job.time)?;
-        let root = job.profile.roots().root_of(&group.file).cloned().unwrap_or_default();
+    for group in group(edits, roots)? {
+        let edited = edit_hive(image, &group, time)?;
+        let root = roots.root_of(&group.file).cloned().unwrap_or_default();
         plan.warnings.extend(edited.warnings);
         if let Some(data) = edited.data {
             let path = group.file.to_string();
@@ -74,8 +76,7 @@ struct EditedHive {
 }
 
 fn edit_hive(
-    archive: &Archive,
-    image: u32,
+    image: Tree<'_>,
     group: &HiveEdits,
     time: Option<SystemTime>,
 ) -> Result<EditedHive, InjectError> {
@@ -83,11 +84,10 @@ fn edit_hive(
     let Some((_, first)) = group.edits.first() else {
         return Ok(EditedHive { data: None, changes: vec![], warnings: vec![] });
     };
-    let Opened { mut hive, old, mut warnings } =
-        open_hive(archive, image, file)?.ok_or_else(|| InjectError::MissingHive {
-            hive: file.clone(),
-            origin: first.origin.clone(),
-        })?;
+    let Opened { mut hive, old, mut warnings } = open_hive(image, file)?.ok_or_else(|| {
+        InjectError::MissingHive { hive: file.clone(), origin: first.origin.clone() }
+    })?;
+    refuse_damage(&hive, file)?;
     if let Some(time) = time {
         hive.set_time(file_time(time));
     }
@@ -125,7 +125,8 @@ fn is_same(old: &[u8], new: &Hive) -> bool {
         .is_ok_and(|old| winpe_hive::diff(old.root(), new.root()).next().is_none())
 }
 
-/// A hive of an image, ready to be edited.
+/// A hive, ready to be read or edited.
+#[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) hive: Hive,
     /// Its bytes before any edit, after recovery.
@@ -133,25 +134,17 @@ pub(crate) struct Opened {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Opens a hive of the image, with its logs if it needs them; `None` if the image has no such file.
-pub(crate) fn open_hive(
-    archive: &Archive,
-    image: u32,
-    file: &ImagePath,
-) -> Result<Option<Opened>, InjectError> {
-    let Some(old) = read_if_present(archive, image, file)? else { return Ok(None) };
+/// Opens a hive, with its logs if it needs them; `None` if there is no such file.
+pub(crate) fn open_hive(tree: Tree<'_>, file: &ImagePath) -> Result<Option<Opened>, InjectError> {
+    let Some(old) = tree.read(file)? else { return Ok(None) };
     let failed = |source| InjectError::OpenHive { hive: file.clone(), source };
     let opened = match Hive::open(old.clone()) {
         Ok(hive) => Opened { hive, old, warnings: vec![] },
         Err(error @ (OpenError::Dirty { .. } | OpenError::Checksum { .. })) => {
-            recover(archive, image, file, old, error)?
+            recover(tree, file, old, error)?
         }
         Err(error) => return Err(failed(error)),
     };
-    let findings = damage(&opened.hive);
-    if !findings.is_empty() {
-        return Err(InjectError::DamagedHive { hive: file.clone(), findings });
-    }
     Ok(Some(opened))
 }
 
@@ -159,8 +152,7 @@ pub(crate) fn open_hive(
 const LOGS: [&str; 3] = [".LOG1", ".LOG2", ".LOG"];
 
 fn recover(
-    archive: &Archive,
-    image: u32,
+    tree: Tree<'_>,
     file: &ImagePath,
     dirty: Vec<u8>,
     why: OpenError,
@@ -168,7 +160,7 @@ fn recover(
     let failed = |source| InjectError::OpenHive { hive: file.clone(), source };
     let mut logs = Vec::new();
     for suffix in LOGS {
-        logs.extend(read_if_present(archive, image, &file.with_suffix(suffix))?);
+        logs.extend(tree.read(&file.with_suffix(suffix))?);
     }
     logs.retain(|log| !log.is_empty());
     if logs.is_empty() {
@@ -183,15 +175,13 @@ fn recover(
     Ok(Opened { hive, old, warnings: vec![warning] })
 }
 
-fn read_if_present(
-    archive: &Archive,
-    image: u32,
-    file: &ImagePath,
-) -> Result<Option<Vec<u8>>, InjectError> {
-    match archive.entry(image, file.as_str())? {
-        Some(entry) if !entry.is_dir => Ok(Some(archive.read(image, file.as_str())?)),
-        _ => Ok(None),
+/// A hive that Windows would refuse or mend is not built upon.
+pub(crate) fn refuse_damage(hive: &Hive, file: &ImagePath) -> Result<(), InjectError> {
+    let findings = damage(hive);
+    if findings.is_empty() {
+        return Ok(());
     }
+    Err(InjectError::DamagedHive { hive: file.clone(), findings })
 }
 
 /// What would make Windows refuse or mend the hive.

@@ -9,8 +9,11 @@ use winpe_registry::{Change, KeyPath, Op};
 
 use crate::error::InjectError;
 use crate::files::FileAction;
+use crate::fit::Unresolved;
+use crate::parts::{PartAction, PartReport};
 use crate::path::ImagePath;
 use crate::startup::StartupReport;
+use crate::windows::Windows;
 
 /// What a job does to an image. Computed from the finished result, so that what is shown beforehand is
 /// what is written afterwards.
@@ -24,11 +27,19 @@ pub struct Report {
     pub image: u32,
     /// The image's name.
     pub image_name: String,
-    /// The profile's name.
+    /// Which Windows it holds.
+    pub windows: Windows,
+    /// The profile's name; where one stands for others, the one that was chosen.
     pub profile: String,
     /// Where files came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Which Windows that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_windows: Option<Windows>,
+    /// What becomes of each part of the profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport>,
     /// The hives that the job concerns, in the order of its edits.
     pub hives: Vec<HiveReport>,
     /// The files that the job concerns, without the hives.
@@ -39,6 +50,9 @@ pub struct Report {
     /// What the booted WinPE does by itself, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup: Option<StartupReport>,
+    /// What the added programs import and nothing offers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<Unresolved>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -145,6 +159,22 @@ impl fmt::Display for FileReport {
     }
 }
 
+impl fmt::Display for PartReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.action {
+            PartAction::Keep => "is there, and stays as it is",
+            PartAction::Complete => "is there in part; what is missing is added",
+            PartAction::Add => "is added",
+            PartAction::Omit => "is in neither, and left out",
+        };
+        write!(f, "{:16} {what}", self.name)?;
+        for left in &self.left_out {
+            write!(f, "\n  {:16} not copied: {}", "", left.key)?;
+        }
+        Ok(())
+    }
+}
+
 /// The whole report for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,6 +184,12 @@ impl fmt::Display for Report {
             write!(f, ", files from {source}")?;
         }
         writeln!(f)?;
+        for (index, part) in self.parts.iter().enumerate() {
+            if index == 0 {
+                writeln!(f, "\nparts:")?;
+            }
+            writeln!(f, "  {part}")?;
+        }
         for hive in &self.hives {
             writeln!(f, "\n{}: {}", hive.file, hive.summary())?;
             if !hive.is_unchanged() {
@@ -171,6 +207,12 @@ impl fmt::Display for Report {
         }
         if let Some(startup) = &self.startup {
             startup.fmt(f)?;
+        }
+        if !self.unresolved.is_empty() {
+            writeln!(f, "\nwhat programs need and nothing offers:")?;
+        }
+        for unresolved in &self.unresolved {
+            writeln!(f, "  {unresolved}")?;
         }
         if !self.has_changes() {
             writeln!(f, "\nnothing to do: everything is there already")?;

@@ -7,8 +7,12 @@ use winpe_wim::{
 
 use crate::error::{AdditionError, InjectError};
 use crate::job::Job;
+use crate::parts::Supplied;
 use crate::report::Report;
-use crate::{files, registry, startup};
+use crate::source::Source;
+use crate::tree::Tree;
+use crate::windows::Windows;
+use crate::{files, fit, parts, registry, startup};
 
 /// Where installation discs have the WinPE.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -104,9 +108,28 @@ fn stage_image(
     image: u32,
     job: &Job,
 ) -> Result<(Report, Vec<FileChange>), InjectError> {
-    let mut files = files::plan(archive, image, job)?;
-    let registry = registry::plan(archive, image, job)?;
-    let mut warnings = registry.warnings;
+    let tree = Tree::Image(archive, image);
+    let windows = Windows::of(tree)?;
+    let theirs = job.source.map(Source::windows).transpose()?;
+    let mut warnings = match job.source.zip(theirs.as_ref()) {
+        Some((from, theirs)) => fit::source(&windows, from, theirs, job.allow_build_mismatch)?,
+        None => vec![],
+    };
+    let profile = job.profile.choose(&windows, theirs.as_ref())?;
+    let languages = match (windows.languages.as_slice(), &theirs) {
+        ([], Some(theirs)) => &theirs.languages,
+        (languages, _) => languages,
+    };
+    let Supplied { reports: parts, files, edits, warnings: more } =
+        parts::supply(&profile, tree, languages, job.source)?;
+    warnings.extend(more);
+    let mut files = files::plan(archive, image, job, &profile, files)?;
+    let unresolved = fit::programs(tree, windows.arch, &files.changes)?;
+    let written_out = profile.reg().iter().flat_map(|part| &part.edits);
+    let startup_edits = job.startup.edits();
+    let edits = edits.iter().chain(written_out).chain(&job.edits).chain(&startup_edits);
+    let registry = registry::plan(tree, edits, profile.roots(), job.time)?;
+    warnings.extend(registry.warnings);
     let names = archive.images().iter().find(|other| other.index == image);
     let startup = match names {
         Some(image) => {
@@ -127,12 +150,16 @@ fn stage_image(
         wim: archive.path().display().to_string(),
         image,
         image_name: names.map(|image| image.name.clone()).unwrap_or_default(),
-        profile: job.profile.name().to_owned(),
+        windows,
+        profile: profile.name().to_owned(),
         source: job.source.map(|source| source.name().to_owned()),
+        source_windows: theirs,
+        parts,
         hives: registry.reports,
         files: files.reports,
         adds_integrity: job.add_integrity && !archive.header().integrity,
         startup,
+        unresolved,
         warnings,
     };
     Ok((report, registry.changes.into_iter().chain(files.changes).collect()))

@@ -1,13 +1,14 @@
 //! Where the files of a profile come from.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use winpe_wim::{Archive, ImageSelector, WimError};
 
 use crate::error::InjectError;
 use crate::path::ImagePath;
+use crate::tree::{Tree, lookup};
+use crate::windows::Windows;
 
 /// A Windows image or folder that has the files.
 #[derive(Debug)]
@@ -66,17 +67,21 @@ impl Source {
     /// # Errors
     /// [`InjectError`] if it is there and cannot be read.
     pub fn read(&self, path: &ImagePath) -> Result<Option<Vec<u8>>, InjectError> {
+        self.tree().read(path)
+    }
+
+    /// Which Windows it is.
+    ///
+    /// # Errors
+    /// [`InjectError`] if a file or hive that tells it cannot be read.
+    pub fn windows(&self) -> Result<Windows, InjectError> {
+        Windows::of(self.tree())
+    }
+
+    pub(crate) fn tree(&self) -> Tree<'_> {
         match &self.kind {
-            Kind::Wim { archive, image } => match archive.entry(*image, path.as_str())? {
-                Some(entry) if !entry.is_dir => Ok(Some(archive.read(*image, path.as_str())?)),
-                _ => Ok(None),
-            },
-            Kind::Folder(folder) => match lookup(folder, path)? {
-                Some(file) if file.is_file() => fs::read(&file)
-                    .map(Some)
-                    .map_err(|source| InjectError::Read { path: file, source }),
-                _ => Ok(None),
-            },
+            Kind::Wim { archive, image } => Tree::Image(archive, *image),
+            Kind::Folder(folder) => Tree::Folder(folder),
         }
     }
 }
@@ -108,36 +113,10 @@ fn split(spec: &str) -> (PathBuf, Option<ImageSelector>) {
     }
 }
 
-/// Finds a file below a folder without regard to case; an exact name goes before any other.
-fn lookup(folder: &Path, path: &ImagePath) -> Result<Option<PathBuf>, InjectError> {
-    let mut found = folder.to_path_buf();
-    for name in path.names() {
-        let exact = found.join(name);
-        if exact.exists() {
-            found = exact;
-            continue;
-        }
-        let unreadable = |source| InjectError::Read { path: found.clone(), source };
-        if !found.is_dir() {
-            return Ok(None);
-        }
-        let wanted = ImagePath::new(name);
-        let mut alike = Vec::new();
-        for entry in fs::read_dir(&found).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?.file_name();
-            if entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted) {
-                alike.push(entry);
-            }
-        }
-        // The order of a folder is not fixed; the choice must be.
-        let Some(entry) = alike.into_iter().min() else { return Ok(None) };
-        found.push(entry);
-    }
-    Ok(Some(found))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod program;
 
+pub use program::Program;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -139,7 +141,7 @@ fn write(path: &Path, files: Files) -> Result<(), DemoError> {
         programs.extend(profile.files().iter().map(|file| file.path.clone()));
     }
     content.extend(programs.into_iter().map(|path| {
-        let data = program::synthetic(&path);
+        let data = Program::new(path.as_str()).build();
         (path, data)
     }));
     let [major, minor, build, service_pack_build] = image.version;

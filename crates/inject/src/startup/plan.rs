@@ -18,6 +18,7 @@ use crate::hives::HiveRoots;
 use crate::path::ImagePath;
 use crate::registry::{open_hive, value_name};
 use crate::report::FileReport;
+use crate::tree::Tree;
 
 const SYSTEM32: &str = r"Windows\System32";
 const SHELL: &str = "winpeshl";
@@ -199,7 +200,7 @@ impl Planner<'_> {
         let key: KeyPath = r"HKEY_LOCAL_MACHINE\SYSTEM\Setup".parse().expect("a plain path");
         let setup = HiveRoots::standard().locate(&key).expect("a standard root covers it");
         let failed = |source| InjectError::ReadHive { hive: setup.file.clone(), source };
-        let Some(opened) = open_hive(self.archive, self.image, &setup.file)? else {
+        let Some(opened) = open_hive(Tree::Image(self.archive, self.image), &setup.file)? else {
             return Ok(());
         };
         let Some(key) = opened.hive.key(&setup.key).map_err(failed)? else { return Ok(()) };

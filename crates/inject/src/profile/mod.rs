@@ -3,6 +3,9 @@
 //! A profile is a folder with a `profile.toml` and the `.reg` files it names. The built-in ones are
 //! compiled in; any other is read from disk.
 
+mod choice;
+mod part;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ProfileError;
 use crate::hives::{HiveRoot, HiveRoots};
-use crate::reg::{SourcedEdit, parse_reg};
+use crate::reg::{Origin, SourcedEdit, parse_reg};
+
+pub use choice::{Builds, Choice};
+pub use part::{Append, CopyKey, CreateKey, LeaveOut, Marks, Part};
 
 /// What to put into an image, and why.
 ///
@@ -33,6 +39,8 @@ pub struct Profile {
 struct Manifest {
     title: String,
     why: String,
+    #[serde(default, rename = "choice")]
+    choices: Vec<Choice>,
     #[serde(default, rename = "hive")]
     hives: Vec<HiveRoot>,
     #[serde(default)]
@@ -41,6 +49,10 @@ struct Manifest {
     services: Vec<Service>,
     #[serde(default, rename = "file")]
     files: Vec<ProfileFile>,
+    #[serde(default, rename = "part")]
+    parts: Vec<Part>,
+    #[serde(default, rename = "leave-out")]
+    left_out: Vec<LeaveOut>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -64,8 +76,15 @@ pub struct Service {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileFile {
-    /// The path in the image, with backslashes.
+    /// The path in the image, with backslashes. In a part, names may hold `*`, and `{lang}` stands for
+    /// each language of the image.
     pub path: String,
+    /// In a part, names that `*` does not mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// In a part, whether a source without the file will do.
+    #[serde(default)]
+    pub optional: bool,
     /// What it is for.
     pub why: String,
 }
@@ -91,14 +110,19 @@ macro_rules! builtin {
     ($name:literal: $($file:literal)+) => {
         Builtin {
             name: $name,
-            files: &[$(($file, include_str!(concat!("../profiles/", $name, "/", $file)))),+],
+            files: &[$(($file, include_str!(concat!("../../profiles/", $name, "/", $file)))),+],
         }
     };
 }
 
-const BUILTIN: &[Builtin] = &[builtin!("iscsi-winpe3":
-    "profile.toml" "svchost.reg" "discovery.reg" "devices.reg" "driver.reg" "service.reg" "class.reg"
-)];
+const BUILTIN: &[Builtin] = &[
+    builtin!("iscsi": "profile.toml"),
+    builtin!("iscsi-winpe3":
+        "profile.toml" "svchost.reg" "discovery.reg" "devices.reg" "driver.reg" "service.reg"
+        "class.reg"
+    ),
+    builtin!("iscsi-winpe4": "profile.toml"),
+];
 
 impl Profile {
     /// The names of the built-in profiles.
@@ -159,8 +183,9 @@ impl Profile {
         let path = dir.join("profile.toml");
         let text = String::from_utf8(read("profile.toml")?)
             .map_err(|_| ProfileError::NotUtf8 { path: path.clone() })?;
-        let manifest: Manifest = toml::from_str(&text)
-            .map_err(|source| ProfileError::Manifest { path, source: Box::new(source) })?;
+        let mut manifest: Manifest = toml::from_str(&text).map_err(|source| {
+            ProfileError::Manifest { path: path.clone(), source: Box::new(source) }
+        })?;
         let roots = HiveRoots::with(&manifest.hives)
             .map_err(|source| ProfileError::HiveRoot { path: dir.join("profile.toml"), source })?;
         let reg = manifest
@@ -172,7 +197,29 @@ impl Profile {
                 Ok(RegPart { file: entry.file.clone(), why: entry.why.clone(), edits })
             })
             .collect::<Result<_, ProfileError>>()?;
-        Ok(Self { name: name.to_owned(), manifest, reg, roots })
+        let at = |offset: usize| Origin { file: path.clone(), line: line_of(&text, offset) };
+        manifest.parts.iter_mut().for_each(|part| part.place(&at));
+        manifest.left_out.iter_mut().for_each(|rule| rule.place(&at));
+        let profile = Self { name: name.to_owned(), manifest, reg, roots };
+        profile.check_choices()?;
+        profile.check_parts(dir)?;
+        Ok(profile)
+    }
+
+    /// That every key of a part lies in a hive.
+    fn check_parts(&self, dir: &Path) -> Result<(), ProfileError> {
+        let path = || dir.join("profile.toml");
+        for part in self.parts() {
+            let marks = part.there_if.keys.iter().map(|key| (key, None));
+            let keys = part.keys().map(|(key, origin)| (key, Some(origin)));
+            for (key, origin) in marks.chain(keys) {
+                if self.roots.locate(key).is_none() {
+                    let origin = origin.cloned().unwrap_or(Origin { file: path(), line: 0 });
+                    return Err(ProfileError::NoHive { origin, key: key.clone() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The name: of the folder, for one that is not built in.
@@ -205,6 +252,18 @@ impl Profile {
         &self.manifest.files
     }
 
+    /// What belongs together and comes from a source of the image's own build.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.manifest.parts
+    }
+
+    /// What is never copied.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeaveOut] {
+        &self.manifest.left_out
+    }
+
     /// The services that show that the feature is in.
     #[must_use]
     pub fn services(&self) -> &[Service] {
@@ -216,6 +275,11 @@ impl Profile {
     pub fn roots(&self) -> &HiveRoots {
         &self.roots
     }
+}
+
+/// The line, from 1, in which a place lies.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }
 
 /// A profile names files beside it, never files elsewhere.
@@ -239,7 +303,7 @@ mod tests {
     /// The user's file as published and the profile made from it must leave a registry in the same state.
     #[test]
     fn the_winpe3_profile_says_what_the_seed_says() {
-        let seed = include_bytes!("../../../fixtures/seed-iscsi.reg");
+        let seed = include_bytes!("../../../../fixtures/seed-iscsi.reg");
         let seed = parse_reg(Path::new("seed-iscsi.reg"), seed).unwrap();
         let profile = Profile::builtin("iscsi-winpe3").unwrap();
         let ours = profile.reg().iter().flat_map(|part| &part.edits);
