@@ -1,6 +1,7 @@
 //! The network boot server against clients that others wrote.
 
 mod boots;
+mod check;
 mod files;
 mod rig;
 mod target;

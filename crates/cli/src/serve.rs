@@ -1,35 +1,42 @@
 //! `winpe-iscsi serve`.
 
-use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+mod check;
+mod images;
+mod log;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use winpe_netboot::event::Event;
-use winpe_netboot::policy::{Config, Files, Mode, boot_table, quick_menu};
+use winpe_netboot::policy::{Config, Mode, quick_menu};
 use winpe_netboot::serve::{Interface, InterfaceError, LeaseLogError, ServeError};
 
+use crate::Outcome;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::{Exit, Outcome};
 
 /// Boot machines over the network: DHCP, TFTP, HTTP, menus
 ///
 /// Examples:
 ///   winpe-iscsi serve --wim winpe.wim --iface eth1
+///   winpe-iscsi serve --iso Windows.iso
 ///   winpe-iscsi serve --wim winpe.wim --iscsi iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 ///   winpe-iscsi serve --config winpe-iscsi.toml --check
+///
+/// Boot managers, BCD and boot.sdi come out of the images. wimboot, which no distribution has, goes into
+/// a folder that is served; without it BIOS machines boot the first image by Windows' own network loader.
+///
+/// With --json each event is a line with schema, time, line (as people read it), event (answered,
+/// ignored, requested, sent, failed, warning, note) and the fields of that event.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// A WinPE image for the menu
+    /// A WinPE image for the menu; WIM:N for its Nth image
     #[arg(long, value_name = "WIM")]
     wim: Vec<String>,
+    /// A Windows disc for the menu, whose sources/boot.wim is booted
+    #[arg(long, value_name = "ISO")]
+    iso: Vec<String>,
     /// An iSCSI disk for the menu: iscsi:HOST:PROTOCOL:PORT:LUN:NAME
     #[arg(long, value_name = "TARGET")]
     iscsi: Vec<String>,
@@ -63,17 +70,14 @@ enum ModeArg {
     Proxy,
 }
 
-/// Lines of the log that may wait for the terminal; more are counted and left out, so that a slow
-/// terminal holds up no machine.
-const WAITING: usize = 4096;
-
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let config = read(args)?;
+    let mut config = read(args)?;
+    images::look_into(&mut config)?;
     let interface = Interface::find(config.serve.interface.as_deref())?;
     if args.check {
-        check(&config, &interface, printer)
+        check::check(&config, &interface, printer)
     } else {
-        serve(config, &interface, printer)
+        log::serve(config, &interface, printer)
     }
 }
 
@@ -84,7 +88,9 @@ fn read(args: &Args) -> Result<Config, Failure> {
         Some(path) => {
             let at = |error: String| Failure::new(format!("{}: {error}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|error| at(error.to_string()))?;
-            text.parse::<Config>().map_err(|error| at(error.to_string()))?
+            let mut config = text.parse::<Config>().map_err(|error| at(error.to_string()))?;
+            config.read_paths_from(path.parent().unwrap_or(Path::new("")));
+            config
         }
     };
     let serve = &mut config.serve;
@@ -96,8 +102,9 @@ fn read(args: &Args) -> Result<Config, Failure> {
     }
     serve.force |= args.force;
     serve.folders.splice(0..0, args.folder.iter().cloned());
-    if config.entries.is_empty() || !(args.wim.is_empty() && args.iscsi.is_empty()) {
-        let quick = quick_menu(&args.wim, &args.iscsi);
+    let named = [&args.wim, &args.iso, &args.iscsi].iter().any(|names| !names.is_empty());
+    if config.entries.is_empty() || named {
+        let quick = quick_menu(&args.wim, &args.iso, &args.iscsi);
         let new = |entries: &[_], name: &str| {
             !entries.iter().any(|it: &winpe_netboot::policy::Entry| it.name == name)
         };
@@ -110,148 +117,6 @@ fn read(args: &Args) -> Result<Config, Failure> {
     }
     config.check().map_err(Failure::new)?;
     Ok(config)
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    schema: u32,
-    interface: &'a str,
-    address: String,
-    network: String,
-    clients: Vec<ClientRow<'a>>,
-    missing: Vec<MissingFile<'a>>,
-}
-
-#[derive(Serialize)]
-struct ClientRow<'a> {
-    table: Option<&'a str>,
-    client: &'a str,
-    architectures: &'a [u16],
-    file: &'a str,
-    config_file: Option<&'a str>,
-    path_prefix: &'a str,
-}
-
-#[derive(Serialize)]
-struct MissingFile<'a> {
-    file: &'a str,
-    package: Option<&'a str>,
-}
-
-fn check(config: &Config, interface: &Interface, printer: &mut Printer) -> Outcome {
-    let files = Files::prepare(config, interface.address).map_err(Failure::new)?;
-    let rows = boot_table(config, interface.address);
-    let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
-    if printer.is_json() {
-        printer.json(&Report {
-            schema: 1,
-            interface: &interface.name,
-            address: interface.address.to_string(),
-            network: interface.network.to_string(),
-            clients: rows
-                .iter()
-                .map(|row| ClientRow {
-                    table: row.table.as_deref(),
-                    client: &row.client,
-                    architectures: &row.architectures,
-                    file: &row.file,
-                    config_file: row.config_file.as_deref(),
-                    path_prefix: &row.path_prefix,
-                })
-                .collect(),
-            missing: files
-                .missing
-                .iter()
-                .map(|it| MissingFile { file: &it.file, package: it.package })
-                .collect(),
-        })?;
-        return Ok(exit);
-    }
-    printer.line(format_args!(
-        "serving {} from {} on {}",
-        interface.network, interface.address, interface.name
-    ))?;
-    let mut table = None;
-    for (number, row) in rows.iter().enumerate() {
-        if number == 0 || table != row.table.as_deref() {
-            table = row.table.as_deref();
-            printer.line("")?;
-            printer.heading(table.map_or("all clients".to_owned(), |it| format!("client {it}")))?;
-        }
-        let numbers: Vec<_> = row.architectures.iter().map(u16::to_string).collect();
-        printer.line(format_args!("  {:29} {:6} {}", row.client, numbers.join(","), row.file))?;
-    }
-    for missing in &files.missing {
-        printer.warning(missing);
-    }
-    Ok(exit)
-}
-
-#[derive(Serialize)]
-struct LogLine {
-    schema: u32,
-    /// Seconds since 1970.
-    time: u64,
-    message: String,
-}
-
-fn serve(config: Config, interface: &Interface, printer: &mut Printer) -> Outcome {
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        let (sender, mut lines) = mpsc::channel::<Event>(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&lost);
-        let log = Arc::new(move |event: Event| {
-            if sender.try_send(event).is_err() {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        let (mut interrupted, mut terminated) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let stop = async move {
-            tokio::select! {
-                _ = interrupted.recv() => {}
-                _ = terminated.recv() => {}
-            }
-        };
-        let server = winpe_netboot::serve::run(Arc::new(config), interface, log, stop);
-        tokio::pin!(server);
-        loop {
-            tokio::select! {
-                biased;
-                Some(event) = lines.recv() => {
-                    print(&event, printer)?;
-                    let lost = lost.swap(0, Ordering::Relaxed);
-                    if lost > 0 {
-                        printer.warning(format_args!("{lost} lines of this log are left out"));
-                    }
-                }
-                ended = &mut server => {
-                    while let Ok(event) = lines.try_recv() {
-                        print(&event, printer)?;
-                    }
-                    ended?;
-                    return Ok(Exit::Done);
-                }
-            }
-        }
-    })
-}
-
-fn print(event: &Event, printer: &mut Printer) -> Result<(), Failure> {
-    if printer.is_json() {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let line = LogLine { schema: 1, time: now.as_secs(), message: event.to_string() };
-        serde_json::to_writer(printer.raw(), &line)?;
-        writeln!(printer.raw())?;
-    } else {
-        match event {
-            Event::Warning { text } => printer.warning(text.escape_debug()),
-            event => printer.line(event)?,
-        }
-    }
-    // Whoever follows a log wants each line as it happens.
-    printer.finish()
 }
 
 impl From<ModeArg> for Mode {

@@ -12,10 +12,24 @@
 //! });
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
+//!
+//! For machines, an event is an object whose `event` says which it is. Nothing in it is escaped but
+//! by the syntax of the format:
+//!
+//! | `event` | fields |
+//! |---|---|
+//! | `answered` | `client` (MAC), `kind`, `message`, `answer`, `address` or null, `file` or null |
+//! | `ignored` | `client`, `reason` |
+//! | `requested` | `protocol` (`tftp`, `http`), `client` (address and port), `file` |
+//! | `sent` | the same, `bytes`, `seconds` |
+//! | `failed` | `protocol`, `client`, `file`, `bytes`, `reason`: one of `not_found`, `refused`, `size_probe`, `client_error`, `lost`, `busy`, `malformed`, `io` |
+//! | `warning`, `note` | `text` |
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 /// Where events go. Called from the middle of the work, so it must not block.
 pub trait Sink: Send + Sync + 'static {
@@ -31,7 +45,8 @@ impl<F: Fn(Event) + Send + Sync + 'static> Sink for F {
 
 /// What happened. Its [`Display`](fmt::Display) is one line of the log: whatever a client sent is
 /// escaped, so that no client writes lines of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A DHCP message was answered.
@@ -76,6 +91,7 @@ pub enum Event {
         /// Bytes of the file that were sent.
         bytes: u64,
         /// From the request to the last acknowledgement.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
         elapsed: Duration,
     },
     /// A request came to nothing.
@@ -89,6 +105,7 @@ pub enum Event {
         /// Bytes of the file that were sent before.
         bytes: u64,
         /// Why.
+        #[serde(serialize_with = "code")]
         reason: Failure,
     },
     /// Something the administrator should know.
@@ -104,7 +121,8 @@ pub enum Event {
 }
 
 /// How a file travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// RFC 1350 and its options.
     Tftp,
@@ -145,6 +163,31 @@ pub enum Failure {
     /// The file could not be read.
     #[error("cannot read: {0}")]
     Io(String),
+}
+
+impl Failure {
+    /// One word for machines.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Refused(_) => "refused",
+            Self::SizeProbe => "size_probe",
+            Self::ClientError { .. } => "client_error",
+            Self::Lost => "lost",
+            Self::Busy(_) => "busy",
+            Self::Malformed(_) => "malformed",
+            Self::Io(_) => "io",
+        }
+    }
+}
+
+fn seconds<S: Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(elapsed.as_secs_f64())
+}
+
+fn code<S: Serializer>(reason: &Failure, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(reason.code())
 }
 
 impl fmt::Display for Event {
@@ -238,6 +281,32 @@ mod tests {
         assert_eq!(
             event.to_string(),
             "HTTP did not send a\\nRRQ from 10.0.0.2 filename b\\u{1b}[2J to 10.0.0.1: not found"
+        );
+    }
+
+    #[test]
+    fn machines_get_fields() {
+        let failed = Event::Failed {
+            protocol: Protocol::Http,
+            client: "10.0.0.1:80".parse().unwrap(),
+            file: "a\nb".to_owned(),
+            bytes: 7,
+            reason: Failure::Refused("name with .."),
+        };
+        assert_eq!(
+            serde_json::to_string(&failed).unwrap(),
+            r#"{"event":"failed","protocol":"http","client":"10.0.0.1:80","file":"a\nb","bytes":7,"reason":"refused"}"#
+        );
+        let sent = Event::Sent {
+            protocol: Protocol::Tftp,
+            client: "10.0.0.1:80".parse().unwrap(),
+            file: "pxelinux.0".to_owned(),
+            bytes: 42,
+            elapsed: Duration::from_millis(1500),
+        };
+        assert_eq!(
+            serde_json::to_string(&sent).unwrap(),
+            r#"{"event":"sent","protocol":"tftp","client":"10.0.0.1:80","file":"pxelinux.0","bytes":42,"seconds":1.5}"#
         );
     }
 

@@ -21,6 +21,7 @@ pub struct Catalog(BTreeMap<String, Entry>);
 enum Entry {
     Made(File),
     Disk(PathBuf),
+    PartOfDisk { path: PathBuf, start: u64, length: u64 },
 }
 
 impl Catalog {
@@ -46,6 +47,21 @@ impl Catalog {
         self.insert(name, Entry::Disk(path.into()))
     }
 
+    /// The same with one more file that is `length` bytes from `start` of one on a disk, as a file
+    /// within an image is.
+    ///
+    /// # Errors
+    /// Where the name is none.
+    pub fn with_part_of_disk(
+        self,
+        name: &str,
+        path: impl Into<PathBuf>,
+        start: u64,
+        length: u64,
+    ) -> Result<Self, PathError> {
+        self.insert(name, Entry::PartOfDisk { path: path.into(), start, length })
+    }
+
     fn insert(mut self, name: &str, entry: Entry) -> Result<Self, PathError> {
         let name: FilePath = name.parse()?;
         self.0.insert(name.as_str().to_ascii_lowercase(), entry);
@@ -58,6 +74,9 @@ impl FileSource for Catalog {
         match self.0.get(&request.path.as_str().to_ascii_lowercase()) {
             Some(Entry::Made(file)) => Ok(file.clone()),
             Some(Entry::Disk(path)) => open_disk(path),
+            Some(Entry::PartOfDisk { path, start, length }) => {
+                Ok(open_disk(path)?.part(*start, *length))
+            }
             None => Err(OpenError::NotFound),
         }
     }
@@ -87,6 +106,7 @@ mod tests {
         let catalog = Catalog::new()
             .with_disk("boot.wim", &path)
             .and_then(|files| files.with_disk("folder", folder.path()))
+            .and_then(|files| files.with_part_of_disk("tail", &path, 2, 9))
             .unwrap();
         let open = |name: &str| {
             let (client, local) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
@@ -98,6 +118,7 @@ mod tests {
         assert_eq!(open("BOOT.WIM").unwrap().len(), 5);
         std::fs::write(&path, "123").unwrap();
         assert_eq!(open(r"\boot.wim").unwrap().len(), 3);
+        assert_eq!(open("tail").unwrap().len(), 1, "no more than there is");
         assert!(matches!(open("folder"), Err(OpenError::NotRegular)));
     }
 }

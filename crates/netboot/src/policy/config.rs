@@ -34,7 +34,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -42,7 +42,7 @@ use thiserror::Error;
 
 use super::bootfile::{Chain, Overrides};
 use super::matcher::Matcher;
-use super::menu::Entry;
+use super::menu::{Entry, is_url};
 use super::subnet::SubnetConfig;
 use crate::wire::dhcp::Hardware;
 
@@ -213,6 +213,33 @@ impl FromStr for Config {
 }
 
 impl Config {
+    /// Reads every relative path from `folder`, as paths of a file are meant from where it stands.
+    ///
+    /// ```
+    /// use winpe_netboot::policy::Config;
+    /// let mut config: Config = "[serve]\nfolders = ['srv', '/opt/boot']".parse()?;
+    /// config.read_paths_from("/etc/winpe-iscsi".as_ref());
+    /// let folders: Vec<_> = config.serve.folders.iter().map(|it| it.to_str()).collect();
+    /// assert_eq!(folders, [Some("/etc/winpe-iscsi/srv"), Some("/opt/boot")]);
+    /// # Ok::<(), winpe_netboot::policy::ConfigError>(())
+    /// ```
+    pub fn read_paths_from(&mut self, folder: &Path) {
+        for path in self.serve.folders.iter_mut().chain(&mut self.serve.state) {
+            *path = folder.join(&*path);
+        }
+        for entry in &mut self.entries {
+            for image in [&mut entry.wim, &mut entry.windows, &mut entry.iso].into_iter().flatten()
+            {
+                if !is_url(image) && !image.is_empty() {
+                    // Joining text with a path that has none would not give text.
+                    if let Some(joined) = folder.join(&*image).to_str() {
+                        *image = joined.to_owned();
+                    }
+                }
+            }
+        }
+    }
+
     /// What holds between keys; also after the command line has added to the file.
     ///
     /// # Errors

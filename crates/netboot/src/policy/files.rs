@@ -13,6 +13,7 @@ use super::bootfile::{Chain, IPXE_KERNEL, PXELINUX, SCRIPT};
 use super::config::Config;
 use super::matcher::Matcher;
 use super::menu::Target;
+use super::part::{BOOT_WIM, Content, LOADER_PATHS, Part};
 use super::platform::Platform;
 use super::pxelinux::Below;
 use super::{ipxe, pxelinux};
@@ -155,8 +156,29 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
             })?;
             files = files.with_disk(&name, path)?;
         }
+        for part in &entry.parts {
+            files = with_part(files, &entry.part_path(&part.name), part)?;
+        }
+    }
+    if let Some(entry) = config.loader_entry() {
+        for (name, path) in LOADER_PATHS {
+            files = match (entry.part(name), entry.file()) {
+                (Some(part), _) => with_part(files, path, part)?,
+                (None, Some((_, image))) if *name == BOOT_WIM => files.with_disk(path, image)?,
+                _ => files,
+            };
+        }
     }
     Ok(files)
+}
+
+fn with_part(files: Catalog, name: &str, part: &Part) -> Result<Catalog, PathError> {
+    match &part.content {
+        Content::Bytes(bytes) => files.with(name, File::from_bytes(bytes.clone())),
+        Content::Disk { path, start, length } => {
+            files.with_part_of_disk(name, path, *start, *length)
+        }
+    }
 }
 
 /// The names under which PXELINUX searches for the clients of a table: their MAC addresses and both
@@ -188,29 +210,33 @@ fn distribution() -> Result<Catalog, PathError> {
 
 /// What clients will ask for: the boot files of BIOS and UEFI x64, and what menus lead to.
 fn needed(config: &Config) -> Vec<String> {
-    let mut files: Vec<&str> = Vec::new();
+    let mut files: Vec<String> = Vec::new();
+    let mut need = |names: &[&str]| files.extend(names.iter().map(|&name| name.to_owned()));
     let pxelinux = config.views().any(|view| view.chain() != Chain::Ipxe);
     for view in config.views() {
-        files.extend([Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
+        need(&[Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
         if view.chain() == Chain::Dell {
-            files.push(IPXE_KERNEL);
+            need(&[IPXE_KERNEL]);
         }
     }
     if pxelinux {
-        files.extend(["ldlinux.c32", "libutil.c32", "menu.c32"]);
+        need(&["ldlinux.c32", "libutil.c32", "menu.c32"]);
     }
     for entry in &config.entries {
         match entry.target() {
-            Some(Target::San(_)) if pxelinux => files.extend(["gpxecmd.c32", "libcom32.c32"]),
-            Some(Target::Wim { .. }) => files.push("wimboot"),
-            Some(Target::Iso(_)) => files.push("memdisk"),
-            Some(Target::Pxe(program)) if !super::menu::is_url(program) => files.push(program),
+            Some(Target::San(_)) if pxelinux => need(&["gpxecmd.c32", "libcom32.c32"]),
+            Some(Target::Wim { .. } | Target::Windows { .. }) => {
+                need(&["wimboot"]);
+                entry.lacking().iter().for_each(|name| need(&[&entry.part_path(name)]));
+            }
+            Some(Target::Iso(_)) => need(&["memdisk"]),
+            Some(Target::Pxe(program)) if !super::menu::is_url(program) => need(&[program]),
             _ => {}
         }
     }
     files.sort_unstable();
     files.dedup();
-    files.into_iter().map(str::to_owned).collect()
+    files
 }
 
 fn has(source: &dyn FileSource, file: &str, server: Ipv4Addr) -> bool {

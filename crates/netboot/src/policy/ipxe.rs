@@ -7,6 +7,7 @@ use super::boot::View;
 use super::bootfile::{Chain, PXELINUX};
 use super::config::Config;
 use super::menu::{Entry, Target, is_url};
+use super::part::{BOOT_WIM, PXEBOOT};
 
 /// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu.
 #[must_use]
@@ -31,7 +32,7 @@ pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String
     push_menu(&mut script, config, view);
     for entry in &config.entries {
         push(&mut script, format_args!(":entry_{}", entry.name));
-        for command in commands(entry, &base, server, " || goto failed") {
+        for command in commands(config, entry, server, " || goto failed") {
             push(&mut script, format_args!("{command}"));
         }
         script.push_str("goto failed\n");
@@ -64,7 +65,7 @@ fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
 #[must_use]
 pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String {
     let mut script = "#!ipxe\n".to_owned();
-    for command in commands(entry, &config.base_url(server), server, "") {
+    for command in commands(config, entry, server, "") {
         push(&mut script, format_args!("{command}"));
     }
     script
@@ -83,9 +84,10 @@ fn push(script: &mut String, line: std::fmt::Arguments<'_>) {
 }
 
 /// The commands that boot an entry; `or` is what a command that fails leads to.
-fn commands(entry: &Entry, base: &str, server: Ipv4Addr, or: &str) -> Vec<String> {
-    let url = |image: &str| match entry.file() {
-        Some((name, _)) => format!("{base}{name}"),
+fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<String> {
+    let base = config.base_url(server);
+    let url = |image: &str| match entry.image_path() {
+        Some(name) => format!("{base}{name}"),
         None => image.to_owned(),
     };
     match entry.target() {
@@ -96,14 +98,26 @@ fn commands(entry: &Entry, base: &str, server: Ipv4Addr, or: &str) -> Vec<String
             format!("sanboot --no-describe --drive 0x80{or}"),
         ],
         Some(Target::San(uri)) => vec![format!("sanboot {uri}{or}")],
-        Some(Target::Wim { image, index }) => {
+        Some(Target::Wim { image, index } | Target::Windows { disc: image, index }) => {
             let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
-            vec![
-                format!("kernel {base}wimboot{index}{or}"),
-                // UEFI goes by the name, BIOS by the argument.
-                format!("initrd --name boot.wim {} boot.wim{or}", url(image)),
-                format!("boot{or}"),
-            ]
+            let network_loader = match config.loader_entry() {
+                Some(first) if first.name == entry.name => {
+                    format!(" || chain tftp://{server}/{PXEBOOT}")
+                }
+                _ => String::new(),
+            };
+            // UEFI goes by the name, BIOS by the argument.
+            let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
+            let mut commands = vec![format!("kernel {base}wimboot{index}{network_loader}{or}")];
+            commands.extend(entry.given().into_iter().map(|(name, known)| {
+                let initrd = initrd(name, &format!("{base}{}", entry.part_path(name)));
+                // What nobody has found may stand in a folder, and one firmware needs what the
+                // other does not.
+                if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
+            }));
+            commands.push(format!("{}{or}", initrd(BOOT_WIM, &url(image))));
+            commands.push(format!("boot{or}"));
+            commands
         }
         Some(Target::Iso(image)) => vec![
             format!("iseq ${{platform}} efi && sanboot {} ||", url(image)),

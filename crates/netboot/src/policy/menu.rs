@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::config::check_name;
+use super::part::{BOOT_WIM, Part};
 
 /// `[[entry]]`: a name, a title, and exactly one thing to boot.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -18,12 +19,17 @@ pub struct Entry {
     pub san: Option<String>,
     /// A WinPE image on the server's disk, or its URL.
     pub wim: Option<String>,
+    /// A Windows disc: an ISO image on the server's disk, whose `sources/boot.wim` is booted.
+    pub windows: Option<String>,
     /// Which image of the WIM file; the one marked for boot, where none is given.
     pub index: Option<u32>,
-    /// An ISO image on the server's disk, or its URL.
+    /// An ISO image on the server's disk, or its URL, as a disc of the machine's.
     pub iso: Option<String>,
     /// A network boot program among the files served, as `windows.pe/pxeboot.n12`.
     pub pxe: Option<String>,
+    /// What is in the image of `wim` or `windows`, where somebody has looked into it.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
 }
 
 /// The one thing that an entry boots.
@@ -37,6 +43,13 @@ pub enum Target<'a> {
     Wim {
         /// Path on the server's disk, or URL.
         image: &'a str,
+        /// Which image of the file.
+        index: Option<u32>,
+    },
+    /// The `sources/boot.wim` of a Windows disc, through wimboot.
+    Windows {
+        /// Path of the ISO image on the server's disk.
+        disc: &'a str,
         /// Which image of the file.
         index: Option<u32>,
     },
@@ -54,6 +67,7 @@ impl Entry {
             self.local.then_some(Target::Local),
             self.san.as_deref().map(Target::San),
             self.wim.as_deref().map(|image| Target::Wim { image, index: self.index }),
+            self.windows.as_deref().map(|disc| Target::Windows { disc, index: self.index }),
             self.iso.as_deref().map(Target::Iso),
             self.pxe.as_deref().map(Target::Pxe),
         ];
@@ -66,6 +80,15 @@ impl Entry {
     #[must_use]
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The name that the image it boots is served under; none where it is elsewhere.
+    #[must_use]
+    pub(super) fn image_path(&self) -> Option<String> {
+        match self.target()? {
+            Target::Windows { .. } => Some(self.part_path(BOOT_WIM)),
+            _ => self.file().map(|(name, _)| name),
+        }
     }
 
     /// The file that the server serves for it: its name there, and its path on the disk.
@@ -88,11 +111,11 @@ impl Entry {
         check_name("entry", name)?;
         let Some(target) = self.target() else {
             return Err(format!(
-                "entry {name:?} needs exactly one of local, san, wim, iso and pxe"
+                "entry {name:?} needs exactly one of local, san, wim, windows, iso and pxe"
             ));
         };
-        if self.index.is_some() && !matches!(target, Target::Wim { .. }) {
-            return Err(format!("entry {name:?}: index belongs to wim"));
+        if self.index.is_some() && !matches!(target, Target::Wim { .. } | Target::Windows { .. }) {
+            return Err(format!("entry {name:?}: index belongs to wim and windows"));
         }
         let of_scripts = |c: char| c.is_control() || r#"$|&;#"'\"#.contains(c);
         if self.title().is_empty() || self.title().contains(of_scripts) {
@@ -102,6 +125,10 @@ impl Entry {
         }
         let word = match target {
             Target::Local => return Ok(()),
+            Target::Windows { disc, .. } if disc.is_empty() || is_url(disc) => {
+                return Err(format!("entry {name:?}: expected the path of an ISO image"));
+            }
+            Target::Windows { .. } => return Ok(()),
             Target::San(uri) if !uri.starts_with("iscsi:") => {
                 return Err(format!("entry {name:?}: expected a URI of iscsi:, found {uri:?}"));
             }
@@ -124,15 +151,25 @@ impl Entry {
 /// The menu of a server that was given nothing but images and disks: these in their order, then the
 /// machine's own disk.
 #[must_use]
-pub fn quick_menu(wims: &[String], targets: &[String]) -> Vec<Entry> {
+pub fn quick_menu(wims: &[String], discs: &[String], targets: &[String]) -> Vec<Entry> {
     let numbered = |name: &str, index: usize| match index {
         0 => name.to_owned(),
         _ => format!("{name}{}", index + 1),
     };
-    let wims = wims.iter().enumerate().map(|(index, wim)| Entry {
-        name: numbered("winpe", index),
-        title: Some(numbered("Windows PE ", index).trim_end().to_owned()),
-        wim: Some(wim.clone()),
+    let wims = wims.iter().enumerate().map(|(index, wim)| {
+        let (wim, image) = split_image(wim);
+        Entry {
+            name: numbered("winpe", index),
+            title: Some(numbered("Windows PE ", index).trim_end().to_owned()),
+            wim: Some(wim.to_owned()),
+            index: image,
+            ..Entry::default()
+        }
+    });
+    let discs = discs.iter().enumerate().map(|(index, disc)| Entry {
+        name: numbered("windows", index),
+        title: Some(numbered("Windows disc ", index).trim_end().to_owned()),
+        windows: Some(disc.clone()),
         ..Entry::default()
     });
     let targets = targets.iter().enumerate().map(|(index, target)| Entry {
@@ -147,7 +184,15 @@ pub fn quick_menu(wims: &[String], targets: &[String]) -> Vec<Entry> {
         local: true,
         ..Entry::default()
     };
-    wims.chain(targets).chain([local]).collect()
+    wims.chain(discs).chain(targets).chain([local]).collect()
+}
+
+/// `winpe.wim:2` is the second image of `winpe.wim`.
+fn split_image(text: &str) -> (&str, Option<u32>) {
+    match text.rsplit_once(':').map(|(wim, image)| (wim, image.parse())) {
+        Some((wim, Ok(image))) => (wim, Some(image)),
+        _ => (text, None),
+    }
 }
 
 /// Whether a text is a URL rather than a path.
@@ -187,10 +232,12 @@ mod tests {
     #[test]
     fn the_quick_menu_is_valid() {
         let targets = ["iscsi:h::::iqn.a:b".to_owned(), "iscsi:h::::iqn.a:c".to_owned()];
-        let entries = quick_menu(&["winpe.wim".to_owned()], &targets);
+        let discs = ["Windows.iso".to_owned()];
+        let entries = quick_menu(&["winpe.wim:2".to_owned()], &discs, &targets);
+        assert_eq!((entries[0].wim.as_deref(), entries[0].index), (Some("winpe.wim"), Some(2)));
         let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        assert_eq!(names, ["winpe", "san", "san2", "local"]);
-        assert_eq!(entries[2].title(), "iSCSI disk 2");
+        assert_eq!(names, ["winpe", "windows", "san", "san2", "local"]);
+        assert_eq!(entries[3].title(), "iSCSI disk 2");
         assert!(entries.iter().all(|entry| entry.check().is_ok()));
     }
 

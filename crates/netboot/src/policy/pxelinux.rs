@@ -59,7 +59,7 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
         None => Vec::new(),
         Some(Target::Local) => vec!["localboot 0".to_owned()],
         Some(Target::San(uri)) => by_ipxe(&format!("sanboot {uri}")),
-        Some(Target::Wim { .. }) => by_ipxe(&script),
+        Some(Target::Wim { .. } | Target::Windows { .. }) => by_ipxe(&script),
         Some(Target::Iso(image)) => match (entry.file(), below) {
             // A ROM has no HTTP; a name without one goes where PXELINUX itself came from.
             (Some((name, _)), Below::Rom) => memdisk(&name),

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use super::client::{Client, Kind};
 use super::config::Config;
+use super::menu::{Entry, Target};
+use super::part::Origin;
 use super::platform::Architecture;
 use crate::wire::dhcp::Hardware;
 
@@ -60,6 +62,43 @@ pub fn boot_table(config: &Config, server: Ipv4Addr) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// What one entry of the menu boots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MenuRow {
+    /// The entry.
+    pub name: String,
+    /// What it boots, as `winpe.wim, image 2`.
+    pub boots: String,
+    /// The files that belong to it, and where they come from.
+    pub parts: Vec<(String, Origin)>,
+}
+
+/// The menu, in order.
+#[must_use]
+pub fn menu_table(config: &Config) -> Vec<MenuRow> {
+    let row = |entry: &Entry| MenuRow {
+        name: entry.name.clone(),
+        boots: boots(entry),
+        parts: entry.parts.iter().map(|part| (part.name.clone(), part.origin)).collect(),
+    };
+    config.entries.iter().map(row).collect()
+}
+
+fn boots(entry: &Entry) -> String {
+    match entry.target() {
+        None => String::new(),
+        Some(Target::Local) => "the disk of the machine".to_owned(),
+        Some(Target::Wim { image, index: None } | Target::Iso(image)) => image.to_owned(),
+        Some(Target::Wim { image, index: Some(index) }) => format!("{image}, image {index}"),
+        Some(Target::Windows { disc, index: None }) => format!("sources/boot.wim of {disc}"),
+        Some(Target::Windows { disc, index: Some(index) }) => {
+            format!("sources/boot.wim of {disc}, image {index}")
+        }
+        Some(Target::San(target)) => target.to_owned(),
+        Some(Target::Pxe(program)) => program.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,28 @@ impl Interface {
             .map_err(|message| InterfaceError::Network { name: name.clone(), message })?;
         Ok(Self { name: name.clone(), address: *address, network })
     }
+
+    /// Whether this machine knows an IPv6 router on the link. Boot programs wait for one.
+    ///
+    /// # Errors
+    /// Where the kernel has no IPv6.
+    pub fn has_ipv6_router(&self) -> std::io::Result<bool> {
+        Ok(has_default_route(&std::fs::read_to_string(IPV6_ROUTES)?, &self.name))
+    }
+}
+
+/// The kernel's IPv6 routes, of the network namespace that the server is in.
+const IPV6_ROUTES: &str = "/proc/thread-self/net/ipv6_route";
+
+/// Whether a route to everywhere leads over a router on the interface.
+fn has_default_route(table: &str, interface: &str) -> bool {
+    table.lines().any(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let &[_, prefix, _, _, router, _, _, _, _, device] = columns.as_slice() else {
+            return false;
+        };
+        prefix == "00" && device == interface && router.contains(|digit| digit != '0')
+    })
 }
 
 fn list(names: &[String]) -> String {
@@ -92,6 +114,22 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_router_is_one_that_leads_everywhere_over_the_interface() {
+        let zero = "0".repeat(32);
+        let router = format!("fe80{}1", "0".repeat(27));
+        let route = |prefix: &str, router: &str, device: &str| {
+            format!(
+                "{zero} {prefix} {zero} 00 {router} 00000400 00000001 00000000 00000003 {device}\n"
+            )
+        };
+        assert!(has_default_route(&route("00", &router, "eth0"), "eth0"));
+        assert!(!has_default_route(&route("00", &router, "eth1"), "eth0"));
+        assert!(!has_default_route(&route("40", &router, "eth0"), "eth0"));
+        assert!(!has_default_route(&route("00", &zero, "eth0"), "eth0"), "no router");
+        assert!(!has_default_route("", "eth0"));
+    }
 
     #[test]
     fn the_loopback_interface_is_there_by_name() {

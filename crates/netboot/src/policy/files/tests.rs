@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::part::Origin;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
 
@@ -153,4 +154,73 @@ fn an_image_that_is_not_there_stops_the_start() {
     let config = "[[entry]]\nname = 'pe'\nwim = '/no/such/winpe.wim'".parse().unwrap();
     let error = Files::prepare(&config, SERVER).map(|_| ()).unwrap_err().to_string();
     assert!(error.starts_with("entry \"pe\": /no/such/winpe.wim: "), "{error}");
+}
+
+fn part(name: &str, origin: Origin) -> Part {
+    let content = Content::Bytes(format!("the {name}").into());
+    Part { name: name.to_owned(), origin, content }
+}
+
+/// A menu with an image of each kind, whose parts are known.
+fn with_parts(folder: &std::path::Path) -> Config {
+    let image = folder.join("an.image");
+    std::fs::write(&image, "0123456789").unwrap();
+    let mut config: Config = format!(
+        "[[entry]]\nname = 'pe'\nwim = {image:?}\n[[entry]]\nname = 'disc'\nwindows = {image:?}"
+    )
+    .parse()
+    .unwrap();
+    let image_has = ["bootmgr.exe", "pxeboot.n12", "pxeboot.com", "bootmgfw.efi", "boot.sdi"];
+    config.entries[0].parts = image_has.map(|name| part(name, Origin::Image)).to_vec();
+    config.entries[0].parts.push(part("BCD", Origin::Made));
+    let content = Content::Disk { path: image, start: 3, length: 4 };
+    config.entries[1].parts = vec![
+        Part { name: "boot.wim".to_owned(), origin: Origin::Disc, content },
+        part("bootmgr", Origin::Disc),
+        part("BCD", Origin::Disc),
+    ];
+    config
+}
+
+#[test]
+fn wimboot_is_given_what_it_does_not_find_in_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::prepare(&with_parts(folder.path()), SERVER).unwrap();
+    let script = read(&files, "entries/pe.ipxe").unwrap();
+    let expected = "#!ipxe\n\
+        kernel http://192.168.0.10/wimboot || chain tftp://192.168.0.10/pxeboot.n12\n\
+        initrd --name BCD http://192.168.0.10/images/pe/BCD BCD\n\
+        initrd --name boot.wim http://192.168.0.10/images/pe.wim boot.wim\n\
+        boot\n";
+    assert_eq!(script, expected);
+    let script = read(&files, "entries/disc.ipxe").unwrap();
+    let expected = "#!ipxe\n\
+        kernel http://192.168.0.10/wimboot\n\
+        initrd --name bootmgr http://192.168.0.10/images/disc/bootmgr bootmgr\n\
+        initrd --name BCD http://192.168.0.10/images/disc/BCD BCD\n\
+        initrd --name boot.sdi http://192.168.0.10/images/disc/boot.sdi boot.sdi ||\n\
+        initrd --name boot.wim http://192.168.0.10/images/disc/boot.wim boot.wim\n\
+        boot\n";
+    assert_eq!(script, expected);
+    assert_eq!(read(&files, "images/disc/boot.wim").as_deref(), Some("3456"));
+    let missing: Vec<_> = files.missing.iter().map(|missing| missing.file.as_str()).collect();
+    assert!(missing.contains(&"images/disc/boot.sdi"), "{missing:?}");
+    assert!(!missing.contains(&"images/pe/boot.sdi"), "{missing:?}");
+}
+
+#[test]
+fn the_loaders_of_windows_find_the_first_entry_that_they_can_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::prepare(&with_parts(folder.path()), SERVER).unwrap();
+    for (asked, expected) in [
+        ("pxeboot.n12", "the pxeboot.n12"),
+        ("pxeboot.0", "the pxeboot.com"),
+        ("bootmgr.exe", "the bootmgr.exe"),
+        (r"\Boot\bcd", "the BCD"),
+        (r"\boot\boot.sdi", "the boot.sdi"),
+        (r"\sources\boot.wim", "0123456789"),
+    ] {
+        assert_eq!(read(&files, asked).as_deref(), Some(expected), "{asked}");
+    }
+    assert_eq!(read(&files, "Boot/Fonts/wgl4_boot.ttf"), None);
 }

@@ -1,0 +1,161 @@
+//! `serve --check`: what each kind of client would get.
+
+use serde::Serialize;
+use winpe_netboot::policy::part::Origin;
+use winpe_netboot::policy::{Config, Files, MenuRow, Row, boot_table, menu_table};
+use winpe_netboot::serve::Interface;
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    interface: &'a str,
+    address: String,
+    network: String,
+    clients: Vec<ClientRow<'a>>,
+    menu: Vec<EntryRow<'a>>,
+    missing: Vec<MissingFile<'a>>,
+    hints: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ClientRow<'a> {
+    table: Option<&'a str>,
+    client: &'a str,
+    architectures: &'a [u16],
+    file: &'a str,
+    config_file: Option<&'a str>,
+    path_prefix: &'a str,
+}
+
+#[derive(Serialize)]
+struct EntryRow<'a> {
+    name: &'a str,
+    boots: &'a str,
+    files: Vec<PartRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct PartRow<'a> {
+    name: &'a str,
+    origin: &'static str,
+}
+
+#[derive(Serialize)]
+struct MissingFile<'a> {
+    file: &'a str,
+    package: Option<&'a str>,
+}
+
+pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printer) -> Outcome {
+    let files = Files::prepare(config, interface.address).map_err(Failure::new)?;
+    let clients = boot_table(config, interface.address);
+    let menu = menu_table(config);
+    let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
+    if printer.is_json() {
+        printer.json(&Report {
+            schema: 1,
+            interface: &interface.name,
+            address: interface.address.to_string(),
+            network: interface.network.to_string(),
+            clients: clients.iter().map(ClientRow::of).collect(),
+            menu: menu.iter().map(EntryRow::of).collect(),
+            missing: files
+                .missing
+                .iter()
+                .map(|it| MissingFile { file: &it.file, package: it.package })
+                .collect(),
+            hints: hints(interface),
+        })?;
+        return Ok(exit);
+    }
+    printer.line(format_args!(
+        "serving {} from {} on {}",
+        interface.network, interface.address, interface.name
+    ))?;
+    let mut table = None;
+    for (number, row) in clients.iter().enumerate() {
+        if number == 0 || table != row.table.as_deref() {
+            table = row.table.as_deref();
+            printer.line("")?;
+            printer.heading(table.map_or("all clients".to_owned(), |it| format!("client {it}")))?;
+        }
+        let numbers: Vec<_> = row.architectures.iter().map(u16::to_string).collect();
+        printer.line(format_args!("  {:29} {:6} {}", row.client, numbers.join(","), row.file))?;
+    }
+    printer.line("")?;
+    printer.heading("menu")?;
+    for row in &menu {
+        printer.line(format_args!("  {:14} {}", row.name, row.boots))?;
+        for origin in [Origin::Image, Origin::Disc, Origin::Made] {
+            let names: Vec<_> = row.parts.iter().filter(|part| part.1 == origin).collect();
+            let names: Vec<_> = names.iter().map(|part| part.0.as_str()).collect();
+            if !names.is_empty() {
+                printer.line(format_args!(
+                    "  {:14} {}: {}",
+                    "",
+                    place(origin),
+                    names.join(", ")
+                ))?;
+            }
+        }
+    }
+    for missing in &files.missing {
+        printer.warning(missing);
+    }
+    for hint in hints(interface) {
+        printer.status(format_args!("hint: {hint}"));
+    }
+    Ok(exit)
+}
+
+/// What no file is wrong about, and costs time all the same.
+fn hints(interface: &Interface) -> Vec<String> {
+    // A machine without IPv6 has no table to read, and no router either.
+    let router = interface.has_ipv6_router().unwrap_or(false);
+    let name = &interface.name;
+    let wait = format!(
+        "no IPv6 router is known on {name}; iPXE from before October 2020, such as that of Debian 11 \
+         and 12, waits 13 s for one at each stage. Any router advertisement there ends the wait, even \
+         one that offers no route"
+    );
+    (!router).then_some(wait).into_iter().collect()
+}
+
+fn place(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Image => "in the image",
+        Origin::Disc => "on the disc",
+        Origin::Made => "made",
+    }
+}
+
+impl<'a> ClientRow<'a> {
+    fn of(row: &'a Row) -> Self {
+        Self {
+            table: row.table.as_deref(),
+            client: &row.client,
+            architectures: &row.architectures,
+            file: &row.file,
+            config_file: row.config_file.as_deref(),
+            path_prefix: &row.path_prefix,
+        }
+    }
+}
+
+impl<'a> EntryRow<'a> {
+    fn of(row: &'a MenuRow) -> Self {
+        let part = |part: &'a (String, Origin)| PartRow {
+            name: &part.0,
+            origin: match part.1 {
+                Origin::Image => "image",
+                Origin::Disc => "disc",
+                Origin::Made => "made",
+            },
+        };
+        Self { name: &row.name, boots: &row.boots, files: row.parts.iter().map(part).collect() }
+    }
+}
