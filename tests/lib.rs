@@ -45,6 +45,17 @@ pub fn corpus(path: &str) -> Option<PathBuf> {
     Some(found)
 }
 
+/// A file that nobody may give away with the tests and no distribution has, named by an environment
+/// variable; `None` after saying that the test is skipped. It is optional everywhere, in CI too.
+#[must_use]
+pub fn supplied(variable: &str, what: &str) -> Option<PathBuf> {
+    let named = env::var_os(variable).map(|path| workspace().join(path));
+    if named.is_none() {
+        announce(&format!("{variable} names no {what}"));
+    }
+    named
+}
+
 /// The folder of the workspace, against which a relative `WINPE_CORPUS` is resolved.
 #[must_use]
 pub fn workspace() -> PathBuf {

@@ -6,10 +6,10 @@
 use std::io::Write;
 use std::time::Duration;
 
-use winpe_tests::{tool, winpe_iscsi};
+use winpe_tests::{supplied, tool, winpe_iscsi};
 
 use crate::rig::{Firmware, Rig, Running, SERVER};
-use crate::target;
+use crate::{target, windows};
 
 /// For one stage, under emulation on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,13 +23,15 @@ struct Boot {
     server: Running,
     stages: Vec<(String, Duration)>,
     _others: Vec<Running>,
+    // The last to go: what runs in it ends before.
+    _rig: Rig,
 }
 
 impl Boot {
     /// Starts the server with a configuration, and then the machine.
     fn start(
         name: &'static str,
-        rig: &Rig,
+        rig: Rig,
         firmware: Firmware,
         config: &str,
         mut others: Vec<Running>,
@@ -42,7 +44,7 @@ impl Boot {
         let server = rig.start(&rig.namespace, winpe_iscsi(), &words);
         server.wait_for("boot files", PATIENCE, &server);
         let machine = rig.power_on(firmware)?;
-        Some(Self { name, machine, server, stages: Vec::new(), _others: others })
+        Some(Self { name, machine, server, stages: Vec::new(), _others: others, _rig: rig })
     }
 
     /// Waits for a line on the console.
@@ -88,7 +90,7 @@ const LOCAL: &str = "[[entry]]\nname = \"local\"\ntitle = \"The disk within\"\nl
 fn bios_rom_to_the_menu() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "", LOCAL);
-    let boot = Boot::start("bios-rom", &rig, Firmware::BiosRom, &config, vec![]);
+    let boot = Boot::start("bios-rom", rig, Firmware::BiosRom, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.log("filename /boot.ipxe");
     boot.console(MENU);
@@ -99,7 +101,7 @@ fn bios_rom_to_the_menu() {
 fn plain_rom_to_undionly_to_the_menu() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "", LOCAL);
-    let boot = Boot::start("bios-plain", &rig, Firmware::BiosPlain, &config, vec![]);
+    let boot = Boot::start("bios-plain", rig, Firmware::BiosPlain, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.log("filename undionly.kpxe");
     boot.log("filename /boot.ipxe");
@@ -111,7 +113,7 @@ fn plain_rom_to_undionly_to_the_menu() {
 fn uefi_by_pxe_to_the_menu() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "", LOCAL);
-    let boot = Boot::start("uefi-pxe", &rig, Firmware::UefiPxe, &config, vec![]);
+    let boot = Boot::start("uefi-pxe", rig, Firmware::UefiPxe, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.log("client asked for the size only");
     boot.log("TFTP sent snponly.efi");
@@ -123,7 +125,7 @@ fn uefi_by_pxe_to_the_menu() {
 fn uefi_by_http_to_the_menu() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "", LOCAL);
-    let boot = Boot::start("uefi-http", &rig, Firmware::UefiHttp, &config, vec![]);
+    let boot = Boot::start("uefi-http", rig, Firmware::UefiHttp, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.log("HTTP sent /snponly.efi");
     boot.log("filename /boot.ipxe");
@@ -140,7 +142,7 @@ fn pxelinux_searches_down_to_default() {
     );
     let serve = "chain = \"pxelinux\"\n[serve.pxelinux]\nconfig-file = \"\"\n";
     let config = config(&rig, serve, LOCAL);
-    let boot = Boot::start("pxelinux-search", &rig, Firmware::BiosPlain, &config, vec![]);
+    let boot = Boot::start("pxelinux-search", rig, Firmware::BiosPlain, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.console("PXELINUX 6.04");
     boot.console("REACHED default");
@@ -160,7 +162,7 @@ fn pxelinux_searches_down_to_default() {
 fn the_dell_chain_to_its_menu() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "chain = \"dell\"", LOCAL);
-    let boot = Boot::start("dell", &rig, Firmware::BiosPlain, &config, vec![]);
+    let boot = Boot::start("dell", rig, Firmware::BiosPlain, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.log("filename pxelinux.0");
     boot.log("filename /ipxe.lkrn");
@@ -178,7 +180,7 @@ fn memdisk_boots_a_cd_over_http() {
     let entry = format!("[[entry]]\nname = \"cd\"\niso = {iso:?}\n");
     // PXELINUX on iPXE, which has HTTP.
     let config = config(&rig, "chain = \"dell\"\ntimeout = 1", &entry);
-    let boot = Boot::start("memdisk", &rig, Firmware::BiosRom, &config, vec![]);
+    let boot = Boot::start("memdisk", rig, Firmware::BiosRom, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.log("filename /pxelinux.0");
     boot.log("filename /images/cd.iso");
@@ -193,7 +195,7 @@ fn ipxe_boots_a_disk_over_iscsi() {
     let entry =
         format!("[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n", target::NAME);
     let config = config(&rig, "timeout = 1", &entry);
-    let boot = Boot::start("sanboot", &rig, Firmware::BiosRom, &config, vec![target]);
+    let boot = Boot::start("sanboot", rig, Firmware::BiosRom, &config, vec![target]);
     let Some(mut boot) = boot else { return };
     boot.log("filename /boot.ipxe");
     boot.console("REACHED the disk");
@@ -207,10 +209,48 @@ fn gpxecmd_boots_a_disk_over_iscsi() {
     let entry =
         format!("[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n", target::NAME);
     let config = config(&rig, "chain = \"dell\"\ntimeout = 1", &entry);
-    let boot = Boot::start("gpxecmd", &rig, Firmware::BiosRom, &config, vec![target]);
+    let boot = Boot::start("gpxecmd", rig, Firmware::BiosRom, &config, vec![target]);
     let Some(mut boot) = boot else { return };
     boot.log("gpxecmd.c32");
     boot.console("REACHED the disk");
+}
+
+/// Boots a WIM by wimboot, where the user has one.
+fn wimboot(name: &'static str, firmware: Firmware) -> Option<Boot> {
+    let loader = supplied("WINPE_WIMBOOT", "wimboot")?;
+    let rig = Rig::new()?;
+    rig.file("srv/wimboot", std::fs::read(&loader).unwrap());
+    let entry = format!("[[entry]]\nname = \"pe\"\nwim = {:?}\n", windows::winpe(&rig));
+    let config = config(&rig, "timeout = 1", &entry);
+    let mut boot = Boot::start(name, rig, firmware, &config, vec![])?;
+    boot.log("HTTP sent /wimboot");
+    boot.log("HTTP sent /images/pe/BCD");
+    boot.log("HTTP sent /images/pe.wim");
+    Some(boot)
+}
+
+#[test]
+fn wimboot_starts_the_boot_manager_of_the_image_on_bios() {
+    let Some(mut boot) = wimboot("wimboot-bios", Firmware::BiosRom) else { return };
+    boot.console(windows::BOOTMGR);
+}
+
+#[test]
+fn wimboot_starts_the_boot_manager_of_the_image_on_uefi() {
+    let Some(mut boot) = wimboot("wimboot-uefi", Firmware::UefiPxe) else { return };
+    boot.console(windows::BOOTMGFW);
+}
+
+#[test]
+fn without_wimboot_the_network_loader_of_windows_runs() {
+    let Some(rig) = Rig::new() else { return };
+    let entry = format!("[[entry]]\nname = \"pe\"\nwim = {:?}\n", windows::winpe(&rig));
+    let config = config(&rig, "timeout = 1", &entry);
+    let boot = Boot::start("pxeboot", rig, Firmware::BiosRom, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("HTTP did not send /wimboot");
+    boot.log("TFTP sent pxeboot.n12");
+    boot.console(windows::PXEBOOT);
 }
 
 /// dnsmasq gives addresses at 192.168.0.1 and knows nothing of booting.
@@ -239,7 +279,7 @@ fn bios_beside_another_dhcp_server() {
     let Some(other) = other_server(&mut rig) else { return };
     // Nothing is said of proxy: the server finds out that there is another one.
     let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"auto\"");
-    let boot = Boot::start("proxy-bios", &rig, Firmware::BiosPlain, &config, vec![other]);
+    let boot = Boot::start("proxy-bios", rig, Firmware::BiosPlain, &config, vec![other]);
     let Some(mut boot) = boot else { return };
     assert!(boot.server.printed().contains("beside another DHCP server"));
     boot.log("filename undionly.kpxe");
@@ -252,7 +292,7 @@ fn uefi_beside_another_dhcp_server() {
     let Some(mut rig) = Rig::new() else { return };
     let Some(other) = other_server(&mut rig) else { return };
     let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"proxy\"");
-    let boot = Boot::start("proxy-uefi", &rig, Firmware::UefiPxe, &config, vec![other]);
+    let boot = Boot::start("proxy-uefi", rig, Firmware::UefiPxe, &config, vec![other]);
     let Some(mut boot) = boot else { return };
     boot.log("TFTP sent snponly.efi");
     boot.log("filename /boot.ipxe");

@@ -5,3 +5,4 @@ mod check;
 mod files;
 mod rig;
 mod target;
+mod windows;
