@@ -127,7 +127,7 @@ fn server(role: Role) -> Server {
 fn ask(server: &mut Server, raw: &[u8], from: &str, port: Port) -> Message {
     let now = Time::from_secs(1_800_000_000);
     let mut effects = server.receive(raw, Arrival { from: from.parse().unwrap(), port }, now);
-    if let [Effect::Probe(address)] = effects[..] {
+    if let [Effect::Probe(address), ..] = effects[..] {
         effects = server.probed(address, None, now);
     }
     let sent = effects.iter().find_map(|effect| match effect {

@@ -23,13 +23,20 @@
 //! | `requested` | `protocol` (`tftp`, `http`), `client` (address and port), `file` |
 //! | `sent` | the same, `bytes`, `seconds` |
 //! | `failed` | `protocol`, `client`, `file`, `bytes`, `reason`: one of `not_found`, `refused`, `size_probe`, `client_error`, `lost`, `busy`, `malformed`, `io` |
+//! | `stalled` | `client`, `file`, `block`, `retries`, `seconds` |
+//! | `console` | `client` (address), `line` |
 //! | `warning`, `note` | `text` |
+//!
+//! `heard`, `progress` and `leases` are no lines of a log; they are for [`timeline`](crate::timeline).
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+
+use crate::logic::dhcp::Ignore;
+use crate::policy::Client;
 
 /// Where events go. Called from the middle of the work, so it must not block.
 pub trait Sink: Send + Sync + 'static {
@@ -71,6 +78,10 @@ pub enum Event {
         /// Why, in words.
         reason: String,
     },
+    /// A DHCP message came from a client. Another event tells what became of it; this one tells
+    /// whoever follows boots all that the message said.
+    #[serde(skip)]
+    Heard(Box<Heard>),
     /// A file was asked for; the line reads as TFTP servers write it.
     Requested {
         /// How it was asked for.
@@ -108,6 +119,45 @@ pub enum Event {
         #[serde(serialize_with = "code")]
         reason: Failure,
     },
+    /// How far a file is: told when it is opened, and then about once a second.
+    Progress {
+        /// How it is sent.
+        protocol: Protocol,
+        /// To whom.
+        client: SocketAddr,
+        /// The name as the client spelt it.
+        file: String,
+        /// Bytes of the file that were sent.
+        bytes: u64,
+        /// How many there are, or how many were asked for.
+        size: u64,
+    },
+    /// A client does not acknowledge what it is sent.
+    Stalled {
+        /// To whom a file is sent, by TFTP.
+        client: SocketAddr,
+        /// The name as the client spelt it.
+        file: String,
+        /// The block that is not acknowledged; 0 is the answer to the client's options.
+        block: u64,
+        /// How often it was sent again.
+        retries: u32,
+        /// Since when nothing was heard.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
+        silent: Duration,
+    },
+    /// A line of a client's own console, sent by syslog as iPXE does.
+    Console {
+        /// Who sent it.
+        client: IpAddr,
+        /// What it says.
+        line: String,
+    },
+    /// How many leases are in force, told when that has changed.
+    Leases {
+        /// So many.
+        bound: usize,
+    },
     /// Something the administrator should know.
     Warning {
         /// In words.
@@ -118,6 +168,23 @@ pub enum Event {
         /// In words.
         text: String,
     },
+}
+
+/// What a DHCP message says about its sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Who sent it, spelt as in the event that tells what became of it.
+    pub client: String,
+    /// What the sender is.
+    pub about: Client,
+    /// What came: `DISCOVER`.
+    pub message: &'static str,
+    /// The address that the client has or asks for.
+    pub address: Option<Ipv4Addr>,
+    /// The server that the client speaks to (option 54).
+    pub server: Option<Ipv4Addr>,
+    /// Why it gets no answer, where it gets none.
+    pub ignored: Option<Ignore>,
 }
 
 /// How a file travels.
@@ -190,6 +257,14 @@ fn code<S: Serializer>(reason: &Failure, serializer: S) -> Result<S::Ok, S::Erro
     serializer.serialize_str(reason.code())
 }
 
+impl Event {
+    /// Whether it is worth a line of a log. What is not, is for those that show a boot as it happens.
+    #[must_use]
+    pub fn is_logged(&self) -> bool {
+        !matches!(self, Self::Heard(_) | Self::Progress { .. } | Self::Leases { .. })
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -206,6 +281,22 @@ impl fmt::Display for Event {
             Self::Ignored { client, reason } => {
                 write!(f, "ignored {}: {}", client.escape_debug(), reason.escape_debug())
             }
+            Self::Heard(heard) => {
+                write!(f, "{} from {} ({})", heard.message, heard.client, heard.about)
+            }
+            Self::Progress { protocol, client, file, bytes, size } => {
+                let (file, ip) = (file.escape_debug(), client.ip());
+                write!(f, "{protocol} {file} to {ip}: {bytes} of {size} bytes")
+            }
+            Self::Stalled { client, file, block, retries, silent } => write!(
+                f,
+                "TFTP {} to {} stalled at block {block} for {:.1} s, sent again {retries} times",
+                file.escape_debug(),
+                client.ip(),
+                silent.as_secs_f64(),
+            ),
+            Self::Console { client, line } => write!(f, "{client} says: {}", line.escape_debug()),
+            Self::Leases { bound } => write!(f, "{bound} leases in force"),
             Self::Requested { protocol, client, file } => {
                 let verb = match protocol {
                     Protocol::Tftp => "RRQ",

@@ -16,6 +16,8 @@
 //! | [`tftp`], [`http`] | how files are sent: one bounded task for each transfer |
 //! | [`serve`] | the sockets, which only receive and send, and the one process that owns them |
 //! | [`event`] | what happened, for logs and for people who wait |
+//! | [`timeline`] | the same, put together: each machine's boot, where it stopped, and why |
+//! | [`watch`] | for people who wait: a page, an API, numbers |
 //!
 //! Everything that arrives from the network is hostile until proven otherwise: no packet makes this
 //! crate panic, hang or use memory without bound, and each packet that gets no answer has a reason
@@ -28,4 +30,6 @@ pub mod logic;
 pub mod policy;
 pub mod serve;
 pub mod tftp;
+pub mod timeline;
+pub mod watch;
 pub mod wire;

@@ -38,7 +38,7 @@ pub(super) fn serve(config: Config, interface: &Interface, printer: &mut Printer
         let lost = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&lost);
         let log = Arc::new(move |event: Event| {
-            if sender.try_send(event).is_err() {
+            if event.is_logged() && sender.try_send(event).is_err() {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -17,6 +17,9 @@ use crate::files::File;
 
 /// Bytes read at once. One such piece is read while the one before is sent.
 const PIECE: u64 = 128 * 1024;
+
+/// Between two words about how far an answer is.
+const PROGRESS: Duration = Duration::from_secs(1);
 
 /// The body of an answer, which tells how it ended when it is dropped.
 pub(super) struct FileBody {
@@ -38,6 +41,10 @@ pub(super) struct Report {
     pub(super) file: String,
     pub(super) began: Instant,
     pub(super) bytes: u64,
+    /// Bytes that were asked for.
+    pub(super) size: u64,
+    /// When it was told how far the answer is.
+    pub(super) told: Option<Instant>,
     /// Why not; [`Failure::Lost`] until all is sent.
     pub(super) failure: Option<Failure>,
 }
@@ -46,6 +53,8 @@ impl FileBody {
     /// A body of the bytes from `start` to before `end`, which lie within the file.
     pub(super) fn new(file: File, start: u64, end: u64, mut report: Report) -> Self {
         report.failure = (start < end).then_some(Failure::Lost);
+        report.size = end - start;
+        report.progress();
         let mut body = Self { file, offset: start, end, left: end - start, reading: None, report };
         body.read();
         body
@@ -82,6 +91,7 @@ impl Body for FileBody {
         Poll::Ready(Some(match result.map_err(io::Error::other).and_then(|read| read) {
             Ok(bytes) => {
                 self.report.bytes += bytes.len() as u64;
+                self.report.progress();
                 self.left -= bytes.len() as u64;
                 self.read();
                 if self.reading.is_none() {
@@ -102,6 +112,22 @@ impl Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+impl Report {
+    /// Tells how far the answer is, at its beginning and once in each [`PROGRESS`].
+    fn progress(&mut self) {
+        if self.told.is_none_or(|told| told.elapsed() >= PROGRESS) {
+            self.told = Some(Instant::now());
+            self.events.event(Event::Progress {
+                protocol: Protocol::Http,
+                client: self.client,
+                file: self.file.clone(),
+                bytes: self.bytes,
+                size: self.size,
+            });
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::FileSource;
-use patient::Patient;
+pub(crate) use patient::Patient;
 use respond::{Asker, respond};
 
 /// Before another connection is accepted after the system could not give us one.

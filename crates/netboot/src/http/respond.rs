@@ -41,6 +41,8 @@ pub(super) async fn respond(asker: &Asker, request: &Request<Incoming>) -> Answe
         file: name.to_owned(),
         began: Instant::now(),
         bytes: 0,
+        size: 0,
+        told: None,
         failure: None,
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -19,6 +19,12 @@ impl Time {
         Self(secs.saturating_mul(1000))
     }
 
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        self.0
+    }
+
     /// Whole seconds since 1970.
     #[must_use]
     pub fn as_secs(self) -> u64 {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt::IpMtu};
 use tokio::net::UdpSocket;
@@ -19,6 +19,8 @@ use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, 
 
 /// Packets from foreign ports that are told so; a flood of them shall not use up the task.
 const FOREIGN_ANSWERS: u32 = 8;
+/// Between two words about how far a transfer is.
+const PROGRESS: Duration = Duration::from_secs(1);
 /// Bytes of a packet that a client sends during a transfer, at most: an error and its text.
 const LONGEST: usize = 1024;
 
@@ -109,6 +111,24 @@ impl Job {
         Transfer::new(agreed, &limits)
     }
 
+    fn progress(&self, transfer: &Transfer, size: u64) {
+        self.shared.events.event(Event::Progress {
+            protocol: Protocol::Tftp,
+            client: self.client,
+            file: self.asked.spelling.clone(),
+            bytes: transfer.progress().bytes,
+            size,
+        });
+    }
+
+    /// One packet lost is everyday life; more in a row are worth a word.
+    fn stalled(&self, block: u64, retries: u32, silent: Duration) {
+        if retries > 1 {
+            let (client, file) = (self.client, self.asked.spelling.clone());
+            self.shared.events.event(Event::Stalled { client, file, block, retries, silent });
+        }
+    }
+
     /// Runs the transfer until it has an outcome or is replaced.
     async fn drive(
         &mut self,
@@ -120,7 +140,11 @@ impl Job {
         let mut buffer = [0; LONGEST];
         let mut foreign = 0;
         let mut answered = false;
+        let mut told = Told::new();
         loop {
+            if told.is_due() {
+                self.progress(transfer, reader.file.len());
+            }
             while let Some(wanted) = transfer.wanted() {
                 match reader.read(wanted).await {
                     Ok(bytes) => transfer.supply(&bytes, reader.ended()),
@@ -142,6 +166,9 @@ impl Job {
                 received = socket.recv_from(&mut buffer) => received,
                 () = tokio::time::sleep_until(deadline.into()) => {
                     transfer.expire(Instant::now());
+                    if let Some((block, retries)) = transfer.stall() {
+                        self.stalled(block, retries, told.heard.elapsed());
+                    }
                     continue;
                 }
                 _ = &mut self.replaced => return Ok(()),
@@ -158,6 +185,7 @@ impl Job {
                 }
                 continue;
             }
+            told.heard = Instant::now();
             let Ok(received) = Packet::parse(&buffer[..length]) else { continue };
             // Repeated and stray packets are the network's everyday life, and change nothing.
             let _ = transfer.receive(&received, Instant::now());
@@ -166,6 +194,28 @@ impl Job {
                 self.shared.state().sessions.answered(self.session);
             }
         }
+    }
+}
+
+/// When the client was heard last, and when others were told how far the transfer is.
+struct Told {
+    heard: Instant,
+    progress: Option<Instant>,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self { heard: Instant::now(), progress: None }
+    }
+
+    /// Once at the beginning, then once in each [`PROGRESS`].
+    fn is_due(&mut self) -> bool {
+        // What was heard last is as good a clock as any, and costs nothing for each packet.
+        let due = self.progress.is_none_or(|told| self.heard.duration_since(told) >= PROGRESS);
+        if due {
+            self.progress = Some(self.heard);
+        }
+        due
     }
 }
 

@@ -63,6 +63,9 @@ pub enum Ignore {
     /// Nobody knows what machine this is.
     #[error("no boot file for this platform")]
     NoBootFile,
+    /// Only known machines are answered, and this is none.
+    #[error("not one of the machines that may boot here")]
+    NotAllowed,
     /// The client goes round in circles.
     #[error("boot loop: {file} was given {times} times in 60 s, so it is not given again yet")]
     Loop {
@@ -74,4 +77,22 @@ pub enum Ignore {
     /// The answer would not fit.
     #[error("cannot answer: {0}")]
     TooLong(#[from] EncodeError),
+}
+
+impl Ignore {
+    /// Whether the message is one of a client's that is worth remembering: of a flood none is.
+    pub(super) fn names_a_client(&self) -> bool {
+        !matches!(
+            self,
+            Self::Malformed(_)
+                | Self::Reply
+                | Self::Own
+                | Self::FromServer(_)
+                | Self::Bootp
+                | Self::MessageType
+                | Self::Nobody
+                | Self::Rate(_)
+                | Self::Flood
+        )
+    }
 }

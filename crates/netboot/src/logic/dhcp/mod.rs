@@ -59,7 +59,7 @@ use self::lease::Leases;
 use self::pool::Pools;
 use self::rate::Rate;
 use super::Time;
-use crate::event::Event;
+use crate::event::{Event, Heard};
 use crate::policy::{Client, Config, Network};
 use crate::wire::dhcp::{Message, MessageType, Op, code};
 
@@ -173,8 +173,20 @@ impl Server {
             Err(error) => return ignored(arrival.from.to_string(), &error.into()),
         };
         match self.decide(&request, arrival, now) {
-            Ok(effects) => effects,
-            Err(reason) => ignored(request.hardware.to_string(), &reason),
+            Ok(mut effects) => {
+                // What came is told before what went.
+                let told = effects.iter().position(|effect| matches!(effect, Effect::Tell(_)));
+                if let Some(heard) = heard(&request, None) {
+                    effects.insert(told.unwrap_or(effects.len()), Effect::Tell(heard));
+                }
+                effects
+            }
+            Err(reason) => {
+                let known = reason.names_a_client().then(|| heard(&request, Some(reason.clone())));
+                let mut effects: Vec<_> = known.flatten().map(Effect::Tell).into_iter().collect();
+                effects.extend(ignored(request.hardware.to_string(), &reason));
+                effects
+            }
         }
     }
 
@@ -215,4 +227,17 @@ impl Server {
             },
         }
     }
+}
+
+/// What a message says about its sender, for whoever follows boots.
+fn heard(request: &Message, ignored: Option<Ignore>) -> Option<Event> {
+    let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
+    Some(Event::Heard(Box::new(Heard {
+        client: Identity::of(request)?.to_string(),
+        about: Client::of(request),
+        message: request.message_type()?.name(),
+        address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
+        server: request.options.address(code::SERVER_ID),
+        ignored,
+    })))
 }

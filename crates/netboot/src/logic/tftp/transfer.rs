@@ -387,6 +387,14 @@ impl Transfer {
         self.outcome.as_ref()
     }
 
+    /// What is not acknowledged, and how often it was sent again for want of an answer; none where
+    /// the client answers.
+    #[must_use]
+    pub fn stall(&self) -> Option<(u64, u32)> {
+        let block = if self.opening == Opening::Over { self.acked + 1 } else { 0 };
+        (self.tries > 0).then_some((block, self.tries))
+    }
+
     /// How far it has come.
     #[must_use]
     pub fn progress(&self) -> Progress {

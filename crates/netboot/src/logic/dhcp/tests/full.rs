@@ -135,7 +135,7 @@ fn a_probe_delays_nobody_else() {
     let known = bench.lease(&rom(1));
     let arrival = Arrival { from: "0.0.0.0:68".parse().unwrap(), port: Port::Server };
     let effects = bench.server.receive(&rom(2).encode(1500).unwrap(), arrival, bench.now);
-    let [Effect::Probe(probed)] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::Probe(probed), ..] = effects[..] else { panic!("{effects:?}") };
     assert_eq!(bench.lease(&Message { xid: 9, ..rom(1) }).yiaddr, known.yiaddr);
     // A client that asks again meanwhile is told once, with its latest message.
     let repeat = Message { secs: 4, ..rom(2) }.encode(1500).unwrap();
@@ -150,7 +150,7 @@ fn an_address_in_use_is_left_alone() {
     let mut bench = Bench::full();
     let arrival = Arrival { from: "0.0.0.0:68".parse().unwrap(), port: Port::Server };
     let effects = bench.server.receive(&rom(1).encode(1500).unwrap(), arrival, bench.now);
-    let [Effect::Probe(used)] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::Probe(used), ..] = effects[..] else { panic!("{effects:?}") };
     let answered = bench.settle(effects, |address| address == used);
     assert_ne!(answered.message().unwrap().yiaddr, used);
     assert!(answered.warning().unwrap().contains("is used by 02:02:02:02:02:02"));

@@ -1,0 +1,94 @@
+//! One boot of one machine.
+
+use std::time::Duration;
+
+use super::scene::Scene;
+use super::step::{FileStep, Outcome, Step, StepKind};
+use super::verdict::Verdict;
+use crate::event::Protocol;
+use crate::logic::Time;
+
+/// One boot of one machine, from its first DISCOVER to the next one of its firmware.
+#[derive(Debug)]
+pub(super) struct Boot {
+    pub(super) id: u64,
+    pub(super) began: Time,
+    /// When something happened last.
+    pub(super) last: Time,
+    pub(super) steps: Vec<Step>,
+    /// Steps that were left out between the first and the last ones.
+    pub(super) omitted: u64,
+    /// Bytes of files that were sent.
+    pub(super) bytes: u64,
+    /// When the machine began again after the last step of this boot.
+    pub(super) restarted: Option<Duration>,
+    /// The count of changes at the last one.
+    pub(super) revision: u64,
+    /// What was told of it last.
+    pub(super) told: Option<Verdict>,
+}
+
+impl Boot {
+    pub(super) fn new(id: u64, now: Time) -> Self {
+        Self {
+            id,
+            began: now,
+            last: now,
+            steps: Vec::new(),
+            omitted: 0,
+            bytes: 0,
+            restarted: None,
+            revision: 0,
+            told: None,
+        }
+    }
+
+    /// Adds a step; says how many more are held than before. In the middle, where most repeat
+    /// themselves, one gives way.
+    pub(super) fn push(&mut self, step: Step, most: usize) -> usize {
+        self.last = step.time;
+        if let Some(last) = self.steps.last_mut()
+            && last.file.is_none()
+            && (last.kind, &last.text) == (step.kind, &step.text)
+        {
+            last.count = last.count.saturating_add(1);
+            return 0;
+        }
+        self.steps.push(step);
+        if self.steps.len() <= most {
+            return 1;
+        }
+        self.steps.remove(most / 2);
+        self.omitted += 1;
+        0
+    }
+
+    /// The transfer that is under way to this port.
+    pub(super) fn underway(
+        &mut self,
+        protocol: Protocol,
+        port: u16,
+        name: &str,
+    ) -> Option<&mut FileStep> {
+        self.steps.iter_mut().rev().filter_map(|step| step.file.as_mut()).find(|file| {
+            file.outcome == Outcome::Underway
+                && (file.protocol, file.port) == (protocol, port)
+                && file.name == name
+        })
+    }
+
+    /// Whether anything but the first DHCP messages has happened.
+    pub(super) fn has_loaded(&self) -> bool {
+        self.steps.iter().any(|step| step.file.is_some())
+    }
+
+    /// Whether an answer of ours was taken, or a file asked for.
+    pub(super) fn is_real(&self) -> bool {
+        self.steps.iter().any(|step| step.file.is_some() || step.kind == StepKind::Ack)
+    }
+
+    /// Where it stands.
+    pub(super) fn verdict(&self, now: Time) -> Verdict {
+        super::signatures::judge(&Scene::new(self, now))
+    }
+}

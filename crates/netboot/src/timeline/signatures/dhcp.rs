@@ -1,0 +1,243 @@
+//! Boots that stop before the first file.
+
+use std::time::Duration;
+
+use super::super::scene::Scene;
+use super::super::step::StepKind;
+use super::super::verdict::{Status, Verdict};
+use crate::logic::dhcp::Ignore;
+
+/// Firmware asks again after 4, 8 and 16 s; who has not taken an offer by then does not want it.
+const OFFER: Duration = Duration::from_secs(12);
+/// After its address is confirmed, firmware asks for its file at once.
+const FILE: Duration = Duration::from_secs(15);
+/// iPXE waits for an IPv6 router before it goes on, for 16 s in older builds.
+const FILE_IPXE: Duration = Duration::from_secs(30);
+/// When waiting is worth a word.
+const NOTICED: Duration = Duration::from_secs(2);
+
+/// The server has a reason for its silence.
+pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
+    let step = scene.last(StepKind::Ignored).filter(|step| scene.ends_with(step))?;
+    let reason = step.ignored.as_ref()?;
+    let remedy = match reason {
+        Ignore::PoolEmpty(_) => {
+            "Give the subnet more addresses (first, last), or shorten its lease so that addresses \
+             come back sooner."
+        }
+        Ignore::Loop { .. } => {
+            "It loads this file, comes back, and would load it again: give it another boot file or \
+             another chain, and see on its screen why the file ends. It is tried again after a minute."
+        }
+        Ignore::NoBootFile => {
+            "It does not say what it is, or is of a kind that has no boot file: name one in \
+             [serve.boot-files]."
+        }
+        Ignore::UnknownNetwork(_) => {
+            "Add a [[serve.subnet]] for the network it comes from, or check the relay's address."
+        }
+        Ignore::NotAllowed => "Add its MAC address to a [[client]] or to a reservation.",
+        Ignore::NotOurs(_) => {
+            "It holds an address of another server. It asks anew when that lease ends; with \
+             authoritative = true it is told at once."
+        }
+        _ => "Compare what it sends with what the log says.",
+    };
+    let summary = format!("it gets no answer: {reason}");
+    Some(Verdict::stopped("not-answered", summary).because(reason.to_string()).try_this(remedy))
+}
+
+/// Two servers on one link.
+pub(super) fn other_server(scene: &Scene<'_>) -> Option<Verdict> {
+    let step = scene.last(StepKind::OtherServer).filter(|step| scene.ends_with(step))?;
+    let Some(Ignore::OtherServer(server)) = step.ignored else { return None };
+    let summary = format!("the client took the OFFER of {server}, another DHCP server");
+    let verdict = Verdict::stopped("other-server", summary)
+        .because("Two DHCP servers answer on this link, and the other one was faster or liked better.")
+        .try_this(format!(
+            "Leave addresses to {server} and serve boot files beside it (mode = \"proxy\"), or turn \
+             it off on this link."
+        ));
+    Some(verdict)
+}
+
+/// NAK is an answer that clients do not show.
+pub(super) fn address_refused(scene: &Scene<'_>) -> Option<Verdict> {
+    let step = scene.last(StepKind::Nak).filter(|step| scene.ends_with(step))?;
+    let again = scene.count(StepKind::Nak) > 1 || scene.silent > OFFER;
+    again.then(|| {
+        Verdict::stopped(
+            "address-refused",
+            format!("{}: it wants an address it may not have", step.text),
+        )
+        .because("It asks for an address of another network, or one that another machine has.")
+        .try_this(
+            "Turn it off and on, so that it forgets the address; see whether its subnet is served.",
+        )
+    })
+}
+
+/// It has an address and is not told what to boot.
+pub(super) fn no_boot_file(scene: &Scene<'_>) -> Option<Verdict> {
+    let step = scene.last(StepKind::Ack).or_else(|| scene.last(StepKind::Offer))?;
+    let asks = scene.is_firmware() || scene.is_ipxe();
+    (asks && step.named.is_none() && scene.files().next().is_none()).then(|| {
+        Verdict::stopped("no-boot-file", "it was given an address and no boot file")
+            .because(
+                "Either it is of a kind that has no boot file, or it has loaded the same file again \
+                 and again and is given a rest of a minute.",
+            )
+            .try_this("See the log for a boot loop; else name a file for it in [serve.boot-files].")
+    })
+}
+
+/// The firewall, mostly.
+pub(super) fn no_file_asked_for(scene: &Scene<'_>) -> Option<Verdict> {
+    let ack = scene.last(StepKind::Ack)?;
+    let patience = if scene.is_ipxe() { FILE_IPXE } else { FILE };
+    if scene.files().next().is_some() || scene.silent < patience {
+        return None;
+    }
+    let file = ack.named.as_deref().unwrap_or("its file");
+    let by = if file.contains("://") { "the HTTP port (TCP)" } else { "TFTP (UDP port 69)" };
+    let verdict = Verdict::stopped(
+        "no-request",
+        format!("it has its address and never asked for {file}"),
+    )
+    .because(format!(
+        "Its request does not arrive: a firewall on this machine drops {by}, the address it \
+                 was given does not reach this server, or its firmware does not want such a file."
+    ))
+    .try_this(format!(
+        "Open {by} on this machine; see that the address and the router it was given are \
+                 right for its network."
+    ));
+    Some(verdict)
+}
+
+/// No fault: iPXE at work.
+pub(super) fn waits_for_ipv6(scene: &Scene<'_>) -> Option<Verdict> {
+    scene.last(StepKind::Ack)?;
+    let waits = scene.is_ipxe() && scene.files().next().is_none() && scene.silent > NOTICED;
+    waits.then(|| {
+        Verdict::new(
+            Status::Booting,
+            "ipxe-ipv6",
+            "iPXE has its address and waits for an IPv6 router",
+        )
+        .because("Builds before October 2020 wait up to 16 s, newer ones for up to 4 s.")
+        .try_this("A newer iPXE makes the wait short; nothing is wrong.")
+    })
+}
+
+/// We offer and it does not take.
+pub(super) fn offer_not_taken(scene: &Scene<'_>) -> Option<Verdict> {
+    let offers = scene.count(StepKind::Offer);
+    let taken = scene.last(StepKind::Request).is_some() || scene.files().next().is_some();
+    let given_up = scene.silent > OFFER || scene.count(StepKind::Discover) > 3;
+    if offers == 0 || taken || !given_up {
+        return None;
+    }
+    let times = if offers == 1 { "once".to_owned() } else { format!("{offers} times") };
+    let verdict =
+        Verdict::stopped("offer-not-taken", format!("it was offered a boot {times} and took none"))
+            .because(
+                "The OFFER does not reach it (a switch port that is not forwarding yet, a VLAN, a \
+                 firewall), or its firmware is not content with it. Beside another DHCP server: that \
+                 one gave it no address.",
+            )
+            .try_this(
+                "Set the switch port to PortFast or edge; look on its screen for PXE-E51, E52 or E53; \
+                 see that exactly one server on the link gives addresses.",
+            );
+    Some(verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::bench::{Bench, IPXE, PXE};
+    use super::*;
+    use crate::policy::Kind;
+
+    #[test]
+    fn a_client_that_is_ignored_is_told_why() {
+        let mut bench = Bench::new();
+        let network = "10.0.0.0/24".parse().unwrap();
+        bench.hears("DISCOVER", PXE, Some(Ignore::PoolEmpty(network)));
+        let verdict = bench.verdict();
+        assert_eq!(verdict.signature, "not-answered");
+        assert_eq!(verdict.summary, "it gets no answer: no address is left in 10.0.0.0/24");
+        assert!(verdict.remedy.unwrap().contains("more addresses"));
+        bench.discover(PXE);
+        bench.offer("undionly.kpxe");
+        assert_eq!(bench.verdict().signature, "booting", "an answer later ends it");
+    }
+
+    #[test]
+    fn another_server_is_named() {
+        let mut bench = Bench::new();
+        bench.discover(PXE);
+        bench.offer("undionly.kpxe");
+        bench.hears("REQUEST", PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
+        let verdict = bench.verdict();
+        assert_eq!(verdict.status, Status::Stopped);
+        assert_eq!(verdict.summary, "the client took the OFFER of 10.0.0.1, another DHCP server");
+    }
+
+    #[test]
+    fn a_refused_address_is_told_when_it_comes_again() {
+        let mut bench = Bench::new();
+        for _ in 0..2 {
+            bench.hears("REQUEST", PXE, None);
+            bench.answer("NAK", None);
+        }
+        assert_eq!(bench.verdict().signature, "address-refused");
+    }
+
+    #[test]
+    fn an_answer_without_a_file_is_a_stop_for_who_boots() {
+        let mut bench = Bench::new();
+        bench.discover(Kind::Pxe);
+        bench.answer("OFFER", None);
+        assert_eq!(bench.verdict().signature, "no-boot-file");
+    }
+
+    #[test]
+    fn an_offer_that_nobody_takes() {
+        let mut bench = Bench::new();
+        bench.discover(PXE);
+        bench.offer("undionly.kpxe");
+        bench.wait(8);
+        assert_eq!(bench.verdict().status, Status::Booting);
+        bench.discover(PXE);
+        bench.offer("undionly.kpxe");
+        bench.wait(13);
+        let verdict = bench.verdict();
+        assert_eq!(verdict.signature, "offer-not-taken");
+        assert_eq!(verdict.summary, "it was offered a boot 2 times and took none");
+    }
+
+    #[test]
+    fn an_address_and_no_request() {
+        let mut bench = Bench::new();
+        bench.leg(PXE, "undionly.kpxe");
+        bench.wait(14);
+        assert_eq!(bench.verdict().status, Status::Booting);
+        bench.wait(2);
+        let verdict = bench.verdict();
+        assert_eq!(verdict.signature, "no-request");
+        assert_eq!(verdict.summary, "it has its address and never asked for undionly.kpxe");
+        assert!(verdict.remedy.unwrap().contains("UDP port 69"));
+    }
+
+    #[test]
+    fn ipxe_is_given_time_for_ipv6() {
+        let mut bench = Bench::new();
+        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+        bench.wait(16);
+        let verdict = bench.verdict();
+        assert_eq!((verdict.status, verdict.signature), (Status::Booting, "ipxe-ipv6"));
+        bench.wait(15);
+        assert_eq!(bench.verdict().signature, "no-request");
+    }
+}

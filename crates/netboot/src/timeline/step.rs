@@ -1,0 +1,223 @@
+//! One thing that happened in a boot.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::event::Protocol;
+use crate::logic::Time;
+use crate::logic::dhcp::Ignore;
+use crate::policy::Kind;
+
+/// One thing that happened in a boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Step {
+    /// Milliseconds since 1970.
+    #[serde(rename = "time_ms", serialize_with = "super::view::millis")]
+    #[schema(value_type = u64)]
+    pub time: Time,
+    /// What kind of thing.
+    pub kind: StepKind,
+    /// In words; what a client sent is as it sent it.
+    pub text: String,
+    /// How often it happened in a row.
+    pub count: u32,
+    /// The file, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileStep>,
+    /// What program asked, of a DHCP message.
+    #[serde(skip)]
+    pub(super) asker: Option<Kind>,
+    /// What the server named, of its answer.
+    #[serde(skip)]
+    pub(super) named: Option<String>,
+    /// Why a message got no answer.
+    #[serde(skip)]
+    pub(super) ignored: Option<Ignore>,
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// The client looks for a server.
+    Discover,
+    /// The server offers an address, or as a proxy a boot file.
+    Offer,
+    /// The client takes an offer.
+    Request,
+    /// The server confirms.
+    Ack,
+    /// The server refuses.
+    Nak,
+    /// Another DHCP message.
+    Dhcp,
+    /// The client takes another server's offer.
+    OtherServer,
+    /// A message that got no answer.
+    Ignored,
+    /// A file.
+    File,
+    /// A line of the client's console.
+    Console,
+    /// A disk over the network was found, or not.
+    San,
+}
+
+/// A file that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FileStep {
+    /// How it was asked for.
+    #[serde(serialize_with = "protocol")]
+    #[schema(value_type = String)]
+    pub protocol: Protocol,
+    /// Its name, without the slash before it.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Its size, or that of the part that was asked for; none where it was not opened.
+    pub size: Option<u64>,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// How long that took, in milliseconds; none while it lasts.
+    pub millis: Option<u64>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The reason, where it was not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The block that the client does not acknowledge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalled_at: Option<u64>,
+    /// How often that was sent again.
+    pub retries: u32,
+    /// Requests of this file in a row, such as the many ranges of a disk over HTTP.
+    pub requests: u32,
+    /// The client's port, by which a transfer is known while it lasts.
+    #[serde(skip)]
+    pub(super) port: u16,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is under way.
+    Underway,
+    /// It was sent.
+    Sent,
+    /// The client wanted only its size.
+    SizeOnly,
+    /// There is no such file.
+    Missing,
+    /// There is none, and clients always ask: nothing is wrong.
+    NotNeeded,
+    /// It was not sent whole.
+    Failed,
+}
+
+/// What a file is for, as its name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A boot program.
+    Program,
+    /// A script of iPXE's.
+    Script,
+    /// A menu or configuration of a boot program.
+    Config,
+    /// A Windows image.
+    Wim,
+    /// Anything else.
+    Other,
+}
+
+/// How names end, and what that means; the first row that fits counts.
+const ROLES: &[(&str, Role)] = &[
+    (".ipxe", Role::Script),
+    (".wim", Role::Wim),
+    (".efi", Role::Program),
+    (".kpxe", Role::Program),
+    (".kkpxe", Role::Program),
+    (".pxe", Role::Program),
+    (".lkrn", Role::Program),
+    (".n12", Role::Program),
+    (".0", Role::Program),
+    ("wimboot", Role::Program),
+    ("memdisk", Role::Program),
+    (".cfg", Role::Config),
+    ("boot/bcd", Role::Config),
+];
+
+/// What clients ask for though hardly anybody has it (facts of firmware, shim and GRUB).
+const NOT_NEEDED: &[&str] = &[
+    "autoexec.ipxe",
+    "revocations_sku.efi",
+    "revocations_sbat.efi",
+    "shim_certificate_0.efi",
+    "command.lst",
+    "fs.lst",
+    "crypto.lst",
+    "terminal.lst",
+];
+
+impl Role {
+    pub(super) fn of(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        if name.contains("pxelinux.cfg/") {
+            return Self::Config;
+        }
+        ROLES.iter().find(|(end, _)| name.ends_with(end)).map_or(Self::Other, |row| row.1)
+    }
+}
+
+/// Whether a missing file of this name means nothing.
+pub(super) fn is_not_needed(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    NOT_NEEDED.contains(&last)
+}
+
+fn protocol<S: serde::Serializer>(protocol: &Protocol, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(protocol)
+}
+
+impl Step {
+    pub(super) fn new(time: Time, kind: StepKind, text: impl Into<String>) -> Self {
+        Self {
+            time,
+            kind,
+            text: text.into(),
+            count: 1,
+            file: None,
+            asker: None,
+            named: None,
+            ignored: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_what_a_file_is_for() {
+        for (name, role) in [
+            ("boot.ipxe", Role::Script),
+            ("clients/dell/pxelinux.cfg/01-00-14-22-01-02-03", Role::Config),
+            ("images/BOOT.WIM", Role::Wim),
+            ("pxelinux.0", Role::Program),
+            ("EFI/Boot/bootx64.efi", Role::Program),
+            ("Boot/BCD", Role::Config),
+            ("Boot/boot.sdi", Role::Other),
+        ] {
+            assert_eq!(Role::of(name), role, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_clients_always_ask_for_is_known_in_any_folder() {
+        assert!(is_not_needed("grub/x86_64-efi/command.lst"));
+        assert!(is_not_needed("autoexec.ipxe"));
+        assert!(!is_not_needed("boot.ipxe"));
+    }
+}

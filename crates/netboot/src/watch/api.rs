@@ -1,0 +1,125 @@
+//! What is answered.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Watch;
+use super::hub::now;
+use super::page;
+use crate::timeline::BootView;
+
+/// The version of everything that is answered as JSON.
+const SCHEMA: u32 = 1;
+
+/// Boots, the one that something happened in last first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BootsReply {
+    /// 1.
+    pub schema: u32,
+    /// The server's time, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// Counts up with each change.
+    pub revision: u64,
+    /// The boots.
+    pub boots: Vec<BootView>,
+}
+
+/// One boot with its steps.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BootReply {
+    /// 1.
+    pub schema: u32,
+    /// The server's time, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// The boot.
+    pub boot: BootView,
+}
+
+/// That the server is there.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Health {
+    /// 1.
+    pub schema: u32,
+    /// `ok`.
+    pub status: &'static str,
+    /// The version of the server.
+    pub version: &'static str,
+    /// Seconds since it began.
+    pub uptime: u64,
+}
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ErrorReply {
+    /// 1.
+    pub schema: u32,
+    /// In words.
+    pub error: String,
+}
+
+/// An answer before it is sent.
+pub(super) enum Reply {
+    /// One piece.
+    Whole { status: StatusCode, media: &'static str, body: Vec<u8> },
+    /// The live stream, from after this revision.
+    Live { after: u64 },
+}
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// Answers a request for a path.
+pub(super) fn answer(watch: &Arc<Watch>, path: &str, last_event: Option<u64>) -> Reply {
+    let whole = |media, body: Vec<u8>| Reply::Whole { status: StatusCode::OK, media, body };
+    match path {
+        "/api/v1/boots" => json(StatusCode::OK, &boots(watch, 0)),
+        "/api/v1/events" => Reply::Live { after: last_event.unwrap_or(0) },
+        "/api/v1/openapi.json" => whole(JSON, super::document().into_bytes()),
+        "/healthz" => json(
+            StatusCode::OK,
+            &Health {
+                schema: SCHEMA,
+                status: "ok",
+                version: env!("CARGO_PKG_VERSION"),
+                uptime: watch.age().as_secs(),
+            },
+        ),
+        "/metrics" => whole(TEXT, watch.metrics().into_bytes()),
+        _ => match path.strip_prefix("/api/v1/boots/") {
+            Some(id) => boot(watch, id),
+            None => match page::find(path) {
+                Some((media, body)) => whole(media, body.to_vec()),
+                None => error("there is nothing of this name"),
+            },
+        },
+    }
+}
+
+/// The boots that changed after a revision.
+pub(super) fn boots(watch: &Watch, after: u64) -> BootsReply {
+    let (boots, revision) = watch.changed_since(after);
+    BootsReply { schema: SCHEMA, now_ms: now().as_millis(), revision, boots }
+}
+
+fn boot(watch: &Watch, id: &str) -> Reply {
+    match id.parse().ok().and_then(|id| watch.boot(id)) {
+        Some(boot) => {
+            let reply = BootReply { schema: SCHEMA, now_ms: now().as_millis(), boot };
+            json(StatusCode::OK, &reply)
+        }
+        None => error("there is no boot of this number; it may have been forgotten"),
+    }
+}
+
+fn error(text: &str) -> Reply {
+    let reply = ErrorReply { schema: SCHEMA, error: text.to_owned() };
+    json(StatusCode::NOT_FOUND, &reply)
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Reply {
+    let body = serde_json::to_vec(value).expect("these types are written to memory without fail");
+    Reply::Whole { status, media: JSON, body }
+}

@@ -1,0 +1,133 @@
+//! What watches, and what others watch.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use super::metrics::Metrics;
+use crate::event::{Event, Sink};
+use crate::logic::Time;
+use crate::timeline::{BootView, Limits, Timeline};
+
+/// Takes events, and shows what they come to.
+///
+/// ```
+/// use std::sync::Arc;
+/// use winpe_netboot::event::{Event, Sink};
+/// use winpe_netboot::watch::Watch;
+///
+/// let watch = Arc::new(Watch::new());
+/// let sink: Arc<dyn Sink> = watch.before(Arc::new(|event: Event| eprintln!("{event}")));
+/// sink.event(Event::Console {
+///     client: "192.168.0.50".parse()?,
+///     line: "Configuring (net0 52:54:00:00:00:01)...... ok".to_owned(),
+/// });
+/// assert_eq!(watch.boots()[0].client, "192.168.0.50");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Watch {
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+    began: Instant,
+}
+
+#[derive(Debug)]
+struct State {
+    timeline: Timeline,
+    metrics: Metrics,
+}
+
+impl Watch {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let timeline = Timeline::new(Limits::default());
+        let state = Mutex::new(State { timeline, metrics: Metrics::default() });
+        Self { state, changed: watch::Sender::new(0), began: Instant::now() }
+    }
+
+    /// A sink that shows events here before it hands them on.
+    #[must_use]
+    pub fn before(self: &Arc<Self>, next: Arc<dyn Sink>) -> Arc<dyn Sink> {
+        let watch = Arc::clone(self);
+        Arc::new(move |event: Event| {
+            watch.record(&event);
+            next.event(event);
+        })
+    }
+
+    /// The boots, newest first, without their steps.
+    #[must_use]
+    pub fn boots(&self) -> Vec<BootView> {
+        self.state().timeline.boots(now())
+    }
+
+    /// One boot with its steps.
+    #[must_use]
+    pub fn boot(&self, id: u64) -> Option<BootView> {
+        self.state().timeline.boot(id, now())
+    }
+
+    /// The boots that changed after a revision, and the revision that this is.
+    #[must_use]
+    pub fn changed_since(&self, revision: u64) -> (Vec<BootView>, u64) {
+        let state = self.state();
+        // A revision of before a restart is none of ours.
+        let revision = if revision > state.timeline.revision() { 0 } else { revision };
+        (state.timeline.changed_since(revision, now()), state.timeline.revision())
+    }
+
+    /// The numbers, in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let state = self.state();
+        state.metrics.text(&state.timeline.boots(now()))
+    }
+
+    /// Since when it watches.
+    #[must_use]
+    pub fn age(&self) -> std::time::Duration {
+        self.began.elapsed()
+    }
+
+    /// Notices what silence means; to be called every second or so.
+    pub fn advance(&self) {
+        let mut state = self.state();
+        state.timeline.advance(now());
+        self.tell(state.timeline.revision());
+    }
+
+    /// Ready at each change.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn record(&self, event: &Event) {
+        let mut state = self.state();
+        state.metrics.record(event);
+        state.timeline.record(event, now());
+        self.tell(state.timeline.revision());
+    }
+
+    fn tell(&self, revision: u64) {
+        self.changed.send_if_modified(|known| std::mem::replace(known, revision) != revision);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is shown may miss an event, but nothing that holds the lock leaves it inconsistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The wall clock, which people compare with their own.
+pub(super) fn now() -> Time {
+    Time::default() + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

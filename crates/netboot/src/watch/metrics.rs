@@ -1,0 +1,190 @@
+//! Numbers for Prometheus, in its text format 0.0.4.
+//!
+//! The format is a few lines of text, and every label is one of a fixed set; so it is written here
+//! and read by Prometheus' own parser in the tests.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
+
+use crate::event::{Event, Failure, Protocol};
+use crate::timeline::{BootView, Status};
+
+/// Transfers counted at once; the servers' own limits are lower.
+const IN_FLIGHT: usize = 4096;
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::Tftp, Protocol::Http];
+const STATUSES: [(Status, &str); 5] = [
+    (Status::Booting, "booting"),
+    (Status::Waiting, "waiting"),
+    (Status::HandedOver, "handed-over"),
+    (Status::Up, "up"),
+    (Status::Stopped, "stopped"),
+];
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    /// By message and answer.
+    dhcp: BTreeMap<(&'static str, &'static str), u64>,
+    ignored: u64,
+    /// By protocol and result.
+    requests: BTreeMap<(&'static str, &'static str), u64>,
+    bytes: BTreeMap<&'static str, u64>,
+    stalls: u64,
+    warnings: u64,
+    leases: usize,
+    in_flight: HashSet<(Protocol, SocketAddr)>,
+}
+
+impl Metrics {
+    pub(super) fn record(&mut self, event: &Event) {
+        match event {
+            Event::Answered { message, answer, .. } => {
+                *self.dhcp.entry((message, answer)).or_default() += 1;
+            }
+            Event::Ignored { .. } => self.ignored += 1,
+            Event::Requested { protocol, client, .. } if self.in_flight.len() < IN_FLIGHT => {
+                self.in_flight.insert((*protocol, *client));
+            }
+            Event::Sent { protocol, client, bytes, .. } => {
+                self.ended(*protocol, *client, *bytes, "sent");
+            }
+            Event::Failed { protocol, client, bytes, reason, .. } => {
+                self.ended(*protocol, *client, *bytes, result(reason));
+            }
+            Event::Stalled { .. } => self.stalls += 1,
+            Event::Warning { .. } => self.warnings += 1,
+            Event::Leases { bound } => self.leases = *bound,
+            Event::Requested { .. }
+            | Event::Heard(_)
+            | Event::Progress { .. }
+            | Event::Console { .. }
+            | Event::Note { .. } => {}
+        }
+    }
+
+    fn ended(&mut self, protocol: Protocol, client: SocketAddr, bytes: u64, result: &'static str) {
+        self.in_flight.remove(&(protocol, client));
+        *self.requests.entry((name(protocol), result)).or_default() += 1;
+        *self.bytes.entry(name(protocol)).or_default() += bytes;
+    }
+
+    /// The text that Prometheus reads.
+    pub(super) fn text(&self, boots: &[BootView]) -> String {
+        let mut text = Text::default();
+        let version = env!("CARGO_PKG_VERSION");
+        text.family("build_info", "gauge", "The version of the server.");
+        text.sample("build_info", &[("version", version)], 1);
+        text.family("dhcp_answers_total", "counter", "DHCP messages that were answered.");
+        for ((message, answer), count) in &self.dhcp {
+            let labels = [("message", *message), ("answer", *answer)];
+            text.sample("dhcp_answers_total", &labels, count);
+        }
+        text.family("ignored_total", "counter", "Packets that got no answer.");
+        text.sample("ignored_total", &[], self.ignored);
+        text.family("requests_total", "counter", "Requests of files that have ended.");
+        for ((protocol, result), count) in &self.requests {
+            let labels = [("protocol", *protocol), ("result", *result)];
+            text.sample("requests_total", &labels, count);
+        }
+        text.family("sent_bytes_total", "counter", "Bytes of files that were sent.");
+        for protocol in PROTOCOLS.map(name) {
+            let bytes = self.bytes.get(protocol).copied().unwrap_or_default();
+            text.sample("sent_bytes_total", &[("protocol", protocol)], bytes);
+        }
+        text.family("transfers_in_flight", "gauge", "Files that are being sent.");
+        for protocol in PROTOCOLS {
+            let count = self.in_flight.iter().filter(|it| it.0 == protocol).count();
+            text.sample("transfers_in_flight", &[("protocol", name(protocol))], count);
+        }
+        text.family("stalls_total", "counter", "Blocks sent again twice or more, unanswered.");
+        text.sample("stalls_total", &[], self.stalls);
+        text.family("warnings_total", "counter", "Warnings in the log.");
+        text.sample("warnings_total", &[], self.warnings);
+        text.family("leases", "gauge", "Leases in force.");
+        text.sample("leases", &[], self.leases);
+        text.family("boots", "gauge", "Boots that are remembered, by where they stand.");
+        for (status, name) in STATUSES {
+            let count = boots.iter().filter(|boot| boot.verdict.status == status).count();
+            text.sample("boots", &[("status", name)], count);
+        }
+        text.0
+    }
+}
+
+fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tftp => "tftp",
+        Protocol::Http => "http",
+    }
+}
+
+fn result(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::NotFound => "not-found",
+        Failure::Refused(_) => "refused",
+        Failure::SizeProbe => "size-only",
+        Failure::ClientError { .. } => "client-error",
+        Failure::Lost => "lost",
+        Failure::Busy(_) => "busy",
+        Failure::Malformed(_) => "malformed",
+        Failure::Io(_) => "unreadable",
+    }
+}
+
+/// The text format. Labels are fixed words, so that nothing needs escaping.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP winpe_{name} {help}"));
+        self.line(format_args!("# TYPE winpe_{name} {kind}"));
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<_> =
+            labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+        let labels =
+            if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        self.line(format_args!("winpe_{name}{labels} {value}"));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        writeln!(self.0, "{line}").expect("a String takes everything");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_happens_is_counted() {
+        let mut metrics = Metrics::default();
+        let client: SocketAddr = "10.0.0.1:2070".parse().unwrap();
+        let (protocol, file) = (Protocol::Tftp, "a".to_owned());
+        metrics.record(&Event::Requested { protocol, client, file: file.clone() });
+        let text = metrics.text(&[]);
+        assert!(text.contains("winpe_transfers_in_flight{protocol=\"tftp\"} 1\n"), "{text}");
+        let elapsed = Duration::from_secs(1);
+        metrics.record(&Event::Sent { protocol, client, file: file.clone(), bytes: 700, elapsed });
+        let reason = Failure::NotFound;
+        metrics.record(&Event::Failed { protocol, client, file, bytes: 0, reason });
+        metrics.record(&Event::Leases { bound: 3 });
+        let text = metrics.text(&[]);
+        for line in [
+            "winpe_transfers_in_flight{protocol=\"tftp\"} 0",
+            "winpe_requests_total{protocol=\"tftp\",result=\"sent\"} 1",
+            "winpe_requests_total{protocol=\"tftp\",result=\"not-found\"} 1",
+            "winpe_sent_bytes_total{protocol=\"tftp\"} 700",
+            "winpe_sent_bytes_total{protocol=\"http\"} 0",
+            "winpe_leases 3",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+        }
+    }
+}
