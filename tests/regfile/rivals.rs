@@ -75,7 +75,7 @@ enum Made {
 /// Whether regedit would add a NUL to the bytes of a value, which the comment `;exact` forbids.
 fn has_mark(value: &Value) -> bool {
     let is_text = matches!(value.ty, ValueType::SZ | ValueType::EXPAND_SZ | ValueType::MULTI_SZ);
-    let is_closed = value.data.len() % 2 == 0 && value.data.ends_with(&[0, 0]);
+    let is_closed = value.data.len().is_multiple_of(2) && value.data.ends_with(&[0, 0]);
     is_text && !value.data.is_empty() && !is_closed
 }
 
