@@ -3,5 +3,6 @@
 mod corpus;
 mod facts;
 mod model;
+mod rivals;
 mod seed;
 mod wine;

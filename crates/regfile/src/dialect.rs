@@ -1,7 +1,7 @@
 use winpe_registry::{NtString, ValueType};
 
 use crate::encoding::{Encoding, encode, push_utf16le};
-use crate::lexer::{is_text, skip_blanks, unescape, unescape_utf16};
+use crate::lexer::{is_text, skip_blanks, unescape};
 use crate::render::Layout;
 use crate::wtf8;
 
@@ -90,13 +90,8 @@ impl Dialect {
                 self.push_string(quoted, &mut units);
                 data.extend_from_slice(&NtString::from_units(units).to_utf16le());
             }
-            _ => {
-                let start = data.len();
-                push_utf16le(quoted, data);
-                if quoted.contains(&b'\\') {
-                    unescape_utf16(data, start);
-                }
-            }
+            _ if quoted.contains(&b'\\') => push_utf16le(&unescape(quoted), data),
+            _ => push_utf16le(quoted, data),
         }
         data.extend_from_slice(&[0, 0]);
     }

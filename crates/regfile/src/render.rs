@@ -1,5 +1,6 @@
 //! The lines of a `.reg` file as regedit lays them out, in WTF-8.
 
+use memchr::{memchr2, memchr2_iter};
 use winpe_registry::{KeyName, KeyPath, NtString, ValueName, ValueType};
 
 use crate::dialect::is_completed;
@@ -39,9 +40,7 @@ pub(crate) fn key_line(
         if index > 0 {
             text.push(b'\\');
         }
-        let units = name.units();
-        let ascii = is_writable(name) && push_ascii(text, units, |unit| unit, false);
-        if !ascii && (!is_writable(name) || push_name(text, units, layout).is_none()) {
+        if !push_key_name(text, name.units(), layout) {
             text.truncate(start);
             return Err(WriteError::Key { key: path.clone() });
         }
@@ -51,69 +50,51 @@ pub(crate) fn key_line(
     Ok(())
 }
 
-/// Appends units that are ASCII and of one line, what means something between quotes with a
-/// backslash if `escaped`. Whether they are; nothing is appended otherwise.
-fn push_ascii<T: Copy>(
-    text: &mut Vec<u8>,
-    units: &[T],
-    unit: impl Fn(T) -> u16,
-    escaped: bool,
-) -> bool {
+/// Appends the name of a key; or something of it, and returns `false`, if it cannot stand there.
+fn push_key_name(text: &mut Vec<u8>, units: &[u16], layout: Layout) -> bool {
+    if units.is_empty() || units.len() > KeyName::MAX_LEN {
+        return false;
+    }
+    let start = text.len();
+    if !push_ascii(text, units, |unit| unit) {
+        wtf8::push_units(text, units.iter().copied());
+        if !has_one_line(units) || !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
+            return false;
+        }
+    }
+    !text[start..].contains(&b'\\')
+}
+
+/// Appends units that are ASCII and of one line. Whether they are; nothing is appended otherwise.
+fn push_ascii<T: Copy>(text: &mut Vec<u8>, units: &[T], unit: impl Fn(T) -> u16) -> bool {
     // No early exit, so that the compiler can look at many together.
     let is_one_line = |unit| (unit != 0) & (unit != u16::from(b'\r')) & (unit != u16::from(b'\n'));
     let fits = |all: bool, &of: &T| all & (unit(of) < 0x80) & is_one_line(unit(of));
     if !units.iter().fold(true, fits) {
         return false;
     }
-    let start = text.len();
     text.extend(units.iter().map(|&of| unit(of) as u8));
-    if escaped {
-        escape(text, start);
-    }
     true
 }
 
 /// Puts a backslash before each quote and backslash from `start` on.
 fn escape(text: &mut Vec<u8>, start: usize) {
-    let is_escaped = |byte: &u8| (*byte == b'"') | (*byte == b'\\');
-    let mut from = text.len();
-    let mut to = from + text[start..].iter().filter(|byte| is_escaped(byte)).count();
-    text.resize(to, 0);
-    // From the back, until the rest stands where it belongs.
-    while from < to {
-        (from, to) = (from - 1, to - 1);
-        text[to] = text[from];
-        if is_escaped(&text[from]) {
-            to -= 1;
-            text[to] = b'\\';
-        }
+    if memchr2(b'"', b'\\', &text[start..]).is_none() {
+        return;
     }
-}
-
-fn is_writable(name: &KeyName) -> bool {
-    !name.units().is_empty()
-        && name.units().len() <= KeyName::MAX_LEN
-        && !name.units().contains(&u16::from(b'\\'))
-        && has_one_line(name.units())
+    let plain = text.split_off(start);
+    let mut from = 0;
+    for at in memchr2_iter(b'"', b'\\', &plain) {
+        text.extend_from_slice(&plain[from..at]);
+        text.push(b'\\');
+        from = at;
+    }
+    text.extend_from_slice(&plain[from..]);
 }
 
 /// No escape stands for a line break, and a name with one could pass for lines of its own.
 fn has_one_line(units: &[u16]) -> bool {
     !units.iter().any(|&unit| unit == u16::from(b'\r') || unit == u16::from(b'\n'))
-}
-
-fn push_name(text: &mut Vec<u8>, units: &[u16], layout: Layout) -> Option<()> {
-    let start = text.len();
-    push_units(text, units.iter().copied());
-    (layout.surrogates || wtf8::is_utf8(&text[start..])).then_some(())
-}
-
-fn push_units(text: &mut Vec<u8>, units: impl Iterator<Item = u16> + Clone) {
-    if units.clone().all(|unit| unit < 0x80) {
-        text.extend(units.map(|unit| unit as u8));
-    } else {
-        wtf8::push_units(text, units);
-    }
 }
 
 /// Appends `"name"=` or `@=`, and returns its length in code units.
@@ -125,33 +106,25 @@ fn value_name(text: &mut Vec<u8>, name: &ValueName, layout: Layout) -> Result<us
     let start = text.len();
     let refuse = || WriteError::Value { name: name.clone() };
     let units = name.units();
-    if units.len() > ValueName::MAX_LEN || !has_one_line(units) {
+    if units.len() > ValueName::MAX_LEN {
         return Err(refuse());
     }
     text.push(b'"');
-    let ascii = push_ascii(text, units, |unit| unit, true);
+    let ascii = push_ascii(text, units, |unit| unit);
     if !ascii {
-        push_escaped(text, units.iter().copied());
+        if !has_one_line(units) {
+            text.truncate(start);
+            return Err(refuse());
+        }
+        wtf8::push_units(text, units.iter().copied());
     }
+    escape(text, start + 1);
     text.extend_from_slice(b"\"=");
     if !ascii && !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
         text.truncate(start);
         return Err(refuse());
     }
     Ok(if ascii { text.len() - start } else { wtf8::units(&text[start..]).count() })
-}
-
-fn push_escaped(text: &mut Vec<u8>, units: impl Iterator<Item = u16> + Clone) {
-    let is_escaped = |unit| unit == u16::from(b'"') || unit == u16::from(b'\\');
-    if units.clone().any(is_escaped) {
-        let escaped = units.flat_map(|unit| {
-            let backslash = is_escaped(unit).then_some(u16::from(b'\\'));
-            backslash.into_iter().chain([unit])
-        });
-        wtf8::push_units(text, escaped);
-    } else {
-        push_units(text, units);
-    }
 }
 
 /// Appends `"name"=-`.
@@ -233,18 +206,18 @@ fn push_string(text: &mut Vec<u8>, data: &[u8], layout: Layout) -> bool {
     }
     let start = text.len();
     text.push(b'"');
-    if push_ascii(text, pairs, u16::from_le_bytes, true) {
-        text.push(b'"');
-        return true;
+    let ascii = push_ascii(text, pairs, u16::from_le_bytes);
+    if !ascii {
+        let units = pairs.iter().map(|&pair| u16::from_le_bytes(pair));
+        if !units.clone().all(is_plain) {
+            text.truncate(start);
+            return false;
+        }
+        wtf8::push_units(text, units);
     }
-    let units = pairs.iter().map(|&pair| u16::from_le_bytes(pair));
-    if !units.clone().all(is_plain) {
-        text.truncate(start);
-        return false;
-    }
-    push_escaped(text, units);
+    escape(text, start + 1);
     text.push(b'"');
-    if !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
+    if !ascii && !layout.surrogates && !wtf8::is_utf8(&text[start..]) {
         text.truncate(start);
         return false;
     }

@@ -16,7 +16,7 @@ use crate::{Dialect, Reason, Version};
 
 pub(crate) use hex::{NoBytes, Sink};
 pub(crate) use key::{find_root, is_root, path_names};
-pub(crate) use quoted::{unescape, unescape_utf16};
+pub(crate) use quoted::unescape;
 pub(crate) use value::{EXACT, is_text};
 
 /// One item of the text.

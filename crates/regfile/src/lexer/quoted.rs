@@ -69,20 +69,6 @@ pub(crate) fn unescape(quoted: &[u8]) -> Vec<u8> {
     text
 }
 
-/// The same for UTF-16, in its place: `units` from the byte `start` on.
-pub(crate) fn unescape_utf16(units: &mut Vec<u8>, start: usize) {
-    let (pairs, _) = units[start..].as_chunks_mut::<2>();
-    let (mut from, mut to) = (0, 0);
-    while from < pairs.len() {
-        from += usize::from(pairs[from] == [b'\\', 0]);
-        if let Some(&pair) = pairs.get(from) {
-            pairs[to] = pair;
-            (from, to) = (from + 1, to + 1);
-        }
-    }
-    units.truncate(start + to * 2);
-}
-
 fn character(text: &[u8], at: usize) -> String {
     let rest = text.get(at..).unwrap_or_default();
     match wtf8::code_point(rest) {
