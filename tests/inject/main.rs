@@ -3,6 +3,11 @@
 mod bad_input;
 mod corpus;
 mod demo;
+mod drivers;
+mod golden;
 mod iso;
 mod job;
+mod recipes;
+mod startup;
 mod support;
+mod wine;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use winpe_hive::OpenError;
 use winpe_inject::demo::DemoError;
-use winpe_inject::{InjectError, ProfileError};
+use winpe_inject::{ChapError, DriverError, InjectError, ProfileError, RecipeError, StartupError};
 use winpe_wim::WimError;
 
 use crate::failure::Failure;
+use crate::suggest::did_you_mean;
 
 impl From<InjectError> for Failure {
     fn from(error: InjectError) -> Self {
@@ -43,6 +44,10 @@ impl From<InjectError> for Failure {
             InjectError::NoHive { roots, .. } => {
                 vec![format!("keys begin with one of: {}", roots.join(", "))]
             }
+            InjectError::Startup(StartupError::OtherShell { .. }) => vec![
+                "have what the image starts call it, and leave --autostart out".to_owned(),
+            ],
+            InjectError::Driver(error) => driver(error),
             InjectError::MissingHive { .. } => {
                 vec!["is this a Windows image? See what it holds with winpe-iscsi info".to_owned()]
             }
@@ -64,6 +69,27 @@ impl From<ProfileError> for Failure {
     }
 }
 
+impl From<RecipeError> for Failure {
+    fn from(error: RecipeError) -> Self {
+        let hint = match &error {
+            RecipeError::Text { message, .. } => did_you_mean(message),
+            RecipeError::NoInject(_) => Some("winpe-iscsi schema recipe shows its keys".to_owned()),
+            _ => None,
+        };
+        hint.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
+impl From<ChapError> for Failure {
+    fn from(error: ChapError) -> Self {
+        let hint = match &error {
+            ChapError::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
+            _ => None,
+        };
+        hint.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
 impl From<WimError> for Failure {
     fn from(error: WimError) -> Self {
         let hints = wim(&error);
@@ -77,6 +103,24 @@ impl From<DemoError> for Failure {
             DemoError::Wim(error) => error.into(),
             error => Self::new(error),
         }
+    }
+}
+
+fn driver(error: &DriverError) -> Vec<String> {
+    match error {
+        DriverError::Machine { image, .. } => vec![format!(
+            "driver packages have a folder for each processor; name the one for {image}"
+        )],
+        DriverError::NoInf(_) => {
+            vec!["name the folder in which the .inf file is, not one above it".to_owned()]
+        }
+        DriverError::Missing { .. } => {
+            vec![
+                "a driver package must be complete: unpack the vendor's archive as a whole"
+                    .to_owned(),
+            ]
+        }
+        _ => vec![],
     }
 }
 

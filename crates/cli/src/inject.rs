@@ -1,5 +1,7 @@
 //! `winpe-iscsi inject`.
 
+mod recipe;
+
 use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
@@ -8,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use winpe_inject::{
-    Addition, ImageSelector, InjectError, Job, Profile, Report, Session, Source, SourcedEdit,
-    Target, parse_reg,
+    Addition, ImageSelector, InjectError, IscsiName, Job, Profile, Report, SanUri, Session, Source,
+    SourcedEdit, Target, parse_reg,
 };
 use winpe_wim::Committed;
 
@@ -26,14 +28,17 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi inject boot.wim --image all --source install.wim:1 --integrity
 ///   winpe-iscsi inject --iso Windows.iso -o winpe.wim
 ///   winpe-iscsi inject winpe.wim --reg tweaks.reg --add tools=\Tools
+///   winpe-iscsi inject winpe.wim --source install.wim --driver netkvm/ --autostart
+///       --connect iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
+///   winpe-iscsi inject --recipe winpe-iscsi.toml --check
 ///
 /// The image is changed in place: the new data is appended, and only then the WIM's header is
 /// switched, so that at any moment the file is the old image or the new one.
-#[derive(clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The WIM with the WinPE image
-    #[arg(required_unless_present = "iso")]
+    #[arg(required_unless_present_any = ["iso", "recipe"])]
     wim: Option<PathBuf>,
     /// Take both the WinPE and the initiator's files from an installation disc, and write to -o OUT
     #[arg(long, value_name = "FILE", conflicts_with = "wim")]
@@ -45,10 +50,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH[:IMAGE]")]
     source: Option<String>,
     /// What to put in: a built-in profile, or a folder with a profile.toml
-    #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
-    profile: String,
+    /// [default: iscsi]
+    #[arg(long, value_name = "NAME|DIR")]
+    profile: Option<String>,
     /// Take a source of another build than the image's, whose driver may be refused or stop the machine
-    #[arg(long, requires = "source")]
+    #[arg(long)]
     allow_build_mismatch: bool,
     /// Apply this .reg file too
     #[arg(long, value_name = "FILE")]
@@ -59,11 +65,34 @@ pub(crate) struct Args {
     /// Add an integrity table to a WIM without one; one that is there is always kept right
     #[arg(long)]
     integrity: bool,
+    /// Have WinPE log in to this target: iscsi:HOST:PROTOCOL:PORT:LUN:NAME, where protocol, port and
+    /// LUN may be empty. Without --autostart, by hand: X:\Windows\System32\winpe-iscsi\connect.cmd
+    #[arg(long, value_name = "TARGET", help_heading = "At the start of WinPE")]
+    connect: Vec<SanUri>,
+    /// The initiator's name, as iqn.2011-12.com.example:lab
+    #[arg(long, value_name = "NAME", help_heading = "At the start of WinPE")]
+    initiator_name: Option<IscsiName>,
+    /// Log in with the CHAP name and secret that stand in the two lines of this file
+    #[arg(long, value_name = "FILE", help_heading = "At the start of WinPE")]
+    chap_secret_file: Option<PathBuf>,
+    /// Start the initiator and log in by itself
+    #[arg(long, help_heading = "At the start of WinPE")]
+    autostart: bool,
+    /// Restart the event log so that it writes, which the initiator of Windows 11 needs; not tried by
+    /// us
+    #[arg(long, help_heading = "At the start of WinPE")]
+    event_log_workaround: bool,
+    /// Load the driver package in this folder (.inf, .sys, .cat) before the network starts
+    #[arg(long, value_name = "DIR", help_heading = "At the start of WinPE")]
+    driver: Vec<PathBuf>,
+    /// Take what is not given here from [inject] of this file
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
     /// Write the result to another file, and leave the WIM as it is
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Overwrite OUT
-    #[arg(long, requires = "output")]
+    #[arg(long)]
     force: bool,
     /// Show what would change, and change nothing
     #[arg(long)]
@@ -80,11 +109,16 @@ enum Images {
     One(ImageSelector),
 }
 
+impl Images {
+    /// How every image is named.
+    const ALL: &str = "all";
+}
+
 impl FromStr for Images {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if text == "all" { Self::All } else { Self::One(text.parse()?) })
+        Ok(if text == Self::ALL { Self::All } else { Self::One(text.parse()?) })
     }
 }
 
@@ -95,13 +129,16 @@ struct AllReports<'a> {
     images: &'a [Report],
 }
 
+const PROFILE: &str = "iscsi";
+
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    let args = &args.completed()?;
     let only_shown = args.dry_run || args.check;
     if args.iso.is_some() && args.output.is_none() && !only_shown {
         let failure = Failure::new("a disc cannot be changed");
         return Err(failure.hint("write the WinPE to a file: -o winpe.wim"));
     }
-    let profile = Profile::find(&args.profile)?;
+    let profile = Profile::find(args.profile.as_deref().unwrap_or(PROFILE))?;
     let source = match (&args.source, &args.iso) {
         (Some(source), _) => Some(Source::open(source)?),
         (None, Some(iso)) => Some(Source::open(&iso.to_string_lossy())?),
@@ -110,7 +147,8 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let mut job = Job::new(&profile)
         .edits(read_edits(&args.reg)?)
         .additions(args.add.clone())
-        .allow_build_mismatch(args.allow_build_mismatch);
+        .allow_build_mismatch(args.allow_build_mismatch)
+        .startup(args.startup()?);
     if let Some(source) = &source {
         job = job.source(source);
     }

@@ -10,7 +10,9 @@ mod inject;
 mod printer;
 mod profile;
 mod reg;
+mod schema;
 mod serve;
+mod suggest;
 mod verify;
 mod wim;
 
@@ -54,7 +56,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Inject(inject::Args),
+    Inject(Box<inject::Args>),
     Info(info::Args),
     Verify(verify::Args),
     Profile(profile::Args),
@@ -62,6 +64,7 @@ enum Command {
     Reg(reg::Args),
     Wim(wim::Args),
     Serve(Box<serve::Args>),
+    Schema(schema::Args),
     Demo(demo::Args),
 }
 
@@ -76,6 +79,7 @@ impl Command {
             Self::Reg(args) => reg::run(args, printer),
             Self::Wim(args) => wim::run(args, printer),
             Self::Serve(args) => serve::run(args, printer),
+            Self::Schema(args) => schema::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }
     }

@@ -14,6 +14,7 @@ use winpe_netboot::serve::{Interface, InterfaceError, LeaseLogError, ServeError}
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::suggest::did_you_mean;
 
 /// Boot machines over the network: DHCP, TFTP, HTTP, menus
 ///
@@ -88,7 +89,10 @@ fn read(args: &Args) -> Result<Config, Failure> {
         Some(path) => {
             let at = |error: String| Failure::new(format!("{}: {error}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|error| at(error.to_string()))?;
-            let mut config = text.parse::<Config>().map_err(|error| at(error.to_string()))?;
+            let mut config = text.parse::<Config>().map_err(|error| {
+                let hint = did_you_mean(&error.message);
+                hint.into_iter().fold(at(error.to_string()), Failure::hint)
+            })?;
             config.read_paths_from(path.parent().unwrap_or(Path::new("")));
             config
         }

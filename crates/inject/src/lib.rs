@@ -49,9 +49,11 @@ mod path;
 mod pattern;
 mod pe;
 mod profile;
+mod recipe;
 mod reg;
 mod registry;
 mod report;
+mod schema;
 mod second_reader;
 mod session;
 mod source;
@@ -74,8 +76,10 @@ pub use profile::{
     Append, Builds, Choice, CopyKey, CreateKey, LeaveOut, Marks, Part, Profile, ProfileFile,
     RegPart, Service,
 };
+pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use reg::{Origin, SourcedEdit, parse_reg};
 pub use report::{FileReport, HiveReport, Report};
+pub use schema::{recipe_schema, report_schema};
 pub use second_reader::Disagreement;
 pub use session::{Session, Staged};
 pub use source::Source;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
 use thiserror::Error;
 
 /// The longest name, in bytes.
@@ -17,7 +18,8 @@ const LONGEST: usize = 223;
 /// assert!("iqn.2011-13.com.example:lab".parse::<IscsiName>().is_err(), "no such month");
 /// # Ok::<(), winpe_inject::IscsiNameError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct IscsiName(String);
 
 /// Why a text is no iSCSI name.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, DiffTag, capture_diff_slices};
 use winpe_registry::KeyPath;
 use winpe_wim::{Arch, Archive, Content, FileChange, Image};
 
@@ -238,20 +238,19 @@ impl Planner<'_> {
         if old == new {
             return;
         }
-        let lines = |bytes| Text::parse(bytes).lines().collect::<Vec<_>>();
-        let (old, new) = (lines(old), lines(new));
-        let (old, new): (Vec<_>, Vec<_>) =
-            (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
-        let diff = TextDiff::from_slices(&old, &new);
-        let diff = diff.iter_all_changes().map(|change| {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            format!("{sign}{}", change.value())
-        });
-        let diff = diff.collect();
+        let (old, new) = (Text::parse(old), Text::parse(new));
+        let lines = |text: &Text| text.lines().collect::<Vec<_>>();
+        let ops = capture_diff_slices(Algorithm::Myers, &lines(&old), &lines(&new));
+        let mut diff = Vec::new();
+        for op in ops {
+            let (tag, gone, come) = op.as_tag_tuple();
+            if tag == DiffTag::Equal {
+                diff.extend(come.map(|index| format!(" {}", new.shown(index))));
+                continue;
+            }
+            diff.extend(gone.map(|index| format!("-{}", old.shown(index))));
+            diff.extend(come.map(|index| format!("+{}", new.shown(index))));
+        }
         self.report.texts.push(TextReport { file: file.clone(), diff });
     }
 

@@ -73,7 +73,7 @@ fn login(number: usize, uri: &SanUri, chap: bool) -> String {
          :portal{number}\n\
          iscsicli {} && goto login{number}\n\
          {with_chap}\
-         set /a tries+=1 >nul\n\
+         set /a tries+=1\n\
          if %tries% geq {TRIES} goto failed{number}\n\
          ping -n {} 127.0.0.1 >nul\n\
          goto portal{number}\n\

@@ -3,7 +3,7 @@
 use super::script::{CONNECT, EARLY, place};
 use super::text::Text;
 
-const BEGIN: &str = "@rem winpe-iscsi begin: made by winpe-iscsi, which also takes it out again";
+const BEGIN: &str = "@rem winpe-iscsi begin: put here by winpe-iscsi";
 const END: &str = "@rem winpe-iscsi end";
 
 /// What a `startnet.cmd` holds when WinPE is made.

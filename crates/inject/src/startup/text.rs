@@ -90,6 +90,18 @@ impl Text {
         String::from_utf16_lossy(line.strip_suffix(&[CR]).unwrap_or(line))
     }
 
+    /// A line for people: UTF-8 where it is that; of a code page, what is not ASCII is U+FFFD.
+    pub(super) fn shown(&self, index: usize) -> String {
+        let line = self.line(index);
+        match self.encoding {
+            Encoding::Utf16 { .. } => line,
+            Encoding::Bytes { .. } => {
+                let bytes: Vec<_> = line.chars().map(|c| u32::from(c).to_le_bytes()[0]).collect();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+        }
+    }
+
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         (0..self.len()).map(|index| self.line(index))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use super::name::{IscsiNameError, check_target};
@@ -19,7 +19,8 @@ use super::name::{IscsiNameError, check_target};
 /// assert_eq!((uri.host(), uri.port(), uri.lun()), ("2001:db8::20", 3261, 2));
 /// # Ok::<(), winpe_inject::SanUriError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SanUri {
     text: String,
     host: String,

@@ -37,7 +37,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::bootfile::{Chain, Overrides};
@@ -53,12 +54,25 @@ pub struct Config {
     /// `[serve]`: the server.
     #[serde(default)]
     pub serve: Serve,
+    /// `[inject]`: what to put into images, which is not for the server to read.
+    #[serde(default)]
+    pub inject: Elsewhere,
     /// `[[client]]`: clients that get something else. The first that matches counts.
     #[serde(default, rename = "client")]
     pub clients: Vec<ClientConfig>,
     /// `[[entry]]`: the menu, in order.
     #[serde(default, rename = "entry")]
     pub entries: Vec<Entry>,
+}
+
+/// A part of the file that others read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Elsewhere;
+
+impl<'de> Deserialize<'de> for Elsewhere {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// `[serve]`.
@@ -338,6 +352,12 @@ mod tests {
     #[test]
     fn an_empty_file_is_valid() {
         assert_eq!("".parse::<Config>(), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_part_of_others_is_left_to_them() {
+        let config = "[inject]\nwim = 'winpe.wim'\nmore = [{ a = 1 }]\n".parse::<Config>();
+        assert_eq!(config, Ok(Config::default()));
     }
 
     #[test]

@@ -1,0 +1,37 @@
+//! `winpe-iscsi schema`.
+
+use clap::ValueEnum;
+
+use crate::printer::Printer;
+use crate::{Exit, Outcome};
+
+/// Print the JSON schema of a recipe or a report
+///
+/// Examples:
+///   winpe-iscsi schema recipe > winpe-iscsi.schema.json
+///   winpe-iscsi schema report
+///
+/// An editor that knows the schema of a recipe completes its keys. TOML is checked as the JSON that
+/// it stands for.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Of what
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// A winpe-iscsi.toml
+    Recipe,
+    /// What inject --json prints
+    Report,
+}
+
+pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    printer.json(&match args.what {
+        What::Recipe => winpe_inject::recipe_schema(),
+        What::Report => winpe_inject::report_schema(),
+    })?;
+    Ok(Exit::Done)
+}

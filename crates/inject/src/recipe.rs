@@ -1,0 +1,262 @@
+//! Recipes: all that decides what an image becomes, in one file under version control.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use thiserror::Error;
+use winpe_wim::ImageSelector;
+
+use crate::profile::Profile;
+use crate::startup::{IscsiName, SanUri};
+
+/// `[inject]` of a `winpe-iscsi.toml`. Every key is that of the option of the same name.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("winpe-iscsi.toml");
+/// # let text = r#"
+/// [inject]
+/// wim = "winpe.wim"
+/// source = "install.wim:1"
+/// output = "out/lab.wim"
+/// connect = ["iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"]
+/// autostart = true
+/// # "#;
+/// # std::fs::write(&path, text)?;
+/// let recipe = winpe_inject::Recipe::read(&path)?;
+/// // Paths are relative to the recipe.
+/// assert_eq!(recipe.wim, Some(dir.path().join("winpe.wim")));
+/// assert_eq!(recipe.connect[0].host(), "192.168.0.20");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Recipe {
+    /// The WIM with the WinPE image.
+    pub wim: Option<PathBuf>,
+    /// Take both the WinPE and the initiator's files from an installation disc; needs `output`.
+    pub iso: Option<PathBuf>,
+    /// Which image, by number or name, or `all`; the boot image, where none is named.
+    pub image: Option<RecipeImage>,
+    /// Where the initiator's files come from, as `PATH[:IMAGE]`: a WIM, an ISO image, or a folder that
+    /// holds Windows.
+    pub source: Option<String>,
+    /// What to put in: a built-in profile, or a folder with a `profile.toml`.
+    pub profile: Option<String>,
+    /// Take a source of another build than the image's.
+    pub allow_build_mismatch: bool,
+    /// Further `.reg` files.
+    pub reg: Vec<PathBuf>,
+    /// Further files and folders, as `SRC=DEST`.
+    pub add: Vec<String>,
+    /// Add an integrity table to a WIM without one.
+    pub integrity: bool,
+    /// Write the result to this file, and leave the WIM as it is.
+    pub output: Option<PathBuf>,
+    /// Overwrite `output`.
+    pub force: bool,
+    /// Targets that WinPE logs in to, as `iscsi:HOST:PROTOCOL:PORT:LUN:NAME`.
+    #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
+    pub connect: Vec<SanUri>,
+    /// The initiator's iSCSI name.
+    #[schemars(with = "Option<String>")]
+    pub initiator_name: Option<IscsiName>,
+    /// A file of two lines: the CHAP name and the secret. The recipe itself never holds a secret.
+    pub chap_secret_file: Option<PathBuf>,
+    /// Start the initiator and log in when WinPE starts.
+    pub autostart: bool,
+    /// Deal with the event log of Windows 11, without which the initiator does not start.
+    pub event_log_workaround: bool,
+    /// Folders with driver packages that WinPE loads before the network starts.
+    pub driver: Vec<PathBuf>,
+}
+
+/// An image of a WIM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected the number or the name of an image")]
+pub enum RecipeImage {
+    /// By number, from 1.
+    Number(u32),
+    /// By name.
+    Name(String),
+}
+
+impl From<RecipeImage> for ImageSelector {
+    fn from(image: RecipeImage) -> Self {
+        match image {
+            RecipeImage::Number(number) => Self::Index(number),
+            RecipeImage::Name(name) => Self::Name(name),
+        }
+    }
+}
+
+/// Why a recipe cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not say what a recipe must.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// It has no `[inject]`.
+    #[error("{} has no [inject]", .0.display())]
+    NoInject(PathBuf),
+}
+
+/// The whole file. What belongs to the server is for that to read.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "winpe-iscsi.toml")]
+#[allow(dead_code, reason = "the parts of others are known and not read")]
+pub(crate) struct RecipeFile {
+    /// What to put into an image.
+    inject: Option<Recipe>,
+    /// The server.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    serve: Option<IgnoredAny>,
+    /// Clients that get something else.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    client: Option<IgnoredAny>,
+    /// The menu.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    entry: Option<IgnoredAny>,
+}
+
+impl Recipe {
+    /// Reads `[inject]` of a file. Relative paths become relative to the file's folder.
+    ///
+    /// # Errors
+    /// [`RecipeError`] with line and column.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| RecipeError::Read { path: path.into(), source })?;
+        let file: RecipeFile = toml::from_str(&text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+            RecipeError::Text {
+                path: path.into(),
+                line: before.matches('\n').count() + 1,
+                column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+                message: error.message().trim().to_owned(),
+            }
+        })?;
+        let recipe = file.inject.ok_or_else(|| RecipeError::NoInject(path.into()))?;
+        Ok(recipe.below(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    /// The recipe with its relative paths below a folder.
+    fn below(mut self, folder: &Path) -> Self {
+        let one = [&mut self.wim, &mut self.iso, &mut self.output, &mut self.chap_secret_file];
+        let paths = one.into_iter().flatten().chain(&mut self.reg).chain(&mut self.driver);
+        paths.for_each(|path| *path = folder.join(&*path));
+        let join = |text: &mut String| *text = folder.join(&*text).to_string_lossy().into_owned();
+        // `PATH:IMAGE` and `SRC=DEST` begin with the path.
+        self.source.iter_mut().chain(&mut self.add).for_each(join);
+        if let Some(profile) = self.profile.as_mut().filter(|it| !is_builtin(it)) {
+            join(profile);
+        }
+        self
+    }
+}
+
+fn is_builtin(profile: &str) -> bool {
+    Profile::builtin_names().contains(&profile)
+}
+
+impl TryFrom<String> for SanUri {
+    type Error = <Self as FromStr>::Err;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for IscsiName {
+    type Error = <Self as FromStr>::Err;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Recipe, RecipeError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("recipe.toml");
+        fs::write(&path, text).unwrap();
+        Recipe::read(&path)
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_recipe_and_names_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("recipe.toml");
+        let text = r"[inject]
+wim = 'winpe.wim'
+source = 'a/install.wim:1'
+profile = 'mine'
+add = ['tools=\Tools', '/abs=x']
+driver = ['net']
+chap-secret-file = '/run/chap'
+output = '../out.wim'
+";
+        fs::write(&path, text).unwrap();
+        let recipe = Recipe::read(&path).unwrap();
+        let below = |name: &str| dir.path().join(name);
+        let text = |name: &str| below(name).to_str().unwrap().to_owned();
+        assert_eq!(recipe.wim, Some(below("winpe.wim")));
+        assert_eq!(recipe.source, Some(text("a/install.wim:1")));
+        assert_eq!(recipe.profile, Some(text("mine")));
+        assert_eq!(recipe.add, [text(r"tools=\Tools"), "/abs=x".to_owned()]);
+        assert_eq!(recipe.driver, [below("net")]);
+        assert_eq!(recipe.chap_secret_file, Some(PathBuf::from("/run/chap")));
+        assert_eq!(recipe.output, Some(below("../out.wim")));
+
+        fs::write(&path, "[inject]\nprofile = 'iscsi-winpe3'\n").unwrap();
+        assert_eq!(Recipe::read(&path).unwrap().profile.as_deref(), Some("iscsi-winpe3"));
+    }
+
+    #[test]
+    fn the_servers_part_is_left_to_the_server() {
+        let recipe = read("[serve]\nmode = 'proxy'\n[[entry]]\nname = 'x'\n[inject]\nimage = 2\n");
+        assert_eq!(recipe.unwrap().image, Some(RecipeImage::Number(2)));
+        assert!(matches!(read("[serve]\n"), Err(RecipeError::NoInject(_))));
+    }
+
+    #[test]
+    fn errors_have_their_place() {
+        for (text, place, says) in [
+            ("[inject]\n  autostrat = true\n", ":2:3: ", "unknown field `autostrat`"),
+            ("[injct]\n", ":1:2: ", "unknown field `injct`"),
+            ("[inject]\nconnect = ['iscsi:h']\n", ":2:11: ", "a colon behind the host"),
+            ("[inject]\ninitiator-name = 'host'\n", ":2:18: ", "iqn."),
+            ("[inject]\nimage = true\n", ":2:9: ", "the number or the name"),
+            ("[inject\n", ":1:8: ", ""),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(says), "{text}: {error}");
+        }
+    }
+}

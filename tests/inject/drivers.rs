@@ -1,0 +1,131 @@
+//! Driver packages in the image.
+
+use std::fs;
+
+use winpe_wim::Archive;
+
+use crate::golden::golden;
+use crate::support::Bench;
+
+const FOLDER: &str = r"Windows\System32\winpe-iscsi\drivers";
+
+fn inject<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["inject", "winpe.wim", "--source", "install.wim:1"][..], more].concat()
+}
+
+/// The start of a PE file, as far as anybody reads it who does not run it.
+fn program(machine: u16) -> Vec<u8> {
+    let mut file = b"MZ".to_vec();
+    file.resize(0x3c, 0);
+    file.extend(0x40u32.to_le_bytes());
+    file.extend(b"PE\0\0");
+    file.extend(machine.to_le_bytes());
+    file.resize(512, 0);
+    file
+}
+
+const X64: u16 = 0x8664;
+const X86: u16 = 0x014c;
+
+const INF: &str = r#"; A synthetic network driver.
+[Version]
+Signature   = "$Windows NT$"
+Class       = Net
+CatalogFile = Lab.cat
+DriverVer   = 01/02/2024, 1.0.0.1
+
+[Manufacturer]
+%Maker% = Models, NTamd64
+
+[Models.NTamd64]
+"Lab card" = Install, PCI\VEN_1AF4&DEV_1041
+
+[Install.NT]
+CopyFiles = Files
+
+[Files]
+labnet.sys,,,2
+
+[SourceDisksNames]
+1 = "Disk"
+
+[SourceDisksFiles]
+labnet.sys = 1
+labco.dll  = 1 ; a coinstaller that is not copied
+
+[Strings]
+Maker = "Lab"
+"#;
+
+fn package(bench: &Bench, dir: &str, inf: &[u8], machine: u16) {
+    bench.write(&format!("{dir}/Lab.inf"), inf);
+    bench.write(&format!("{dir}/LAB.CAT"), "catalogue");
+    bench.write(&format!("{dir}/LabNet.sys"), program(machine));
+    bench.write(&format!("{dir}/readme.txt"), "not part of the driver");
+}
+
+#[test]
+fn a_package_is_put_in_whole_and_loaded_before_the_network() {
+    let utf16: Vec<u8> =
+        format!("\u{feff}{INF}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bench = Bench::new();
+    package(&bench, "net", INF.as_bytes(), X64);
+    package(&bench, "other/net", &utf16, X64);
+    let drivers = ["--driver", "net", "--driver", "other/net"];
+    let report = bench.run(&inject(&drivers)).expect(0).stdout;
+    let report = report.split_once("\nloads ").unwrap().1;
+    golden("drivers.txt", &format!("loads {report}"));
+
+    let archive = Archive::open(&bench.winpe).unwrap();
+    for dir in ["net", "net-2"] {
+        let names: Vec<_> = archive.read_dir(1, &format!(r"{FOLDER}\{dir}")).unwrap();
+        let mut names: Vec<_> = names.into_iter().map(|entry| entry.name).collect();
+        names.sort();
+        assert_eq!(names, ["LAB.CAT", "Lab.inf", "LabNet.sys"]);
+        let sys = archive.read(1, &format!(r"{FOLDER}\{dir}\LabNet.sys")).unwrap();
+        assert_eq!(sys, program(X64));
+    }
+    bench.run(&inject(&[&drivers[..], &["--check"]].concat())).expect(0);
+}
+
+#[test]
+fn a_driver_for_other_machines_is_refused() {
+    let bench = Bench::new();
+    package(&bench, "net", INF.as_bytes(), X86);
+    let error = bench.refused(&inject(&["--driver", "net"]));
+    let says = "net/LabNet.sys is for x86, and the image is for amd64";
+    assert!(error.contains(says) && error.contains("hint: "), "{error}");
+
+    bench.write("net/LabNet.sys", "no program");
+    let error = bench.refused(&inject(&["--driver", "net"]));
+    assert!(error.contains("is no driver"), "{error}");
+}
+
+#[test]
+fn a_package_that_is_none_is_refused() {
+    let bench = Bench::new();
+    let refused = |says: &str| {
+        let error = bench.refused(&inject(&["--driver", "net"]));
+        assert!(error.contains(says), "{error}");
+    };
+    refused("net: No such file");
+    bench.write("net/readme.txt", "nothing here");
+    refused("net has no .inf file");
+    bench.write("net/Lab.inf", "[Version]\nClass = Net\n");
+    refused("Lab.inf is no INF");
+    bench.write("net/Lab.inf", INF);
+    refused("Lab.inf needs what is not beside it: Lab.cat, labnet.sys");
+    package(&bench, "net", INF.replace("labnet.sys = 1", r"labnet.sys = 1,..\..").as_bytes(), X64);
+    refused("is not the name of a file in the package");
+    package(&bench, "net", INF.replace("Lab.cat", r"..\chap").as_bytes(), X64);
+    refused("is not the name of a file in the package");
+}
+
+#[test]
+fn an_unsigned_driver_is_worth_a_warning() {
+    let bench = Bench::new();
+    package(&bench, "net", INF.replace("CatalogFile", ";").as_bytes(), X64);
+    fs::remove_file(bench.path("net/LAB.CAT")).unwrap();
+    let run = bench.run(&inject(&["--driver", "net", "--dry-run"])).expect(0);
+    assert!(run.stderr.contains("no catalogue signs this driver"), "{}", run.stderr);
+}

@@ -1,0 +1,163 @@
+//! Recipes, and the schemas of what is read and written.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::support::Bench;
+
+const RECIPE: &str = r#"
+[inject]
+wim = "../winpe.wim"
+source = "../install.wim:1"
+reg = ["lab.reg"]
+add = ['tools=\Tools']
+output = "lab.wim"
+connect = ["iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"]
+initiator-name = "iqn.2011-12.com.example:lab"
+autostart = true
+
+[serve]
+mode = "proxy"
+
+[[entry]]
+name = "lab"
+wim = "lab/lab.wim"
+"#;
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.write("lab/winpe-iscsi.toml", RECIPE);
+    bench.write("lab/lab.reg", "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Lab]\n\"a\"=\"b\"\n");
+    bench.write("lab/tools/a.txt", "a");
+    bench
+}
+
+fn report(bench: &Bench, words: &[&str]) -> Value {
+    let run = bench.run(&[&["inject", "--json"], words].concat()).expect(0);
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn a_recipe_says_what_the_command_line_says() {
+    let bench = bench();
+    let by_recipe = report(&bench, &["--recipe", "lab/winpe-iscsi.toml", "--dry-run"]);
+    let mut by_words = report(
+        &bench,
+        &[
+            "winpe.wim",
+            "--source=install.wim:1",
+            "--reg=lab/lab.reg",
+            r"--add=lab/tools=\Tools",
+            "--connect=iscsi:192.168.0.20::::iqn.2011-12.com.example:win7",
+            "--initiator-name=iqn.2011-12.com.example:lab",
+            "--autostart",
+            "--dry-run",
+        ],
+    );
+    // The paths differ in spelling alone.
+    by_words["wim"] = json!("lab/../winpe.wim");
+    by_words["source"] = json!("lab/../install.wim, image 1");
+    assert_eq!(by_recipe, by_words);
+
+    bench.run(&["inject", "--recipe", "lab/winpe-iscsi.toml"]).expect(0);
+    assert!(bench.path("lab/lab.wim").is_file());
+    bench.run(&["verify", "lab/lab.wim"]).expect(0);
+}
+
+#[test]
+fn the_command_line_goes_before_the_recipe() {
+    let bench = bench();
+    bench.write("other.reg", "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Other]\n");
+    let words = ["--recipe=lab/winpe-iscsi.toml", "--reg=other.reg", "--output=other.wim"];
+    let report = report(&bench, &words);
+    assert!(bench.path("other.wim").is_file() && !bench.path("lab/lab.wim").exists());
+    let software = report["hives"].to_string();
+    assert!(software.contains("Other") && !software.contains(r"SOFTWARE\\Lab"), "{software}");
+    assert_eq!(report["startup"]["targets"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
+    let bench = bench();
+    for (text, place, hint) in [
+        ("[inject]\nwim = 'a'\nconect = []\n", ":3:1: ", "did you mean connect?"),
+        ("[inject]\ninitiator_name = 'x'\n", ":2:1: ", "did you mean initiator-name?"),
+        ("[injekt]\n", ":1:2: ", "did you mean inject?"),
+        ("[serve]\n", "has no [inject]", "schema recipe"),
+    ] {
+        bench.write("bad.toml", text);
+        let error = bench.refused(&["inject", "--recipe", "bad.toml"]);
+        assert!(error.contains(place) && error.contains(hint), "{error}");
+    }
+    bench.write("bad.toml", "[inject]\nanything = 1\n[serve]\nhttp_port = 81\n");
+    let error = bench.refused(&["serve", "--config", "bad.toml", "--check"]);
+    assert!(error.contains("line 4") && error.contains("did you mean http-port?"), "{error}");
+    let error = bench.refused(&["inject", "--recipe", "absent.toml"]);
+    assert!(error.contains("absent.toml"), "{error}");
+    bench.write("bad.toml", "[inject]\nautostart = true\n");
+    let error = bench.refused(&["inject", "--recipe", "bad.toml"]);
+    assert!(error.contains("bad.toml names neither a wim nor an iso"), "{error}");
+}
+
+#[track_caller]
+fn validator(bench: &Bench, of: &str) -> Validator {
+    let schema = bench.run(&["schema", of]).expect(0).stdout;
+    let schema = serde_json::from_str(&schema).unwrap();
+    jsonschema::meta::validate(&schema).expect("a schema");
+    jsonschema::validator_for(&schema).expect("a schema")
+}
+
+#[test]
+fn the_schema_of_a_recipe_knows_what_is_one() {
+    let bench = bench();
+    let schema = validator(&bench, "recipe");
+    let check = |text: &str| schema.is_valid(&toml::from_str::<Value>(text).unwrap());
+    assert!(check(RECIPE));
+    assert!(check("[inject]\nimage = 2\n") && check("[inject]\nimage = 'all'\n"));
+    for text in [
+        "[inject]\nconect = []\n",
+        "[inject]\nwim = 1\n",
+        "[inject]\nconnect = ['nbd:x']\n",
+        "[inject]\nimage = -1\n",
+        "[other]\n",
+    ] {
+        assert!(!check(text), "{text}");
+    }
+}
+
+/// Reports of jobs of every kind are as the schema says, and what is not is found.
+#[test]
+fn the_schema_of_a_report_knows_what_is_one() {
+    let bench = bench();
+    let schema = validator(&bench, "report");
+    #[track_caller]
+    fn check(schema: &Validator, report: &Value) {
+        let errors: Vec<_> = schema.iter_errors(report).map(|it| it.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    let full = report(&bench, &["--recipe=lab/winpe-iscsi.toml"]);
+    check(&schema, &full);
+    // Deleted trees, values that were there, and files that stay.
+    bench.write(
+        "more.reg",
+        "REGEDIT4\n\n[-HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes\\.cmd]\n\n\
+         [HKEY_LOCAL_MACHINE\\SYSTEM\\Setup]\n\"CmdLine\"=-\n\"SetupType\"=dword:2\n",
+    );
+    let words = ["winpe.wim", "--source=install.wim", "--reg=more.reg"];
+    check(&schema, &report(&bench, &words));
+    check(&schema, &report(&bench, &words));
+
+    for (pointer, wrong) in [
+        ("/schema", json!("1")),
+        ("/hives/0/changes/0/key", json!(1)),
+        ("/hives/0/changes/0/op", json!("rename-key")),
+        ("/hives/0/unchanged", json!(-1)),
+        ("/files/0/action", json!("move")),
+        ("/startup/targets", Value::Null),
+        ("/startup/texts/0/diff", json!("text")),
+    ] {
+        let mut report = full.clone();
+        *report.pointer_mut(pointer).expect(pointer) = wrong;
+        assert!(!schema.is_valid(&report), "{pointer}");
+    }
+}
