@@ -1,5 +1,10 @@
 //! `winpe-iscsi`: WinPE images that speak iSCSI, made on Linux.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the documentation of arguments is their help, where brackets say what may be left out"
+)]
+
 mod demo;
 mod exit;
 mod failure;
