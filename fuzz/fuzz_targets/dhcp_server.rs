@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
@@ -28,13 +28,15 @@ const CONFIG: &str = "
     chain = 'dell'
 ";
 
+static PARSED: LazyLock<Arc<Config>> =
+    LazyLock::new(|| Arc::new(CONFIG.parse().expect("it is valid")));
+
 fuzz_target!(|input: &[u8]| {
     let Some((&flags, mut rest)) = input.split_first() else { return };
     let role = if flags & 1 == 0 { Role::Full } else { Role::Proxy };
-    let config = Arc::new(CONFIG.parse::<Config>().expect("it is valid"));
     let network = "192.168.0.0/24".parse().expect("a network");
     let link = Link { address: [192, 168, 0, 10].into(), network };
-    let mut server = Server::new(config, link, role);
+    let mut server = Server::new(Arc::clone(&PARSED), link, role);
     let mut now = Time::from_secs(1_800_000_000);
     let mut number = 0;
     while !rest.is_empty() && number < 64 {

@@ -10,7 +10,9 @@ use winpe_netboot::logic::tftp::{Limits, Transfer, negotiate};
 use winpe_netboot::wire::tftp::Packet;
 
 /// Longer than a window, and no multiple of most block sizes.
-const FILE: usize = 300_001;
+const LENGTH: usize = 300_001;
+/// Line ends, which netascii doubles.
+static FILE: [u8; LENGTH] = [b'\n'; LENGTH];
 
 fuzz_target!(|input: &[u8]| {
     let mut rest = input;
@@ -19,10 +21,9 @@ fuzz_target!(|input: &[u8]| {
     check_codec(&first);
     let Packet::Read(request) = first else { return };
     let limits = Limits::default();
-    let agreed = negotiate(&request, FILE as u64, &limits, 64 * 1024);
+    let agreed = negotiate(&request, LENGTH as u64, &limits, 64 * 1024);
     assert!(agreed.window_bytes() <= (64 * 1024).max(usize::from(agreed.block_size)));
     let mut transfer = Transfer::new(agreed, &limits);
-    let file = vec![b'\n'; FILE];
     let (mut read, mut now) = (0, Instant::now());
     let mut datagram = Vec::new();
     for _ in 0..64 {
@@ -30,8 +31,8 @@ fuzz_target!(|input: &[u8]| {
         let mut flight = 0;
         loop {
             while let Some(wanted) = transfer.wanted() {
-                let end = FILE.min(read + wanted);
-                transfer.supply(&file[read..end], end == FILE);
+                let end = LENGTH.min(read + wanted);
+                transfer.supply(&FILE[read..end], end == LENGTH);
                 read = end;
             }
             datagram.clear();
