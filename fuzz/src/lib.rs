@@ -83,3 +83,25 @@ pub fn read_all(hive: &Hive) {
         }
     }
 }
+
+/// The line of a lease log with the checksum that it should have; none where it has one word only.
+pub fn with_checksum(line: &str) -> Option<String> {
+    let (_, body) = line.split_once(' ')?;
+    let crc = !body.bytes().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+        })
+    });
+    Some(format!("{crc:08x} {body}"))
+}
+
+/// Takes a packet off the front: two bytes of length, and the packet; what is left is shorter than
+/// stated counts as the whole packet.
+pub fn packet<'d>(data: &mut &'d [u8]) -> &'d [u8] {
+    let Some((length, rest)) = data.split_first_chunk::<2>() else {
+        return std::mem::take(data);
+    };
+    let (packet, rest) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
+    *data = rest;
+    packet
+}

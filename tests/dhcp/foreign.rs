@@ -155,3 +155,46 @@ fn twenty_new_machines_at_once_are_all_served() {
     println!("20 new machines had addresses after {took:?}");
     serving.end().unwrap();
 }
+
+#[test]
+fn another_interface_gets_no_answer() {
+    let Some(network) = Network::new() else { return };
+    let (Some(curl), Some(tftp)) = (tool("curl", "curl"), tool("tftp", "tftp-hpa")) else { return };
+    // A second cable between the two, to which the kernel would answer for any of our addresses.
+    let (ours, theirs) = (network.ours.as_str(), network.theirs.as_str());
+    network.ip(&["-n", ours, "link", "add", "near2", "type", "veth", "peer", "name", "far2"]);
+    network.ip(&["-n", ours, "link", "set", "far2", "netns", theirs]);
+    network.ip(&["-n", ours, "addr", "add", "192.168.1.10/24", "dev", "near2"]);
+    network.ip(&["-n", theirs, "addr", "add", "192.168.1.20/24", "dev", "far2"]);
+    network.ip(&["-n", theirs, "addr", "add", "192.168.0.20/24", "dev", "far"]);
+    network.ip(&["-n", ours, "link", "set", "near2", "up"]);
+    network.ip(&["-n", theirs, "link", "set", "far2", "up"]);
+    let serving = network.serve("mode = 'dhcp'");
+    let fetch = || {
+        let url = "http://192.168.0.10/boot.ipxe";
+        let words = ["-sS", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}", url];
+        let output = network.there(&curl).args(words).output().unwrap();
+        let http = String::from_utf8(output.stdout).unwrap();
+        let mut command = network.there(Path::new("/usr/bin/timeout"));
+        command.arg("2").arg(&tftp).args(["-m", "binary", "192.168.0.10", "-c", "get"]);
+        command.args(["boot.ipxe", "fetched"]);
+        // The client is none too exact about its exit status.
+        command.output().unwrap();
+        let fetched = network.folder.path().join("fetched");
+        let length = fs::metadata(&fetched).map_or(0, |file| file.len());
+        let _ = fs::remove_file(fetched);
+        (http, length > 0)
+    };
+    assert_eq!(fetch(), ("200".to_owned(), true), "{}", serving.log());
+    // The same address by way of the other interface.
+    network.ip(&["-n", theirs, "addr", "del", "192.168.0.20/24", "dev", "far"]);
+    network.ip(&["-n", theirs, "route", "add", "192.168.0.10", "via", "192.168.1.10"]);
+    assert_eq!(fetch(), ("000".to_owned(), false), "{}", serving.log());
+    let mut udhcpc = network.there(&match tool("udhcpc", "udhcpc") {
+        Some(program) => program,
+        None => return,
+    });
+    udhcpc.args(["-i", "far2", "-f", "-q", "-n", "-t", "2", "-T", "1", "-s", "/bin/true"]);
+    assert!(!udhcpc.output().unwrap().status.success(), "{}", serving.log());
+    serving.end().unwrap();
+}

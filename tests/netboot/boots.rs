@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use winpe_tests::{supplied, tool, winpe_iscsi};
 
-use crate::rig::{Firmware, Rig, Running, SERVER};
+use crate::rig::{Firmware, Rig, Running, SERVER, installed};
 use crate::{target, windows};
 
 /// For one stage, under emulation on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// The title of the menus that the server makes.
 const MENU: &str = "Network boot";
 
@@ -131,6 +131,50 @@ fn uefi_by_http_to_the_menu() {
     boot.log("filename /boot.ipxe");
     boot.console(MENU);
     assert!(!boot.server.printed().contains("RRQ"), "no TFTP at all");
+}
+
+/// The shim and the GRUB that the distribution signed, or none, visibly.
+fn signed() -> Option<()> {
+    installed("/usr/lib/shim/shimx64.efi.signed", "shim-signed")?;
+    let grub = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
+    installed(grub, "grub-efi-amd64-signed").map(|_| ())
+}
+
+#[test]
+fn secure_boot_by_shim_and_grub_to_the_menu() {
+    let (Some(()), Some(rig)) = (signed(), Rig::new()) else { return };
+    let config = config(&rig, "secure-boot = \"grub\"", LOCAL);
+    let boot = Boot::start("secure-grub", rig, Firmware::UefiSecure, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("TFTP sent shimx64.efi");
+    boot.log("TFTP sent grubx64.efi");
+    boot.log("filename /grub/grub.cfg");
+    boot.console("The disk within");
+}
+
+#[test]
+fn secure_boot_refuses_what_is_not_signed() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "", LOCAL);
+    let boot = Boot::start("secure-refused", rig, Firmware::UefiSecure, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("TFTP sent snponly.efi");
+    boot.console("Access Denied");
+    assert!(!boot.server.printed().contains("boot.ipxe"), "iPXE did not run");
+}
+
+#[test]
+fn grub_leaves_to_ipxe_what_it_cannot_boot() {
+    let (Some(()), Some(rig)) = (signed(), Rig::new()) else { return };
+    rig.file("srv/ipxe.efi", std::fs::read("/usr/lib/ipxe/snponly.efi").unwrap());
+    let entry = "[[entry]]\nname = \"san\"\nsan = \"iscsi:192.168.0.20::::iqn.a:b\"\n";
+    let config = config(&rig, "secure-boot = \"grub\"\ntimeout = 1", entry);
+    let boot = Boot::start("grub-ipxe", rig, Firmware::UefiPxe, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename /grub/grub.cfg");
+    boot.log("TFTP sent /ipxe.efi");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! `serve --check`, and what it finds in images.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use winpe_netboot::files::{FileRequest, FileSource};
+use winpe_netboot::policy::Files;
 use winpe_tests::{corpus, tool, winpe_iscsi};
 use winpe_wim::{Compression, NewImage, create};
 
@@ -163,6 +166,31 @@ fn real_wims_are_looked_into_or_refused_with_a_reason() {
         }
     }
     assert!(looked >= 3, "{looked}");
+}
+
+#[test]
+fn images_are_as_they_were_after_they_were_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("winpe.wim");
+    wim(&path, WHOLE);
+    let state = || (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    let before = state();
+    // Nothing needs the right to write.
+    fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
+    let image = path.to_str().unwrap();
+    let config = format!("[[entry]]\nname = 'pe'\nwim = {image:?}").parse().unwrap();
+    let files = Files::prepare(&config, [127, 0, 0, 1].into()).unwrap();
+    let (client, local) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
+    let name = "images/pe.wim".parse().unwrap();
+    let request = FileRequest { path: &name, query: None, client, local };
+    let file = files.source.open(&request).unwrap();
+    let mut served = vec![0; before.0.len()];
+    file.read_exact_at(0, &mut served).unwrap();
+    assert!(served == before.0);
+    assert_ne!(check(folder.path(), &["--wim", "winpe.wim"]).code, Some(2));
+    assert!(state() == before);
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(names, ["winpe.wim"]);
 }
 
 /// None of the WIMs of the corpus holds Windows.

@@ -240,15 +240,20 @@ pub(crate) enum Firmware {
     UefiPxe,
     /// OVMF, which boots from the network by HTTP.
     UefiHttp,
+    /// OVMF with Microsoft's keys, which boots signed programs from the network by PXE.
+    UefiSecure,
 }
 
 impl Rig {
     /// Switches a machine on; none, visibly, where its firmware is not installed.
     pub(crate) fn power_on(&self, firmware: Firmware) -> Option<Running> {
         let qemu = tool("qemu-system-x86_64", "qemu-system-x86")?;
+        let secure = firmware == Firmware::UefiSecure;
+        // Secure Boot keeps its variables where only the management mode of a newer board writes.
+        let machine = if secure { "q35,smm=on," } else { "pc," };
         let mut words = vec![
             "-machine".to_owned(),
-            "pc,graphics=off,accel=tcg".to_owned(),
+            format!("{machine}graphics=off,accel=tcg"),
             "-m".to_owned(),
             "512".to_owned(),
             "-display".to_owned(),
@@ -285,16 +290,21 @@ impl Rig {
                 let script = self.file("plain.ipxe", script);
                 add(&["-kernel", loader, "-initrd", &script]);
             }
-            Firmware::UefiPxe | Firmware::UefiHttp => {
+            Firmware::UefiPxe | Firmware::UefiHttp | Firmware::UefiSecure => {
                 // OVMF tries what it has for minutes each; this leaves one way.
                 let off = |protocol| format!("name=opt/org.tianocore/{protocol}Support,string=n");
                 add(&["-fw_cfg", &off("IPv6PXE")]);
                 if firmware == Firmware::UefiHttp {
                     add(&["-fw_cfg", &off("IPv4PXE")]);
                 }
-                let code = installed("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")?;
-                let variables =
-                    self.file("vars.fd", std::fs::read("/usr/share/OVMF/OVMF_VARS_4M.fd").unwrap());
+                let (code, variables) = if secure {
+                    add(&["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+                    ("/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
+                } else {
+                    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+                };
+                let code = installed(code, "ovmf")?;
+                let variables = self.file("vars.fd", std::fs::read(variables).unwrap());
                 let code = format!("if=pflash,format=raw,readonly=on,file={code}");
                 let variables = format!("if=pflash,format=raw,file={variables}");
                 add(&["-drive", &code, "-drive", &variables]);
@@ -305,7 +315,7 @@ impl Rig {
     }
 }
 
-fn installed<'a>(path: &'a str, package: &str) -> Option<&'a str> {
+pub(crate) fn installed<'a>(path: &'a str, package: &str) -> Option<&'a str> {
     if Path::new(path).exists() {
         return Some(path);
     }

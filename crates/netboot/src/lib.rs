@@ -22,6 +22,22 @@
 //! Everything that arrives from the network is hostile until proven otherwise: no packet makes this
 //! crate panic, hang or use memory without bound, and each packet that gets no answer has a reason
 //! that is told.
+//!
+//! # Promises
+//! | Promise | Tests that hold it |
+//! |---|---|
+//! | No packet makes it panic; the parsers have no unsafe code | `no_bytes_make_it_panic`, `no_option_makes_it_panic`, `any_bytes_are_read_or_refused_and_what_is_read_survives`, `an_address_longer_than_chaddr_is_refused`, `overloaded_fields_are_read_in_the_order_of_rfc_3396`, `an_overload_without_meaning_is_refused`; fuzz targets `dhcp_server`, `tftp_transfer`, `lease_log` |
+//! | Files beneath the folders only, read-only, whatever the name's spelling; nothing is written | `no_spelling_leads_upwards`, `encoded_names`, `links_within_the_folder_are_followed_and_no_others`, `refusals_say_why_and_nothing_about_paths`, `curl_finds_no_way_out_of_the_folder`, `tftp_hpa_is_told_what_it_may_not` |
+//! | Memory is bounded: transfers, windows, connections, leases, clients watched; slow readers are given up | `a_flood_leaves_room_for_those_that_answer`, `one_client_does_not_take_all`, `windows_are_bounded_in_all_and_given_back`, `connections_are_bounded`, `a_reader_that_takes_nothing_is_given_up`, `a_head_that_never_ends_is_given_up`, `a_flood_of_new_clients_leaves_room_for_known_ones`, `huge_options_are_read_whole_and_answered_within_the_limit_of_the_client`, `memory_is_bounded`, `pools_stay_in_their_network` |
+//! | To an address that may be forged goes one block; a repeated acknowledgement multiplies nothing | `until_the_client_answers_one_packet_is_on_its_way`, `duplicates_are_not_answered_with_duplicates`, `a_client_that_acknowledges_each_block_of_a_window_does_not_multiply_traffic`, `a_repeated_request_begins_no_second_transfer` |
+//! | It hears one interface, answers no network that is not configured, and is a proxy where another server gives addresses | `another_interface_gets_no_answer`, `a_relay_of_no_configured_network_gets_no_answer`, `beside_another_server_it_is_a_proxy`, `beside_another_server_it_gives_addresses_by_force_only` |
+//! | It alters no image and no file | `images_are_as_they_were_after_they_were_served` |
+//! | What a client is told holds no path of the server's; no client writes lines of the log | `errors_hold_no_path`, `refusals_say_nothing_about_paths`, `a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path`, `no_client_writes_lines_of_its_own` |
+//! | The configuration and the lease log are read as if a stranger had written them | `no_text_makes_it_panic`, `an_unknown_key_is_refused_wherever_it_stands`, `no_line_makes_it_panic`, `damage_is_named_and_passed_over`, `a_crash_at_any_byte_loses_only_the_line_that_it_tore` |
+//!
+//! Not promised: that the process gives up privileges once its ports are open (it runs without any
+//! where it is given `CAP_NET_BIND_SERVICE`), and hashes of the files served. There are no secrets to
+//! keep: an iSCSI URI holds none, and a password for one cannot be configured.
 
 pub mod event;
 pub mod files;

@@ -2,78 +2,43 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use winpe_netboot::event::{Event, Failure};
-use winpe_netboot::files::{Catalog, File, Folder, Layers};
+use winpe_netboot::files::{Catalog, File};
 use winpe_netboot::http::{Limits, serve};
 
-/// Long enough for a busy machine; nothing waits that long unless it fails.
-const PATIENCE: Duration = Duration::from_secs(10);
+use support::{PATIENCE, Server};
+
 const BIG: usize = 3_000_000;
 
-struct Server {
-    address: SocketAddr,
-    events: Arc<Mutex<Vec<Event>>>,
-    _folder: tempfile::TempDir,
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
-
 fn start(limits: Limits) -> Server {
-    let outer = tempfile::tempdir().unwrap();
-    let root = outer.path().join("root");
-    std::fs::create_dir_all(root.join("folder")).unwrap();
-    std::fs::write(outer.path().join("secret"), "secret").unwrap();
-    std::os::unix::fs::symlink("../secret", root.join("outer")).unwrap();
-    std::fs::write(root.join("big.iso"), content()).unwrap();
-    std::fs::write(root.join("empty"), "").unwrap();
-    std::fs::write(root.join("huge"), "").unwrap();
-    std::fs::File::options().write(true).open(root.join("huge")).unwrap().set_len(1 << 40).unwrap();
     let made = Catalog::new().with("boot.ipxe", File::from_bytes("#!ipxe\n")).unwrap();
-    let files = Layers::new([Arc::new(made) as _, Arc::new(Folder::new(&root).unwrap()) as _]);
-
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&events);
-    let sink = Arc::new(move |event: Event| seen.lock().unwrap().push(event));
+    let fill = |root: &std::path::Path| {
+        std::fs::create_dir(root.join("folder")).unwrap();
+        std::fs::write(root.join("big.iso"), content()).unwrap();
+        std::fs::write(root.join("empty"), "").unwrap();
+        std::fs::File::create(root.join("huge")).unwrap().set_len(1 << 40).unwrap();
+    };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let stopped = async { drop(stopped.await) };
-        runtime.block_on(serve(listener, Arc::new(files), limits, sink, stopped)).unwrap();
-    });
-    Server { address, events, _folder: outer, _stop: stop }
+    Server::start(address, made, fill, move |(files, events, stopped)| async move {
+        serve(listener, files, limits, events, async { drop(stopped.await) }).await
+    })
 }
 
 fn content() -> Vec<u8> {
     (0..BIG).map(|at| (at % 251) as u8).collect()
 }
 
-impl Server {
-    fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Connection(BufReader::new(stream))
-    }
-
-    fn wait_for(&self, wanted: impl Fn(&Event) -> bool) -> Event {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Some(event) = self.events.lock().unwrap().iter().find(|event| wanted(event)) {
-                return event.clone();
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        panic!("no such event among {:#?}", self.events.lock().unwrap());
-    }
+fn connect(server: &Server) -> Connection {
+    let stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    Connection(BufReader::new(stream))
 }
 
 struct Connection(BufReader<TcpStream>);
@@ -126,7 +91,7 @@ impl Connection {
 #[test]
 fn one_connection_carries_many_requests() {
     let server = start(Limits::default());
-    let mut connection = server.connect();
+    let mut connection = connect(&server);
     let head = connection.ask("HEAD", "/big.iso", "");
     assert_eq!(head.status, 200);
     assert_eq!(head.field("content-length"), Some(BIG.to_string().as_str()));
@@ -142,7 +107,7 @@ fn one_connection_carries_many_requests() {
 #[test]
 fn an_empty_file_has_a_length_and_is_never_no_content() {
     let server = start(Limits::default());
-    let mut connection = server.connect();
+    let mut connection = connect(&server);
     for method in ["GET", "HEAD"] {
         let answer = connection.ask(method, "/empty", "");
         assert_eq!((answer.status, answer.field("content-length")), (200, Some("0")));
@@ -153,7 +118,7 @@ fn an_empty_file_has_a_length_and_is_never_no_content() {
 #[test]
 fn single_ranges() {
     let server = start(Limits::default());
-    let mut connection = server.connect();
+    let mut connection = connect(&server);
     let part = connection.get("/big.iso", "Range: bytes=1000000-1999999\r\n");
     assert_eq!(part.status, 206);
     assert_eq!(part.field("content-range"), Some("bytes 1000000-1999999/3000000"));
@@ -170,7 +135,7 @@ fn single_ranges() {
 #[test]
 fn a_known_version_is_not_sent_again() {
     let server = start(Limits::default());
-    let mut connection = server.connect();
+    let mut connection = connect(&server);
     let first = connection.ask("HEAD", "/big.iso", "");
     let (tag, date) = (first.field("etag").unwrap(), first.field("last-modified").unwrap());
     for known in [format!("If-None-Match: {tag}\r\n"), format!("If-Modified-Since: {date}\r\n")] {
@@ -186,7 +151,7 @@ fn a_known_version_is_not_sent_again() {
 #[test]
 fn refusals_say_nothing_about_paths() {
     let server = start(Limits::default());
-    let mut connection = server.connect();
+    let mut connection = connect(&server);
     for (target, status) in [
         ("/none", 404),
         ("/", 404),
@@ -237,10 +202,10 @@ fn connections_are_bounded() {
     let mut limits = Limits::default();
     limits.connections_per_client = 2;
     let server = start(limits);
-    let (mut first, mut second) = (server.connect(), server.connect());
+    let (mut first, mut second) = (connect(&server), connect(&server));
     assert_eq!(first.get("/boot.ipxe", "").status, 200);
     assert_eq!(second.get("/boot.ipxe", "").status, 200);
-    let mut third = server.connect();
+    let mut third = connect(&server);
     let mut nothing = Vec::new();
     // Closed or reset, but not served.
     let _ = third.0.read_to_end(&mut nothing);
@@ -249,7 +214,7 @@ fn connections_are_bounded() {
     drop(first);
     let start = Instant::now();
     let served = std::iter::repeat_with(|| {
-        let mut again = server.connect();
+        let mut again = connect(&server);
         let request = b"GET /boot.ipxe HTTP/1.0\r\n\r\n";
         let mut answer = Vec::new();
         again

@@ -2,66 +2,28 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+mod support;
+
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use winpe_netboot::event::{Event, Failure};
-use winpe_netboot::files::{Catalog, File, Folder, Layers};
+use winpe_netboot::files::{Catalog, File};
 use winpe_netboot::tftp::{Limits, TftpServer};
 use winpe_netboot::wire::tftp::{ErrorCode, Mode, Options, Packet, Request};
 
-/// Long enough for a busy machine; nothing waits that long unless it fails.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-struct Server {
-    address: SocketAddr,
-    events: Arc<Mutex<Vec<Event>>>,
-    _folder: tempfile::TempDir,
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
+use support::{PATIENCE, Server};
 
 /// `big` has 100 kB, `outer` is a link out of the folder.
 fn serve(limits: Limits) -> Server {
-    let outer = tempfile::tempdir().unwrap();
-    let root = outer.path().join("root");
-    std::fs::create_dir(&root).unwrap();
-    std::fs::write(outer.path().join("secret"), "secret").unwrap();
-    std::os::unix::fs::symlink("../secret", root.join("outer")).unwrap();
-    std::fs::write(root.join("big"), vec![7; 100_000]).unwrap();
     let made = Catalog::new().with("small", File::from_bytes("small")).unwrap();
-    let files = Layers::new([Arc::new(made) as _, Arc::new(Folder::new(&root).unwrap()) as _]);
-
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&events);
-    let sink = Arc::new(move |event: Event| seen.lock().unwrap().push(event));
-    let server = TftpServer::new(Arc::new(files), limits, sink);
+    let fill = |root: &std::path::Path| std::fs::write(root.join("big"), vec![7; 100_000]).unwrap();
     // All addresses, so that the one that was asked has to be found out.
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     let address = SocketAddr::from(([127, 0, 0, 2], socket.local_addr().unwrap().port()));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(server.serve(socket, async { drop(stopped.await) })).unwrap();
-    });
-    Server { address, events, _folder: outer, _stop: stop }
-}
-
-impl Server {
-    fn wait_for(&self, wanted: impl Fn(&Event) -> bool) -> Event {
-        let start = std::time::Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Some(event) = self.events.lock().unwrap().iter().find(|event| wanted(event)) {
-                return event.clone();
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        panic!("no such event among {:#?}", self.events.lock().unwrap());
-    }
+    Server::start(address, made, fill, move |(files, events, stopped)| async move {
+        let server = TftpServer::new(files, limits, events);
+        server.serve(socket, async { drop(stopped.await) }).await
+    })
 }
 
 struct Client(UdpSocket);

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::bootfile::{Chain, Overrides, SCRIPT, boot_file};
+use super::bootfile::{Chain, Overrides, SCRIPT, SecureBoot, boot_file};
 use super::client::{Client, Kind};
 use super::config::{ClientConfig, Config};
 use super::platform::Platform;
@@ -119,6 +119,13 @@ impl<'a> View<'a> {
         self.client.and_then(|client| client.chain).unwrap_or(self.config.serve.chain)
     }
 
+    /// What UEFI firmware gets that starts signed programs only.
+    #[must_use]
+    pub fn secure_boot(&self) -> Option<SecureBoot> {
+        let own = self.client.and_then(|client| client.secure_boot);
+        own.or(self.config.serve.secure_boot)
+    }
+
     /// The file that this platform's firmware is told to load.
     #[must_use]
     pub fn boot_file(&self, platform: Platform) -> &'a str {
@@ -126,7 +133,7 @@ impl<'a> View<'a> {
         let own = self.client.map_or(&NONE, |client| &client.boot_files);
         let overrides =
             if own.contains_key(&platform) { own } else { &self.config.serve.boot_files };
-        boot_file(platform, self.chain(), overrides)
+        boot_file(platform, self.chain(), self.secure_boot(), overrides)
     }
 
     /// The entry that the menu takes by itself.

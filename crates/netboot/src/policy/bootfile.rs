@@ -20,6 +20,25 @@ pub enum Chain {
     Dell,
 }
 
+/// What UEFI firmware gets that starts signed programs only. No DHCP option tells whether it does, so
+/// all UEFI firmware gets the same; that without Secure Boot starts signed programs too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecureBoot {
+    /// The distribution's shim, which starts the distribution's GRUB.
+    Grub,
+    /// iPXE's shim, which starts the iPXE that its project signed.
+    Ipxe,
+}
+
+/// Platform, the shim that starts GRUB, and GRUB as that shim calls it.
+const GRUB: &[(Platform, &str, &str)] = &[
+    (Platform::UefiX64, "shimx64.efi", "grubx64.efi"),
+    (Platform::UefiArm64, "shimaa64.efi", "grubaa64.efi"),
+];
+/// iPXE's shim starts the file that is called as itself without `-shim`.
+pub(super) const IPXE_SHIM: &str = "snponly-shim.efi";
+
 /// Platform, first program of the iPXE chain, first program of the PXELINUX chains. PXELINUX is
 /// BIOS's; elsewhere its chains are the iPXE one.
 const TABLE: &[(Platform, &str, Option<&str>)] = &[
@@ -42,10 +61,28 @@ pub const PXELINUX: &str = "pxelinux.0";
 /// The boot file of each platform where it is not that of the table.
 pub type Overrides = BTreeMap<Platform, String>;
 
+/// GRUB, as the shim that this platform's firmware loads calls it.
+pub(super) fn grub(platform: Platform) -> Option<&'static str> {
+    GRUB.iter().find(|row| row.0 == platform).map(|row| row.2)
+}
+
 /// The file that a machine's firmware is told to load.
 #[must_use]
-pub fn boot_file(platform: Platform, chain: Chain, overrides: &Overrides) -> &str {
+pub fn boot_file(
+    platform: Platform,
+    chain: Chain,
+    secure: Option<SecureBoot>,
+    overrides: &Overrides,
+) -> &str {
     if let Some(file) = overrides.get(&platform) {
+        return file;
+    }
+    let signed = match secure {
+        Some(SecureBoot::Grub) => GRUB.iter().find(|row| row.0 == platform).map(|row| row.1),
+        Some(SecureBoot::Ipxe) => (platform == Platform::UefiX64).then_some(IPXE_SHIM),
+        None => None,
+    };
+    if let Some(file) = signed {
         return file;
     }
     let (_, ipxe, pxelinux) =
@@ -64,8 +101,10 @@ mod tests {
     fn each_platform_has_a_file_in_each_chain() {
         let none = Overrides::new();
         for platform in Platform::ALL {
-            for chain in [Chain::Ipxe, Chain::Pxelinux, Chain::Dell] {
-                let file = boot_file(platform, chain, &none);
+            let chains = [Chain::Ipxe, Chain::Pxelinux, Chain::Dell];
+            let ways = [None, Some(SecureBoot::Grub), Some(SecureBoot::Ipxe)];
+            for (chain, secure) in chains.iter().flat_map(|&it| ways.map(|way| (it, way))) {
+                let file = boot_file(platform, chain, secure, &none);
                 assert_eq!(file.ends_with(".efi"), platform.is_uefi(), "{platform} {file}");
             }
         }
@@ -74,8 +113,19 @@ mod tests {
     #[test]
     fn an_override_holds_in_every_chain() {
         let overrides = Overrides::from([(Platform::UefiX64, "shimx64.efi".to_owned())]);
-        assert_eq!(boot_file(Platform::UefiX64, Chain::Dell, &overrides), "shimx64.efi");
-        assert_eq!(boot_file(Platform::Bios, Chain::Dell, &overrides), "pxelinux.0");
-        assert_eq!(boot_file(Platform::Bios, Chain::Ipxe, &overrides), "undionly.kpxe");
+        assert_eq!(boot_file(Platform::UefiX64, Chain::Dell, None, &overrides), "shimx64.efi");
+        assert_eq!(boot_file(Platform::Bios, Chain::Dell, None, &overrides), "pxelinux.0");
+        assert_eq!(boot_file(Platform::Bios, Chain::Ipxe, None, &overrides), "undionly.kpxe");
+    }
+
+    #[test]
+    fn uefi_firmware_gets_what_is_signed_and_bios_what_it_always_got() {
+        let none = Overrides::new();
+        let file = |platform, secure| boot_file(platform, Chain::Ipxe, Some(secure), &none);
+        assert_eq!(file(Platform::UefiX64, SecureBoot::Grub), "shimx64.efi");
+        assert_eq!(file(Platform::UefiArm64, SecureBoot::Grub), "shimaa64.efi");
+        assert_eq!(file(Platform::UefiX64, SecureBoot::Ipxe), "snponly-shim.efi");
+        assert_eq!(file(Platform::UefiIa32, SecureBoot::Grub), "snponly-ia32.efi");
+        assert_eq!(file(Platform::Bios, SecureBoot::Grub), "undionly.kpxe");
     }
 }

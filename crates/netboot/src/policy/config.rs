@@ -41,7 +41,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
-use super::bootfile::{Chain, Overrides};
+use super::bootfile::{Chain, Overrides, SecureBoot};
 use super::matcher::Matcher;
 use super::menu::{Entry, is_url};
 use super::subnet::SubnetConfig;
@@ -95,6 +95,8 @@ pub struct Serve {
     pub http_port: u16,
     /// How BIOS machines get to the menu.
     pub chain: Chain,
+    /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
+    pub secure_boot: Option<SecureBoot>,
     /// Boot files that differ from the table.
     pub boot_files: Overrides,
     /// Seconds the menu waits before it takes its default; 0 waits for ever.
@@ -122,6 +124,7 @@ impl Default for Serve {
             state: None,
             http_port: 80,
             chain: Chain::default(),
+            secure_boot: None,
             boot_files: Overrides::new(),
             timeout: 10,
             default: None,
@@ -190,6 +193,9 @@ pub struct ClientConfig {
     /// As in `[serve]`.
     #[serde(default)]
     pub chain: Option<Chain>,
+    /// As in `[serve]`.
+    #[serde(default)]
+    pub secure_boot: Option<SecureBoot>,
     /// As in `[serve]`.
     #[serde(default)]
     pub boot_files: Overrides,
@@ -343,7 +349,24 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(
+            text in "(\\PC|\n){0,80}",
+            key in "(timeout|http-port|folders|default|state|index)",
+            value in "('\\PC{0,12}'|-?[0-9]{0,22}|\\[{0,300}|true)",
+        ) {
+            for text in [text, format!("[serve]\n{key} = {value}"), format!("[[entry]]\n{key} = {value}")] {
+                if let Err(error) = text.parse::<Config>() {
+                    prop_assert!(error.line >= 1 && error.column >= 1 && !error.message.is_empty());
+                }
+            }
+        }
+    }
 
     fn error(text: &str) -> String {
         text.parse::<Config>().unwrap_err().to_string()

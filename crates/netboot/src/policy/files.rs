@@ -9,14 +9,14 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::boot::View;
-use super::bootfile::{Chain, IPXE_KERNEL, PXELINUX, SCRIPT};
+use super::bootfile::{Chain, IPXE_KERNEL, IPXE_SHIM, PXELINUX, SCRIPT, SecureBoot, grub};
 use super::config::Config;
 use super::matcher::Matcher;
 use super::menu::Target;
 use super::part::{BOOT_WIM, Content, LOADER_PATHS, Part};
 use super::platform::Platform;
 use super::pxelinux::Below;
-use super::{ipxe, pxelinux};
+use super::{grub as grub_menu, ipxe, pxelinux};
 use crate::files::{Catalog, File, FilePath, FileRequest, FileSource, Folder, Layers, PathError};
 
 /// What is served, and what is missing.
@@ -101,6 +101,31 @@ const SYSLINUX: &[&str] = &[
     "/usr/lib/syslinux/bios",
 ];
 
+/// Signed programs of the distributions, which are called otherwise where they are installed: name,
+/// Debian package, paths.
+const SIGNED: &[(&str, &str, &[&str])] = &[
+    (
+        "shimx64.efi",
+        "shim-signed",
+        &["/usr/lib/shim/shimx64.efi.signed", "/usr/lib/shim/shimx64.efi.signed.latest"],
+    ),
+    (
+        "grubx64.efi",
+        "grub-efi-amd64-signed",
+        &["/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"],
+    ),
+    (
+        "shimaa64.efi",
+        "shim-signed",
+        &["/usr/lib/shim/shimaa64.efi.signed", "/usr/lib/shim/shimaa64.efi.signed.latest"],
+    ),
+    (
+        "grubaa64.efi",
+        "grub-efi-arm64-signed",
+        &["/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed"],
+    ),
+];
+
 impl Files {
     /// Finds and makes everything that a server of this address serves.
     ///
@@ -120,7 +145,11 @@ impl Files {
             .into_iter()
             .filter(|file| !has(source.as_ref(), file, server))
             .map(|file| Missing {
-                package: DISTRIBUTION.iter().find(|row| row.0 == file).map(|row| row.1),
+                package: DISTRIBUTION
+                    .iter()
+                    .chain(SIGNED)
+                    .find(|row| row.0 == file)
+                    .map(|row| row.1),
                 file,
             })
             .collect();
@@ -142,6 +171,9 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
         for name in searched(config, &view) {
             files = files.with(&format!("pxelinux.cfg/{name}"), text(rom.clone()))?;
         }
+    }
+    if let Some(view) = config.views().next() {
+        files = files.with(grub_menu::MENU, text(grub_menu::menu(config, &view)))?;
     }
     files = files.with("autoexec.ipxe", text(ipxe::autoexec_script(config, server)))?;
     for entry in &config.entries {
@@ -205,6 +237,11 @@ fn distribution() -> Result<Catalog, PathError> {
             files = files.with_disk(file, &path)?.with_disk(&format!("syslinux/{file}"), path)?;
         }
     }
+    for (name, _, paths) in SIGNED {
+        if let Some(path) = paths.iter().find(|path| Path::new(path).is_file()) {
+            files = files.with_disk(name, path)?;
+        }
+    }
     Ok(files)
 }
 
@@ -217,6 +254,12 @@ fn needed(config: &Config) -> Vec<String> {
         need(&[Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
         if view.chain() == Chain::Dell {
             need(&[IPXE_KERNEL]);
+        }
+        match view.secure_boot() {
+            Some(SecureBoot::Grub) => need(grub(Platform::UefiX64).as_slice()),
+            // The shim starts the file of its own name.
+            Some(SecureBoot::Ipxe) => need(&[&IPXE_SHIM.replace("-shim", "")]),
+            None => {}
         }
     }
     if pxelinux {

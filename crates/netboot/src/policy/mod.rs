@@ -5,6 +5,7 @@ pub mod bootfile;
 pub mod client;
 pub mod config;
 pub mod files;
+pub mod grub;
 pub mod ipxe;
 pub mod matcher;
 pub mod menu;

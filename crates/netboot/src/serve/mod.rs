@@ -32,7 +32,7 @@ pub use record::{RecordError, parse_record, write_record};
 pub use role::{Refusal, decide_role};
 pub use socket::{ServeError, Service};
 
-use std::net::{SocketAddrV4, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,7 +140,5 @@ async fn find_role(
 
 fn http_socket(config: &Config, interface: &Interface) -> Result<TcpListener, ServeError> {
     let port = config.serve.http_port;
-    let address = SocketAddrV4::new(interface.address, port);
-    let failed = |source| ServeError::Port { service: Service::Http, port, source };
-    TcpListener::bind(address).map_err(failed)
+    socket::tcp(interface, port).map(TcpListener::from)
 }

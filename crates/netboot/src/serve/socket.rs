@@ -62,6 +62,25 @@ impl fmt::Display for Service {
     }
 }
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A TCP socket that listens on one interface only: the kernel would take what comes to its address
+/// from any.
+pub(super) fn tcp(interface: &Interface, port: u16) -> Result<Socket, ServeError> {
+    let open = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        socket.bind_device(Some(interface.name.as_bytes()))?;
+        // Connections of an earlier run that linger are no reason not to start.
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((interface.address, port)).into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket)
+    };
+    let failed = |source| ServeError::Port { service: Service::Http, port, source };
+    open().map_err(failed)
+}
+
 /// A UDP socket that hears and speaks on one interface only. Without an address it hears broadcasts
 /// too, and shares its port with a server on another interface of this machine.
 pub(super) fn udp(

@@ -344,6 +344,35 @@ fn an_answer_that_does_not_fit_loses_what_nobody_needs() {
 }
 
 #[test]
+fn huge_options_are_read_whole_and_answered_within_the_limit_of_the_client() {
+    for limit in [576_u16, 1500] {
+        let mut discover = rom(1);
+        // What a server has to send back, as long as an option can be, and junk of several packets.
+        discover.options.set(code::CLIENT_ID, vec![0xee; 255]);
+        discover.options.set(code::USER_CLASS, vec![0xee; 20_000]);
+        discover.options.set(code::MAX_SIZE, limit.to_be_bytes());
+        let answered = Bench::full().send(&discover);
+        let (offer, ..) = answered.sent().expect("an offer");
+        assert_eq!(offer.message_type(), Some(MessageType::Offer));
+        assert_eq!(offer.options.get(code::USER_CLASS), None);
+        if limit == 1500 {
+            let id = code::CLIENT_ID;
+            assert_eq!(offer.options.get(id), discover.options.get(id));
+        }
+        let length = offer.encode(usize::MAX).unwrap().len();
+        assert!(length <= usize::from(limit) - 28, "{length}: what IP and UDP leave of {limit}");
+    }
+}
+
+#[test]
+fn a_relay_of_no_configured_network_gets_no_answer() {
+    let mut bench = Bench::full();
+    let relayed = Message { giaddr: [203, 0, 113, 1].into(), ..rom(1) };
+    let answered = bench.send_from(&relayed, "203.0.113.1:67", Port::Server);
+    assert!(answered.reason().contains("203.0.113.1 is in no configured subnet"));
+}
+
+#[test]
 fn a_url_too_long_for_its_field_is_in_the_option() {
     let file = format!("{}.efi", "x".repeat(150));
     let config = format!("[serve.boot-files]\nuefi-x64 = '{file}'");

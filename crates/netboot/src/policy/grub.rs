@@ -1,0 +1,109 @@
+//! The menu of GRUB, for UEFI firmware that starts signed programs only.
+//!
+//! GRUB knows neither iSCSI nor wimboot. It boots what needs no more than the firmware, and leaves the
+//! rest to iPXE: by iPXE's own shim, where it is served, since firmware trusts no other way to a
+//! signed iPXE; else by an unsigned one, which runs where Secure Boot is off.
+
+use std::fmt::Write;
+
+use super::boot::View;
+use super::bootfile::IPXE_SHIM;
+use super::config::Config;
+use super::menu::{Entry, Target, is_url};
+
+/// Where GRUB's network image looks for its menu.
+pub const MENU: &str = "grub/grub.cfg";
+/// An unsigned iPXE with drivers of its own: GRUB holds those of the firmware.
+const UNSIGNED: &str = "ipxe.efi";
+/// Stands for the entries that iPXE boots; no entry has this name, since names have no colon.
+const IPXE: &str = ":ipxe";
+
+/// `grub.cfg`.
+#[must_use]
+pub fn menu(config: &Config, view: &View<'_>) -> String {
+    let own = |entry: &&Entry| commands(entry).is_some();
+    let default = config.entries.iter().filter(own).find(|it| view.default() == Some(&it.name));
+    let default = default.map_or(IPXE, |entry| &entry.name);
+    let mut text = format!("set default='{default}'\n");
+    if view.timeout() > 0 {
+        push(&mut text, format_args!("set timeout={}", view.timeout()));
+    }
+    let left: Vec<_> = config.entries.iter().filter(|entry| !own(entry)).map(plain).collect();
+    if !left.is_empty() {
+        item(
+            &mut text,
+            &format!("iPXE: {}", left.join(", ")),
+            IPXE,
+            &format!(
+                "if [ -e /{IPXE_SHIM} ]; then\n\t\tchainloader /{IPXE_SHIM}\n\t\
+                 else\n\t\tchainloader /{UNSIGNED}\n\tfi"
+            ),
+        );
+    }
+    for entry in &config.entries {
+        if let Some(commands) = commands(entry) {
+            item(&mut text, &plain(entry), &entry.name, &commands);
+        }
+    }
+    text
+}
+
+/// What GRUB itself does for an entry.
+fn commands(entry: &Entry) -> Option<String> {
+    match entry.target()? {
+        // The firmware goes on with its own boot order.
+        Target::Local => Some("exit".to_owned()),
+        Target::Pxe(program) if program.ends_with(".efi") && !is_url(program) => {
+            Some(format!("chainloader /{}", program.trim_start_matches('/')))
+        }
+        _ => None,
+    }
+}
+
+fn item(text: &mut String, title: &str, id: &str, commands: &str) {
+    push(text, format_args!("menuentry '{title}' --id '{id}' {{\n\t{commands}\n}}"));
+}
+
+/// A caret marks the hot key of other menus.
+fn plain(entry: &Entry) -> String {
+    entry.title().replace('^', "")
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "{line}").expect("a String takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(config: &str) -> String {
+        let config: Config = config.parse().unwrap();
+        let view = config.views().next().unwrap();
+        menu(&config, &view)
+    }
+
+    #[test]
+    fn what_grub_cannot_do_is_left_to_ipxe() {
+        let menu = made(
+            "[serve]\ntimeout = 5
+            [[entry]]\nname = 'pe'\ntitle = 'Windows ^PE'\nwim = 'http://h/winpe.wim'
+            [[entry]]\nname = 'san'\nsan = 'iscsi:h::::iqn'
+            [[entry]]\nname = 'local'\ntitle = 'The disk'\nlocal = true
+            [[entry]]\nname = 'shell'\npxe = 'shellx64.efi'",
+        );
+        let expected = "set default=':ipxe'\nset timeout=5\n\
+            menuentry 'iPXE: Windows PE, san' --id ':ipxe' {\n\
+            \tif [ -e /snponly-shim.efi ]; then\n\t\tchainloader /snponly-shim.efi\n\
+            \telse\n\t\tchainloader /ipxe.efi\n\tfi\n}\n\
+            menuentry 'The disk' --id 'local' {\n\texit\n}\n\
+            menuentry 'shell' --id 'shell' {\n\tchainloader /shellx64.efi\n}\n";
+        assert_eq!(menu, expected);
+    }
+
+    #[test]
+    fn a_menu_that_needs_no_ipxe_has_none() {
+        let menu = made("[serve]\ntimeout = 0\n[[entry]]\nname = 'local'\nlocal = true");
+        assert_eq!(menu, "set default='local'\nmenuentry 'local' --id 'local' {\n\texit\n}\n");
+    }
+}
