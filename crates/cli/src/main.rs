@@ -1,5 +1,6 @@
 //! `winpe-iscsi`: WinPE images that speak iSCSI, made on Linux.
 
+mod boots;
 mod demo;
 mod exit;
 mod failure;
@@ -60,6 +61,7 @@ enum Command {
     Hive(hive::Args),
     Reg(reg::Args),
     Serve(Box<serve::Args>),
+    Boots(boots::Args),
     Demo(demo::Args),
 }
 
@@ -73,6 +75,7 @@ impl Command {
             Self::Hive(args) => hive::run(args, printer),
             Self::Reg(args) => reg::run(args, printer),
             Self::Serve(args) => serve::run(args, printer),
+            Self::Boots(args) => boots::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }
     }
