@@ -5,6 +5,7 @@
     reason = "the documentation of arguments is their help, where brackets say what may be left out"
 )]
 
+mod boots;
 mod demo;
 mod exit;
 mod failure;
@@ -70,6 +71,7 @@ enum Command {
     Wim(wim::Args),
     Serve(Box<serve::Args>),
     Schema(schema::Args),
+    Boots(boots::Args),
     Demo(demo::Args),
 }
 
@@ -85,6 +87,7 @@ impl Command {
             Self::Wim(args) => wim::run(args, printer),
             Self::Serve(args) => serve::run(args, printer),
             Self::Schema(args) => schema::run(args, printer),
+            Self::Boots(args) => boots::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }
     }

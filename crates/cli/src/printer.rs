@@ -32,6 +32,17 @@ pub(crate) enum Color {
     Never,
 }
 
+/// What a word says by its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// All is well.
+    Good,
+    /// Something is wrong.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
 pub(crate) struct Printer {
     json: bool,
     quiet: bool,
@@ -65,6 +76,16 @@ impl Printer {
     /// A line of the result.
     pub(crate) fn line(&mut self, text: impl Display) -> io::Result<()> {
         writeln!(self.out, "{text}")
+    }
+
+    /// A line of the result whose first words have a tone.
+    pub(crate) fn toned(&mut self, tone: Tone, words: &str, rest: impl Display) -> io::Result<()> {
+        let style = match tone {
+            Tone::Good => ADDED.bold(),
+            Tone::Bad => ERROR,
+            Tone::Plain => STRONG,
+        };
+        writeln!(self.out, "{style}{words}{style:#}{rest}")
     }
 
     /// A heading of the result.

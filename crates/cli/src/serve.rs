@@ -1,5 +1,6 @@
 //! `winpe-iscsi serve`.
 
+mod changes;
 mod check;
 mod images;
 mod log;
@@ -27,8 +28,11 @@ use crate::suggest::did_you_mean;
 /// Boot managers, BCD and boot.sdi come out of the images. wimboot, which no distribution has, goes into
 /// a folder that is served; without it BIOS machines boot the first image by Windows' own network loader.
 ///
+/// `winpe-iscsi boots` and http://127.0.0.1:8067/ show each machine's boot and where it stopped. SIGHUP, or
+/// a change of the configuration file, has it read again; transfers go on.
+///
 /// With --json each event is a line with schema, time, line (as people read it), event (answered,
-/// ignored, requested, sent, failed, warning, note) and the fields of that event.
+/// ignored, requested, sent, failed, stalled, console, warning, note) and the fields of that event.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -72,13 +76,17 @@ enum ModeArg {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let mut config = read(args)?;
-    images::look_into(&mut config)?;
+    let read = || {
+        let mut config = read(args)?;
+        images::look_into(&mut config)?;
+        Ok(config)
+    };
+    let config = read()?;
     let interface = Interface::find(config.serve.interface.as_deref())?;
     if args.check {
         check::check(&config, &interface, printer)
     } else {
-        log::serve(config, &interface, printer)
+        log::serve(config, &interface, args.config.as_deref(), read, printer)
     }
 }
 

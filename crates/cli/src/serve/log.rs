@@ -1,6 +1,7 @@
 //! The server, and its log on the terminal.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use winpe_netboot::event::Event;
 use winpe_netboot::policy::Config;
-use winpe_netboot::serve::Interface;
+use winpe_netboot::serve::{Interface, Server};
+
+use super::changes::Changes;
 
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -19,6 +22,8 @@ use crate::{Exit, Outcome};
 /// Lines of the log that may wait for the terminal; more are counted and left out, so that a slow
 /// terminal holds up no machine.
 const WAITING: usize = 4096;
+/// Configurations that may wait for the server.
+const RELOADS: usize = 4;
 
 #[derive(Serialize)]
 struct LogLine<'a> {
@@ -31,7 +36,15 @@ struct LogLine<'a> {
     event: &'a Event,
 }
 
-pub(super) fn serve(config: Config, interface: &Interface, printer: &mut Printer) -> Outcome {
+/// Serves until the program is told to stop. `reread` gives the configuration as it is now.
+pub(super) fn serve(
+    config: Config,
+    interface: &Interface,
+    file: Option<&Path>,
+    reread: impl Fn() -> Result<Config, Failure>,
+    printer: &mut Printer,
+) -> Outcome {
+    let server = Server::bind(Arc::new(config), interface)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let (sender, mut lines) = mpsc::channel::<Event>(WAITING);
@@ -42,18 +55,23 @@ pub(super) fn serve(config: Config, interface: &Interface, printer: &mut Printer
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let (mut interrupted, mut terminated) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupted, mut terminated, mut hung_up) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        );
         let stop = async move {
             tokio::select! {
                 _ = interrupted.recv() => {}
                 _ = terminated.recv() => {}
             }
         };
-        let server = winpe_netboot::serve::run(Arc::new(config), interface, log, stop);
-        tokio::pin!(server);
+        let (configs, receiver) = mpsc::channel(RELOADS);
+        let mut changes = Changes::of(file);
+        // On its own, so that nobody waits for an answer while a configuration is read here.
+        let mut server = tokio::spawn(server.run(log, receiver, stop));
         loop {
-            tokio::select! {
+            let reload = tokio::select! {
                 biased;
                 Some(event) = lines.recv() => {
                     print(&event, printer)?;
@@ -61,13 +79,29 @@ pub(super) fn serve(config: Config, interface: &Interface, printer: &mut Printer
                     if lost > 0 {
                         printer.warning(format_args!("{lost} lines of this log are left out"));
                     }
+                    false
                 }
                 ended = &mut server => {
                     while let Ok(event) = lines.try_recv() {
                         print(&event, printer)?;
                     }
-                    ended?;
+                    ended.map_err(Failure::new)??;
                     return Ok(Exit::Done);
+                }
+                _ = hung_up.recv() => true,
+                changed = changes.tick() => changed,
+            };
+            if reload {
+                match reread() {
+                    // The server says what becomes of it; where several wait, the last ones can.
+                    Ok(config) => drop(configs.try_send(config)),
+                    Err(failure) => {
+                        let reason = failure.message();
+                        let text = format!(
+                            "the new configuration is refused, the old one stays: {reason}"
+                        );
+                        print(&Event::Warning { text }, printer)?;
+                    }
                 }
             }
         }

@@ -14,12 +14,14 @@ mod file;
 mod folder;
 mod layers;
 mod path;
+mod swap;
 
 pub use catalog::Catalog;
 pub use file::{File, ReadAt};
 pub use folder::Folder;
 pub use layers::{Layers, Mounted};
 pub use path::{FilePath, PathError};
+pub use swap::Swap;
 
 use std::io;
 use std::net::IpAddr;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::bootfile::{Chain, Overrides, SCRIPT, SecureBoot, boot_file};
 use super::client::{Client, Kind};
-use super::config::{ClientConfig, Config};
+use super::config::{Allow, ClientConfig, Config};
 use super::platform::Platform;
 
 /// What a client is told to boot.
@@ -48,6 +48,15 @@ impl Config {
     pub fn views(&self) -> impl Iterator<Item = View<'_>> {
         let tables = self.clients.iter().map(Some);
         [None].into_iter().chain(tables).map(|client| View { config: self, client })
+    }
+
+    /// Whether this client is told what to boot.
+    #[must_use]
+    pub fn allows(&self, client: &Client) -> bool {
+        let reserved = |mac| self.serve.reservations.iter().any(|it| it.mac == mac);
+        self.serve.allow == Allow::All
+            || self.view(client).client.is_some()
+            || reserved(client.hardware)
     }
 
     /// Where files are, by HTTP: `http://192.168.0.10/`.

@@ -45,6 +45,7 @@ use super::bootfile::{Chain, Overrides, SecureBoot};
 use super::matcher::Matcher;
 use super::menu::{Entry, is_url};
 use super::subnet::SubnetConfig;
+use super::watch::WatchConfig;
 use crate::wire::dhcp::Hardware;
 
 /// The whole file.
@@ -63,6 +64,9 @@ pub struct Config {
     /// `[[entry]]`: the menu, in order.
     #[serde(default, rename = "entry")]
     pub entries: Vec<Entry>,
+    /// `[watch]`: who may see what happens, and where.
+    #[serde(default)]
+    pub watch: WatchConfig,
 }
 
 /// A part of the file that others read.
@@ -87,6 +91,10 @@ pub struct Serve {
     pub force: bool,
     /// Say no to clients that want an address that is wrong here.
     pub authoritative: bool,
+    /// Which machines are told what to boot.
+    pub allow: Allow,
+    /// The user whose rights the server keeps once its ports are open, where it is started as root.
+    pub user: Option<String>,
     /// Folders of files, searched in order.
     pub folders: Vec<PathBuf>,
     /// Where the lease log is kept.
@@ -120,6 +128,8 @@ impl Default for Serve {
             mode: Mode::Auto,
             force: false,
             authoritative: true,
+            allow: Allow::All,
+            user: None,
             folders: Vec::new(),
             state: None,
             http_port: 80,
@@ -146,6 +156,17 @@ pub enum Mode {
     Dhcp,
     /// Leave addresses to another server and tell only what to boot.
     Proxy,
+}
+
+/// Which machines are told what to boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allow {
+    /// Whoever asks.
+    #[default]
+    All,
+    /// Those that a `[[client]]` or a `[[serve.reservation]]` names.
+    Known,
 }
 
 /// `[serve.pxelinux]`: options 208 to 211, which are sent whether a client asks for them or not.

@@ -14,13 +14,15 @@ pub mod platform;
 pub mod pxelinux;
 pub mod report;
 pub mod subnet;
+pub mod watch;
 
 pub use boot::{Boot, Pxelinux, View};
 pub use client::{Client, Kind, Uuid};
-pub use config::{Config, ConfigError, Mode};
+pub use config::{Allow, Config, ConfigError, Mode};
 pub use files::{Files, FilesError, Missing};
 pub use menu::{Entry, Target, is_url, quick_menu};
 pub use part::Part;
 pub use platform::{Architecture, Platform};
 pub use report::{MenuRow, Row, boot_table, menu_table};
 pub use subnet::{Network, SubnetConfig};
+pub use watch::{Listen, WatchConfig};

@@ -26,9 +26,21 @@ pub async fn find_servers(
     interface: &Interface,
     patience: Duration,
 ) -> Result<Vec<Ipv4Addr>, ServeError> {
+    find_servers_by(question_socket(interface)?, interface, patience).await
+}
+
+/// The socket that answers come to; port 68 is a client's.
+pub(super) fn question_socket(interface: &Interface) -> Result<std::net::UdpSocket, ServeError> {
+    Ok(udp(interface, None, Service::Dhcp, 68)?.into())
+}
+
+pub(super) async fn find_servers_by(
+    socket: std::net::UdpSocket,
+    interface: &Interface,
+    patience: Duration,
+) -> Result<Vec<Ipv4Addr>, ServeError> {
     let lost = |source| ServeError::Lost { service: Service::Dhcp, source };
-    let socket = udp(interface, None, Service::Dhcp, 68)?;
-    let socket = UdpSocket::from_std(socket.into()).map_err(lost)?;
+    let socket = UdpSocket::from_std(socket).map_err(lost)?;
     let random = RandomState::new().hash_one(interface.address).to_be_bytes();
     let question = question(random);
     let bytes = question.encode(548).expect("a short message is short");

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -20,19 +20,23 @@ use crate::wire::dhcp::Hardware;
 const LONGEST: usize = 4096;
 /// Messages decided on before their leases go to the disk together.
 const BATCH: usize = 64;
+/// Between two counts of the leases.
+const COUNT: Duration = Duration::from_secs(5);
 /// Answers of probes that wait; there are no more probes than that at once.
 const PROBES: usize = 256;
 
+/// Ports 67 and 4011, before there is a runtime.
 pub(super) struct Sockets {
-    server: UdpSocket,
-    boot: UdpSocket,
+    server: std::net::UdpSocket,
+    boot: std::net::UdpSocket,
 }
 
 pub(super) struct Driver {
     server: Server,
     interface: Interface,
-    sockets: Sockets,
+    sockets: Live,
     log: Option<LeaseLog>,
+    configs: mpsc::Receiver<Arc<Config>>,
     events: Arc<dyn Sink>,
     clock: Clock,
     probes: mpsc::Sender<Probed>,
@@ -46,15 +50,21 @@ struct Probed {
 
 impl Sockets {
     pub(super) fn open(interface: &Interface) -> Result<Self, ServeError> {
-        let open = |port| {
-            let socket = udp(interface, None, Service::Dhcp, port)?;
-            UdpSocket::from_std(socket.into()).map_err(|source| ServeError::Port {
-                service: Service::Dhcp,
-                port,
-                source,
-            })
-        };
+        let open = |port| udp(interface, None, Service::Dhcp, port).map(std::net::UdpSocket::from);
         Ok(Self { server: open(67)?, boot: open(4011)? })
+    }
+}
+
+/// The sockets, within a runtime.
+struct Live {
+    server: UdpSocket,
+    boot: UdpSocket,
+}
+
+impl Live {
+    fn new(sockets: Sockets) -> Result<Self, ServeError> {
+        let live = |socket| UdpSocket::from_std(socket).map_err(lost);
+        Ok(Self { server: live(sockets.server)?, boot: live(sockets.boot)? })
     }
 
     fn of(&self, port: Port) -> &UdpSocket {
@@ -72,8 +82,9 @@ impl Driver {
         role: Role,
         sockets: Sockets,
         log: Option<(LeaseLog, Restored)>,
+        configs: mpsc::Receiver<Arc<Config>>,
         events: &Arc<dyn Sink>,
-    ) -> Self {
+    ) -> Result<Self, ServeError> {
         let link = Link { address: interface.address, network: interface.network };
         let mut server = Server::new(config, link, role);
         let log = log.map(|(log, restored)| {
@@ -84,16 +95,17 @@ impl Driver {
             log
         });
         let (probes, probed) = mpsc::channel(PROBES);
-        Self {
+        Ok(Self {
             server,
             interface: interface.clone(),
-            sockets,
+            sockets: Live::new(sockets)?,
             log,
+            configs,
             events: Arc::clone(events),
             clock: Clock::start(),
             probes,
             probed,
-        }
+        })
     }
 
     /// Answers until `shutdown` is ready.
@@ -103,12 +115,22 @@ impl Driver {
     ) -> Result<(), ServeError> {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut buffer = vec![0; LONGEST];
+        let mut counts = tokio::time::interval(COUNT);
+        let mut bound = None;
         loop {
             let mut effects = Vec::new();
             tokio::select! {
                 () = &mut shutdown => return Ok(()),
                 // The driver holds a sender itself, so that there is always an answer to wait for.
                 Some(probed) = self.probed.recv() => effects.extend(self.probed(&probed)),
+                Some(config) = self.configs.recv() => self.server.reconfigure(config),
+                _ = counts.tick() => {
+                    let now = Some(self.server.bound(self.clock.now()));
+                    if let Some(bound) = now.filter(|_| now != bound) {
+                        self.events.event(Event::Leases { bound });
+                    }
+                    bound = now;
+                }
                 ready = self.sockets.server.readable() => {
                     ready.map_err(lost)?;
                     self.receive(Port::Server, &mut buffer, &mut effects);

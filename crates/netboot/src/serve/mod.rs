@@ -20,8 +20,10 @@ mod detect;
 mod dhcp;
 mod interface;
 mod lease_log;
+mod ports;
 mod probe;
 mod record;
+mod reload;
 mod role;
 mod socket;
 
@@ -32,90 +34,185 @@ pub use record::{RecordError, parse_record, write_record};
 pub use role::{Refusal, decide_role};
 pub use socket::{ServeError, Service};
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch as signal};
 
+use self::detect::find_servers_by;
+use self::ports::{Ports, page_address};
+use self::reload::Reload;
 use crate::event::{Event, Sink};
+use crate::files::Swap;
 use crate::logic::dhcp::Role;
-use crate::policy::{Config, Files, Mode};
+use crate::policy::{Config, Files};
 use crate::tftp::TftpServer;
+use crate::watch::{self, Watch};
 use crate::{http, tftp};
 
 /// How long other DHCP servers have for an answer. Some look for three seconds whether an address is
 /// in use before they offer it.
 const DETECTION: Duration = Duration::from_secs(4);
 
-/// Serves DHCP, TFTP and HTTP until `shutdown` is ready.
+/// Serves DHCP, TFTP and HTTP until `shutdown` is ready; what [`Server`] does without more ado.
 ///
 /// # Errors
-/// Where the configuration cannot be served, a port cannot be had, or another DHCP server answers
-/// and the configuration insists on giving addresses.
+/// As [`Server::bind`] and [`Server::run`].
 pub async fn run(
     config: Arc<Config>,
     interface: &Interface,
     events: Arc<dyn Sink>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let note = |text: String| events.event(Event::Note { text });
-    let files = Files::prepare(&config, interface.address)?;
-    for missing in &files.missing {
-        events.event(Event::Warning { text: missing.to_string() });
-    }
-    // All ports before anything else: what cannot start is told at once.
-    let dhcp_sockets = dhcp::Sockets::open(interface)?;
-    let tftp_socket = socket::udp(interface, Some(interface.address), Service::Tftp, 69)?;
-    let http_socket = http_socket(&config, interface)?;
-    let role = find_role(&config, interface, &note).await?;
-    let log = (role == Role::Full).then(|| LeaseLog::open(&config)).transpose()?;
-    let (address, network) = (interface.address, interface.network);
-    note(format!(
-        "{} on {} ({address}, {network})",
-        match role {
-            Role::Full => "giving addresses and boot files",
-            Role::Proxy => "giving boot files beside another DHCP server",
-        },
-        interface.name,
-    ));
+    let (_, configs) = mpsc::channel(1);
+    Server::bind(config, interface)?.run(events, configs, shutdown).await
+}
 
-    let (stop, stopped) = watch::channel(());
-    let wait = || {
-        let mut stopped = stopped.clone();
-        async move {
-            // An error means that the sender is gone, which ends the wait as well.
-            let _ = stopped.changed().await;
+/// A server that has its ports and does not answer yet.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use winpe_netboot::event::Event;
+/// use winpe_netboot::policy::Config;
+/// use winpe_netboot::serve::{Interface, Server};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let config: Config = std::fs::read_to_string("winpe-iscsi.toml")?.parse()?;
+/// let interface = Interface::find(config.serve.interface.as_deref())?;
+/// let server = Server::bind(Arc::new(config), &interface)?;
+///
+/// // Other configurations may be sent while it runs.
+/// let (_reload, configs) = tokio::sync::mpsc::channel(1);
+/// let log = Arc::new(|event: Event| eprintln!("{event}"));
+/// let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
+/// tokio::runtime::Runtime::new()?.block_on(server.run(log, configs, stop))?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    config: Config,
+    interface: Interface,
+    ports: Ports,
+    files: Files,
+}
+
+impl Server {
+    /// Opens every port and finds every file. This is all that needs privileges, and needs no runtime.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be served, or a port cannot be had.
+    pub fn bind(config: Arc<Config>, interface: &Interface) -> Result<Self, ServeError> {
+        let files = Files::prepare(&config, interface.address)?;
+        let ports = Ports::open(&config, interface)?;
+        let mut config = Arc::unwrap_or_clone(config);
+        config.watch.syslog = Some(ports.syslog.is_some());
+        Ok(Self { config, interface: interface.clone(), ports, files })
+    }
+
+    /// Answers until `shutdown` is ready. Configurations that come meanwhile take the place of the one
+    /// before; transfers under way go on.
+    ///
+    /// # Errors
+    /// Where a service ends that should not, or another DHCP server answers and the configuration
+    /// insists on giving addresses.
+    pub async fn run(
+        self,
+        events: Arc<dyn Sink>,
+        configs: mpsc::Receiver<Config>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServeError> {
+        let Self { config, interface, ports, files } = self;
+        let config = Arc::new(config);
+        let watch = Arc::new(Watch::new());
+        let events = watch.before(events);
+        let note = |text: String| events.event(Event::Note { text });
+        for text in files.missing.iter().map(ToString::to_string).chain(ports.without) {
+            events.event(Event::Warning { text });
         }
-    };
-    let tftp_server =
-        TftpServer::new(Arc::clone(&files.source), tftp::Limits::default(), Arc::clone(&events));
-    let http_limits = http::Limits::default();
-    let services = async {
-        tokio::try_join!(
-            async {
-                let dhcp = dhcp::Driver::new(config, interface, role, dhcp_sockets, log, &events);
-                dhcp.run(wait()).await
+        if let Some(address) = ports.watch.as_ref().and_then(page_address) {
+            note(format!("boots are shown at http://{address}/"));
+        }
+        let role = find_role(&config, &interface, ports.question, &note).await?;
+        let log = (role == Role::Full).then(|| LeaseLog::open(&config)).transpose()?;
+        let (address, network) = (interface.address, interface.network);
+        note(format!(
+            "{} on {} ({address}, {network})",
+            match role {
+                Role::Full => "giving addresses and boot files",
+                Role::Proxy => "giving boot files beside another DHCP server",
             },
-            async {
-                let failed = |source| ServeError::Lost { service: Service::Tftp, source };
-                tftp_server.serve(tftp_socket.into(), wait()).await.map_err(failed)
-            },
-            async {
-                let failed = |source| ServeError::Lost { service: Service::Http, source };
-                let events = Arc::clone(&events);
-                http::serve(http_socket, files.source, http_limits, events, wait())
-                    .await
-                    .map_err(failed)
-            },
-        )
-    };
-    tokio::pin!(services, shutdown);
-    tokio::select! {
-        ended = &mut services => ended.map(|_| ()),
-        () = &mut shutdown => {
-            drop(stop);
-            services.await.map(|_| ())
+            interface.name,
+        ));
+
+        let (stop, stopped) = signal::channel(());
+        let wait = || {
+            let mut stopped = stopped.clone();
+            async move {
+                // An error means that the sender is gone, which ends the wait as well.
+                let _ = stopped.changed().await;
+            }
+        };
+        let source = Arc::new(Swap::new(files.source));
+        let tftp_limits = tftp::Limits::default();
+        let tftp_server =
+            TftpServer::new(Arc::clone(&source) as _, tftp_limits, Arc::clone(&events));
+        let (to_dhcp, from_reload) = mpsc::channel(1);
+        let names = config.watch.names.clone().into();
+        let reload = Reload {
+            config: Arc::clone(&config),
+            interface: interface.clone(),
+            source: Arc::clone(&source),
+            dhcp: to_dhcp,
+            events: Arc::clone(&events),
+        };
+        let lost = |service| move |source| ServeError::Lost { service, source };
+        let services = async {
+            tokio::try_join!(
+                async {
+                    let sockets = ports.dhcp;
+                    let driver = dhcp::Driver::new(
+                        config,
+                        &interface,
+                        role,
+                        sockets,
+                        log,
+                        from_reload,
+                        &events,
+                    );
+                    driver?.run(wait()).await
+                },
+                async { tftp_server.serve(ports.tftp, wait()).await.map_err(lost(Service::Tftp)) },
+                async {
+                    let (limits, events) = (http::Limits::default(), Arc::clone(&events));
+                    let served = http::serve(ports.http, source, limits, events, wait());
+                    served.await.map_err(lost(Service::Http))
+                },
+                async {
+                    let Some(listener) = ports.watch else { return Ok(()) };
+                    let served = watch::serve(listener, watch, names, wait());
+                    served.await.map_err(lost(Service::Watch))
+                },
+                async {
+                    let Some(socket) = ports.syslog else { return Ok(()) };
+                    let received = watch::receive(socket, Arc::clone(&events), wait());
+                    received.await.map_err(lost(Service::Syslog))
+                },
+                async {
+                    tokio::select! {
+                        () = reload.run(configs) => {}
+                        () = wait() => {}
+                    }
+                    Ok(())
+                },
+            )
+        };
+        tokio::pin!(services, shutdown);
+        tokio::select! {
+            ended = &mut services => ended.map(|_| ()),
+            () = &mut shutdown => {
+                drop(stop);
+                services.await.map(|_| ())
+            }
         }
     }
 }
@@ -123,22 +220,19 @@ pub async fn run(
 async fn find_role(
     config: &Config,
     interface: &Interface,
+    question: Option<std::net::UdpSocket>,
     note: &impl Fn(String),
 ) -> Result<Role, ServeError> {
     let mode = config.serve.mode;
-    let others = if mode == Mode::Proxy {
-        Vec::new()
-    } else {
-        note(format!("looking for other DHCP servers on {}", interface.name));
-        find_servers(interface, DETECTION).await?
+    let others = match question {
+        None => Vec::new(),
+        Some(socket) => {
+            note(format!("looking for other DHCP servers on {}", interface.name));
+            find_servers_by(socket, interface, DETECTION).await?
+        }
     };
     for other in &others {
         note(format!("another DHCP server answers: {other}"));
     }
     Ok(decide_role(mode, config.serve.force, &others)?)
-}
-
-fn http_socket(config: &Config, interface: &Interface) -> Result<TcpListener, ServeError> {
-    let port = config.serve.http_port;
-    socket::tcp(interface, port).map(TcpListener::from)
 }

@@ -17,6 +17,10 @@ pub enum Service {
     Tftp,
     /// The port of the configuration.
     Http,
+    /// The page, the API and the metrics.
+    Watch,
+    /// Port 514, iPXE's console.
+    Syslog,
 }
 
 /// Why nothing is served.
@@ -58,6 +62,8 @@ impl fmt::Display for Service {
             Self::Dhcp => "DHCP",
             Self::Tftp => "TFTP",
             Self::Http => "HTTP",
+            Self::Watch => "watch",
+            Self::Syslog => "syslog",
         })
     }
 }

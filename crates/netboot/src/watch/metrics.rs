@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
-use crate::event::{Event, Failure, Protocol};
+use crate::event::{Event, Protocol};
 use crate::timeline::{BootView, Status};
 
 /// Transfers counted at once; the servers' own limits are lower.
@@ -51,7 +51,7 @@ impl Metrics {
                 self.ended(*protocol, *client, *bytes, "sent");
             }
             Event::Failed { protocol, client, bytes, reason, .. } => {
-                self.ended(*protocol, *client, *bytes, result(reason));
+                self.ended(*protocol, *client, *bytes, reason.code());
             }
             Event::Stalled { .. } => self.stalls += 1,
             Event::Warning { .. } => self.warnings += 1,
@@ -120,19 +120,6 @@ fn name(protocol: Protocol) -> &'static str {
     }
 }
 
-fn result(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::NotFound => "not-found",
-        Failure::Refused(_) => "refused",
-        Failure::SizeProbe => "size-only",
-        Failure::ClientError { .. } => "client-error",
-        Failure::Lost => "lost",
-        Failure::Busy(_) => "busy",
-        Failure::Malformed(_) => "malformed",
-        Failure::Io(_) => "unreadable",
-    }
-}
-
 /// The text format. Labels are fixed words, so that nothing needs escaping.
 #[derive(Default)]
 struct Text(String);
@@ -161,6 +148,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::event::Failure;
 
     #[test]
     fn what_happens_is_counted() {
@@ -179,7 +167,7 @@ mod tests {
         for line in [
             "winpe_transfers_in_flight{protocol=\"tftp\"} 0",
             "winpe_requests_total{protocol=\"tftp\",result=\"sent\"} 1",
-            "winpe_requests_total{protocol=\"tftp\",result=\"not-found\"} 1",
+            "winpe_requests_total{protocol=\"tftp\",result=\"not_found\"} 1",
             "winpe_sent_bytes_total{protocol=\"tftp\"} 700",
             "winpe_sent_bytes_total{protocol=\"http\"} 0",
             "winpe_leases 3",

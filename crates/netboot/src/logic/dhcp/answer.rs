@@ -18,6 +18,8 @@ pub(super) struct Answer<'a> {
     pub(super) server_id: Ipv4Addr,
     pub(super) given: Option<Given<'a>>,
     pub(super) boot: Option<&'a Boot>,
+    /// Whether the server takes the client's log.
+    pub(super) takes_log: bool,
 }
 
 /// An address and where it is from.
@@ -128,6 +130,10 @@ impl Answer<'_> {
         message.options.set(code::BOOT_FILE, boot.file.as_str());
         if let Some(uuid) = self.request.options.get(code::CLIENT_UUID) {
             message.options.set(code::CLIENT_UUID, uuid);
+        }
+        // iPXE sends its console there.
+        if self.takes_log && matches!(self.client.kind, Kind::Ipxe { .. }) {
+            message.options.set(code::LOG_SERVER, self.server.octets());
         }
         message.options.set(code::PXELINUX_MAGIC, PXELINUX_MAGIC);
         if let Some(config) = &boot.pxelinux.config {

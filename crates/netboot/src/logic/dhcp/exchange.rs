@@ -269,6 +269,7 @@ impl Server {
             server_id: self.server_id(exchange.request),
             given,
             boot,
+            takes_log: self.config.watch.syslog == Some(true),
         };
         let bytes = answer.encode()?;
         let told = Event::Answered {

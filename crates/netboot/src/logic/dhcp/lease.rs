@@ -45,6 +45,10 @@ impl Leases {
         self.by_address.values()
     }
 
+    pub(super) fn into_iter(self) -> impl Iterator<Item = Lease> {
+        self.by_address.into_values()
+    }
+
     /// The lease of an address.
     pub(super) fn at(&self, address: Ipv4Addr) -> Option<&Lease> {
         self.by_address.get(&address)

@@ -60,7 +60,7 @@ use self::pool::Pools;
 use self::rate::Rate;
 use super::Time;
 use crate::event::{Event, Heard};
-use crate::policy::{Client, Config, Network};
+use crate::policy::{Client, Config, Kind, Network};
 use crate::wire::dhcp::{Message, MessageType, Op, code};
 
 /// The server: what it was told and what it remembers.
@@ -158,6 +158,24 @@ impl Server {
         }
     }
 
+    /// Goes by another configuration from now on. Leases stay, but for those that lie outside every
+    /// pool now.
+    pub fn reconfigure(&mut self, config: Arc<Config>) {
+        self.pools = Pools::new(&config, self.link);
+        self.config = config;
+        self.pending.clear();
+        for lease in std::mem::take(&mut self.leases).into_iter() {
+            self.restore(lease);
+        }
+    }
+
+    /// How many leases are in force.
+    #[must_use]
+    pub fn bound(&self, now: Time) -> usize {
+        let bound = |lease: &&Lease| lease.state == LeaseState::Bound && lease.expires > now;
+        self.leases.iter().filter(bound).count()
+    }
+
     /// Each lease that outlives the process.
     pub fn leases(&self) -> impl Iterator<Item = &Lease> {
         self.leases.iter().filter(|lease| lease.state != LeaseState::Offered)
@@ -211,6 +229,9 @@ impl Server {
         let known = self.leases.of(&identity).is_some();
         self.rate.count(&identity, known, now)?;
         let client = Client::of(request);
+        if client.kind != Kind::Other && !self.config.allows(&client) {
+            return Err(Ignore::NotAllowed);
+        }
         let exchange = exchange::Exchange { request, kind, identity, client, arrival, now };
         match (arrival.port, self.role) {
             (Port::Boot, _) => self.boot_service(&exchange),

@@ -6,6 +6,8 @@ pub const SUBNET_MASK: u8 = 1;
 pub const ROUTER: u8 = 3;
 /// DNS servers.
 pub const DNS: u8 = 6;
+/// Log servers; iPXE sends its console there by syslog.
+pub const LOG_SERVER: u8 = 7;
 /// The client's host name.
 pub const HOST_NAME: u8 = 12;
 /// The domain.

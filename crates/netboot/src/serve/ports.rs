@@ -1,0 +1,82 @@
+//! Every port, opened before anything else: what cannot start is told at once, and what comes after
+//! needs no privileges.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use super::detect::question_socket;
+use super::dhcp::Sockets;
+use super::socket::{tcp, udp};
+use super::{Interface, ServeError, Service};
+use crate::policy::{Config, Listen, Mode};
+
+/// UDP, RFC 5426.
+const SYSLOG: u16 = 514;
+
+/// The ports of a server.
+pub(super) struct Ports {
+    pub(super) dhcp: Sockets,
+    /// Where other servers' offers come to; none where nobody looks for them.
+    pub(super) question: Option<UdpSocket>,
+    pub(super) tftp: UdpSocket,
+    pub(super) http: TcpListener,
+    pub(super) watch: Option<TcpListener>,
+    pub(super) syslog: Option<UdpSocket>,
+    /// What could not be had and is not needed, in words.
+    pub(super) without: Vec<String>,
+}
+
+impl Ports {
+    pub(super) fn open(config: &Config, interface: &Interface) -> Result<Self, ServeError> {
+        let mut without = Vec::new();
+        let proxy = config.serve.mode == Mode::Proxy;
+        Ok(Self {
+            dhcp: Sockets::open(interface)?,
+            question: (!proxy).then(|| question_socket(interface)).transpose()?,
+            tftp: udp(interface, Some(interface.address), Service::Tftp, 69)?.into(),
+            http: tcp(interface, config.serve.http_port)?.into(),
+            watch: watch(config, &mut without)?,
+            syslog: syslog(config, interface, &mut without)?,
+            without,
+        })
+    }
+}
+
+fn watch(config: &Config, without: &mut Vec<String>) -> Result<Option<TcpListener>, ServeError> {
+    let Some(address) = config.watch.listen.address() else { return Ok(None) };
+    let port = address.port();
+    match TcpListener::bind(address) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(source) if matches!(config.watch.listen, Listen::At(_)) => {
+            Err(ServeError::Port { service: Service::Watch, port, source })
+        }
+        Err(error) => {
+            without.push(format!(
+                "no page of boots: {address}: {error}; listen in [watch] names another address"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+fn syslog(
+    config: &Config,
+    interface: &Interface,
+    without: &mut Vec<String>,
+) -> Result<Option<UdpSocket>, ServeError> {
+    if config.watch.syslog == Some(false) {
+        return Ok(None);
+    }
+    match udp(interface, Some(interface.address), Service::Syslog, SYSLOG) {
+        Ok(socket) => Ok(Some(socket.into())),
+        Err(error) if config.watch.syslog.is_some() => Err(error),
+        Err(error) => {
+            without.push(format!("the console of iPXE is not taken: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Where the page is, for a person to open.
+pub(super) fn page_address(listener: &TcpListener) -> Option<SocketAddr> {
+    listener.local_addr().ok()
+}

@@ -1,0 +1,73 @@
+//! Another configuration while machines boot.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Interface;
+use crate::event::{Event, Sink};
+use crate::files::Swap;
+use crate::policy::{Config, Files};
+
+/// What a running server goes by.
+pub(super) struct Reload {
+    pub(super) config: Arc<Config>,
+    pub(super) interface: Interface,
+    pub(super) source: Arc<Swap>,
+    pub(super) dhcp: mpsc::Sender<Arc<Config>>,
+    pub(super) events: Arc<dyn Sink>,
+}
+
+impl Reload {
+    /// Takes configurations as they come. One that cannot be served changes nothing.
+    pub(super) async fn run(mut self, mut configs: mpsc::Receiver<Config>) {
+        while let Some(config) = configs.recv().await {
+            if let Err(reason) = self.take(config).await {
+                let text = format!("the new configuration is refused, the old one stays: {reason}");
+                self.events.event(Event::Warning { text });
+            }
+        }
+        // Whoever sent them has gone; the server stays.
+        std::future::pending::<()>().await;
+    }
+
+    async fn take(&mut self, mut config: Config) -> Result<(), String> {
+        config.check()?;
+        // Whether the log is taken was decided when the ports were opened.
+        config.watch.syslog = self.config.watch.syslog;
+        if config == *self.config {
+            return Ok(());
+        }
+        if let Some(key) = fixed(&self.config, &config) {
+            return Err(format!("{key} is not to be changed while the server runs; start it anew"));
+        }
+        let config = Arc::new(config);
+        let (wanted, address) = (Arc::clone(&config), self.interface.address);
+        let prepared = tokio::task::spawn_blocking(move || Files::prepare(&wanted, address)).await;
+        let files = prepared.map_err(|error| error.to_string())?.map_err(|it| it.to_string())?;
+        for missing in &files.missing {
+            self.events.event(Event::Warning { text: missing.to_string() });
+        }
+        self.source.put(files.source);
+        // The driver goes before this task only when the server ends.
+        let _ = self.dhcp.send(Arc::clone(&config)).await;
+        self.config = config;
+        let text = "the new configuration is in force; transfers under way go on".to_owned();
+        self.events.event(Event::Note { text });
+        Ok(())
+    }
+}
+
+/// The first key that differs and belongs to a port, a file or a right that the server has already.
+fn fixed(old: &Config, new: &Config) -> Option<&'static str> {
+    let (a, b) = (&old.serve, &new.serve);
+    let same = [
+        ("interface", a.interface == b.interface),
+        ("mode", a.mode == b.mode),
+        ("http-port", a.http_port == b.http_port),
+        ("state", a.state == b.state),
+        ("user", a.user == b.user),
+        ("watch", old.watch == new.watch),
+    ];
+    same.into_iter().find(|(_, same)| !same).map(|(key, _)| key)
+}
