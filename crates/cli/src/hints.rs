@@ -41,6 +41,9 @@ impl From<InjectError> for Failure {
             InjectError::NoChoice { .. } => {
                 vec!["name the profile that is meant: --profile NAME".to_owned()]
             }
+            InjectError::NoRecord { .. } => vec![
+                "only what inject of this version or later has put in can be taken out".to_owned(),
+            ],
             InjectError::NoHive { roots, .. } => {
                 vec![format!("keys begin with one of: {}", roots.join(", "))]
             }

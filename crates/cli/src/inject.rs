@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
 use winpe_inject::{
     Addition, ImageSelector, InjectError, IscsiName, Job, Profile, Report, SanUri, Session, Source,
     SourcedEdit, Target, parse_reg,
@@ -17,6 +16,7 @@ use winpe_wim::Committed;
 
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::saved::{AllReports, Saved};
 use crate::{Exit, Outcome};
 
 /// Put the Microsoft iSCSI initiator into a WinPE image
@@ -88,6 +88,8 @@ pub(crate) struct Args {
     /// Take what is not given here from [inject] of this file
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
+    #[command(flatten)]
+    saved: Saved,
     /// Write the result to another file, and leave the WIM as it is
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -104,7 +106,7 @@ pub(crate) struct Args {
 
 /// Which images are changed.
 #[derive(Debug, Clone)]
-enum Images {
+pub(crate) enum Images {
     All,
     One(ImageSelector),
 }
@@ -120,13 +122,6 @@ impl FromStr for Images {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(if text == Self::ALL { Self::All } else { Self::One(text.parse()?) })
     }
-}
-
-/// The reports of all images, for machines.
-#[derive(Serialize)]
-struct AllReports<'a> {
-    schema: u32,
-    images: &'a [Report],
 }
 
 const PROFILE: &str = "iscsi";
@@ -159,15 +154,9 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         job = job.add_integrity();
     }
     let staged = open(args)?.stage(&job)?;
-    for warning in staged.reports().iter().flat_map(|report| &report.warnings) {
-        printer.warning(warning);
-    }
-    match (staged.reports(), printer.is_json()) {
-        (images, true) if matches!(args.image, Some(Images::All)) => {
-            printer.json(&AllReports { schema: 1, images })?;
-        }
-        (reports, _) => reports.iter().try_for_each(|report| show(report, printer))?,
-    }
+    let all = matches!(args.image, Some(Images::All));
+    show_all(staged.reports(), all, printer)?;
+    args.saved.write(staged.reports(), all, printer)?;
     let changes = staged.reports().iter().any(Report::has_changes);
     if args.check {
         return Ok(if changes { Exit::Differs } else { Exit::Done });
@@ -199,15 +188,30 @@ fn open(args: &Args) -> Result<Session, Failure> {
     Ok(session?)
 }
 
+/// The warnings and the reports; `all` is how machines tell one image from all of one.
+pub(crate) fn show_all(
+    reports: &[Report],
+    all: bool,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    for warning in reports.iter().flat_map(|report| &report.warnings) {
+        printer.warning(warning);
+    }
+    if printer.is_json() && all {
+        return printer.json(&AllReports { schema: 1, images: reports });
+    }
+    reports.iter().try_for_each(|report| show(report, printer))
+}
+
 /// The report; in text, its diffs are coloured.
-pub(crate) fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure> {
+fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure> {
     if printer.is_json() {
         return printer.json(report);
     }
     Ok(printer.diff(&report.to_string())?)
 }
 
-fn told(target: &Target, changes: bool, committed: &Committed, printer: &mut Printer) {
+pub(crate) fn told(target: &Target, changes: bool, committed: &Committed, printer: &mut Printer) {
     if let Some(left) = committed.repaired {
         let tail = left.tail;
         printer

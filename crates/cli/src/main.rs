@@ -16,6 +16,8 @@ mod inject;
 mod printer;
 mod profile;
 mod reg;
+mod remove;
+mod saved;
 mod schema;
 mod serve;
 mod suggest;
@@ -65,6 +67,7 @@ enum Command {
     Inject(Box<inject::Args>),
     Info(info::Args),
     Verify(verify::Args),
+    Remove(remove::Args),
     Profile(profile::Args),
     Hive(hive::Args),
     Reg(reg::Args),
@@ -81,6 +84,7 @@ impl Command {
             Self::Inject(args) => inject::run(args, printer),
             Self::Info(args) => info::run(args, printer),
             Self::Verify(args) => verify::run(args, printer),
+            Self::Remove(args) => remove::run(args, printer),
             Self::Profile(args) => profile::run(args, printer),
             Self::Hive(args) => hive::run(args, printer),
             Self::Reg(args) => reg::run(args, printer),

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_inject::{ImageSelector, InjectError, Job, Profile, Session};
-use winpe_registry::{Change, Op};
+use winpe_inject::{ImageSelector, Profile, Session, Verdict};
 
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
-/// Check that an image holds everything a profile promises, and that the WIM is sound
+/// Check point by point that an image holds what a profile promises and what inject has put in, and
+/// that the WIM is sound
 ///
 /// Examples:
 ///   winpe-iscsi verify winpe.wim
@@ -30,11 +30,12 @@ pub(crate) struct Args {
 }
 
 #[derive(Serialize)]
-struct Verdict {
+struct Verified<'a> {
     schema: u32,
     wim: String,
     image: u32,
-    profile: String,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
     findings: Vec<String>,
 }
 
@@ -45,51 +46,26 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let bar = printer.progress("verifying");
     session.archive().verify(Some(&mut |step| bar.step(step)))?;
     drop(bar);
-
-    // What inject would still do is what is not as the profile says.
-    let mut findings = Vec::new();
-    match session.stage(&Job::new(&profile)) {
-        Ok(staged) => {
-            for hive in &staged.report().hives {
-                let changes = hive.changes.iter();
-                findings.extend(changes.map(|change| format!("{}: {}", hive.file, point(change))));
-            }
-        }
-        Err(InjectError::MissingFiles { files, keys, .. }) => {
-            findings.extend(files.iter().map(|file| format!("{file} is missing")));
-            findings.extend(keys.iter().map(|key| format!("key {key} is missing")));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let verdict = Verdict {
-        schema: 1,
-        wim: args.wim.display().to_string(),
-        image,
-        profile: profile.name().to_owned(),
-        findings,
-    };
+    let verdict = session.verify(&profile)?;
+    let findings: Vec<String> = verdict.findings().map(ToString::to_string).collect();
+    let exit = if findings.is_empty() { Exit::Done } else { Exit::Differs };
+    let wim = args.wim.display().to_string();
     if printer.is_json() {
-        printer.json(&verdict)?;
-    } else if verdict.findings.is_empty() {
+        let verdict = &verdict;
+        printer.json(&Verified { schema: 1, wim, image, verdict, findings })?;
+        return Ok(exit);
+    }
+    for finding in &findings {
+        printer.line(finding)?;
+    }
+    let (count, profile) = (verdict.points.len(), &verdict.profile);
+    if findings.is_empty() {
         printer.line(format_args!(
-            "{}, image {image}: sound, and everything of {} is in",
-            verdict.wim, verdict.profile
+            "{wim}, image {image}: sound, and everything of {profile} is in ({count} points)"
         ))?;
     } else {
-        for finding in &verdict.findings {
-            printer.line(finding)?;
-        }
+        let failed = findings.len();
+        printer.status(format_args!("{failed} of {count} points of {profile} do not hold"));
     }
-    Ok(if verdict.findings.is_empty() { Exit::Done } else { Exit::Differs })
-}
-
-/// One promise of the profile that the image does not keep.
-fn point(change: &Change) -> String {
-    let key = &change.edit.key;
-    match &change.edit.op {
-        Op::CreateKey => format!("key {key} is missing"),
-        Op::DeleteKey => format!("key {key} should not be there"),
-        Op::SetValue { name, value } => format!("key {key}: value {name:?} is not {value:?}"),
-        Op::DeleteValue { name } => format!("key {key}: value {name:?} should not be there"),
-    }
+    Ok(exit)
 }

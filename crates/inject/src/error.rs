@@ -215,6 +215,32 @@ pub enum InjectError {
         /// What is wrong with it.
         source: NotAProgram,
     },
+    /// What inject did to the image is not recorded in it.
+    #[error("{wim}, image {image} has no record of what was put in")]
+    NoRecord {
+        /// The WIM.
+        wim: PathBuf,
+        /// The image.
+        image: u32,
+    },
+    /// The record of what was put in cannot be read, or not be written.
+    #[error("{file}: {source}")]
+    Record {
+        /// Its place in the image.
+        file: ImagePath,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The record of what was put in is of another version of this program.
+    #[error("{file} is of schema {found}, expected {expected}")]
+    RecordSchema {
+        /// Its place in the image.
+        file: ImagePath,
+        /// What this program reads.
+        expected: u32,
+        /// What it is.
+        found: u32,
+    },
     /// Something to add has no place to go to, or two things have the same.
     #[error("{0}")]
     Addition(#[from] AdditionError),

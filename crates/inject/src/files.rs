@@ -10,12 +10,15 @@ use serde::Serialize;
 use sha1::{Digest, Sha1};
 use winpe_wim::{Archive, Content, FileChange};
 
+use crate::digest::Sha256;
 use crate::error::{AdditionError, InjectError};
 use crate::job::Job;
 use crate::parts::SuppliedFiles;
 use crate::path::ImagePath;
 use crate::profile::Profile;
+use crate::record::is_readable;
 use crate::report::FileReport;
+use crate::tree::Tree;
 
 /// What happens to a file of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -27,6 +30,8 @@ pub enum FileAction {
     Replace,
     /// It is there and stays as it is.
     Keep,
+    /// It is taken out.
+    Remove,
 }
 
 /// The plan for every file of the job.
@@ -97,7 +102,7 @@ pub(crate) fn plan(
 impl FilePlan {
     fn keep(&mut self, path: ImagePath, size: u64, why: &str) {
         let action = FileAction::Keep;
-        self.reports.push(FileReport { path, action, size, old_size: Some(size), why: why.into() });
+        self.reports.push(FileReport::new(path, action, size, Some(size), why));
     }
 
     pub(crate) fn put(
@@ -111,7 +116,32 @@ impl FilePlan {
         if action != FileAction::Keep {
             self.changes.push(FileChange::Put { path: path.to_string(), content: content() });
         }
-        self.reports.push(FileReport { path, action, size, old_size, why: why.into() });
+        self.reports.push(FileReport::new(path, action, size, old_size, why));
+    }
+
+    /// Fills in the digests, once it is settled what is written.
+    pub(crate) fn digest(&mut self, image: Tree<'_>) -> Result<(), InjectError> {
+        for report in &mut self.reports {
+            let old_size = report.old_size.filter(|&size| is_readable(size));
+            if old_size.is_some() {
+                report.old_sha256 = image.read(&report.path)?.map(|data| Sha256::of(&data));
+            }
+            let content = self.changes.iter().find_map(|change| match change {
+                FileChange::Put { path, content } if ImagePath::new(path) == report.path => {
+                    Some(content)
+                }
+                _ => None,
+            });
+            report.sha256 = match content {
+                None => report.old_sha256,
+                Some(Content::Bytes(data)) => Some(Sha256::of(data)),
+                Some(Content::File(path)) => Some(
+                    Sha256::of_file(path)
+                        .map_err(|source| InjectError::Read { path: path.clone(), source })?,
+                ),
+            };
+        }
+        Ok(())
     }
 
     /// Takes a file out of the plan again, for one who makes more of it.

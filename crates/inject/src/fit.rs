@@ -118,6 +118,15 @@ pub(crate) fn programs(
     Ok(unresolved)
 }
 
+/// The imports of a program of the image that nothing in the image offers.
+pub(crate) fn lacks(
+    image: Tree<'_>,
+    path: &ImagePath,
+    program: &Program,
+) -> Result<Vec<Unresolved>, InjectError> {
+    Libraries { image, added: &[], known: HashMap::new() }.lacks(path, &program.imports)
+}
+
 /// What libraries offer: those that are added go before those that the image has.
 struct Libraries<'a> {
     image: Tree<'a>,

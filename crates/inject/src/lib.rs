@@ -38,6 +38,7 @@
 
 mod addition;
 pub mod demo;
+mod digest;
 mod driver;
 mod error;
 mod files;
@@ -50,8 +51,10 @@ mod pattern;
 mod pe;
 mod profile;
 mod recipe;
+mod record;
 mod reg;
 mod registry;
+mod remove;
 mod report;
 mod schema;
 mod second_reader;
@@ -60,9 +63,11 @@ mod source;
 mod startup;
 mod survey;
 mod tree;
+mod verify;
 mod windows;
 
 pub use addition::Addition;
+pub use digest::Sha256;
 pub use driver::DriverError;
 pub use error::{AdditionError, InjectError, ProfileError};
 pub use files::FileAction;
@@ -88,6 +93,7 @@ pub use startup::{
     StartupError, StartupReport, TextReport,
 };
 pub use survey::{Extent, PartPresence, Presence, survey};
+pub use verify::{Point, Verdict};
 pub use windows::Windows;
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};

@@ -3,12 +3,14 @@
 use std::time::SystemTime;
 
 use winpe_hive::{FileTime, Finding, Hive, OpenError, Severity};
-use winpe_registry::{Change, Edit, KeyName, KeyPath, ValueName};
+use winpe_registry::{Change, Edit, KeyName, KeyPath, Op, ValueName};
 use winpe_wim::{Content, FileChange};
 
+use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::hives::{HiveRoots, Location};
 use crate::path::ImagePath;
+use crate::record::{self, HiveRecord, Outcome};
 use crate::reg::{Origin, SourcedEdit};
 use crate::report::HiveReport;
 use crate::second_reader;
@@ -38,7 +40,9 @@ pub(crate) fn plan<'a>(
             let path = group.file.to_string();
             plan.changes.push(FileChange::Put { path, content: Content::Bytes(data) });
         }
-        plan.reports.push(HiveReport::new(group.file, root, edited.changes, group.edits.len())?);
+        let count = group.edits.len();
+        let report = HiveReport::new(group.file, root, edited.changes, count, edited.digests)?;
+        plan.reports.push(report);
     }
     Ok(plan)
 }
@@ -72,6 +76,8 @@ struct EditedHive {
     /// `None` if nothing changed.
     data: Option<Vec<u8>>,
     changes: Vec<Change>,
+    /// Before and after.
+    digests: (Sha256, Sha256),
     warnings: Vec<String>,
 }
 
@@ -81,11 +87,9 @@ fn edit_hive(
     time: Option<SystemTime>,
 ) -> Result<EditedHive, InjectError> {
     let file = &group.file;
-    let Some((_, first)) = group.edits.first() else {
-        return Ok(EditedHive { data: None, changes: vec![], warnings: vec![] });
-    };
     let Opened { mut hive, old, mut warnings } = open_hive(image, file)?.ok_or_else(|| {
-        InjectError::MissingHive { hive: file.clone(), origin: first.origin.clone() }
+        let origin = group.edits.first().map(|(_, edit)| edit.origin.clone());
+        InjectError::MissingHive { hive: file.clone(), origin: origin.unwrap_or_default() }
     })?;
     refuse_damage(&hive, file)?;
     if let Some(time) = time {
@@ -105,17 +109,98 @@ fn edit_hive(
         changes.push(change);
     }
     warnings.extend(sets.warning(&edits));
+    finish(file, Opened { hive, old, warnings }, &edits, changes)
+}
+
+/// Has an edited hive checked and confirmed.
+fn finish(
+    file: &ImagePath,
+    Opened { hive, old, warnings }: Opened,
+    edits: &[Edit],
+    changes: Vec<Change>,
+) -> Result<EditedHive, InjectError> {
+    let before = Sha256::of(&old);
     if !hive.is_modified() || is_same(&old, &hive) {
-        return Ok(EditedHive { data: None, changes: vec![], warnings });
+        let digests = (before, before);
+        return Ok(EditedHive { data: None, changes: vec![], digests, warnings });
     }
     let findings = damage(&hive);
     if !findings.is_empty() {
         return Err(InjectError::CheckFailed { hive: file.clone(), findings });
     }
     let data = hive.into_bytes();
-    second_reader::confirm(&old, &data, &edits)
+    second_reader::confirm(&old, &data, edits)
         .map_err(|source| InjectError::NotConfirmed { hive: file.clone(), source })?;
-    Ok(EditedHive { data: Some(data), changes, warnings })
+    let digests = (before, Sha256::of(&data));
+    Ok(EditedHive { data: Some(data), changes, digests, warnings })
+}
+
+/// Takes out of the hives of an image again what a record says was done to them.
+pub(crate) fn undo(
+    image: Tree<'_>,
+    records: &[HiveRecord],
+    time: Option<SystemTime>,
+) -> Result<RegistryPlan, InjectError> {
+    let roots = HiveRoots::standard();
+    let mut plan = RegistryPlan::default();
+    for record in records {
+        let file = &record.file;
+        let Some(opened) = open_hive(image, file)? else {
+            plan.warnings.push(format!("{file} is not there any more"));
+            continue;
+        };
+        let edited = undo_hive(record, opened, time)?;
+        plan.warnings.extend(edited.warnings);
+        if let Some(data) = edited.data {
+            let (path, content) = (file.to_string(), Content::Bytes(data));
+            plan.changes.push(FileChange::Put { path, content });
+        }
+        let root = roots.root_of(file).cloned().unwrap_or_default();
+        let count = edited.changes.len();
+        let report = HiveReport::new(file.clone(), root, edited.changes, count, edited.digests)?;
+        plan.reports.push(report);
+    }
+    Ok(plan)
+}
+
+fn undo_hive(
+    record: &HiveRecord,
+    mut opened: Opened,
+    time: Option<SystemTime>,
+) -> Result<EditedHive, InjectError> {
+    let file = &record.file;
+    refuse_damage(&opened.hive, file)?;
+    if let Some(time) = time {
+        opened.hive.set_time(file_time(time));
+    }
+    let unreadable = |source| InjectError::ReadHive { hive: file.clone(), source };
+    for (key, name, value) in Outcome::of(&record.done).values {
+        let found = opened.hive.key(&key).map_err(unreadable)?;
+        let found = found.map(|key| key.value(&name)).transpose().map_err(unreadable)?.flatten();
+        if found != value {
+            let text = format!("{file}: {key}: value {name:?} was changed since; it is undone too");
+            opened.warnings.push(text);
+        }
+    }
+    let (mut edits, mut changes) = (Vec::new(), Vec::new());
+    for edit in &record.undo {
+        if edit.op == Op::DeleteKey {
+            let found = opened.hive.key(&edit.key).map_err(unreadable)?;
+            if found.is_some_and(|key| key.subkey_count() > 0 || key.value_count() > 0) {
+                let text = format!("{file}: {} stays: something else is in it", edit.key);
+                opened.warnings.push(text);
+                continue;
+            }
+        }
+        let change = opened.hive.apply(edit).map_err(|source| InjectError::Edit {
+            hive: file.clone(),
+            origin: Origin { file: record::place().to_string().into(), line: 1 },
+            source: Box::new(source),
+        })?;
+        edits.push(edit.clone());
+        changes.push(change);
+    }
+    finish(file, opened, &edits, changes)
 }
 
 /// Whether edits that undid each other have left everything as it was: a value set twice, a key deleted

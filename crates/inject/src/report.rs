@@ -4,9 +4,10 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use winpe_regfile::DiffWriter;
-use winpe_registry::{Change, KeyPath, Op};
+use winpe_regfile::{DiffWriter, Format};
+use winpe_registry::{Change, Edit, KeyPath, Op};
 
+use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::files::FileAction;
 use crate::fit::Unresolved;
@@ -58,6 +59,19 @@ pub struct Report {
 }
 
 impl Report {
+    /// A `.reg` file that undoes what is done to the hives. It deletes keys that were made, whatever has
+    /// come into them since.
+    ///
+    /// # Errors
+    /// [`InjectError::Diff`] for a name that no `.reg` file can hold.
+    pub fn undo_reg(&self) -> Result<Vec<u8>, InjectError> {
+        let edits = self.hives.iter().flat_map(HiveReport::inverse);
+        winpe_regfile::write_edits(Vec::new(), Format::default(), edits).map_err(|source| {
+            let hive = self.hives.first().map(|hive| hive.file.clone());
+            InjectError::Diff { hive: hive.unwrap_or_else(|| ImagePath::new("")), source }
+        })
+    }
+
     /// Whether anything in the image changes, or the WIM gets an integrity table.
     #[must_use]
     pub fn has_changes(&self) -> bool {
@@ -81,6 +95,10 @@ pub struct HiveReport {
     /// The changes in `.reg` syntax: `-` what was there, `+` what will be. The `+` lines, taken alone
     /// and without their first character, are a `.reg` file that makes the same changes.
     pub diff: String,
+    /// The SHA-256 of the hive before, with what its logs held.
+    pub old_sha256: Sha256,
+    /// The SHA-256 of the hive afterwards.
+    pub sha256: Sha256,
 }
 
 impl HiveReport {
@@ -89,6 +107,7 @@ impl HiveReport {
         root: KeyPath,
         changes: Vec<Change>,
         edits: usize,
+        (old_sha256, sha256): (Sha256, Sha256),
     ) -> Result<Self, InjectError> {
         let changes: Vec<_> = changes.into_iter().filter(|change| !change.is_noop()).collect();
         let mut diff = DiffWriter::new(Vec::new());
@@ -96,13 +115,19 @@ impl HiveReport {
         let diff = diff.map_err(|source| InjectError::Diff { hive: file.clone(), source })?;
         let diff = String::from_utf8_lossy(&diff).into_owned();
         let unchanged = edits - changes.len();
-        Ok(Self { file, root, changes, unchanged, diff })
+        Ok(Self { file, root, changes, unchanged, diff, old_sha256, sha256 })
     }
 
     /// Whether the hive stays as it is.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// The edits that undo the changes, under the root that they are shown under.
+    fn inverse(&self) -> impl Iterator<Item = Edit> + '_ {
+        let undo = self.changes.iter().rev().flat_map(Change::inverse);
+        undo.map(|edit| Edit { key: self.root.join(&edit.key), ..edit })
     }
 
     /// How many changes there are of each kind.
@@ -137,8 +162,26 @@ pub struct FileReport {
     /// Its size before, in bytes, if it was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_size: Option<u64>,
+    /// The SHA-256 of its content afterwards; none for one that is taken out, or too large to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
+    /// The SHA-256 of its content before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_sha256: Option<Sha256>,
     /// The profile's reason, or the file it was added from.
     pub why: String,
+}
+
+impl FileReport {
+    pub(crate) fn new(
+        path: ImagePath,
+        action: FileAction,
+        size: u64,
+        old_size: Option<u64>,
+        why: &str,
+    ) -> Self {
+        Self { path, action, size, old_size, sha256: None, old_sha256: None, why: why.into() }
+    }
 }
 
 impl fmt::Display for FileReport {
@@ -147,6 +190,7 @@ impl fmt::Display for FileReport {
             FileAction::Add => "add",
             FileAction::Replace => "replace",
             FileAction::Keep => "keep",
+            FileAction::Remove => "remove",
         };
         let path = self.path.as_str();
         write!(f, "{action:8} {path:48} {:>12} bytes", Thousands(self.size))?;

@@ -6,13 +6,17 @@ use winpe_wim::{
 };
 
 use crate::error::{AdditionError, InjectError};
+use crate::files::FileAction;
 use crate::job::Job;
 use crate::parts::Supplied;
+use crate::profile::Profile;
+use crate::record::Record;
 use crate::report::Report;
 use crate::source::Source;
 use crate::tree::Tree;
+use crate::verify::Verdict;
 use crate::windows::Windows;
-use crate::{files, fit, parts, registry, startup};
+use crate::{files, fit, parts, registry, remove, startup, verify};
 
 /// Where installation discs have the WinPE.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -100,6 +104,56 @@ impl Session {
         let Job { time, add_integrity, .. } = *job;
         Ok(Staged { archive: self.archive, changes, reports, time, add_integrity })
     }
+
+    /// Takes out of each image what was ever put in, in memory. Nothing is written.
+    ///
+    /// ```
+    /// # use winpe_inject::{ImageSelector, Job, Profile, Session, Source, Target};
+    /// # let dir = tempfile::tempdir()?;
+    /// # winpe_inject::demo::create(dir.path())?;
+    /// # std::env::set_current_dir(dir.path())?;
+    /// # let profile = Profile::builtin("iscsi")?;
+    /// # let source = Source::open("install.wim")?;
+    /// # let job = Job::new(&profile).source(&source);
+    /// # Session::open("winpe.wim", &ImageSelector::Boot)?.stage(&job)?.commit(&Target::InPlace)?;
+    /// let session = Session::open("winpe.wim", &ImageSelector::Boot)?;
+    /// let staged = session.stage_removal(None)?;
+    /// println!("{}", staged.report());
+    /// staged.commit(&Target::InPlace)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InjectError::NoRecord`] where nothing was put in, or not by this program.
+    pub fn stage_removal(self, time: Option<SystemTime>) -> Result<Staged, InjectError> {
+        let mut changes = Vec::new();
+        let mut reports = Vec::new();
+        for image in self.images.iter().copied() {
+            let (report, files) = remove::stage(&self.archive, image, time)?;
+            reports.push(report);
+            changes.push(ImageChanges { image, changes: files });
+        }
+        Ok(Staged { archive: self.archive, changes, reports, time, add_integrity: false })
+    }
+
+    /// Checks point by point that the image holds what the profile promises and what was put in.
+    ///
+    /// ```
+    /// # use winpe_inject::{ImageSelector, Profile, Session};
+    /// # let dir = tempfile::tempdir()?;
+    /// # winpe_inject::demo::create(dir.path())?;
+    /// # std::env::set_current_dir(dir.path())?;
+    /// let profile = Profile::builtin("iscsi")?;
+    /// let verdict = Session::open("winpe.wim", &ImageSelector::Boot)?.verify(&profile)?;
+    /// assert!(verdict.findings().count() > 0, "nothing was put in yet");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InjectError`] if the image cannot be read, or no profile is meant for it.
+    pub fn verify(&self, profile: &Profile) -> Result<Verdict, InjectError> {
+        verify::verify(&self.archive, self.image(), profile)
+    }
 }
 
 /// What is done to one image, and what that comes to.
@@ -138,6 +192,15 @@ fn stage_image(
         }
         None => None,
     };
+    files.digest(tree)?;
+    let mut recorded = Vec::new();
+    let does_something = registry.reports.iter().any(|hive| !hive.is_unchanged())
+        || files.reports.iter().any(|file| file.action != FileAction::Keep);
+    if does_something {
+        let record = Record::read(tree)?.unwrap_or_default();
+        recorded =
+            record.extended(archive, image, profile.name(), &registry.reports, &files.reports)?;
+    }
     for hive in &registry.reports {
         if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
             let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
@@ -162,7 +225,9 @@ fn stage_image(
         unresolved,
         warnings,
     };
-    Ok((report, registry.changes.into_iter().chain(files.changes).collect()))
+    // The record goes first: what a file was before is read before it is replaced.
+    let changes = recorded.into_iter().chain(registry.changes).chain(files.changes);
+    Ok((report, changes.collect()))
 }
 
 /// A finished and verified result that is not yet written.

@@ -60,6 +60,16 @@ impl Tree<'_> {
         })
     }
 
+    /// Whether there is a folder.
+    pub(crate) fn has_folder(self, path: &ImagePath) -> Result<bool, InjectError> {
+        Ok(match self {
+            Self::Image(archive, image) => {
+                archive.entry(image, path.as_str())?.is_some_and(|entry| entry.is_dir)
+            }
+            Self::Folder(folder) => lookup(folder, path)?.is_some_and(|found| found.is_dir()),
+        })
+    }
+
     /// What is in a folder, by name; nothing where there is no such folder.
     pub(crate) fn list(self, path: &ImagePath) -> Result<Vec<Named>, InjectError> {
         let mut found = match self {

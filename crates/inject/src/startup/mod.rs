@@ -33,6 +33,7 @@ use crate::reg::{SourcedEdit, parse_reg};
 pub use chap::{Chap, ChapError, Secret};
 pub use name::{IscsiName, IscsiNameError};
 pub(crate) use plan::{event_log_warning, plan};
+pub(crate) use script::OUR_FOLDER;
 pub use uri::{SanUri, SanUriError};
 
 /// What WinPE is to do when it starts. Without anything, nothing of it is changed.

@@ -5,7 +5,9 @@
 use super::chap::Chap;
 use super::uri::{PORT, SanUri};
 
-/// The folder of all that is ours, below `Windows\System32`.
+/// The folder of all that is ours.
+pub(crate) const OUR_FOLDER: &str = r"Windows\System32\winpe-iscsi";
+/// The same, below `Windows\System32`.
 pub(super) const FOLDER: &str = "winpe-iscsi";
 /// Runs before the network starts.
 pub(super) const EARLY: &str = "early.cmd";

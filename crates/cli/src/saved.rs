@@ -1,0 +1,67 @@
+//! What `inject` and `remove` write beside the image: the report, and how to undo it.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use winpe_inject::Report;
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// Where to write them.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Saved {
+    /// Write the report to this file too, as JSON with the SHA-256 of everything before and after
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write a .reg file that undoes the changes of the registry
+    #[arg(long, value_name = "FILE")]
+    undo_reg: Option<PathBuf>,
+}
+
+/// The reports of all images, for machines.
+#[derive(Serialize)]
+pub(crate) struct AllReports<'a> {
+    pub(crate) schema: u32,
+    pub(crate) images: &'a [Report],
+}
+
+impl Saved {
+    /// Writes what is asked for, before the image is changed: then nothing is lost if it cannot be.
+    pub(crate) fn write(
+        &self,
+        reports: &[Report],
+        all: bool,
+        printer: &mut Printer,
+    ) -> Result<(), Failure> {
+        if let Some(path) = &self.report {
+            let text = match reports {
+                [report] if !all => serde_json::to_vec_pretty(report)?,
+                images => serde_json::to_vec_pretty(&AllReports { schema: 1, images })?,
+            };
+            fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
+        }
+        let Some(path) = &self.undo_reg else { return Ok(()) };
+        let [report] = reports else {
+            let failure = Failure::new("--undo-reg is for one image, since a .reg file names none");
+            return Err(failure.hint("do it image by image: --image 1, and so on"));
+        };
+        if !report.has_changes() {
+            printer.status("nothing is changed, so there is nothing to undo");
+            return Ok(());
+        }
+        let text = report.undo_reg()?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|error| cannot_write(path, &error))?;
+        file.write_all(&text).map_err(|error| cannot_write(path, &error))
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
+}
