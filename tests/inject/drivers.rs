@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use winpe_wim::Archive;
+use winpe_inject::demo::Program;
+use winpe_wim::{Arch, Archive};
 
 use crate::golden::golden;
 use crate::support::Bench;
@@ -13,19 +14,13 @@ fn inject<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["inject", "winpe.wim", "--source", "install.wim:1"][..], more].concat()
 }
 
-/// The start of a PE file, as far as anybody reads it who does not run it.
-fn program(machine: u16) -> Vec<u8> {
-    let mut file = b"MZ".to_vec();
-    file.resize(0x3c, 0);
-    file.extend(0x40u32.to_le_bytes());
-    file.extend(b"PE\0\0");
-    file.extend(machine.to_le_bytes());
-    file.resize(512, 0);
-    file
-}
+const X64: Arch = Arch::Amd64;
 
-const X64: u16 = 0x8664;
-const X86: u16 = 0x014c;
+fn program(arch: Arch) -> Vec<u8> {
+    let mut program = Program::new("labnet.sys");
+    program.arch = arch;
+    program.build()
+}
 
 const INF: &str = r#"; A synthetic network driver.
 [Version]
@@ -57,10 +52,10 @@ labco.dll  = 1 ; a coinstaller that is not copied
 Maker = "Lab"
 "#;
 
-fn package(bench: &Bench, dir: &str, inf: &[u8], machine: u16) {
+fn package(bench: &Bench, dir: &str, inf: &[u8], arch: Arch) {
     bench.write(&format!("{dir}/Lab.inf"), inf);
     bench.write(&format!("{dir}/LAB.CAT"), "catalogue");
-    bench.write(&format!("{dir}/LabNet.sys"), program(machine));
+    bench.write(&format!("{dir}/LabNet.sys"), program(arch));
     bench.write(&format!("{dir}/readme.txt"), "not part of the driver");
 }
 
@@ -91,14 +86,14 @@ fn a_package_is_put_in_whole_and_loaded_before_the_network() {
 #[test]
 fn a_driver_for_other_machines_is_refused() {
     let bench = Bench::new();
-    package(&bench, "net", INF.as_bytes(), X86);
+    package(&bench, "net", INF.as_bytes(), Arch::X86);
     let error = bench.refused(&inject(&["--driver", "net"]));
     let says = "net/LabNet.sys is for x86, and the image is for amd64";
     assert!(error.contains(says) && error.contains("hint: "), "{error}");
 
     bench.write("net/LabNet.sys", "no program");
     let error = bench.refused(&inject(&["--driver", "net"]));
-    assert!(error.contains("is no driver"), "{error}");
+    assert!(error.contains("not a program or library"), "{error}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 enum What {
     /// A winpe-iscsi.toml
     Recipe,
-    /// What inject --json prints
+    /// What inject --json prints of an image
     Report,
 }
 

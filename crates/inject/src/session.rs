@@ -185,13 +185,10 @@ fn stage_image(
     let registry = registry::plan(tree, edits, profile.roots(), job.time)?;
     warnings.extend(registry.warnings);
     let names = archive.images().iter().find(|other| other.index == image);
-    let startup = match names {
-        Some(image) => {
-            warnings.extend(startup::event_log_warning(image, &job.startup));
-            startup::plan(archive, image, &job.startup, &mut files, &mut warnings)?
-        }
-        None => None,
-    };
+    let builds = [Some(&windows), theirs.as_ref()].into_iter().flatten().map(|it| it.build);
+    warnings.extend(startup::event_log_warning(builds.flatten().max(), &job.startup));
+    let startup =
+        startup::plan((archive, image), windows.arch, &job.startup, &mut files, &mut warnings)?;
     files.digest(tree)?;
     let mut recorded = Vec::new();
     let does_something = registry.reports.iter().any(|hive| !hive.is_unchanged())

@@ -2,7 +2,6 @@
 //! why it cannot reach its target.
 
 mod inf;
-mod machine;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,6 +11,7 @@ use thiserror::Error;
 use winpe_wim::Arch;
 
 use crate::path::ImagePath;
+use crate::pe::{NotAProgram, Program};
 use inf::Inf;
 
 /// Why a driver package cannot be put into an image.
@@ -59,8 +59,13 @@ pub enum DriverError {
         image: Arch,
     },
     /// A `.sys` file is no program.
-    #[error("{} is no driver: expected a PE file", .0.display())]
-    NotAProgram(PathBuf),
+    #[error("{}: {source}", path.display())]
+    NotAProgram {
+        /// The driver.
+        path: PathBuf,
+        /// Why.
+        source: NotAProgram,
+    },
 }
 
 /// A driver package that fits the image.
@@ -175,9 +180,10 @@ impl Package {
 }
 
 fn check_machine(path: &Path, image: Option<Arch>) -> Result<(), DriverError> {
-    let found = machine::machine(path)
-        .map_err(|source| DriverError::Read { path: path.into(), source })?
-        .ok_or_else(|| DriverError::NotAProgram(path.into()))?;
+    let data = fs::read(path).map_err(|source| DriverError::Read { path: path.into(), source })?;
+    let program = Program::parse(&data)
+        .map_err(|source| DriverError::NotAProgram { path: path.into(), source })?;
+    let found = program.arch;
     match image {
         Some(image) if image != found => {
             Err(DriverError::Machine { path: path.into(), found, image })

@@ -4,7 +4,7 @@ use std::fs;
 
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 use winpe_registry::KeyPath;
-use winpe_wim::{Arch, Archive, Content, FileChange, Image};
+use winpe_wim::{Arch, Archive, Content, FileChange};
 
 use super::script::{self, CHAP, CONNECT, EARLY, FOLDER};
 use super::startnet::{self, Calls};
@@ -29,8 +29,8 @@ const WINDOWS_11: u32 = 22_000;
 
 /// Adds the files of the startup to those of the rest of the job. `None` if there are none.
 pub(crate) fn plan(
-    archive: &Archive,
-    image: &Image,
+    (archive, image): (&Archive, u32),
+    arch: Option<Arch>,
     startup: &Startup,
     files: &mut FilePlan,
     warnings: &mut Vec<String>,
@@ -45,8 +45,8 @@ pub(crate) fn plan(
         drivers: vec![],
         texts: vec![],
     };
-    let mut planner = Planner { archive, image: image.index, files, warnings, report };
-    let drivers = planner.drivers(startup, image.arch)?;
+    let mut planner = Planner { archive, image, files, warnings, report };
+    let drivers = planner.drivers(startup, arch)?;
     let calls =
         Calls { early: startup.event_log || !drivers.is_empty(), connect: startup.autostart };
     if calls.early {
@@ -71,8 +71,8 @@ pub(crate) fn plan(
 }
 
 /// Names what keeps the initiator of Windows 11 from starting in WinPE, unless it is dealt with.
-pub(crate) fn event_log_warning(image: &Image, startup: &Startup) -> Option<String> {
-    let build = image.version?.build;
+pub(crate) fn event_log_warning(build: Option<u32>, startup: &Startup) -> Option<String> {
+    let build = build?;
     (build >= WINDOWS_11 && !startup.event_log).then(|| {
         format!(
             "build {build} is Windows 11, whose initiator service is reported not to start in WinPE \
@@ -102,9 +102,7 @@ impl Planner<'_> {
         arch: Option<Arch>,
     ) -> Result<Vec<String>, InjectError> {
         if arch.is_none() && !startup.drivers.is_empty() {
-            self.warn(
-                "the WIM does not say for which processor the image is; drivers are not checked",
-            );
+            self.warn("nothing says for which processor the image is; drivers are not checked");
         }
         let mut names: Vec<String> = Vec::new();
         let mut infs = Vec::new();
