@@ -78,7 +78,7 @@ pub fn parse_record(line: &str) -> Result<Lease, RecordError> {
             .ok_or_else(|| word("bound, released or declined", state))?
             .1,
         address: address.parse::<Ipv4Addr>().map_err(|_| word("an IPv4 address", address))?,
-        expires: Time::from_secs(expires.parse().map_err(|_| word("seconds since 1970", expires))?),
+        expires: parse_time(expires).ok_or_else(|| word("seconds since 1970", expires))?,
         identity: parse_identity(identity)
             .ok_or_else(|| word("a hardware address or client identifier", identity))?,
     })
@@ -89,6 +89,12 @@ const STATES: [(&str, LeaseState); 3] = [
     ("released", LeaseState::Released),
     ("declined", LeaseState::Declined),
 ];
+
+/// None for what no clock can show: it would stand for the end of time, and be written as such.
+fn parse_time(text: &str) -> Option<Time> {
+    let seconds = text.parse().ok()?;
+    Some(Time::from_secs(seconds)).filter(|time| time.as_secs() == seconds)
+}
 
 fn parse_identity(text: &str) -> Option<Identity> {
     let (kind, rest) = text.split_once(':')?;
@@ -154,6 +160,20 @@ mod tests {
         assert!(matches!(parse_record(&bent), Err(RecordError::Checksum { .. })));
         let offered = Lease { state: LeaseState::Offered, ..lease };
         assert_eq!(write_record(&offered), None);
+    }
+
+    #[test]
+    fn a_time_that_no_clock_shows_is_none() {
+        let line = |seconds: u64| {
+            let body = format!("bound 192.168.0.128 {seconds} hw:01:525400000001");
+            format!("{:08x} {body}", crc32(body.as_bytes()))
+        };
+        let last = u64::MAX / 1000;
+        assert_eq!(write_record(&parse_record(&line(last)).unwrap()), Some(line(last)));
+        for seconds in [last + 1, u64::MAX] {
+            let error = parse_record(&line(seconds)).unwrap_err().to_string();
+            assert_eq!(error, format!("expected seconds since 1970, found \"{seconds}\""));
+        }
     }
 
     proptest! {
