@@ -7,10 +7,13 @@ mod hints;
 mod hive;
 mod info;
 mod inject;
+mod mount;
+mod mounts;
 mod printer;
 mod profile;
 mod reg;
 mod serve;
+mod unmount;
 mod verify;
 mod wim;
 
@@ -61,6 +64,9 @@ enum Command {
     Hive(hive::Args),
     Reg(reg::Args),
     Wim(wim::Args),
+    Mount(mount::Args),
+    Unmount(unmount::Args),
+    Mounts(mounts::Args),
     Serve(Box<serve::Args>),
     Demo(demo::Args),
 }
@@ -75,6 +81,9 @@ impl Command {
             Self::Hive(args) => hive::run(args, printer),
             Self::Reg(args) => reg::run(args, printer),
             Self::Wim(args) => wim::run(args, printer),
+            Self::Mount(args) => mount::run(args, printer),
+            Self::Unmount(args) => unmount::run(args, printer),
+            Self::Mounts(args) => mounts::run(args, printer),
             Self::Serve(args) => serve::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
         }
