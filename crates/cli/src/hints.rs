@@ -1,10 +1,12 @@
 //! What may help against an error, for people at a terminal.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use winpe_hive::OpenError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{ChapError, DriverError, InjectError, ProfileError, RecipeError, StartupError};
+use winpe_mount::MountError;
 use winpe_wim::WimError;
 
 use crate::failure::Failure;
@@ -96,7 +98,41 @@ impl From<ChapError> for Failure {
 impl From<WimError> for Failure {
     fn from(error: WimError) -> Self {
         let hints = wim(&error);
-        hints.into_iter().fold(Self::new(error), Self::hint)
+        hinted(Self::new(error), hints)
+    }
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Self {
+        let hint = match &error {
+            MountError::Wim(WimError::Changed { .. }) => {
+                "the changes were made to what the WIM was when it was mounted; take what you need \
+                 from the data folder of the staging folder (winpe-iscsi mounts names it), then \
+                 unmount with --discard"
+            }
+            MountError::Wim(error) => return hinted(Self::new(error.to_string()), wim(error)),
+            MountError::Fuse { source, .. } if source.kind() == ErrorKind::NotFound => {
+                "the system has no /dev/fuse, or no fusermount3 (Debian package fuse3); \
+                 winpe-iscsi wim and winpe-iscsi inject need neither"
+            }
+            MountError::Fuse { .. } => {
+                "who is not root needs fusermount3 (Debian package fuse3); winpe-iscsi wim needs no \
+                 mount"
+            }
+            MountError::InUse { .. } => {
+                "end the programs that use it, as a shell whose current folder it is; see which: \
+                 fuser -vm DIR"
+            }
+            MountError::Undecided { .. } => {
+                "--commit writes them to the WIM, --discard throws them away"
+            }
+            MountError::ReadOnly { .. } => "mount with --rw to change an image",
+            MountError::Busy { .. } | MountError::NotMounted { .. } => {
+                "winpe-iscsi mounts lists what is mounted"
+            }
+            _ => return Self::new(error),
+        };
+        Self::new(error).hint(hint)
     }
 }
 
@@ -127,6 +163,10 @@ fn driver(error: &DriverError) -> Vec<String> {
     }
 }
 
+fn hinted(failure: Failure, hints: Vec<String>) -> Failure {
+    hints.into_iter().fold(failure, Failure::hint)
+}
+
 fn profile(error: &ProfileError) -> Vec<String> {
     match error {
         ProfileError::Unknown { .. } => {
@@ -151,13 +191,15 @@ fn wim(error: &WimError) -> Vec<String> {
         WimError::ImageExists { .. } => "--name gives the copy another one".to_owned(),
         WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
         WimError::Locked { .. } => {
-            "wait for the other program, or write to another file with -o OUT".to_owned()
+            "wait for the other program (winpe-iscsi mounts tells which images are mounted), or let \
+             inject write to another file with -o OUT"
+                .to_owned()
         }
         WimError::ReadOnly { .. } | WimError::NotWritable { .. } => {
-            "write to another file with -o OUT".to_owned()
+            "change a copy of it, or let inject write to another file with -o OUT".to_owned()
         }
         WimError::NoSpace { .. } => {
-            "nothing was changed; free some space, or write elsewhere with -o OUT".to_owned()
+            "nothing was changed; free some space, or write to where there is some".to_owned()
         }
         _ => return vec![],
     };

@@ -13,6 +13,8 @@ mod hints;
 mod hive;
 mod info;
 mod inject;
+mod mount;
+mod mounts;
 mod printer;
 mod profile;
 mod reg;
@@ -21,6 +23,7 @@ mod saved;
 mod schema;
 mod serve;
 mod suggest;
+mod unmount;
 mod verify;
 mod wim;
 
@@ -72,6 +75,9 @@ enum Command {
     Hive(hive::Args),
     Reg(reg::Args),
     Wim(wim::Args),
+    Mount(mount::Args),
+    Unmount(unmount::Args),
+    Mounts(mounts::Args),
     Serve(Box<serve::Args>),
     Schema(schema::Args),
     Boots(boots::Args),
@@ -89,6 +95,9 @@ impl Command {
             Self::Hive(args) => hive::run(args, printer),
             Self::Reg(args) => reg::run(args, printer),
             Self::Wim(args) => wim::run(args, printer),
+            Self::Mount(args) => mount::run(args, printer),
+            Self::Unmount(args) => unmount::run(args, printer),
+            Self::Mounts(args) => mounts::run(args, printer),
             Self::Serve(args) => serve::run(args, printer),
             Self::Schema(args) => schema::run(args, printer),
             Self::Boots(args) => boots::run(args, printer),

@@ -65,5 +65,6 @@ pub use entry::{Entry, Stream};
 pub use error::WimError;
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;
+pub use name::{fold_name, name_refusal};
 pub use progress::Progress;
 pub use reader::BlobReader;

@@ -49,6 +49,28 @@ pub(crate) fn invalid(name: &[u16]) -> Option<&'static str> {
     }
 }
 
+/// What all names share that are one to the file systems of Windows: the name in capital letters.
+///
+/// ```
+/// assert_eq!(winpe_wim::fold_name("Größe.txt"), winpe_wim::fold_name("GRÖßE.TXT"));
+/// ```
+#[must_use]
+pub fn fold_name(name: &str) -> String {
+    let units: Vec<u16> = name.encode_utf16().map(upcase).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// Why Windows would not take a file of that name, or `None` where it does.
+///
+/// ```
+/// assert!(winpe_wim::name_refusal("a:b").is_some());
+/// assert!(winpe_wim::name_refusal("desktop.ini").is_none());
+/// ```
+#[must_use]
+pub fn name_refusal(name: &str) -> Option<&'static str> {
+    invalid(&name.encode_utf16().collect::<Vec<_>>())
+}
+
 /// Whether two names are the same to Windows.
 pub(crate) fn same(a: impl Iterator<Item = u16>, b: &[u16]) -> bool {
     a.map(upcase).eq(b.iter().map(|unit| upcase(*unit)))

@@ -24,6 +24,10 @@ mod target;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use rustix::fs::FlockOperation;
+use sha1::{Digest, Sha1 as Sha1Hasher};
+use zerocopy::IntoBytes;
+
 use crate::archive::Archive;
 use crate::content::Content;
 use crate::error::WimError;
@@ -191,6 +195,33 @@ impl Archive {
             if self.header().pipable { 0 } else { self.part.size.saturating_sub(self.end()) };
         let marked = self.header().write_in_progress;
         (marked || tail > 0).then_some(Leftover { marked, tail })
+    }
+
+    /// Whether [`Archive::commit`] could write into the WIM itself.
+    ///
+    /// # Errors
+    /// Those of a commit before anything is written: [`WimError::Solid`], [`Split`](WimError::Split),
+    /// [`Pipable`](WimError::Pipable), [`WithinIso`](WimError::WithinIso),
+    /// [`ReadOnly`](WimError::ReadOnly), [`NotWritable`](WimError::NotWritable).
+    pub fn check_writable(&self) -> Result<(), WimError> {
+        self.check_changeable(&Target::InPlace, &CommitOptions::default())?;
+        target::check_writable(self.path())
+    }
+
+    /// Keeps others from writing to the WIM, wimlib too, for as long as this archive is open.
+    ///
+    /// # Errors
+    /// [`WimError::Locked`], [`WimError::Changed`].
+    pub fn lock(&self) -> Result<(), WimError> {
+        target::lock(&self.part.file, self.path(), FlockOperation::NonBlockingLockExclusive)?;
+        target::check_same(self, &self.part.file)
+    }
+
+    /// What every commit changes: the same only where the WIM is as it was.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 20] {
+        let size = self.part.size.to_le_bytes();
+        Sha1Hasher::new_with_prefix(self.part.disk.as_bytes()).chain_update(size).finalize().into()
     }
 
     /// Writes the changes, all or none of them.

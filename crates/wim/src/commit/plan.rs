@@ -74,6 +74,8 @@ impl<'c> Plan<'c> {
             Draft { archive, images: BTreeMap::new(), new: HashMap::new(), room: HELD, now };
         let mut counts = Counts::default();
         for ImageChanges { image, changes } in changes {
+            // Without a change too, the image must exist.
+            draft.edit(*image)?;
             for change in changes {
                 draft.apply(*image, change, &mut counts)?;
             }
@@ -121,10 +123,9 @@ impl<'c> Draft<'_, 'c> {
         counts: &mut Counts,
     ) -> Result<(), WimError> {
         let now = self.now;
-        self.edit(image)?;
         let file = self.archive.part.path.clone();
         let refuse = |refused| refusal(&file, image, refused);
-        let edit = self.images.get_mut(&image).expect("just made");
+        let edit = self.images.get_mut(&image).expect("taken before its changes");
         match change {
             FileChange::Put { path, content } => {
                 let path = ImagePath::parse(path);

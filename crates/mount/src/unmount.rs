@@ -1,0 +1,133 @@
+//! The end of a mount.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount as unmount2};
+use winpe_wim::{Archive, CommitOptions, Committed, ImageChanges, Target, WimError};
+
+use crate::error::MountError;
+use crate::record::{Mount, State, find, is_mounted, wait};
+use crate::staging::replay;
+
+/// What is to become of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// They are written to the WIM.
+    Commit,
+    /// They are thrown away.
+    Discard,
+    /// There must be none.
+    Unchanged,
+}
+
+/// What ending a mount came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finished {
+    /// What was mounted.
+    pub mount: Mount,
+    /// What was written, where anything was changed.
+    pub committed: Option<Committed>,
+}
+
+/// Unmounts the image on the folder `dir`, and commits or discards its changes. A mount whose process
+/// is gone is ended as well; after a restart of the machine, its staging folder stands for `dir`.
+///
+/// Where the commit fails, everything stays in the staging folder, and the same call can be repeated.
+///
+/// # Errors
+/// [`MountError::NotMounted`], [`MountError::InUse`], [`MountError::Undecided`],
+/// [`MountError::ReadOnly`], and those of the commit, of which [`WimError::Changed`] means that
+/// another program wrote to the WIM since it was mounted.
+pub fn unmount(
+    dir: &Path,
+    finish: Finish,
+    options: CommitOptions<'_>,
+) -> Result<Finished, MountError> {
+    let (record, mount, state) = find(dir)?;
+    if finish == Finish::Commit && mount.staging.is_none() {
+        return Err(MountError::ReadOnly { dir: mount.dir });
+    }
+    check_decided(&mount, finish)?;
+    if is_mounted(&mount.dir) {
+        detach(&mount.dir, state)?;
+    }
+    if let Some(record) = &record
+        && !wait(record, mount.pid)
+    {
+        return Err(MountError::InUse { dir: mount.dir });
+    }
+    // Meanwhile something may have been written.
+    check_decided(&mount, finish)?;
+    let committed = match (finish, &mount.staging) {
+        (Finish::Commit, Some(staging)) if mount.changes() > 0 => {
+            Some(commit(&mount, staging, options)?)
+        }
+        _ => None,
+    };
+    if let Some(staging) = &mount.staging {
+        match fs::remove_dir_all(staging) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(MountError::io(staging, "remove", error));
+            }
+            _ => {}
+        }
+    }
+    if let Some(record) = record {
+        let _ = fs::remove_file(record);
+    }
+    Ok(Finished { mount, committed })
+}
+
+fn check_decided(mount: &Mount, finish: Finish) -> Result<(), MountError> {
+    match mount.changes() {
+        changes @ 1.. if finish == Finish::Unchanged => {
+            Err(MountError::Undecided { dir: mount.dir.clone(), changes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn commit(
+    mount: &Mount,
+    staging: &Path,
+    options: CommitOptions<'_>,
+) -> Result<Committed, MountError> {
+    let archive = Archive::open(&mount.wim)?;
+    let found: String = archive.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != mount.fingerprint {
+        return Err(WimError::Changed { path: mount.wim.clone() }.into());
+    }
+    let changes = replay(staging, &archive, mount.image, options.time)?;
+    let changes = [ImageChanges { image: mount.image, changes }];
+    Ok(archive.commit(&changes, &Target::InPlace, options)?)
+}
+
+/// As root by the system call, as another user by the program that may do it.
+fn detach(dir: &Path, state: State) -> Result<(), MountError> {
+    let dead = state == State::Dead;
+    let flags = if dead { UnmountFlags::DETACH } else { UnmountFlags::empty() };
+    match unmount2(dir, flags) {
+        Ok(()) => return Ok(()),
+        Err(Errno::BUSY) => return Err(MountError::InUse { dir: dir.to_path_buf() }),
+        // Already, or not ours to do.
+        Err(Errno::INVAL) if !is_mounted(dir) => return Ok(()),
+        Err(Errno::PERM | Errno::INVAL) => {}
+        Err(error) => return Err(MountError::io(dir, "unmount", error.into())),
+    }
+    let mut command = Command::new("fusermount3");
+    command.arg("-u").args(dead.then_some("-z")).arg("--").arg(dir).stdin(Stdio::null());
+    let failed = |error| MountError::io(dir, "run fusermount3 to unmount", error);
+    let output = command.output().map_err(failed)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if text.contains("busy") {
+        return Err(MountError::InUse { dir: dir.to_path_buf() });
+    }
+    Err(MountError::io(dir, "unmount", std::io::Error::other(text)))
+}

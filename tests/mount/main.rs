@@ -1,0 +1,4 @@
+//! Images mounted through FUSE.
+
+mod mounted;
+mod oracle;
