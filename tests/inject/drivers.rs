@@ -109,6 +109,12 @@ fn a_package_that_is_none_is_refused() {
     bench.write("net/Lab.inf", "[Version]\nClass = Net\n");
     refused("Lab.inf is no INF");
     bench.write("net/Lab.inf", INF);
+    let many: String = (0..5000).map(|number| format!("{number}.sys = 1\n")).collect();
+    bench.write("net/Lab.inf", INF.replace("labnet.sys = 1", &many));
+    bench.write("net/Lab.cat", "catalogue");
+    refused("names 5002 files");
+    fs::remove_file(bench.path("net/Lab.cat")).unwrap();
+    bench.write("net/Lab.inf", INF);
     refused("Lab.inf needs what is not beside it: Lab.cat, labnet.sys");
     package(&bench, "net", INF.replace("labnet.sys = 1", r"labnet.sys = 1,..\..").as_bytes(), X64);
     refused("is not the name of a file in the package");

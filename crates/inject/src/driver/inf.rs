@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use winpe_wim::Arch;
 
+use super::LARGEST;
+
 /// The sections of an INF, by their names in lower case. Sections of the same name are one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Inf {
     sections: BTreeMap<String, Vec<Entry>>,
+    /// What stands for `%name%`, by the name in lower case; the first of a name counts.
+    strings: BTreeMap<String, String>,
 }
 
 /// `key = value, value`, or values without a key.
@@ -42,6 +46,11 @@ impl Inf {
                 section = Some(name.trim().to_lowercase());
             } else if let (Some(section), false) = (&section, line.is_empty()) {
                 inf.sections.entry(section.clone()).or_default().push(Entry::parse(line));
+            }
+        }
+        for entry in inf.sections.get("strings").into_iter().flatten() {
+            if let (Some(key), Some(value)) = (&entry.key, entry.values.first()) {
+                inf.strings.entry(key.to_lowercase()).or_insert_with(|| value.clone());
             }
         }
         let signature = inf.value("version", "signature")?.to_lowercase();
@@ -80,6 +89,7 @@ impl Inf {
             .collect();
         let copied = self.copied(arch);
         let mut files: Vec<Named> = Vec::new();
+        let mut known = BTreeSet::new();
         // `file = disk, folder, size`
         for entry in entries("sourcedisksfiles") {
             let Some(name) = &entry.key else { continue };
@@ -87,13 +97,13 @@ impl Inf {
             let disk = disks.get(&value(0)).cloned().flatten().unwrap_or_default();
             let folder = [disk, value(1)].join("\\");
             let needed = copied.is_empty() || copied.contains(&name.to_lowercase());
-            if !files.iter().any(|file| file.name.eq_ignore_ascii_case(name)) {
+            if known.insert(name.to_lowercase()) {
                 files.push(Named { name: name.clone(), folder, needed });
             }
         }
         // Without a place, a file is beside the INF, or one that Windows has.
         for name in copied {
-            if !files.iter().any(|file| file.name.to_lowercase() == name) {
+            if !known.contains(&name) {
                 files.push(Named { name, folder: String::new(), needed: false });
             }
         }
@@ -123,6 +133,9 @@ impl Inf {
                     let source = entry.values.get(1).filter(|source| !source.is_empty());
                     let source = source.or(entry.values.first());
                     copied.extend(source.map(|source| self.expand(source).to_lowercase()));
+                    if copied.len() > LARGEST {
+                        return copied;
+                    }
                 }
             }
         }
@@ -143,10 +156,11 @@ impl Inf {
     fn expand(&self, text: &str) -> String {
         let mut parts = text.split('%');
         let mut expanded = parts.next().unwrap_or_default().to_owned();
-        while let Some(name) = parts.next() {
-            let string = self.sections.get("strings").into_iter().flatten();
-            let string = string.clone().find(|entry| entry.key_is(name));
-            match (string.and_then(|entry| entry.values.first()), parts.next()) {
+        // What is longer is no name of anything, whatever it stands for.
+        while expanded.len() < LONGEST_VALUE
+            && let Some(name) = parts.next()
+        {
+            match (self.strings.get(&name.to_lowercase()), parts.next()) {
                 (Some(value), Some(rest)) => expanded.extend([value, rest]),
                 (None, Some(rest)) => expanded.extend(["%", name, "%", rest]),
                 (_, None) => expanded.extend(["%", name]),
@@ -172,6 +186,9 @@ impl Entry {
         self.key.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(key))
     }
 }
+
+/// In bytes; a path of Windows has 260 characters.
+const LONGEST_VALUE: usize = 1024;
 
 const SUFFIXES: [&str; 5] = ["x86", "amd64", "ia64", "arm", "arm64"];
 
@@ -313,6 +330,20 @@ Name = "renamed"
         for bytes in [&b""[..], b"[Version]\nSignature = x\n", b"MZ\0\0", b"\xff\xfe\x00\xd8"] {
             assert_eq!(Inf::parse(bytes), None);
         }
+    }
+
+    #[test]
+    fn strings_do_not_multiply() {
+        let bomb = format!(
+            "[Version]\nSignature=\"$Chicago$\"\n[i]\nCopyFiles=f\n[f]\n{}\n[Strings]\na=\"{}\"\n",
+            "%a%".repeat(10_000),
+            "x".repeat(10_000)
+        );
+        let files = Inf::parse(bomb.as_bytes()).unwrap().files(None);
+        assert!(files.iter().all(|file| file.name.len() < 20_000), "{}", files.len());
+        let many: String = (0..5000).map(|number| format!("{number}.sys\n")).collect();
+        let many = format!("[Version]\nSignature=\"$Chicago$\"\n[i]\nCopyFiles=f\n[f]\n{many}");
+        assert_eq!(Inf::parse(many.as_bytes()).unwrap().files(None).len(), LARGEST + 1);
     }
 
     proptest! {

@@ -48,6 +48,14 @@ pub enum DriverError {
         /// Their names.
         files: Vec<String>,
     },
+    /// No driver has so many files.
+    #[error("{} names {found} files: expected at most {LARGEST}", inf.display())]
+    TooMany {
+        /// The file that names them.
+        inf: PathBuf,
+        /// How many.
+        found: usize,
+    },
     /// A driver is for other machines.
     #[error("{} is for {found}, and the image is for {image}", path.display())]
     Machine {
@@ -91,6 +99,8 @@ pub(crate) struct InfFile {
 
 /// No INF of a driver comes near.
 const LONGEST_INF: u64 = 4 << 20;
+/// Graphics drivers, the largest, have some hundred files.
+const LARGEST: usize = 4096;
 
 impl Package {
     /// Reads the package in a folder, for an image of that architecture.
@@ -124,7 +134,11 @@ impl Package {
                 None => missing.push(catalog),
             },
         }
-        for file in inf.files(arch) {
+        let files = inf.files(arch);
+        if files.len() > LARGEST {
+            return Err(DriverError::TooMany { inf: path.into(), found: files.len() });
+        }
+        for file in files {
             match self.find(dir, path, &file.folder, &file.name)? {
                 Some((from, to)) => {
                     if to.file_name().to_lowercase().ends_with(".sys") {

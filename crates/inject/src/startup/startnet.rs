@@ -50,10 +50,12 @@ pub(super) fn edit(text: &mut Text, calls: Calls) -> Result<bool, Unended> {
 
 /// Takes out what was put in, to the byte.
 pub(super) fn strip(text: &mut Text) -> Result<(), Unended> {
-    while let Some(begin) = text.find(0, |line| line.trim_end() == BEGIN) {
+    let mut from = 0;
+    while let Some(begin) = text.find(from, |line| line.trim_end() == BEGIN) {
         let end = text.find(begin, |line| line.trim_end() == END);
         let end = end.ok_or(Unended(begin + 1))?;
         text.remove(begin..end + 1);
+        from = begin;
     }
     Ok(())
 }

@@ -72,11 +72,13 @@ pub(super) fn edit(text: &mut Text, calls: Calls) -> Edited {
 /// Takes out what was put in, to the byte. A line of ours names our folder, which is mark enough in a
 /// file in which nobody knows whether comments are read.
 pub(super) fn strip(text: &mut Text) {
-    while let Some(index) = text.find(0, is_ours) {
+    let mut from = 0;
+    while let Some(index) = text.find(from, is_ours) {
         let own_section = text.line(index).ends_with(OWN_SECTION);
         let count = (index..text.len()).take_while(|&it| is_ours(&text.line(it))).count();
         let start = if own_section { index.saturating_sub(1) } else { index };
         text.remove(start..index + count);
+        from = start;
     }
 }
 
