@@ -105,6 +105,27 @@ fn one_connection_carries_many_requests() {
 }
 
 #[test]
+fn an_answer_under_way_is_sent_whole_when_the_server_ends() {
+    let server = start(Limits::default());
+    let address = server.address;
+    let mut under_way = TcpStream::connect(address).unwrap();
+    under_way.set_read_timeout(Some(PATIENCE)).unwrap();
+    under_way.write_all(b"GET /big.iso HTTP/1.1\r\nHost: boot\r\n\r\n").unwrap();
+    let mut first = [0];
+    under_way.read_exact(&mut first).unwrap();
+    drop(server);
+    // Nobody new is let in, soon.
+    let start = Instant::now();
+    while TcpStream::connect(address).is_ok() {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let mut rest = Vec::new();
+    under_way.read_to_end(&mut rest).unwrap();
+    assert!(rest.ends_with(&content()), "{} bytes", rest.len());
+}
+
+#[test]
 fn an_empty_file_has_a_length_and_is_never_no_content() {
     let server = start(Limits::default());
     let mut connection = connect(&server);

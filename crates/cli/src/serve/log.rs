@@ -1,7 +1,7 @@
 //! The server, and its log on the terminal.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -44,7 +44,13 @@ pub(super) fn serve(
     reread: impl Fn() -> Result<Config, Failure>,
     printer: &mut Printer,
 ) -> Outcome {
-    let server = Server::bind(Arc::new(config), interface)?;
+    let mut server = Server::bind(Arc::new(config), interface)?;
+    // The folder, not the file: an editor puts another file in its place.
+    let folder = file.map(|file| match file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    });
+    server.confine(&Vec::from_iter(folder))?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let (sender, mut lines) = mpsc::channel::<Event>(WAITING);

@@ -14,6 +14,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may take nothing of an answer.
     pub stalled: Duration,
+    /// How long answers under way may take when the server is to end.
+    pub grace: Duration,
 }
 
 impl Default for Limits {
@@ -23,6 +25,7 @@ impl Default for Limits {
             connections_per_client: 16,
             idle: Duration::from_secs(30),
             stalled: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
         }
     }
 }

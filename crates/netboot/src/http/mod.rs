@@ -11,8 +11,10 @@ mod media;
 mod patient;
 mod range;
 mod respond;
+mod tls;
 
 pub use limits::Limits;
+pub use tls::{Tls, TlsError};
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -25,8 +27,9 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
@@ -39,7 +42,7 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Bytes of a request's head, at most, and of an answer that wait to be written.
 const BUFFER: usize = 64 * 1024;
 
-/// Answers requests until `shutdown` is ready, then ends the connections.
+/// Answers requests until `shutdown` is ready, then lets the answers under way end.
 ///
 /// ```no_run
 /// use std::net::TcpListener;
@@ -66,11 +69,28 @@ pub async fn serve(
     events: Arc<dyn Sink>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    serve_with(None, listener, files, limits, events, shutdown).await
+}
+
+/// The same by HTTPS where there is a certificate.
+///
+/// # Errors
+/// Where the listener cannot be set up.
+pub async fn serve_with(
+    tls: Option<Tls>,
+    listener: std::net::TcpListener,
+    files: Arc<dyn FileSource>,
+    limits: Limits,
+    events: Arc<dyn Sink>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(limits.connections));
-    let server = Arc::new(Server { files, limits, events, per_client: Mutex::default() });
+    let server =
+        Arc::new(Server { files, limits: limits.clone(), events, per_client: Mutex::default() });
     let mut connections = JoinSet::new();
+    let (end, ending) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         while connections.try_join_next().is_some() {}
@@ -80,7 +100,7 @@ pub async fn serve(
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
-            () = &mut shutdown => return Ok(()),
+            () = &mut shutdown => break,
             accepted = accepted => accepted,
         };
         let Ok((stream, client)) = accepted else {
@@ -88,11 +108,19 @@ pub async fn serve(
             continue;
         };
         let Some(guest) = Guest::new(&server, client) else { continue };
+        let (tls, ending) = (tls.clone(), ending.clone());
         connections.spawn(async move {
-            guest.talk(stream).await;
+            guest.greet(stream, tls, ending).await;
             drop(place);
         });
     }
+    drop((listener, end));
+    // What does not end in time ends with the set.
+    let _ = tokio::time::timeout(limits.grace, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
+    Ok(())
 }
 
 struct Server {
@@ -136,10 +164,24 @@ impl Guest {
         Some(Self { server: Arc::clone(server), client })
     }
 
-    async fn talk(self, stream: TcpStream) {
+    async fn greet(self, stream: TcpStream, tls: Option<Tls>, ending: watch::Receiver<()>) {
         let Ok(local) = stream.local_addr() else { return };
         // Answers are written whole, so that waiting to fill a segment only delays.
         let _ = stream.set_nodelay(true);
+        let Some(tls) = tls else { return self.talk(stream, local, ending).await };
+        // Who does not get through the handshake in time has no request that could be told of.
+        let handshake = tls.acceptor.accept(stream);
+        if let Ok(Ok(stream)) = tokio::time::timeout(self.server.limits.idle, handshake).await {
+            self.talk(stream, local, ending).await;
+        }
+    }
+
+    async fn talk(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+        local: SocketAddr,
+        mut ending: watch::Receiver<()>,
+    ) {
         let asker = Asker {
             files: Arc::clone(&self.server.files),
             events: Arc::clone(&self.server.events),
@@ -157,9 +199,16 @@ impl Guest {
             .header_read_timeout(limits.idle)
             .max_buf_size(BUFFER)
             .serve_connection(stream, service);
+        let mut connection = std::pin::pin!(connection);
         // A client that hangs up or talks nonsense ends its connection; a file that it had begun is
-        // told as failed by its body.
-        let _ = connection.await;
+        // told as failed by its body. When the server ends, an answer under way is the last one.
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            _ = ending.changed() => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+        }
     }
 }
 

@@ -101,6 +101,8 @@ pub struct Serve {
     pub state: Option<PathBuf>,
     /// The port of HTTP.
     pub http_port: u16,
+    /// `[serve.tls]`: the same files by HTTPS.
+    pub tls: Option<TlsConfig>,
     /// How BIOS machines get to the menu.
     pub chain: Chain,
     /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
@@ -133,6 +135,7 @@ impl Default for Serve {
             folders: Vec::new(),
             state: None,
             http_port: 80,
+            tls: None,
             chain: Chain::default(),
             secure_boot: None,
             boot_files: Overrides::new(),
@@ -167,6 +170,23 @@ pub enum Allow {
     All,
     /// Those that a `[[client]]` or a `[[serve.reservation]]` names.
     Known,
+}
+
+/// `[serve.tls]`: the files by HTTPS too, for those that know the certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TlsConfig {
+    /// A chain of certificates in PEM, the server's own first.
+    pub certificate: PathBuf,
+    /// Its key, in PEM. It is read before the server gives up its rights.
+    pub key: PathBuf,
+    /// The port.
+    #[serde(default = "https")]
+    pub port: u16,
+}
+
+fn https() -> u16 {
+    443
 }
 
 /// `[serve.pxelinux]`: options 208 to 211, which are sent whether a client asks for them or not.

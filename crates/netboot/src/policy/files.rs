@@ -126,6 +126,12 @@ const SIGNED: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
+/// Where files of the distribution are looked for: folders, and the signed files themselves.
+pub(crate) fn distribution_paths() -> impl Iterator<Item = &'static str> {
+    let signed = SIGNED.iter().flat_map(|(_, _, paths)| paths.iter());
+    IPXE.iter().chain(SYSLINUX).chain(signed).copied()
+}
+
 impl Files {
     /// Finds and makes everything that a server of this address serves.
     ///

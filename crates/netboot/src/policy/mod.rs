@@ -18,7 +18,8 @@ pub mod watch;
 
 pub use boot::{Boot, Pxelinux, View};
 pub use client::{Client, Kind, Uuid};
-pub use config::{Allow, Config, ConfigError, Mode};
+pub use config::{Allow, Config, ConfigError, Mode, TlsConfig};
+pub(crate) use files::distribution_paths;
 pub use files::{Files, FilesError, Missing};
 pub use menu::{Entry, Target, is_url, quick_menu};
 pub use part::Part;

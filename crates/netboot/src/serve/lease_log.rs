@@ -78,7 +78,7 @@ impl LeaseLog {
     /// # Errors
     /// Where it cannot be written, or another server does.
     pub fn open(config: &Config) -> Result<(Self, Restored), LeaseLogError> {
-        Self::open_in(config.serve.state.as_deref().unwrap_or(Path::new(STATE)))
+        Self::open_in(state_folder(config))
     }
 
     /// Opens the log in a folder, which is made where it is missing.
@@ -122,6 +122,11 @@ impl LeaseLog {
         }
         Ok(())
     }
+}
+
+/// Where a server of this configuration keeps its leases.
+pub(super) fn state_folder(config: &Config) -> &Path {
+    config.serve.state.as_deref().unwrap_or(Path::new(STATE))
 }
 
 /// Reads a log of any content in bounded memory.

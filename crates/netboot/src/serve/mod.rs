@@ -16,10 +16,12 @@
 //! # }
 //! ```
 
+mod confine;
 mod detect;
 mod dhcp;
 mod interface;
 mod lease_log;
+mod notify;
 mod ports;
 mod probe;
 mod record;
@@ -27,6 +29,7 @@ mod reload;
 mod role;
 mod socket;
 
+pub use confine::ConfineError;
 pub use detect::find_servers;
 pub use interface::{Interface, InterfaceError};
 pub use lease_log::{LeaseLog, LeaseLogError, Restored};
@@ -34,6 +37,7 @@ pub use record::{RecordError, parse_record, write_record};
 pub use role::{Refusal, decide_role};
 pub use socket::{ServeError, Service};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +98,8 @@ pub struct Server {
     interface: Interface,
     ports: Ports,
     files: Files,
+    /// What became of the server's rights, in words.
+    confined: Vec<String>,
 }
 
 impl Server {
@@ -106,7 +112,19 @@ impl Server {
         let ports = Ports::open(&config, interface)?;
         let mut config = Arc::unwrap_or_clone(config);
         config.watch.syslog = Some(ports.syslog.is_some());
-        Ok(Self { config, interface: interface.clone(), ports, files })
+        Ok(Self { config, interface: interface.clone(), ports, files, confined: Vec::new() })
+    }
+
+    /// Gives up what is not needed any more: the rights of root, where the configuration names a user,
+    /// and every file but those that are served, the leases, and those in `more`, which may be read.
+    /// It counts for this thread and those made after, so a runtime comes later.
+    ///
+    /// # Errors
+    /// Where more rights would be left than the configuration wants. A kernel without Landlock is no
+    /// error; the log says so.
+    pub fn confine(&mut self, more: &[PathBuf]) -> Result<(), ServeError> {
+        self.confined = confine::confine(&self.config, more)?;
+        Ok(())
     }
 
     /// Answers until `shutdown` is ready. Configurations that come meanwhile take the place of the one
@@ -121,7 +139,7 @@ impl Server {
         configs: mpsc::Receiver<Config>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
-        let Self { config, interface, ports, files } = self;
+        let Self { config, interface, ports, files, confined } = self;
         let config = Arc::new(config);
         let watch = Arc::new(Watch::new());
         let events = watch.before(events);
@@ -129,6 +147,7 @@ impl Server {
         for text in files.missing.iter().map(ToString::to_string).chain(ports.without) {
             events.event(Event::Warning { text });
         }
+        confined.into_iter().for_each(note);
         if let Some(address) = ports.watch.as_ref().and_then(page_address) {
             note(format!("boots are shown at http://{address}/"));
         }
@@ -143,6 +162,10 @@ impl Server {
             },
             interface.name,
         ));
+        if let Err(error) = notify::tell("READY=1") {
+            let text = format!("cannot tell who started the server that it serves: {error}");
+            events.event(Event::Warning { text });
+        }
 
         let (stop, stopped) = signal::channel(());
         let wait = || {
@@ -184,7 +207,16 @@ impl Server {
                 async { tftp_server.serve(ports.tftp, wait()).await.map_err(lost(Service::Tftp)) },
                 async {
                     let (limits, events) = (http::Limits::default(), Arc::clone(&events));
+                    let source = Arc::clone(&source) as _;
                     let served = http::serve(ports.http, source, limits, events, wait());
+                    served.await.map_err(lost(Service::Http))
+                },
+                async {
+                    let Some((listener, tls)) = ports.https else { return Ok(()) };
+                    let (limits, events) = (http::Limits::default(), Arc::clone(&events));
+                    let source = Arc::clone(&source) as _;
+                    let tls = Some(tls);
+                    let served = http::serve_with(tls, listener, source, limits, events, wait());
                     served.await.map_err(lost(Service::Http))
                 },
                 async {
@@ -210,6 +242,8 @@ impl Server {
         tokio::select! {
             ended = &mut services => ended.map(|_| ()),
             () = &mut shutdown => {
+                // Who asked for the end knows of it.
+                let _ = notify::tell("STOPPING=1");
                 drop(stop);
                 services.await.map(|_| ())
             }

@@ -7,6 +7,7 @@ use super::detect::question_socket;
 use super::dhcp::Sockets;
 use super::socket::{tcp, udp};
 use super::{Interface, ServeError, Service};
+use crate::http::Tls;
 use crate::policy::{Config, Listen, Mode};
 
 /// UDP, RFC 5426.
@@ -19,6 +20,7 @@ pub(super) struct Ports {
     pub(super) question: Option<UdpSocket>,
     pub(super) tftp: UdpSocket,
     pub(super) http: TcpListener,
+    pub(super) https: Option<(TcpListener, Tls)>,
     pub(super) watch: Option<TcpListener>,
     pub(super) syslog: Option<UdpSocket>,
     /// What could not be had and is not needed, in words.
@@ -34,11 +36,18 @@ impl Ports {
             question: (!proxy).then(|| question_socket(interface)).transpose()?,
             tftp: udp(interface, Some(interface.address), Service::Tftp, 69)?.into(),
             http: tcp(interface, config.serve.http_port)?.into(),
+            https: https(config, interface)?,
             watch: watch(config, &mut without)?,
             syslog: syslog(config, interface, &mut without)?,
             without,
         })
     }
+}
+
+fn https(config: &Config, interface: &Interface) -> Result<Option<(TcpListener, Tls)>, ServeError> {
+    let Some(tls) = &config.serve.tls else { return Ok(None) };
+    let certificate = Tls::read(&tls.certificate, &tls.key)?;
+    Ok(Some((tcp(interface, tls.port)?.into(), certificate)))
 }
 
 fn watch(config: &Config, without: &mut Vec<String>) -> Result<Option<TcpListener>, ServeError> {

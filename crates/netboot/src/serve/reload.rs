@@ -67,6 +67,7 @@ fn fixed(old: &Config, new: &Config) -> Option<&'static str> {
         ("http-port", a.http_port == b.http_port),
         ("state", a.state == b.state),
         ("user", a.user == b.user),
+        ("tls", a.tls == b.tls),
         ("watch", old.watch == new.watch),
     ];
     same.into_iter().find(|(_, same)| !same).map(|(key, _)| key)

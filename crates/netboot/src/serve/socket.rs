@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use super::{Interface, LeaseLogError, Refusal};
+use super::{ConfineError, Interface, LeaseLogError, Refusal};
+use crate::http::TlsError;
 use crate::policy::FilesError;
 
 /// What a port is for.
@@ -51,6 +52,12 @@ pub enum ServeError {
     /// Another server gives addresses.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Rights cannot be given up.
+    #[error(transparent)]
+    Confine(#[from] ConfineError),
     /// The lease log cannot be kept.
     #[error(transparent)]
     LeaseLog(#[from] LeaseLogError),

@@ -14,6 +14,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -24,6 +25,9 @@ use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request};
 use endpoint::{Datagram, Endpoint};
 use transfer::Job;
+
+/// How long transfers under way may take when the server is to end.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A TFTP server that reads and never writes.
 ///
@@ -67,8 +71,8 @@ impl TftpServer {
         Self { shared: Arc::new(Shared { files, limits, events, state }) }
     }
 
-    /// Answers what comes to `socket` until `shutdown` is ready, then ends the transfers that it
-    /// began. Answers come from the address that was asked. Several sockets may be served at once.
+    /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began
+    /// end, for some seconds. Answers come from the address that was asked. Several sockets may be served at once.
     ///
     /// # Errors
     /// Where the socket cannot be set up, or receiving fails for good.
@@ -83,7 +87,7 @@ impl TftpServer {
         let mut buffer = vec![0; endpoint::LONGEST];
         loop {
             let datagram = tokio::select! {
-                () = &mut shutdown => return Ok(()),
+                () = &mut shutdown => break,
                 datagram = endpoint.receive(&mut buffer) => datagram?,
             };
             while transfers.try_join_next().is_some() {}
@@ -96,6 +100,11 @@ impl TftpServer {
                 }
             }
         }
+        // What does not end in time ends with the set.
+        let _ =
+            tokio::time::timeout(GRACE, async { while transfers.join_next().await.is_some() {} })
+                .await;
+        Ok(())
     }
 
     fn answer(&self, datagram: &Datagram, bytes: &[u8]) -> Answer {

@@ -21,15 +21,14 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(super) fn new(boot: &'a Boot, now: Time) -> Self {
         let steps = &boot.steps;
-        let asks = |step: &Step| {
-            matches!(step.kind, StepKind::Discover | StepKind::Ignored) && step.asker.is_some()
-        };
-        // Repeated questions, and the answers to them, belong together.
+        // Repeated questions, and the answers to them, belong together. An operating system may begin
+        // with a REQUEST for the address that its loader had.
         let mut start = 0;
         for (at, step) in steps.iter().enumerate() {
+            let begins = matches!(step.kind, StepKind::Discover | StepKind::Ignored);
             let goes_on = steps[start..at].iter().any(|step| step.file.is_some());
             let other = steps[start].asker != step.asker;
-            if asks(step) && (goes_on || other) {
+            if step.asker.is_some() && (other || (begins && goes_on)) {
                 start = at;
             }
         }

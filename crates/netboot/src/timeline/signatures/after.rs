@@ -155,6 +155,11 @@ mod tests {
         bench.windows("DISCOVER");
         let verdict = bench.verdict();
         assert_eq!(verdict.status, Status::Up);
+        let mut again = Bench::new();
+        again.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+        again.loads("/images/boot.wim", 200_000_000);
+        again.windows("REQUEST");
+        assert_eq!(again.verdict().status, Status::Up, "it may know its address already");
         assert_eq!(verdict.summary, "Windows is up: it asks for an address by itself");
     }
 

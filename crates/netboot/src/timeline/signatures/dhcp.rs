@@ -44,7 +44,7 @@ pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
         _ => "Compare what it sends with what the log says.",
     };
     let summary = format!("it gets no answer: {reason}");
-    Some(Verdict::stopped("not-answered", summary).because(reason.to_string()).try_this(remedy))
+    Some(Verdict::stopped("not-answered", summary).try_this(remedy))
 }
 
 /// Two servers on one link.
@@ -93,7 +93,9 @@ pub(super) fn no_boot_file(scene: &Scene<'_>) -> Option<Verdict> {
 
 /// The firewall, mostly.
 pub(super) fn no_file_asked_for(scene: &Scene<'_>) -> Option<Verdict> {
-    let ack = scene.last(StepKind::Ack)?;
+    // Beside another server, that one confirms the address and nobody hears it.
+    let beside = scene.last(StepKind::Request).and(scene.last(StepKind::Offer));
+    let ack = scene.last(StepKind::Ack).or(beside)?;
     let patience = if scene.is_ipxe() { FILE_IPXE } else { FILE };
     if scene.files().next().is_some() || scene.silent < patience {
         return None;
@@ -228,6 +230,17 @@ mod tests {
         assert_eq!(verdict.signature, "no-request");
         assert_eq!(verdict.summary, "it has its address and never asked for undionly.kpxe");
         assert!(verdict.remedy.unwrap().contains("UDP port 69"));
+    }
+
+    #[test]
+    fn an_address_of_another_server_and_no_request() {
+        let mut bench = Bench::new();
+        bench.discover(PXE);
+        bench.offer("snponly.efi");
+        bench.hears("REQUEST", PXE, Some(Ignore::LeftToServer("REQUEST")));
+        bench.wait(16);
+        let summary = bench.verdict().summary;
+        assert_eq!(summary, "it has its address and never asked for snponly.efi");
     }
 
     #[test]

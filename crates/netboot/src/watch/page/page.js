@@ -53,6 +53,12 @@ function ago(ms) {
   return new Date(ms).toLocaleDateString();
 }
 
+/// A file's name keeps its letters.
+function sentence(text) {
+  const first = text.split(" ", 1)[0];
+  return /[./]/.test(first) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /// Each client with its boots, the newest first.
 function clients() {
   const all = new Map();
@@ -100,8 +106,15 @@ function show(list) {
   const about = [boot.platform, boot.address, boot.vendor_class, boot.uuid && `UUID ${boot.uuid}`,
     boot.bytes ? `${amount(boot.bytes)} loaded` : null];
   parts.about.textContent = about.filter(Boolean).join(" · ");
-  parts.summary.textContent = summary.charAt(0).toUpperCase() + summary.slice(1);
+  parts.summary.textContent = sentence(summary);
   const why = [];
+  const [before] = earlier;
+  // Firmware that was refused something tries again and again: what is under way now is not the news.
+  if (status === "booting" && before?.verdict.status === "stopped") {
+    why.push(element("dt", {}, "The try before"), element("dd", {}, sentence(before.verdict.summary)));
+    if (before.verdict.reason) why.push(element("dt", {}, "Likely why"), element("dd", {}, before.verdict.reason));
+    if (before.verdict.remedy) why.push(element("dt", {}, "What helps"), element("dd", {}, before.verdict.remedy));
+  }
   if (reason) why.push(element("dt", {}, "Likely why"), element("dd", {}, reason));
   if (remedy) why.push(element("dt", {}, "What helps"), element("dd", {}, remedy));
   replace(parts.why, ...why);

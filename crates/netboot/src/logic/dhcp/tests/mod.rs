@@ -3,6 +3,7 @@
 mod clients;
 mod full;
 mod proxy;
+mod settings;
 mod simulation;
 
 use std::net::Ipv4Addr;

@@ -1,0 +1,134 @@
+//! What a server keeps of its rights once its ports are open: the ones of a user who has none, and of
+//! the files those that it serves and writes.
+
+use std::io;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, path_beneath_rules,
+};
+use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
+use thiserror::Error;
+
+use super::lease_log::state_folder;
+use crate::policy::{Config, Mode, distribution_paths};
+
+/// The newest kind of rules asked for; an older kernel enforces those that it knows.
+const RULES: ABI = ABI::V5;
+/// Where the kernel tells whether an address is in use. Each thread has its own.
+const ARP_TABLES: &str = "/proc/self/task";
+
+/// Why a server does not begin: it would have had more rights than it was told to keep.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfineError {
+    /// There is no such user.
+    #[error("user {name:?}: there is none of this name")]
+    NoUser {
+        /// The name in the configuration.
+        name: String,
+    },
+    /// The system does not let the server become that user.
+    #[error("cannot become user {name:?}: {source}")]
+    Become {
+        /// The name in the configuration.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder of the leases cannot be given to that user.
+    #[error("{}: {source}", path.display())]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The kernel does not take its rules.
+    #[error("the kernel refuses the rules for files: {0}")]
+    Rules(#[from] RulesetError),
+}
+
+/// Gives up what is not needed; returns what was done, in words.
+///
+/// Both count for this thread and those that it makes from now on, so this comes before a runtime.
+pub(super) fn confine(config: &Config, more: &[PathBuf]) -> Result<Vec<String>, ConfineError> {
+    let mut told = Vec::new();
+    let state = state_folder(config);
+    let has_state = config.serve.mode != Mode::Proxy;
+    if has_state {
+        let failed = |source| ConfineError::State { path: state.to_owned(), source };
+        std::fs::create_dir_all(state).map_err(failed)?;
+    }
+    match &config.serve.user {
+        Some(name) if geteuid().is_root() => {
+            become_user(name, has_state.then_some(state))?;
+            told.push(format!("runs as user {name} now"));
+        }
+        None if geteuid().is_root() => {
+            told.push("runs as root; user in [serve] names whose rights are enough".to_owned());
+        }
+        // Somebody else has seen to it.
+        _ => {}
+    }
+    let writes = has_state.then_some(state);
+    told.push(restrict_files(config, more, writes)?.to_owned());
+    Ok(told)
+}
+
+fn become_user(name: &str, state: Option<&Path>) -> Result<(), ConfineError> {
+    let failed =
+        |error: nix::Error| ConfineError::Become { name: name.to_owned(), source: error.into() };
+    let user = User::from_name(name).map_err(failed)?;
+    let user = user.ok_or_else(|| ConfineError::NoUser { name: name.to_owned() })?;
+    if let Some(folder) = state {
+        give(folder, &user)
+            .map_err(|source| ConfineError::State { path: folder.to_owned(), source })?;
+    }
+    // Groups first: who is not root any more cannot leave them. The capabilities go with the last step.
+    setgroups(&[]).map_err(failed)?;
+    setgid(user.gid).map_err(failed)?;
+    setuid(user.uid).map_err(failed)
+}
+
+/// The folder of the leases, and what an earlier run as root has left there.
+fn give(folder: &Path, user: &User) -> io::Result<()> {
+    let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
+    chown(folder, uid, gid)?;
+    for name in ["leases.log", "leases.lock", "leases.new"] {
+        match chown(folder.join(name), uid, gid) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn restrict_files(
+    config: &Config,
+    more: &[PathBuf],
+    writes: Option<&Path>,
+) -> Result<&'static str, ConfineError> {
+    let images = config.entries.iter().filter_map(|entry| Some(PathBuf::from(entry.file()?.1)));
+    let reads = config.serve.folders.iter().cloned().chain(images).chain(more.iter().cloned());
+    let own = distribution_paths().map(PathBuf::from).chain([PathBuf::from(ARP_TABLES)]);
+    let status = Ruleset::default()
+        .handle_access(AccessFs::from_all(RULES))?
+        // Every port that is needed is open.
+        .handle_access(AccessNet::BindTcp)?
+        .create()?
+        .add_rules(path_beneath_rules(reads.chain(own), AccessFs::from_read(RULES)))?
+        .add_rules(path_beneath_rules(writes, AccessFs::from_all(RULES)))?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => "sees only the files that it serves (Landlock)",
+        RulesetStatus::PartiallyEnforced => {
+            "sees only the files that it serves, as far as this kernel's Landlock goes"
+        }
+        RulesetStatus::NotEnforced => {
+            "sees all files of its user: this kernel has no Landlock, or it is not turned on"
+        }
+    })
+}

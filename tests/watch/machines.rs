@@ -1,0 +1,197 @@
+//! A server of the page, and machines that boot in events.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use winpe_netboot::event::{Event, Failure, Heard, Protocol, Sink};
+use winpe_netboot::logic::dhcp::Ignore;
+use winpe_netboot::policy::{Client, Kind, Platform};
+use winpe_netboot::watch::{self, Watch};
+use winpe_netboot::wire::dhcp::Hardware;
+use winpe_tests::{run, tool};
+
+/// Shows what the machines of a test do.
+pub(crate) struct Shown {
+    pub(crate) address: SocketAddr,
+    sink: Arc<dyn Sink>,
+    _runtime: Runtime,
+}
+
+impl Shown {
+    pub(crate) fn new() -> Self {
+        let watch = Arc::new(Watch::new());
+        let sink = watch.before(Arc::new(|_: Event| {}));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let runtime = Runtime::new().unwrap();
+        let names = Arc::from(["boot.example.org".to_owned()]);
+        runtime.spawn(watch::serve(listener, watch, names, std::future::pending()));
+        Self { address, sink, _runtime: runtime }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn machine(&self, number: u8) -> Machine<'_> {
+        Machine { shown: self, number, vendor: "PXEClient:Arch:00007:UNDI:003000".to_owned() }
+    }
+
+    /// What curl gets; none, visibly, without curl.
+    pub(crate) fn get(&self, path: &str, more: &[&str]) -> Option<String> {
+        let curl = tool("curl", "curl")?;
+        let url = self.url(path);
+        Some(text(&curl, &[&["-sS", "--max-time", "10", &url], more].concat()))
+    }
+}
+
+pub(crate) fn text(program: &Path, words: &[&str]) -> String {
+    let output = run(program, words);
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A machine that boots.
+pub(crate) struct Machine<'a> {
+    shown: &'a Shown,
+    number: u8,
+    pub(crate) vendor: String,
+}
+
+impl Machine<'_> {
+    fn tell(&self, event: Event) {
+        self.shown.sink.event(event);
+    }
+
+    pub(crate) fn hardware(&self) -> Hardware {
+        Hardware::ethernet([0x52, 0x54, 0, 0, 0, self.number])
+    }
+
+    fn address(&self) -> [u8; 4] {
+        [192, 168, 0, self.number]
+    }
+
+    pub(crate) fn hears(&self, message: &'static str, kind: Kind, ignored: Option<Ignore>) {
+        let class = if kind == Kind::Other { "MSFT 5.0" } else { &self.vendor };
+        let about = Client {
+            hardware: self.hardware(),
+            uuid: None,
+            kind,
+            platform: Some(Platform::UefiX64),
+            vendor_class: class.to_owned(),
+        };
+        let address = (message == "REQUEST").then(|| self.address().into());
+        let client = self.hardware().to_string();
+        let heard = Heard { client, about, message, address, server: None, ignored };
+        self.tell(Event::Heard(Box::new(heard)));
+    }
+
+    pub(crate) fn answer(&self, answer: &'static str, file: Option<&str>) {
+        self.tell(Event::Answered {
+            client: self.hardware().to_string(),
+            kind: String::new(),
+            message: "",
+            answer,
+            address: Some(self.address().into()),
+            file: file.map(str::to_owned),
+        });
+    }
+
+    /// DISCOVER to ACK.
+    pub(crate) fn leg(&self, kind: Kind, file: &str) {
+        self.hears("DISCOVER", kind, None);
+        self.answer("OFFER", Some(file));
+        self.hears("REQUEST", kind, None);
+        self.answer("ACK", Some(file));
+    }
+
+    fn asks(&self, protocol: Protocol, file: &str) -> SocketAddr {
+        let client = SocketAddr::from((self.address(), 2070));
+        self.tell(Event::Requested { protocol, client, file: file.to_owned() });
+        client
+    }
+
+    pub(crate) fn loads(&self, protocol: Protocol, file: &str, bytes: u64, millis: u64) {
+        let client = self.begins(protocol, file, 0, bytes);
+        let elapsed = Duration::from_millis(millis);
+        self.tell(Event::Sent { protocol, client, file: file.to_owned(), bytes, elapsed });
+    }
+
+    pub(crate) fn begins(
+        &self,
+        protocol: Protocol,
+        file: &str,
+        bytes: u64,
+        size: u64,
+    ) -> SocketAddr {
+        let client = self.asks(protocol, file);
+        self.tell(Event::Progress { protocol, client, file: file.to_owned(), bytes, size });
+        client
+    }
+
+    pub(crate) fn stalls(&self, file: &str, block: u64, retries: u32) {
+        let client = self.begins(Protocol::Tftp, file, block * 1468, 300_000_000);
+        let silent = Duration::from_secs(20);
+        self.tell(Event::Stalled { client, file: file.to_owned(), block, retries, silent });
+    }
+
+    pub(crate) fn fails(&self, protocol: Protocol, file: &str, bytes: u64, reason: Failure) {
+        let client = self.asks(protocol, file);
+        self.tell(Event::Failed { protocol, client, file: file.to_owned(), bytes, reason });
+    }
+
+    pub(crate) fn says(&self, line: &str) {
+        self.tell(Event::Console { client: self.address().into(), line: line.to_owned() });
+    }
+}
+
+pub(crate) const IPXE: Kind = Kind::Ipxe { http: true };
+
+/// Machines at every place where a boot can be.
+pub(crate) fn lab(shown: &Shown) {
+    let up = shown.machine(1);
+    up.leg(Kind::Pxe, "snponly.efi");
+    up.loads(Protocol::Tftp, "snponly.efi", 259_584, 80);
+    up.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+    up.says("iPXE 2.0.0 -- Open Source Network Boot Firmware -- https://ipxe.org");
+    up.loads(Protocol::Http, "/boot.ipxe", 512, 3);
+    up.loads(Protocol::Http, "/wimboot", 66_912, 2);
+    up.loads(Protocol::Http, "/images/boot.wim", 364_000_000, 3100);
+    up.hears("DISCOVER", Kind::Other, None);
+
+    let refused = shown.machine(2);
+    refused.leg(Kind::Pxe, "snponly.efi");
+    refused.loads(Protocol::Tftp, "snponly.efi", 259_584, 80);
+    refused.leg(Kind::Http, "http://192.168.0.10/snponly.efi");
+    refused.loads(Protocol::Http, "/snponly.efi", 259_584, 4);
+    refused.hears("DISCOVER", Kind::Pxe, None);
+    refused.answer("OFFER", Some("snponly.efi"));
+
+    let rival = shown.machine(3);
+    rival.hears("DISCOVER", Kind::Pxe, None);
+    rival.answer("OFFER", Some("snponly.efi"));
+    rival.hears("REQUEST", Kind::Pxe, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
+
+    let stalled = shown.machine(4);
+    stalled.leg(Kind::Pxe, "pxelinux.0");
+    stalled.loads(Protocol::Tftp, "pxelinux.0", 42_430, 40);
+    stalled.fails(Protocol::Tftp, "pxelinux.cfg/01-52-54-00-00-00-04", 0, Failure::NotFound);
+    stalled.loads(Protocol::Tftp, "pxelinux.cfg/default", 311, 5);
+    stalled.stalls("images/boot.wim", 3021, 5);
+
+    let full = shown.machine(5);
+    let network = "192.168.0.0/24".parse().unwrap();
+    full.hears("DISCOVER", Kind::Pxe, Some(Ignore::PoolEmpty(network)));
+
+    let loading = shown.machine(6);
+    loading.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+    loading.loads(Protocol::Http, "/boot.ipxe", 512, 3);
+    loading.begins(Protocol::Http, "/images/boot.wim", 152_000_000, 364_000_000);
+
+    let menu = shown.machine(7);
+    menu.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+    menu.loads(Protocol::Http, "/boot.ipxe", 512, 3);
+}

@@ -1,0 +1,6 @@
+//! Where boots are shown: the page in a browser, the API, the numbers, the terminal.
+
+mod answers;
+mod machines;
+mod page;
+mod program;

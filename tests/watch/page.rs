@@ -1,0 +1,183 @@
+//! The page in Chromium.
+
+use std::path::{Path, PathBuf};
+
+use winpe_netboot::event::{Failure, Protocol};
+use winpe_netboot::logic::dhcp::Ignore;
+use winpe_netboot::policy::Kind;
+use winpe_tests::{run, tool};
+
+use crate::machines::{Shown, lab, text};
+
+struct Browser {
+    program: PathBuf,
+    profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// None, visibly, where it is not installed.
+    fn new() -> Option<Self> {
+        let program = tool("chromium", "chromium")?;
+        Some(Self { program, profile: tempfile::tempdir().unwrap() })
+    }
+
+    fn open(&self, more: &[&str]) -> std::process::Output {
+        let profile = format!("--user-data-dir={}", self.profile.path().display());
+        let mut words = vec![
+            "--headless",
+            // The sandbox needs rights that a container does not give; the page is our own.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--hide-scrollbars",
+            &profile,
+        ];
+        words.extend(more);
+        run(&self.program, words)
+    }
+
+    /// The document as scripts have made it, once the first event has come. The live stream never ends,
+    /// so that only time can end the browser's wait; a busy machine is given more of it.
+    fn document(&self, url: &str) -> String {
+        let mut document = String::new();
+        for patience in ["--timeout=3000", "--timeout=10000", "--timeout=40000"] {
+            let output = self.open(&[patience, "--dump-dom", url]);
+            assert!(output.status.success(), "{output:?}");
+            document = String::from_utf8(output.stdout).unwrap();
+            if document.contains("role=\"status\">live<") {
+                break;
+            }
+        }
+        document
+    }
+}
+
+#[test]
+fn the_page_shows_where_each_machine_stopped_and_what_helps() {
+    let Some(browser) = Browser::new() else { return };
+    let shown = Shown::new();
+    lab(&shown);
+    let document = browser.document(&shown.url("/"));
+    for wanted in [
+        "data-signature=\"other-server\"",
+        "The client took the OFFER of 10.0.0.1, another DHCP server",
+        "data-signature=\"not-answered\"",
+        "Give the subnet more addresses",
+        "data-signature=\"stalled\"",
+        "images/boot.wim stalled at block 3021",
+        // Of the machine whose firmware tries again, what is known of its last try.
+        "The firmware loaded snponly.efi and did not run it",
+        "Secure Boot is on",
+        "Windows is up: it asks for an address by itself",
+        "boot.wim 41 %",
+        ">all 7<",
+        ">stopped 3<",
+        "role=\"status\">live<",
+        "<title>(3 stopped) Boots",
+    ] {
+        assert!(document.contains(wanted), "{wanted}\n{document}");
+    }
+}
+
+#[test]
+fn nothing_that_a_machine_sends_becomes_part_of_the_page() {
+    let Some(browser) = Browser::new() else { return };
+    let shown = Shown::new();
+    let evil = "</script><img src=x onerror=\"document.title='taken'\"><b id=taken>";
+    let mut machine = shown.machine(1);
+    machine.vendor = format!("PXEClient{evil}");
+    machine.leg(Kind::Pxe, evil);
+    machine.loads(Protocol::Tftp, evil, 1000, 1);
+    machine.says(evil);
+    machine.fails(Protocol::Http, evil, 0, Failure::ClientError { code: 0, text: evil.to_owned() });
+    let other = shown.machine(2);
+    other.hears("DISCOVER", Kind::Pxe, Some(Ignore::Loop { file: evil.to_owned(), times: 3 }));
+    let document = browser.document(&shown.url("/"));
+    assert!(document.contains("&lt;img src=x onerror="), "it is shown\n{document}");
+    assert!(!document.contains("<img src=\"x\""), "{document}");
+    assert!(!document.contains("<b id=\"taken\""), "{document}");
+    assert!(!document.contains("<title>taken"), "{document}");
+}
+
+#[test]
+fn an_empty_page_says_what_to_look_at() {
+    let Some(browser) = Browser::new() else { return };
+    let shown = Shown::new();
+    let document = browser.document(&shown.url("/"));
+    assert!(document.contains("<section id=\"empty\">"), "{document}");
+    assert!(document.contains("PortFast"), "{document}");
+}
+
+/// A file of the page that names another place would not work offline, nor pass the policy.
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let shown = Shown::new();
+    for path in ["/", "/page.css", "/page.js", "/icon.svg"] {
+        let Some(file) = shown.get(path, &[]) else { return };
+        let known = file.replace("http://www.w3.org/2000/svg", "");
+        assert!(!known.contains("http://") && !known.contains("https://"), "{path}");
+        assert!(!file.contains(".innerHTML") && !file.contains("style=\""), "{path}");
+    }
+}
+
+/// Light, dark, and as wide as a phone. The pictures are for people: `WINPE_SCREENSHOTS` names where they
+/// are kept. What is tested is that there is something on them.
+#[test]
+fn the_page_can_be_looked_at() {
+    let Some(browser) = Browser::new() else { return };
+    let shown = Shown::new();
+    lab(&shown);
+    let folder = std::env::var_os("WINPE_SCREENSHOTS").map(PathBuf::from);
+    let kept = folder.as_deref().unwrap_or(browser.profile.path());
+    let url = shown.url("/");
+    for (name, size, scheme) in
+        [("light", "1100,1500", "1"), ("dark", "1100,1500", "0"), ("phone", "400,1800", "1")]
+    {
+        let picture = kept.join(format!("{name}.png"));
+        let screenshot = format!("--screenshot={}", picture.display());
+        let size = format!("--window-size={size}");
+        let scheme = format!("--blink-settings=preferredColorScheme={scheme}");
+        // The picture is taken when the page is loaded, at times before the first event has come.
+        let taken = (0..5).any(|_| {
+            let output = browser.open(&["--timeout=8000", &screenshot, &size, &scheme, &url]);
+            assert!(output.status.success(), "{output:?}");
+            is_picture(&picture)
+        });
+        assert!(taken, "{name} is empty");
+    }
+}
+
+/// Whether there is a picture, and more on it than the frame of an empty page.
+fn is_picture(path: &Path) -> bool {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    bytes.starts_with(b"\x89PNG") && bytes.len() > 60_000
+}
+
+#[test]
+fn the_terminal_shows_the_same() {
+    let shown = Shown::new();
+    lab(&shown);
+    let program = winpe_tests::winpe_iscsi();
+    let url = format!("http://{}", shown.address);
+    let boots = text(program, &["boots", "--url", &url]);
+    for wanted in [
+        "stopped     52:54:00:00:00:03  192.168.0.3  UEFI x64",
+        "DISCOVER > OFFER > other server",
+        "      try:  Leave addresses to 10.0.0.1",
+        "up          52:54:00:00:00:01",
+        "boot.wim 41 %",
+    ] {
+        assert!(boots.contains(wanted), "{wanted}\n{boots}");
+    }
+    let steps = text(program, &["boots", "--url", &url, "--steps", "52:54:00:00:00:01"]);
+    assert!(
+        steps.contains("HTTP images/boot.wim: sent, 364000000 bytes in 3.10 s, 117.4 MB/s"),
+        "{steps}"
+    );
+    assert!(!steps.contains("52:54:00:00:00:02"), "{steps}");
+    let json = text(program, &["boots", "--url", &url, "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert!(json["boots"].as_array().unwrap().len() >= 8);
+}
