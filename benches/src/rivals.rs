@@ -1,8 +1,11 @@
 //! What other tools need for the same work.
 
+use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use notatin::parser::ParserIterator;
+use notatin::parser_builder::ParserBuilder;
 use nt_hive::{KeyNode, KeyValueData};
 
 /// A walk with nt-hive over all names, and the data of all values.
@@ -31,6 +34,15 @@ fn visit(key: &KeyNode<&[u8]>) -> Result<usize, nt_hive::NtHiveError> {
         }
     }
     Ok(sum)
+}
+
+/// A walk with notatin, which opens files only.
+pub(crate) fn notatin_walk(file: &Path) -> usize {
+    let parser =
+        ParserBuilder::from_path(file.to_owned()).build().expect("notatin opens a sound hive");
+    let keys = ParserIterator::new(&parser).iter();
+    keys.map(|key| 1 + key.value_iter().map(|value| drop(black_box(value.get_content()))).count())
+        .sum()
 }
 
 /// Imports a `.reg` file with hivexregedit.

@@ -12,18 +12,36 @@ pub(crate) struct Time {
 
 /// Runs something `runs` times after a run that does not count; what takes seconds is run once.
 pub(crate) fn time<T>(runs: usize, mut what: impl FnMut() -> T) -> Time {
-    let mut timed = || {
+    race(runs, [&mut || _ = black_box(what())])[0]
+}
+
+/// The same for several, in turns, so that what else the machine does slows down each of them.
+pub(crate) fn race<const N: usize>(
+    runs: usize,
+    mut contenders: [&mut dyn FnMut(); N],
+) -> [Time; N] {
+    let timed = |what: &mut dyn FnMut()| {
         let start = Instant::now();
-        black_box(what());
+        what();
         start.elapsed()
     };
-    let first = timed();
-    if first > Duration::from_secs(3) {
-        return Time { best: first, median: first };
+    let first = contenders.each_mut().map(|what| timed(what));
+    let mut times: [Vec<Duration>; N] = first.map(|_| vec![]);
+    for _ in 0..runs {
+        for ((what, times), first) in contenders.iter_mut().zip(&mut times).zip(first) {
+            if first <= Duration::from_secs(3) {
+                times.push(timed(what));
+            }
+        }
     }
-    let mut times: Vec<_> = (0..runs).map(|_| timed()).collect();
-    times.sort_unstable();
-    Time { best: times[0], median: times[times.len() / 2] }
+    let mut results = first.map(|first| Time { best: first, median: first });
+    for (result, times) in results.iter_mut().zip(&mut times) {
+        times.sort_unstable();
+        if let (Some(&best), Some(&median)) = (times.first(), times.get(times.len() / 2)) {
+            *result = Time { best, median };
+        }
+    }
+    results
 }
 
 /// Rivals in one table: the first row is what the others are compared with.

@@ -63,6 +63,61 @@ fn import_takes_keys_below_another_root() {
 }
 
 #[test]
+fn import_changes_the_control_set_that_the_hive_selects() {
+    let current = REG.replace("ControlSet001", "CurrentControlSet");
+    for (root, options) in
+        [("SYSTEM", &[][..]), ("PE_Sys", &["--root", r"HKEY_LOCAL_MACHINE\PE_Sys"][..])]
+    {
+        let bench = Bench::new();
+        bench.put(
+            "ccs.reg",
+            current.replace(r"MACHINE\SYSTEM", &format!(r"MACHINE\{root}")).as_bytes(),
+        );
+        let ran = bench.hive(&[&["import", "SYSTEM", "ccs.reg"], options].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let deleted = format!(r"-[HKEY_LOCAL_MACHINE\{root}\ControlSet001\Services\Tcpip]");
+        assert!(ran.out.contains(&deleted), "{}", ran.out);
+        let hive = Hive::open(bench.bytes("SYSTEM")).unwrap();
+        assert!(hive.key(&r"ControlSet001\Services\Tcpip".parse().unwrap()).unwrap().is_none());
+        assert!(hive.key(&"CurrentControlSet".parse().unwrap()).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_hive_that_selects_no_control_set_has_no_current_one() {
+    let bench = Bench::new();
+    bench.put(
+        "select.reg",
+        REG.replace("-HKEY", "HKEY").replace("ControlSet001", "CurrentControlSet").as_bytes(),
+    );
+    let mut hive = Hive::open(bench.bytes("SYSTEM")).unwrap();
+    hive.apply(&winpe_registry::Edit::delete_key("Select".parse().unwrap())).unwrap();
+    bench.put("SYSTEM", &hive.into_bytes());
+    let before = bench.bytes("SYSTEM");
+    let ran = bench.hive(&["import", "SYSTEM", "select.reg"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("Select") && ran.err.contains("ControlSet001"), "{}", ran.err);
+    assert_eq!(bench.bytes("SYSTEM"), before);
+}
+
+#[test]
+fn a_damaged_hive_is_not_edited() {
+    let bench = Bench::new();
+    bench.put("new.reg", REG.as_bytes());
+    let mut bytes = bench.bytes("SYSTEM");
+    // The parent that the key Tcpip names, 60 bytes before its own name.
+    let name = bytes.windows(5).position(|at| at == b"Tcpip").unwrap();
+    bytes[name - 60] ^= 8;
+    bench.put("SYSTEM", &bytes);
+    let ran = bench.hive(&["import", "SYSTEM", "new.reg"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("is damaged") && ran.err.contains("hive check SYSTEM"), "{}", ran.err);
+    assert!(ran.err.contains("hive recover"), "{}", ran.err);
+    assert_eq!(bench.bytes("SYSTEM"), bytes);
+    assert_eq!(bench.hive(&["check", "SYSTEM"]).code, 1);
+}
+
+#[test]
 fn a_bad_reg_file_changes_nothing() {
     let bench = Bench::new();
     bench.put("bad.reg", REG.replace("\"cmd.exe\"", "\"cmd.exe").as_bytes());

@@ -92,6 +92,12 @@ impl HiveRoots {
         whole.map(|root| &root.root)
     }
 
+    /// Whether a hive whose root key is known so has control sets.
+    #[must_use]
+    pub fn has_control_sets(&self, root: &KeyPath) -> bool {
+        self.locate(root).is_some_and(|found| found.control_sets && found.key.is_root())
+    }
+
     /// All roots, for an error message.
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.iter().map(|root| root.root.to_string()).collect()

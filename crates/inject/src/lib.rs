@@ -37,6 +37,7 @@
 //! ```
 
 mod addition;
+mod control_set;
 pub mod demo;
 mod digest;
 mod driver;
@@ -67,6 +68,7 @@ mod verify;
 mod windows;
 
 pub use addition::Addition;
+pub use control_set::ControlSet;
 pub use digest::Sha256;
 pub use driver::DriverError;
 pub use error::{AdditionError, InjectError, ProfileError};

@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use winpe_hive::{FileTime, Finding, Hive, OpenError, Severity};
-use winpe_registry::{Change, Edit, KeyName, KeyPath, Op, ValueName};
+use winpe_registry::{Change, Edit, KeyPath, Op, ValueName};
 use winpe_wim::{Content, FileChange};
 
+use crate::control_set::ControlSet;
 use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::hives::{HiveRoots, Location};
@@ -283,26 +284,16 @@ pub(crate) fn file_time(time: SystemTime) -> FileTime {
     FileTime::from_unix(seconds)
 }
 
-const CURRENT: &str = "CurrentControlSet";
-
-/// Which control set a hive uses: Windows makes `CurrentControlSet` a link to it when it starts.
+/// The control set of a hive, which errors and warnings name.
 pub(crate) struct ControlSets {
     file: ImagePath,
-    current: Option<KeyName>,
+    current: ControlSet,
 }
 
 impl ControlSets {
     pub(crate) fn of(hive: &Hive, file: &ImagePath) -> Result<Self, InjectError> {
         let failed = |source| InjectError::ReadHive { hive: file.clone(), source };
-        let select = KeyPath::from_iter([name("Select")]);
-        let number = match hive.key(&select).map_err(failed)? {
-            Some(select) => select.value(&value_name("Current")).map_err(failed)?,
-            None => None,
-        };
-        let number =
-            number.and_then(|number| number.as_dword()).filter(|&n| (1..=999).contains(&n));
-        let current = number.map(|number| name(&format!("ControlSet{number:03}")));
-        Ok(Self { file: file.clone(), current })
+        Ok(Self { file: file.clone(), current: ControlSet::of(hive).map_err(failed)? })
     }
 
     /// The key with `CurrentControlSet` replaced by the set that is meant.
@@ -311,34 +302,27 @@ impl ControlSets {
         location: &Location,
         origin: &Origin,
     ) -> Result<KeyPath, InjectError> {
-        let mut names = location.key.names().iter().cloned();
-        if !location.control_sets || location.key.names().first() != Some(&name(CURRENT)) {
+        if !location.control_sets {
             return Ok(location.key.clone());
         }
-        names.next();
-        let Some(current) = &self.current else {
-            let (hive, origin) = (self.file.clone(), origin.clone());
-            return Err(InjectError::NoControlSet { hive, origin });
-        };
-        Ok([current.clone()].into_iter().chain(names).collect())
+        let unknown =
+            || InjectError::NoControlSet { hive: self.file.clone(), origin: origin.clone() };
+        self.current.resolve(&location.key).ok_or_else(unknown)
     }
 
     /// Says so where edits go to a set that Windows will not use.
     fn warning(&self, edits: &[Edit]) -> Option<String> {
-        let current = self.current.as_ref()?;
+        let current = self.current.name()?;
         let other = edits.iter().filter_map(|edit| edit.key.names().first()).find(|first| {
             let text = first.to_string().to_ascii_lowercase();
             text.starts_with("controlset") && *first != current
         })?;
         let file = &self.file;
         Some(format!(
-            "{file} uses {current}, but keys of {other} are changed; write {CURRENT} to follow the hive"
+            "{file} uses {current}, but keys of {other} are changed; write {} to follow the hive",
+            ControlSet::CURRENT
         ))
     }
-}
-
-fn name(text: &str) -> KeyName {
-    KeyName::new(text).expect("short and without a backslash")
 }
 
 pub(crate) fn value_name(text: &str) -> ValueName {
@@ -348,6 +332,8 @@ pub(crate) fn value_name(text: &str) -> ValueName {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use winpe_registry::KeyName;
 
     use super::*;
     use crate::reg::parse_reg;

@@ -6,7 +6,7 @@ use winpe_hive::Key;
 use winpe_regfile::{Format, WriteError, Writer};
 use winpe_registry::{KeyPath, ValueName};
 
-use super::input::{Input, below_root};
+use super::input::{Input, find_key};
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
@@ -43,9 +43,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let place = args.input.place();
     let hive = args.input.open(printer)?;
     let root = args.root.clone().unwrap_or_else(|| place.root());
-    let path = below_root(&args.key.clone().unwrap_or_default(), &root);
-    let key = hive.key(&path).map_err(|error| Failure::new(format!("{place}: {error}")))?;
-    let key = key.ok_or_else(|| Failure::new(format!("{place} has no key {path}")))?;
+    let (path, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
     let at = root.join(&path);
 
     let skipped = match &args.output {

@@ -3,7 +3,7 @@ use serde::Serialize;
 use winpe_hive::{Find, Match, ValueEntry};
 use winpe_registry::{KeyPath, ValueName};
 
-use super::input::{Input, below_root};
+use super::input::{Input, find_key};
 use super::show::{ShownValue, line};
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -63,9 +63,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let place = args.input.place();
     let hive = args.input.open(printer)?;
     let root = place.root();
-    let top = below_root(&args.key.clone().unwrap_or_default(), &root);
-    let key = hive.key(&top).map_err(|error| Failure::new(format!("{place}: {error}")))?;
-    let key = key.ok_or_else(|| Failure::new(format!("{place} has no key {top}")))?;
+    let (top, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
 
     let mut report = Report { schema: 1, hive: place.to_string(), found: vec![] };
     let mut last = None;

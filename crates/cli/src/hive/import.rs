@@ -1,7 +1,9 @@
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_hive::Hive;
+use winpe_hive::{Findings, Hive, ReadError, Severity};
+use winpe_inject::{ControlSet, HiveRoots};
 use winpe_regfile::{DiffWriter, Document, ParseOptions};
 use winpe_registry::{Change, Edit, KeyPath};
 
@@ -17,7 +19,8 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi hive import SYSTEM tweaks.reg --dry-run
 ///   winpe-iscsi hive import SOFTWARE policies.reg --root 'HKEY_LOCAL_MACHINE\PE_Soft' -o SOFTWARE.new
 ///
-/// The files name keys below the root that Windows gives the hive; --root says another one.
+/// The files name keys below the root that Windows gives the hive; --root says another one. In a SYSTEM
+/// hive CurrentControlSet is the set that Select\Current names. A damaged hive is not edited.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -49,14 +52,21 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let edits = edits(args, &root)?;
     let mut hive = args.hive.load()?.open(printer)?;
     set_time(&mut hive)?;
-    let errors = hive.check().count(winpe_hive::Severity::Error);
+    sound(&hive, &args.hive)?;
 
+    let failed = |error: &dyn Display| Failure::new(format!("{}: {error}", args.hive));
+    let current =
+        control_set(&hive, &[&root, &args.hive.root()]).map_err(|error| failed(&error))?;
     let mut changes = Vec::new();
-    for edit in &edits {
-        let failed = |error| Failure::new(format!("{}: {error}", args.hive));
-        changes.push(hive.apply(edit).map_err(failed)?);
+    for edit in edits {
+        let key = match &current {
+            Some(current) => current.resolve(&edit.key).ok_or_else(|| no_control_set(args))?,
+            None => edit.key,
+        };
+        let edit = Edit { key, ..edit };
+        changes.push(hive.apply(&edit).map_err(|error| failed(&error))?);
     }
-    unharmed(&hive, errors, &args.hive)?;
+    unharmed(&hive, &args.hive)?;
     show(args, &root, &changes, printer)?;
     if hive.is_modified() {
         args.output.write(&args.hive, &hive.into_bytes(), printer)?;
@@ -85,14 +95,48 @@ fn edits(args: &Args, root: &KeyPath) -> Result<Vec<Edit>, Failure> {
     Ok(edits)
 }
 
-/// Our own edits never make a hive worse; if they did, nothing is written.
-fn unharmed(hive: &Hive, errors: usize, place: &Place) -> Result<(), Failure> {
+/// What CurrentControlSet means, if the hive is known by a root that has control sets.
+fn control_set(hive: &Hive, roots: &[&KeyPath]) -> Result<Option<ControlSet>, ReadError> {
+    let known = HiveRoots::standard();
+    let has = roots.iter().any(|root| known.has_control_sets(root));
+    has.then(|| ControlSet::of(hive)).transpose()
+}
+
+fn no_control_set(args: &Args) -> Failure {
+    let current = ControlSet::CURRENT;
+    Failure::new(format!(
+        "{}: Select\\Current does not name a control set, so {current} means none",
+        args.hive
+    ))
+    .hint("name the set in the .reg file, such as ControlSet001")
+}
+
+/// Edits keep what they do not concern, damage too, and Windows would then mend the edited hive in
+/// its own way.
+fn sound(hive: &Hive, place: &Place) -> Result<(), Failure> {
     let findings = hive.check();
-    if findings.count(winpe_hive::Severity::Error) <= errors {
+    if findings.is_sound() {
         return Ok(());
     }
-    let found: Vec<_> = findings.iter().take(3).map(ToString::to_string).collect();
-    Err(Failure::new(format!("{place} would be damaged by this: {}", found.join("; "))))
+    let failure = Failure::new(format!("{place} is damaged: {}", worst(&findings)));
+    Err(failure.hint(format!("winpe-iscsi hive check {place} lists all that is wrong")).hint(
+        "if logs of the same moment exist, put them beside it (.LOG1 and .LOG2) and try \
+         winpe-iscsi hive recover",
+    ))
+}
+
+/// Our own edits never harm a hive; if they did, nothing is written.
+fn unharmed(hive: &Hive, place: &Place) -> Result<(), Failure> {
+    let findings = hive.check();
+    if findings.is_sound() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{place} would be damaged by this: {}", worst(&findings))))
+}
+
+fn worst(findings: &Findings) -> String {
+    let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error);
+    errors.take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn show(

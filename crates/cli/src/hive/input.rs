@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use winpe_hive::log::Recovery;
-use winpe_hive::{Hive, OpenError};
+use winpe_hive::{Hive, Key, OpenError};
 use winpe_inject::{HiveRoots, ImagePath, ImageSelector};
 use winpe_registry::KeyPath;
 use winpe_wim::Archive;
@@ -181,9 +181,19 @@ pub(super) fn open(place: &Place, lenient: bool, printer: &mut Printer) -> Resul
     if lenient { loaded.open_lenient(printer) } else { loaded.open(printer) }
 }
 
-/// A key within a hive; people also name it under the root that Windows gives the hive.
-pub(super) fn below_root(key: &KeyPath, root: &KeyPath) -> KeyPath {
-    key.strip_prefix(root).unwrap_or_else(|| key.clone())
+/// A key that a person named, or else the hive's root key; and its path in the hive. People also name
+/// it under the root that Windows gives the hive.
+pub(super) fn find_key<'h>(
+    hive: &'h Hive,
+    place: &Place,
+    named: Option<&KeyPath>,
+    root: &KeyPath,
+) -> Result<(KeyPath, Key<'h>), Failure> {
+    let named = named.cloned().unwrap_or_default();
+    let path = named.strip_prefix(root).unwrap_or(named);
+    let found = hive.key(&path).map_err(|error| Failure::new(format!("{place}: {error}")))?;
+    let key = found.ok_or_else(|| Failure::new(format!("{place} has no key {path}")))?;
+    Ok((path, key))
 }
 
 fn failure(place: &Place, error: OpenError) -> Failure {

@@ -2,7 +2,7 @@ use serde::Serialize;
 use winpe_hive::Key;
 use winpe_registry::{KeyName, KeyPath, Value, ValueName};
 
-use super::input::{Input, below_root};
+use super::input::{Input, find_key};
 use super::show::{ShownValue, line};
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -41,9 +41,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let place = args.input.place();
     let hive = args.input.open(printer)?;
     let root = place.root();
-    let path = below_root(&args.key.clone().unwrap_or_default(), &root);
-    let found = hive.key(&path).map_err(|error| Failure::new(format!("{place}: {error}")))?;
-    let key = found.ok_or_else(|| Failure::new(format!("{place} has no key {path}")))?;
+    let (path, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
 
     let mut values = values(&key, printer);
     let mut subkeys = Vec::new();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use winpe_registry::{KeyName, KeyPath, ValueName};
-use zerocopy::little_endian::U64;
 
 use super::{Refusal, Store};
 use crate::format::{CellOffset, KeyFlags, KeyNode, ValueFlags};
@@ -84,19 +83,10 @@ impl Store {
         node.flags.set(from.flags().0 & !OF_PLACE);
         node.layer = if self.image().minor() >= 6 { from.node().layer } else { 0 };
         node.user_flags = from.node().user_flags;
-        node.last_written = U64::new(self.now.0);
         if from.flags().contains(KeyFlags::PREDEFINED_HANDLE) {
             node.value_count = from.node().value_count;
         }
-        let at = self.allocate_key(node, name.text())?;
-        if !security.is_nil() {
-            self.add_reference(security)?;
-        }
-        self.link(parent, at, name.units())?;
-        let mut owner = self.node(parent)?;
-        owner.raise_max_subkey_name(name.units().len() * 2);
-        owner.last_written.set(self.now.0);
-        self.put(parent, &owner);
+        let at = self.put_key(node, name)?;
         self.set_class(at, &from.class()?)?;
         Ok(at)
     }

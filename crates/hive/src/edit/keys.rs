@@ -56,7 +56,18 @@ impl Store {
         name: &KeyName,
     ) -> Result<CellOffset, Refusal> {
         let security = CellOffset::new(self.node(parent)?.security.get());
-        let mut node = KeyNode::empty(parent, security);
+        self.put_key(KeyNode::empty(parent, security), name)
+    }
+
+    /// Puts a key of that name below the parent that its node tells, as another user of its security
+    /// cell.
+    pub(super) fn put_key(
+        &mut self,
+        mut node: KeyNode,
+        name: &KeyName,
+    ) -> Result<CellOffset, Refusal> {
+        let parent = CellOffset::new(node.parent.get());
+        let security = CellOffset::new(node.security.get());
         node.last_written = U64::new(self.now.0);
         let at = self.allocate_key(node, name.text())?;
         if !security.is_nil() {

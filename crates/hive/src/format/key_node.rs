@@ -3,7 +3,7 @@ use std::fmt;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{Record, Signed};
+use super::{Named, Record, Signed};
 
 /// A key; its name follows.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -55,6 +55,18 @@ const _: () = assert!(size_of::<KeyNode>() == 76);
 impl Signed for KeyNode {
     const RECORD: Record = Record::Key;
     const SIGNATURE: [u8; 2] = *b"nk";
+}
+
+impl Named for KeyNode {
+    #[inline]
+    fn name_len(&self) -> usize {
+        self.name_len.get().into()
+    }
+
+    #[inline]
+    fn has_latin1_name(&self) -> bool {
+        self.flags().contains(KeyFlags::COMPRESSED_NAME)
+    }
 }
 
 impl KeyNode {

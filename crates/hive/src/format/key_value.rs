@@ -1,7 +1,7 @@
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{Record, Signed};
+use super::{Named, Record, Signed};
 
 /// A value; its name follows.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -26,6 +26,18 @@ const _: () = assert!(size_of::<KeyValue>() == 20);
 impl Signed for KeyValue {
     const RECORD: Record = Record::Value;
     const SIGNATURE: [u8; 2] = *b"vk";
+}
+
+impl Named for KeyValue {
+    #[inline]
+    fn name_len(&self) -> usize {
+        self.name_len.get().into()
+    }
+
+    #[inline]
+    fn has_latin1_name(&self) -> bool {
+        self.flags.get() & ValueFlags::COMPRESSED_NAME != 0
+    }
 }
 
 /// The bit of [`KeyValue::data_len`] that says: the data stand in the record itself.

@@ -21,6 +21,6 @@ pub(crate) use key_value::{
 };
 pub use offset::CellOffset;
 pub use record::Record;
-pub(crate) use record::Signed;
+pub(crate) use record::{Named, Signed};
 pub(crate) use security::SecurityNode;
 pub(crate) use subkey_list::{ListHeader, ListKind, lf_hint, lh_hash};

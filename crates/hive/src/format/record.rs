@@ -42,6 +42,14 @@ impl fmt::Display for Record {
     }
 }
 
+/// A record that a name follows.
+pub(crate) trait Named: Signed {
+    /// In bytes.
+    fn name_len(&self) -> usize;
+    /// Whether the name is stored as Latin-1, and not as UTF-16.
+    fn has_latin1_name(&self) -> bool;
+}
+
 /// A record that opens with two letters.
 pub(crate) trait Signed {
     const RECORD: Record;

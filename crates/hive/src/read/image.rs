@@ -1,7 +1,7 @@
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::ReadError;
-use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, CellOffset, KeyNode, Record, Signed};
+use super::{ReadError, StoredName};
+use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, CellOffset, KeyNode, Named, Record, Signed};
 
 /// The bins of a hive, and how to read them. The ground on which all reading stands: what it returns
 /// lies inside the bins.
@@ -98,6 +98,23 @@ impl<'h> Image<'h> {
             return Ok((record, rest));
         }
         Err(self.unfit::<T>(at, cell))
+    }
+
+    /// A record with its signature checked, and its name.
+    #[inline]
+    pub(crate) fn named<T>(self, at: CellOffset) -> Result<(&'h T, StoredName<'h>), ReadError>
+    where
+        T: Named + FromBytes + KnownLayout + Immutable + Unaligned,
+    {
+        let (node, rest) = self.signed::<T>(at)?;
+        let len = node.name_len();
+        let name = rest.get(..len).ok_or_else(|| ReadError::Short {
+            record: T::RECORD,
+            at,
+            expected: (size_of::<T>() + len) as u64,
+            actual: (size_of::<T>() + rest.len()) as u64,
+        })?;
+        Ok((node, StoredName::new(name, node.has_latin1_name())))
     }
 
     #[cold]

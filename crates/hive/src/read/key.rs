@@ -32,18 +32,8 @@ pub struct Key<'h> {
 impl<'h> Key<'h> {
     #[inline]
     pub(crate) fn new(image: Image<'h>, at: CellOffset) -> Result<Self, ReadError> {
-        let (node, rest) = image.signed::<KeyNode>(at)?;
-        let len = usize::from(node.name_len.get());
-        let Some(name) = rest.get(..len) else {
-            return Err(ReadError::Short {
-                record: Record::Key,
-                at,
-                expected: (size_of::<KeyNode>() + len) as u64,
-                actual: (size_of::<KeyNode>() + rest.len()) as u64,
-            });
-        };
-        let latin1 = node.flags().contains(KeyFlags::COMPRESSED_NAME);
-        Ok(Self { image, at, node, name: StoredName::new(name, latin1) })
+        let (node, name) = image.named::<KeyNode>(at)?;
+        Ok(Self { image, at, node, name })
     }
 
     /// The name; that of the root key means nothing.

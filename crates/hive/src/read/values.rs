@@ -74,18 +74,8 @@ pub struct ValueEntry<'h> {
 impl<'h> ValueEntry<'h> {
     #[inline]
     pub(crate) fn new(image: Image<'h>, at: CellOffset) -> Result<Self, ReadError> {
-        let (node, rest) = image.signed::<KeyValue>(at)?;
-        let len = usize::from(node.name_len.get());
-        let Some(name) = rest.get(..len) else {
-            return Err(ReadError::Short {
-                record: Record::Value,
-                at,
-                expected: (size_of::<KeyValue>() + len) as u64,
-                actual: (size_of::<KeyValue>() + rest.len()) as u64,
-            });
-        };
-        let latin1 = node.flags.get() & ValueFlags::COMPRESSED_NAME != 0;
-        Ok(Self { image, at, node, name: StoredName::new(name, latin1) })
+        let (node, name) = image.named::<KeyValue>(at)?;
+        Ok(Self { image, at, node, name })
     }
 
     /// The name; empty for the default value.
