@@ -1,6 +1,7 @@
 //! Changes of WIMs that wimlib-imagex captured.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use winpe_wim::{
     Archive, CommitOptions, Content, FileChange, ImageChanges, Progress, READ_LIMIT, Target,
@@ -236,4 +237,41 @@ fn an_integrity_table_is_added_on_request() {
     bench.accept(&bench.wim);
     commit(&bench.wim, 1, changes()).expect("a commit");
     Archive::open(&bench.wim).expect("opens").verify(None).expect("the table is kept up to date");
+}
+
+#[test]
+fn the_file_keeps_its_links_owner_and_mode() {
+    let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
+    let (wim, other) = (&bench.wim, bench.folder.path().join("other name.wim"));
+    fs::hard_link(wim, &other).expect("a link");
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    fs::set_permissions(wim, mode(0o640)).expect("own file");
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(wim, Some(1234), Some(4321)).expect("root may");
+    }
+    let of = |path: &std::path::Path| {
+        let metadata = fs::metadata(path).expect("a file");
+        (metadata.ino(), metadata.uid(), metadata.gid(), metadata.mode())
+    };
+    let before = of(wim);
+    bench.commit(1, changes()).expect("a commit");
+    assert_eq!(of(wim), before);
+    assert_eq!(of(&other), before, "still the same file");
+
+    // Another file takes the place of one: what it is called and whose it is stays.
+    let target = Target::File { path: other.clone(), overwrite: true };
+    let add = [ImageChanges { image: 1, changes: vec![put("x", b"x")] }];
+    Archive::open(wim).expect("opens").commit(&add, &target, options()).expect("a commit");
+    let (_, uid, gid, mode) = of(&other);
+    assert_eq!((uid, gid, mode), (before.1, before.2, before.3));
+}
+
+#[test]
+fn no_change_of_an_image_is_no_change_of_the_wim() {
+    let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
+    let before = hash(&bench.wim);
+    assert!(!bench.commit(1, vec![]).expect("nothing to do").changed);
+    let missing = bench.commit(2, vec![]);
+    assert!(matches!(missing, Err(WimError::NoSuchImage { .. })), "{missing:?}");
+    assert_eq!(hash(&bench.wim), before);
 }

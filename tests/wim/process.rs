@@ -1,6 +1,7 @@
 //! A commit in a process of its own: killed, and out of space.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -61,7 +62,8 @@ fn a_killed_commit_leaves_the_old_or_the_new_wim() {
     let new = fs::read(&bench.wim).expect("a WIM");
     assert!(new.len() > old.len() + 1_000_000, "the commit is large enough to be met halfway");
     let mut met = [0, 0];
-    let points = 24;
+    // What a crash of the machine leaves, at each step of the write, is tested beside the writer.
+    let points = if std::env::var_os("WINPE_SLOW").is_some() { 200 } else { 24 };
     for point in 0..points {
         fs::write(&bench.wim, &old).expect("the old WIM");
         let mut process = child(&bench.wim, "exec \"$@\"").spawn().expect("a process");
@@ -99,5 +101,51 @@ fn a_full_disk_leaves_everything_as_it_was() {
         assert!(text.contains("no space left"), "{text}");
         assert_eq!(hash(&bench.wim), before);
         assert_eq!(listing(bench.folder.path()), names);
+    }
+}
+
+/// A shell within a mount namespace of its own, where it may mount; `None`, and told, where the
+/// system does not let us make one.
+pub(crate) fn in_namespace(shell: &str) -> Option<Command> {
+    let unshare = winpe_tests::tool("unshare", "util-linux")?;
+    let flags: &[&str] = if rustix::process::geteuid().is_root() { &["-m"] } else { &["-rm"] };
+    let may =
+        Command::new(&unshare).args(flags).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no mount namespaces on this machine");
+        return None;
+    }
+    let mut command = Command::new(unshare);
+    command.args(flags).args(["sh", "-c", shell, "sh"]);
+    Some(command)
+}
+
+#[test]
+fn a_small_file_system_that_runs_full_keeps_the_old_wim() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let size = fs::metadata(&bench.wim).expect("a WIM").len();
+    let room = bench.folder.path().join("room");
+    fs::create_dir(&room).expect("a folder");
+    // Room for none of the change, some of it, almost all of it; then for all.
+    for (more, fits) in [(4 << 10, false), (400 << 10, false), (1100 << 10, false), (4 << 20, true)]
+    {
+        let shell = format!(
+            "mount -t tmpfs -o size={} none \"$1\" && cp \"$2\" \"$1/w.wim\" && shift 2 || exit 99
+             \"$@\"; code=$?
+             cmp -s \"$OLD\" \"$ROOM/w.wim\" && echo unchanged
+             echo holds $(ls -A \"$ROOM\"); exit $code",
+            (size + more).next_multiple_of(4096)
+        );
+        let Some(mut command) = in_namespace(&shell) else { return };
+        command.arg(&room).arg(&bench.wim).arg(std::env::current_exe().expect("this test"));
+        command.args(["--exact", "process::commits_when_told", "--nocapture"]);
+        command.env(WIM, room.join("w.wim")).env("OLD", &bench.wim).env("ROOM", &room);
+        let output = command.output().expect("a process");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let code = if fits { 0 } else { 7 };
+        assert_eq!(output.status.code(), Some(code), "{more} bytes: {text}");
+        assert_eq!(text.contains("no space left"), !fits, "{more} bytes: {text}");
+        assert_eq!(text.contains("unchanged"), !fits, "{more} bytes: {text}");
+        assert!(text.ends_with("holds w.wim\n"), "no stray file: {text}");
     }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use winpe_wim::Archive;
 
+use crate::process::in_namespace;
 use crate::tools::{Bench, hash, hive, noise, path_text, tree};
 
 struct Run {
@@ -165,4 +166,30 @@ fn a_damaged_wim_is_told_with_all_that_is_wrong() {
     assert_eq!(findings.len(), 3, "two files, and the table: {findings:?}");
     fs::write(&bench.wim, "no WIM").expect("a file");
     wim(at, &["verify", "winpe.wim"], 2);
+}
+
+/// Permissions say nothing to root, a file system that is mounted for reading does.
+#[test]
+fn what_cannot_be_written_is_refused_and_says_what_to_do() {
+    let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
+    let at = bench.folder.path();
+    fs::create_dir(at.join("fixed")).expect("a folder");
+    fs::rename(&bench.wim, at.join("fixed/winpe.wim")).expect("a WIM");
+    let shell =
+        "mount --bind fixed fixed && mount -o remount,ro,bind fixed || exit 99; exec \"$@\"";
+    for words in [
+        &["wim", "rm", "fixed/winpe.wim:Windows/notepad.exe"][..],
+        &["wim", "optimize", "fixed/winpe.wim"],
+        &["wim", "export", "fixed/winpe.wim", "fixed/out.wim"],
+        &["mount", "fixed/winpe.wim", "tree", "--rw"],
+    ] {
+        let Some(mut command) = in_namespace(shell) else { return };
+        command.arg(winpe_tests::winpe_iscsi()).args(words).current_dir(at);
+        let output = command.output().expect("it runs");
+        let error = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{words:?}\n{error}");
+        assert!(error.contains("not writable: Read-only file system"), "{words:?}\n{error}");
+        assert!(error.contains("hint: "), "{words:?}\n{error}");
+        assert_eq!(crate::tools::listing(&at.join("fixed")), ["winpe.wim"]);
+    }
 }
