@@ -33,7 +33,7 @@ fn whole_life(media: &Media, generation: &Generation, golden_name: &str) {
     let verdict = media.run(&["verify", "winpe.wim", "--json"], 1);
     // The published recipe needs the control panel too.
     let panel = is_written_out(generation).then_some("comctl32.dll");
-    only_findings(&verdict, ["NewerThanTheImage"].into_iter().chain(panel));
+    only_findings(&verdict, panel.into_iter().chain(["NewerThanTheImage"]));
 
     let once = fs::read(media.path("winpe.wim")).unwrap();
     let again = media.run(&INJECT, 0);

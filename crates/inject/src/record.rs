@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 use winpe_registry::{Before, Change, Edit, KeyPath, Op};
-use winpe_wim::{Archive, Content, FileChange, READ_LIMIT};
+use winpe_wim::{Archive, Content, READ_LIMIT};
 
 use crate::digest::Sha256;
 use crate::error::InjectError;
-use crate::files::FileAction;
+use crate::files::{FileAction, FilePlan, compare, hash_bytes};
 use crate::path::ImagePath;
 use crate::report::{FileReport, HiveReport};
 use crate::startup::OUR_FOLDER;
@@ -72,8 +72,8 @@ impl Record {
         Ok(Some(record))
     }
 
-    /// Takes down what is done now. Returns the changes that make the image hold the record: itself,
-    /// and what replaced files were before.
+    /// Takes down what is done now. Returns the files that make the image hold the record: itself, and
+    /// what replaced files were before.
     pub(crate) fn extended(
         mut self,
         archive: &Archive,
@@ -81,9 +81,9 @@ impl Record {
         profile: &str,
         hives: &[HiveReport],
         files: &[FileReport],
-    ) -> Result<Vec<FileChange>, InjectError> {
+    ) -> Result<FilePlan, InjectError> {
         let tree = Tree::Image(archive, image);
-        let mut changes = Vec::new();
+        let mut plan = FilePlan::default();
         self.schema = SCHEMA;
         self.profile = profile.to_owned();
         for hive in hives.iter().filter(|hive| !hive.is_unchanged()) {
@@ -115,7 +115,8 @@ impl Record {
                 let name = format!("{}-{}", self.files.len(), file.path.file_name());
                 let path = ImagePath::new(OUR_FOLDER).join(KEPT).join(&name);
                 self.make_folders(tree, &path)?;
-                changes.push(put(&path, data));
+                let why = format!("what {} was before", file.path);
+                put(&mut plan, archive, image, &path, data, &why)?;
                 kept = Some(path);
             }
             self.make_folders(tree, &file.path)?;
@@ -124,8 +125,16 @@ impl Record {
         self.make_folders(tree, &place())?;
         let text = serde_json::to_vec_pretty(&self)
             .map_err(|source| InjectError::Record { file: place(), source })?;
-        changes.push(put(&place(), text));
-        Ok(changes)
+        put(
+            &mut plan,
+            archive,
+            image,
+            &place(),
+            text,
+            "what was put in, so that it can be taken out",
+        )?;
+        plan.digest(tree)?;
+        Ok(plan)
     }
 
     /// Takes down the folders on the way to a file that the image does not have.
@@ -142,8 +151,18 @@ impl Record {
     }
 }
 
-fn put(path: &ImagePath, data: Vec<u8>) -> FileChange {
-    FileChange::Put { path: path.to_string(), content: Content::Bytes(data) }
+fn put(
+    plan: &mut FilePlan,
+    archive: &Archive,
+    image: u32,
+    path: &ImagePath,
+    data: Vec<u8>,
+    why: &str,
+) -> Result<(), InjectError> {
+    let (size, hash) = hash_bytes(&data);
+    let action = compare(archive, image, path, size, hash)?;
+    plan.put(path.clone(), action, size, why, || Content::Bytes(data));
+    Ok(())
 }
 
 /// The edits that undo changes of a hive, last first. Keys that were made are named one by one, innermost

@@ -29,13 +29,14 @@ pub(crate) fn stage(
         tree,
         changes: registry.changes,
         reports: vec![],
+        record: vec![],
         warnings: registry.warnings,
         gone: vec![],
     };
     for file in &record.files {
         removal.take_out(file)?;
     }
-    removal.delete(&record::place());
+    removal.delete_record(&record::place())?;
     removal.folders(&record.folders)?;
     let described = archive.images().iter().find(|other| other.index == image);
     let report = Report {
@@ -50,6 +51,7 @@ pub(crate) fn stage(
         parts: vec![],
         hives: registry.reports,
         files: removal.reports,
+        record: removal.record,
         adds_integrity: false,
         startup: None,
         unresolved: vec![],
@@ -62,6 +64,7 @@ struct Removal<'a> {
     tree: Tree<'a>,
     changes: Vec<FileChange>,
     reports: Vec<FileReport>,
+    record: Vec<FileReport>,
     warnings: Vec<String>,
     /// Files and folders that are deleted.
     gone: Vec<ImagePath>,
@@ -82,7 +85,7 @@ impl Removal<'_> {
                     self.warnings.push(format!("{kept} is gone, so {path} stays as it is"));
                     return Ok(());
                 }
-                self.delete(kept);
+                self.delete_record(kept)?;
                 before
             }
             None => None,
@@ -107,6 +110,18 @@ impl Removal<'_> {
                 .push(FileChange::Put { path: path.to_string(), content: Content::Bytes(before) }),
             None => self.delete(path),
         }
+        Ok(())
+    }
+
+    /// Deletes what the record consists of.
+    fn delete_record(&mut self, path: &ImagePath) -> Result<(), InjectError> {
+        let old = self.tree.read(path)?;
+        let old_size = old.as_ref().map(|old| old.len() as u64);
+        let why = "what was kept to undo the rest";
+        let mut report = FileReport::new(path.clone(), FileAction::Remove, 0, old_size, why);
+        report.old_sha256 = old.as_deref().map(Sha256::of);
+        self.record.push(report);
+        self.delete(path);
         Ok(())
     }
 

@@ -45,6 +45,9 @@ pub struct Report {
     pub hives: Vec<HiveReport>,
     /// The files that the job concerns, without the hives.
     pub files: Vec<FileReport>,
+    /// What is kept in the image so that the rest can be taken out again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub record: Vec<FileReport>,
     /// Whether the WIM gets an integrity table, which it does not have yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub adds_integrity: bool,
@@ -244,6 +247,12 @@ impl fmt::Display for Report {
             writeln!(f, "\nfiles:")?;
         }
         for file in &self.files {
+            writeln!(f, "  {file}")?;
+        }
+        if !self.record.is_empty() {
+            writeln!(f, "\nrecord:")?;
+        }
+        for file in &self.record {
             writeln!(f, "  {file}")?;
         }
         if self.adds_integrity {

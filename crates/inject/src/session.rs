@@ -6,7 +6,7 @@ use winpe_wim::{
 };
 
 use crate::error::{AdditionError, InjectError};
-use crate::files::FileAction;
+use crate::files::{FileAction, FilePlan};
 use crate::job::Job;
 use crate::parts::Supplied;
 use crate::profile::Profile;
@@ -190,7 +190,7 @@ fn stage_image(
     let startup =
         startup::plan((archive, image), windows.arch, &job.startup, &mut files, &mut warnings)?;
     files.digest(tree)?;
-    let mut recorded = Vec::new();
+    let mut recorded = FilePlan::default();
     let does_something = registry.reports.iter().any(|hive| !hive.is_unchanged())
         || files.reports.iter().any(|file| file.action != FileAction::Keep);
     if does_something {
@@ -217,13 +217,14 @@ fn stage_image(
         parts,
         hives: registry.reports,
         files: files.reports,
+        record: recorded.reports,
         adds_integrity: job.add_integrity && !archive.header().integrity,
         startup,
         unresolved,
         warnings,
     };
     // The record goes first: what a file was before is read before it is replaced.
-    let changes = recorded.into_iter().chain(registry.changes).chain(files.changes);
+    let changes = recorded.changes.into_iter().chain(registry.changes).chain(files.changes);
     Ok((report, changes.collect()))
 }
 
