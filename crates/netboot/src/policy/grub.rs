@@ -2,7 +2,9 @@
 //!
 //! GRUB knows neither iSCSI nor wimboot. It boots what needs no more than the firmware, and leaves the
 //! rest to iPXE: by iPXE's own shim, where it is served, since firmware trusts no other way to a
-//! signed iPXE; else by an unsigned one, which runs where Secure Boot is off.
+//! signed iPXE; else by an unsigned one, which runs where Secure Boot is off. The iPXE of Debian 12,
+//! from 2019, starts that way and then finds no network, so that menus with WinPE or iSCSI disks want
+//! `secure-boot = "ipxe"`, where no GRUB stands between.
 
 use std::fmt::Write;
 
