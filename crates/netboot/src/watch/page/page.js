@@ -247,7 +247,20 @@ function connect() {
 }
 
 by("all").addEventListener("click", () => { filter = "all"; render(); });
+/// What there is, before the page is painted for the first time: the server is near, and its answer short.
+function begin() {
+  const request = new XMLHttpRequest();
+  request.open("GET", "/api/v1/boots", false);
+  try {
+    request.send();
+    if (request.status === 200) take(JSON.parse(request.responseText));
+  } catch {
+    // The live stream says that there is no connection, and tries again.
+  }
+}
+
 setInterval(() => {
   for (const parts of cards.values()) parts.ago.textContent = ago(parts.boot.last_ms);
 }, 1000);
+begin();
 connect();
