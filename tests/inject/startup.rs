@@ -215,12 +215,29 @@ fn the_secret_is_in_one_file_of_the_image_and_in_no_output() {
         }
     }
     assert_eq!(holders, 1);
+    no_digest_tells_it(&bench.run(&["remove", "winpe.wim", "--dry-run", "--json"]).stdout);
 
     // Another secret is another file of the same size, and nothing else tells it.
     bench.write("chap", "lab\nanother-secret\n");
     let report = bench.run(&inject(&[&chap[..], &["--dry-run"]].concat())).expect(0).stdout;
     assert!(report.contains("replace  Windows\\System32\\winpe-iscsi\\chap.cmd"), "{report}");
     assert!(report.contains("512 bytes, was 512"), "{report}");
+    no_digest_tells_it(&bench.run(&inject(&[&chap[..], &["--dry-run", "--json"]].concat())).stdout);
+}
+
+/// With the digest of its file, a secret of 12 letters could be found by trying.
+fn no_digest_tells_it(report: &str) {
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    let rows = ["files", "record"].map(|list| report[list].as_array().unwrap().clone());
+    let holds = |row: &&serde_json::Value| {
+        let path = row["path"].as_str().unwrap();
+        path.ends_with("chap.cmd") || path.ends_with("record.json")
+    };
+    let rows: Vec<_> = rows.iter().flatten().filter(holds).collect();
+    assert_eq!(rows.len(), 2, "{report}");
+    for row in rows {
+        assert!(row["sha256"].is_null() && row["old_sha256"].is_null(), "{row}");
+    }
 }
 
 /// The library's own debug output is what ends up in the log of somebody's pipeline.

@@ -15,10 +15,10 @@ use crate::printer::Printer;
 pub(crate) struct Saved {
     /// Write the report to this file too, as JSON with the SHA-256 of everything before and after
     #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
     /// Write a .reg file that undoes the changes of the registry
     #[arg(long, value_name = "FILE")]
-    undo_reg: Option<PathBuf>,
+    pub(crate) undo_reg: Option<PathBuf>,
 }
 
 /// The reports of all images, for machines.

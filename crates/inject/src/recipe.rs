@@ -59,6 +59,10 @@ pub struct Recipe {
     pub output: Option<PathBuf>,
     /// Overwrite `output`.
     pub force: bool,
+    /// Write the report to this file too, as JSON.
+    pub report: Option<PathBuf>,
+    /// Write a `.reg` file that undoes the changes of the registry.
+    pub undo_reg: Option<PathBuf>,
     /// Targets that WinPE logs in to, as `iscsi:HOST:PROTOCOL:PORT:LUN:NAME`.
     #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
     pub connect: Vec<SanUri>,
@@ -140,6 +144,9 @@ pub(crate) struct RecipeFile {
     /// The menu.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     entry: Option<IgnoredAny>,
+    /// Who may see what happens.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    watch: Option<IgnoredAny>,
 }
 
 impl Recipe {
@@ -165,8 +172,10 @@ impl Recipe {
 
     /// The recipe with its relative paths below a folder.
     fn below(mut self, folder: &Path) -> Self {
-        let one = [&mut self.wim, &mut self.iso, &mut self.output, &mut self.chap_secret_file];
-        let paths = one.into_iter().flatten().chain(&mut self.reg).chain(&mut self.driver);
+        let read = [&mut self.wim, &mut self.iso, &mut self.chap_secret_file];
+        let written = [&mut self.output, &mut self.report, &mut self.undo_reg];
+        let one = read.into_iter().chain(written).flatten();
+        let paths = one.chain(&mut self.reg).chain(&mut self.driver);
         paths.for_each(|path| *path = folder.join(&*path));
         let join = |text: &mut String| *text = folder.join(&*text).to_string_lossy().into_owned();
         // `PATH:IMAGE` and `SRC=DEST` begin with the path.
@@ -221,6 +230,7 @@ add = ['tools=\Tools', '/abs=x']
 driver = ['net']
 chap-secret-file = '/run/chap'
 output = '../out.wim'
+undo-reg = 'undo.reg'
 ";
         fs::write(&path, text).unwrap();
         let recipe = Recipe::read(&path).unwrap();
@@ -233,6 +243,7 @@ output = '../out.wim'
         assert_eq!(recipe.driver, [below("net")]);
         assert_eq!(recipe.chap_secret_file, Some(PathBuf::from("/run/chap")));
         assert_eq!(recipe.output, Some(below("../out.wim")));
+        assert_eq!(recipe.undo_reg, Some(below("undo.reg")));
 
         fs::write(&path, "[inject]\nprofile = 'iscsi-winpe3'\n").unwrap();
         assert_eq!(Recipe::read(&path).unwrap().profile.as_deref(), Some("iscsi-winpe3"));
@@ -240,7 +251,8 @@ output = '../out.wim'
 
     #[test]
     fn the_servers_part_is_left_to_the_server() {
-        let recipe = read("[serve]\nmode = 'proxy'\n[[entry]]\nname = 'x'\n[inject]\nimage = 2\n");
+        let server = "[serve]\nmode = 'proxy'\n[watch]\n[[entry]]\nname = 'x'\n";
+        let recipe = read(&format!("{server}[inject]\nimage = 2\n"));
         assert_eq!(recipe.unwrap().image, Some(RecipeImage::Number(2)));
         assert!(matches!(read("[serve]\n"), Err(RecipeError::NoInject(_))));
     }

@@ -57,7 +57,7 @@ pub(crate) fn stage(
         unresolved: vec![],
         warnings: removal.warnings,
     };
-    Ok((report, removal.changes))
+    Ok((report.without_secrets(), removal.changes))
 }
 
 struct Removal<'a> {

@@ -13,7 +13,7 @@ use crate::files::FileAction;
 use crate::fit::Unresolved;
 use crate::parts::{PartAction, PartReport};
 use crate::path::ImagePath;
-use crate::startup::StartupReport;
+use crate::startup::{self, StartupReport};
 use crate::windows::Windows;
 
 /// What a job does to an image. Computed from the finished result, so that what is shown beforehand is
@@ -73,6 +73,20 @@ impl Report {
             let hive = self.hives.first().map(|hive| hive.file.clone());
             InjectError::Diff { hive: hive.unwrap_or_else(|| ImagePath::new("")), source }
         })
+    }
+
+    /// Leaves out the digests by which a short secret could be found by trying.
+    pub(crate) fn without_secrets(mut self) -> Self {
+        let mut found = false;
+        for file in self.files.iter_mut().filter(|file| startup::is_secret(&file.path)) {
+            file.hide_digests();
+            found = true;
+        }
+        // The record has the digests of all files.
+        if found {
+            self.record.iter_mut().for_each(FileReport::hide_digests);
+        }
+        self
     }
 
     /// Whether anything in the image changes, or the WIM gets an integrity table.
@@ -165,7 +179,8 @@ pub struct FileReport {
     /// Its size before, in bytes, if it was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_size: Option<u64>,
-    /// The SHA-256 of its content afterwards; none for one that is taken out, or too large to be read.
+    /// The SHA-256 of its content afterwards; none for one that is taken out, too large to be read, or
+    /// holds a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
     /// The SHA-256 of its content before.
@@ -184,6 +199,11 @@ impl FileReport {
         why: &str,
     ) -> Self {
         Self { path, action, size, old_size, sha256: None, old_sha256: None, why: why.into() }
+    }
+
+    fn hide_digests(&mut self) {
+        self.sha256 = None;
+        self.old_sha256 = None;
     }
 }
 

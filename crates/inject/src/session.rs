@@ -225,7 +225,7 @@ fn stage_image(
     };
     // The record goes first: what a file was before is read before it is replaced.
     let changes = recorded.changes.into_iter().chain(registry.changes).chain(files.changes);
-    Ok((report, changes.collect()))
+    Ok((report.without_secrets(), changes.collect()))
 }
 
 /// A finished and verified result that is not yet written.

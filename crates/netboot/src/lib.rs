@@ -34,10 +34,10 @@
 //! | It alters no image and no file | `images_are_as_they_were_after_they_were_served` |
 //! | What a client is told holds no path of the server's; no client writes lines of the log | `errors_hold_no_path`, `refusals_say_nothing_about_paths`, `a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path`, `no_client_writes_lines_of_its_own` |
 //! | The configuration and the lease log are read as if a stranger had written them | `no_text_makes_it_panic`, `an_unknown_key_is_refused_wherever_it_stands`, `no_line_makes_it_panic`, `damage_is_named_and_passed_over`, `a_crash_at_any_byte_loses_only_the_line_that_it_tore` |
+//! | Once its ports are open it has no more rights than a named user, and sees only the folders that it serves | `it_is_safe_to_leave_on` |
 //!
-//! Not promised: that the process gives up privileges once its ports are open (it runs without any
-//! where it is given `CAP_NET_BIND_SERVICE`), and hashes of the files served. There are no secrets to
-//! keep: an iSCSI URI holds none, and a password for one cannot be configured.
+//! Not promised: hashes of the files served. There are no secrets to keep: an iSCSI URI holds none, and
+//! a password for one cannot be configured.
 
 pub mod event;
 pub mod files;

@@ -31,6 +31,8 @@ impl Args {
             integrity,
             output,
             force,
+            report,
+            undo_reg,
             connect,
             initiator_name,
             chap_secret_file,
@@ -46,6 +48,8 @@ impl Args {
         or(&mut self.source, source);
         or(&mut self.profile, profile);
         or(&mut self.output, output);
+        or(&mut self.saved.report, report);
+        or(&mut self.saved.undo_reg, undo_reg);
         or(&mut self.initiator_name, initiator_name);
         or(&mut self.chap_secret_file, chap_secret_file);
         or_all(&mut self.reg, reg);

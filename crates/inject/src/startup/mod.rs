@@ -32,7 +32,7 @@ use crate::reg::{SourcedEdit, parse_reg};
 
 pub use chap::{Chap, ChapError, Secret};
 pub use name::{IscsiName, IscsiNameError};
-pub(crate) use plan::{event_log_warning, plan};
+pub(crate) use plan::{event_log_warning, is_secret, plan};
 pub(crate) use script::OUR_FOLDER;
 pub use uri::{SanUri, SanUriError};
 

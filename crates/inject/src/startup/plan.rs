@@ -309,6 +309,11 @@ fn system32(name: &str) -> ImagePath {
     ImagePath::new(SYSTEM32).join(name)
 }
 
+/// Whether this file of an image holds the CHAP secret.
+pub(crate) fn is_secret(path: &ImagePath) -> bool {
+    *path == ours(CHAP)
+}
+
 fn ours(name: &str) -> ImagePath {
     system32(FOLDER).join(name)
 }
