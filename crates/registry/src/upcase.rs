@@ -11,7 +11,7 @@ use crate::upcase_table::RUNS;
 ///
 /// ```
 /// use winpe_registry::upcase;
-/// assert_eq!(upcase(b'a'.into()), b'A'.into());
+/// assert_eq!(upcase(u16::from(b'a')), u16::from(b'A'));
 /// assert_eq!(upcase(0x00ff), 0x0178);      // ÿ
 /// assert_eq!(upcase(0x00df), 0x00df);      // ß has no single-unit upper case
 /// ```

@@ -126,10 +126,15 @@ const SIGNED: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// Where files of the distribution are looked for: folders, and the signed files themselves.
-pub(crate) fn distribution_paths() -> impl Iterator<Item = &'static str> {
+/// Where files of the distribution are looked for: folders, and the files themselves, since some are
+/// links to other places.
+pub(crate) fn distribution_paths() -> impl Iterator<Item = PathBuf> {
     let signed = SIGNED.iter().flat_map(|(_, _, paths)| paths.iter());
-    IPXE.iter().chain(SYSLINUX).chain(signed).copied()
+    let folders = IPXE.iter().chain(SYSLINUX).chain(signed).map(PathBuf::from);
+    let files = DISTRIBUTION.iter().flat_map(|(file, _, folders)| {
+        folders.iter().map(move |folder| Path::new(folder).join(file))
+    });
+    folders.chain(files)
 }
 
 impl Files {

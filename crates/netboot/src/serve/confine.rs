@@ -113,7 +113,7 @@ fn restrict_files(
 ) -> Result<&'static str, ConfineError> {
     let images = config.entries.iter().filter_map(|entry| Some(PathBuf::from(entry.file()?.1)));
     let reads = config.serve.folders.iter().cloned().chain(images).chain(more.iter().cloned());
-    let own = distribution_paths().map(PathBuf::from).chain([PathBuf::from(ARP_TABLES)]);
+    let own = distribution_paths().chain([PathBuf::from(ARP_TABLES)]);
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(RULES))?
         // Every port that is needed is open.
