@@ -4,15 +4,14 @@ mod recipe;
 
 use std::convert::Infallible;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use winpe_inject::{
     Addition, ImageSelector, InjectError, IscsiName, Job, Profile, Report, SanUri, Session, Source,
-    SourcedEdit, Target, parse_reg,
+    SourcedEdit, Staged, Target, parse_reg,
 };
-use winpe_wim::Committed;
 
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -157,22 +156,14 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let all = matches!(args.image, Some(Images::All));
     show_all(staged.reports(), all, printer)?;
     args.saved.write(staged.reports(), all, printer)?;
-    let changes = staged.reports().iter().any(Report::has_changes);
     if args.check {
+        let changes = staged.reports().iter().any(Report::has_changes);
         return Ok(if changes { Exit::Differs } else { Exit::Done });
     }
     if args.dry_run {
         return Ok(Exit::Done);
     }
-    let target = match &args.output {
-        Some(path) => Target::File { path: path.clone(), overwrite: args.force },
-        None => Target::InPlace,
-    };
-    let bar = printer.progress("writing");
-    let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
-    drop(bar);
-    told(&target, changes, &committed, printer);
-    Ok(Exit::Done)
+    commit(staged, args.output.as_deref(), args.force, printer)
 }
 
 fn open(args: &Args) -> Result<Session, Failure> {
@@ -211,7 +202,21 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure> {
     Ok(printer.diff(&report.to_string())?)
 }
 
-pub(crate) fn told(target: &Target, changes: bool, committed: &Committed, printer: &mut Printer) {
+/// Writes what is staged, in place or to another file, and says so.
+pub(crate) fn commit(
+    staged: Staged,
+    output: Option<&Path>,
+    overwrite: bool,
+    printer: &mut Printer,
+) -> Outcome {
+    let changes = staged.reports().iter().any(Report::has_changes);
+    let target = match output {
+        Some(path) => Target::File { path: path.to_path_buf(), overwrite },
+        None => Target::InPlace,
+    };
+    let bar = printer.progress("writing");
+    let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
+    drop(bar);
     if let Some(left) = committed.repaired {
         let tail = left.tail;
         printer
@@ -226,6 +231,7 @@ pub(crate) fn told(target: &Target, changes: bool, committed: &Committed, printe
         )),
         Target::File { path, .. } => printer.status(format_args!("{} is written", path.display())),
     }
+    Ok(Exit::Done)
 }
 
 fn read_edits(files: &[PathBuf]) -> Result<Vec<SourcedEdit>, Failure> {

@@ -42,6 +42,8 @@ use printer::{Color, Printer};
 ///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run   show what would change
 ///   winpe-iscsi inject winpe.wim --source install.wim:1             change it, in place
 ///   winpe-iscsi verify winpe.wim                                    is everything in?
+///   winpe-iscsi remove winpe.wim                                    take it out again
+///   winpe-iscsi serve --wim winpe.wim --iface eth1                  boot machines into it
 #[derive(Parser)]
 #[command(name = "winpe-iscsi", version, max_term_width = 100, infer_subcommands = true)]
 #[command(verbatim_doc_comment)]

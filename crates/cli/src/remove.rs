@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use winpe_inject::{Session, Target};
+use winpe_inject::Session;
 
-use crate::inject::{Images, show_all, source_date_epoch, told};
+use crate::inject::{Images, commit, show_all, source_date_epoch};
 use crate::printer::Printer;
 use crate::saved::Saved;
 use crate::{Exit, Outcome};
@@ -52,13 +52,5 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if args.dry_run {
         return Ok(Exit::Done);
     }
-    let target = match &args.output {
-        Some(path) => Target::File { path: path.clone(), overwrite: args.force },
-        None => Target::InPlace,
-    };
-    let bar = printer.progress("writing");
-    let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
-    drop(bar);
-    told(&target, true, &committed, printer);
-    Ok(Exit::Done)
+    commit(staged, args.output.as_deref(), args.force, printer)
 }

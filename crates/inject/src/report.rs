@@ -93,7 +93,8 @@ impl Report {
     #[must_use]
     pub fn has_changes(&self) -> bool {
         let kept = |file: &FileReport| file.action == FileAction::Keep;
-        let same = self.hives.iter().all(HiveReport::is_unchanged) && self.files.iter().all(kept);
+        let mut files = self.files.iter().chain(&self.record);
+        let same = self.hives.iter().all(HiveReport::is_unchanged) && files.all(kept);
         !same || self.adds_integrity
     }
 }
