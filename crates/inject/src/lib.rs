@@ -21,7 +21,7 @@
 //! # winpe_inject::demo::create(dir.path())?;
 //! # std::env::set_current_dir(dir.path())?;
 //!
-//! let profile = Profile::builtin("iscsi-winpe3")?;
+//! let profile = Profile::builtin("iscsi")?;
 //! let source = Source::open("install.wim:1")?;
 //! let job = Job::new(&profile).source(&source);
 //!
