@@ -1,7 +1,6 @@
 //! Whether an image has what a profile puts in.
 
 use serde::Serialize;
-use winpe_registry::KeyPath;
 use winpe_wim::Archive;
 
 use crate::error::InjectError;
@@ -101,8 +100,7 @@ pub fn survey(archive: &Archive, image: u32, profile: &Profile) -> Result<Presen
         list.push(path);
     }
     for service in profile.services() {
-        let key = service.key.parse::<KeyPath>().unwrap_or_default();
-        let list = match hives.keys(&key)?.is_empty() {
+        let list = match hives.keys(&service.key)?.is_empty() {
             false => &mut presence.services_present,
             true => &mut presence.services_missing,
         };

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use winpe_registry::KeyPath;
 
 use crate::error::ProfileError;
 use crate::hives::{HiveRoot, HiveRoots};
@@ -69,7 +70,7 @@ pub struct Service {
     /// Its name.
     pub name: String,
     /// Its key, under one of the profile's hive roots.
-    pub key: String,
+    pub key: KeyPath,
 }
 
 /// A file that the image must have. It is found at the same place in the source.
@@ -296,7 +297,7 @@ fn plain_name<'a>(dir: &Path, file: &'a str) -> Result<&'a str, ProfileError> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
+    use winpe_registry::{Edit, Op, Value, ValueName};
 
     use super::*;
 
@@ -351,7 +352,7 @@ mod tests {
             let profile = Profile::builtin(name).unwrap();
             let edits = profile.reg().iter().flat_map(|part| &part.edits);
             let keys = edits.map(|edit| edit.edit.key.clone());
-            let services = profile.services().iter().map(|service| service.key.parse().unwrap());
+            let services = profile.services().iter().map(|service| service.key.clone());
             for key in keys.chain(services) {
                 assert!(profile.roots().locate(&key).is_some(), "{name}: {key}");
             }
@@ -378,5 +379,23 @@ mod tests {
         fs::write(dir.path().join("profile.toml"), "title = 't'\nwhy = 'w'\nfiles = []\n").unwrap();
         let error = Profile::from_dir(dir.path()).unwrap_err();
         assert!(matches!(error, ProfileError::Manifest { .. }), "{error}");
+    }
+
+    /// Otherwise the service would count as present, since its key would be the root.
+    #[test]
+    fn a_service_without_a_proper_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |key: &str| {
+            let service = format!("[[service]]\nname = 's'\nkey = {key}\n");
+            let text = format!("title = 't'\nwhy = 'w'\n{service}");
+            fs::write(dir.path().join("profile.toml"), text).unwrap();
+            Profile::from_dir(dir.path())
+        };
+        let too_long = format!("'{}'", "k".repeat(256));
+        for key in ["7", r"'a\\b'", &too_long] {
+            let error = read(key).unwrap_err();
+            assert!(matches!(error, ProfileError::Manifest { .. }), "{key}: {error}");
+        }
+        assert_eq!(read(r"'a\b'").unwrap().services()[0].key, r"a\b".parse().unwrap());
     }
 }
