@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use timing::{Table, race, time};
-use winpe_hive::Hive;
+use winpe_hive::{FileBytes, Hive};
 use winpe_regfile::{Document, Format, ParseOptions, Writer};
 use winpe_registry::{Edit, KeyName, KeyPath, ValueName};
 
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
             print_peak()
         }
         [task, file] if task == "peak-of-walk" => {
-            walk(&Hive::open(fs::read(file)?)?)?;
+            walk(&Hive::open(FileBytes::read(file.as_ref())?)?)?;
             print_peak()
         }
         _ => Err("usage: hive CORPUS".into()),
@@ -201,16 +201,16 @@ fn walk(hive: &Hive) -> Result<(usize, usize)> {
     Ok((keys, values))
 }
 
-fn edited(path: &Path, edits: &[Edit]) -> Result<Vec<u8>> {
-    let mut hive = Hive::open(fs::read(path)?)?;
+fn edited(path: &Path, edits: &[Edit]) -> Result<FileBytes> {
+    let mut hive = Hive::open(FileBytes::read(path)?)?;
     for edit in edits {
         hive.apply(edit)?;
     }
-    Ok(hive.into_bytes())
+    Ok(hive.into_file_bytes())
 }
 
 fn export(path: &Path) -> Result<()> {
-    let hive = Hive::open(fs::read(path)?)?;
+    let hive = Hive::open(FileBytes::read(path)?)?;
     let mut writer = Writer::new(io::sink(), Format::Utf8Lf);
     let mut path: KeyPath = SYSTEM.parse()?;
     let top = path.depth();

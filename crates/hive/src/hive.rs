@@ -2,6 +2,7 @@ use winpe_registry::{Change, Edit, KeyName, KeyPath, NtString};
 
 use crate::check::{Findings, check};
 use crate::edit::{CreateError, EditError, Refusal, Store};
+use crate::file_bytes::FileBytes;
 use crate::log::{self, Recovery};
 use crate::read::{Damage, FileTime, Header, Image, Key, OpenError, ReadError, open, open_lenient};
 
@@ -38,7 +39,8 @@ impl Hive {
     /// # Errors
     /// Not a hive, a version that nobody knows, damage to the whole, or a dirty hive: one whose last
     /// write is still in its transaction logs. Damage inside shows when it is read, or in a check.
-    pub fn open(bytes: Vec<u8>) -> Result<Self, OpenError> {
+    pub fn open(bytes: impl Into<FileBytes>) -> Result<Self, OpenError> {
+        let bytes = bytes.into();
         let opened = open(&bytes)?;
         Ok(Self {
             store: Store::new(bytes, opened.bins_len, opened.minor, opened.root),
@@ -53,7 +55,8 @@ impl Hive {
     ///
     /// # Errors
     /// There is no base block or no root key, or the file is a transaction log.
-    pub fn open_lenient(bytes: Vec<u8>) -> Result<Self, OpenError> {
+    pub fn open_lenient(bytes: impl Into<FileBytes>) -> Result<Self, OpenError> {
+        let bytes = bytes.into();
         let opened = open_lenient(&bytes)?;
         Ok(Self {
             store: Store::new(bytes, opened.bins_len, opened.minor, opened.root),
@@ -78,7 +81,10 @@ impl Hive {
     ///
     /// # Errors
     /// No log fits, or as [`Hive::open`].
-    pub fn recover(bytes: Vec<u8>, logs: &[&[u8]]) -> Result<(Self, Recovery), OpenError> {
+    pub fn recover(
+        bytes: impl Into<FileBytes>,
+        logs: &[&[u8]],
+    ) -> Result<(Self, Recovery), OpenError> {
         let (bytes, recovery) = log::recover(bytes, logs)?;
         Ok((Self::open(bytes)?, recovery))
     }
@@ -248,6 +254,12 @@ impl Hive {
     /// that no transaction log of before can be applied; otherwise they are the bytes that were opened.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
+        self.into_file_bytes().into_vec()
+    }
+
+    /// The file's bytes as [`Hive::into_bytes`] gives them, in the memory in which they are.
+    #[must_use]
+    pub fn into_file_bytes(self) -> FileBytes {
         let now = self.now();
         self.store.into_bytes(now)
     }

@@ -31,6 +31,7 @@ mod bitmap;
 mod cases;
 mod check;
 mod edit;
+mod file_bytes;
 mod format;
 mod hive;
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod show;
 
 pub use check::{Finding, Findings, Rule, Severity};
 pub use edit::{CreateError, EditError, Refusal};
+pub use file_bytes::FileBytes;
 pub use format::{CellOffset, KeyFlags, Record};
 pub use hive::Hive;
 pub use read::{

@@ -255,6 +255,7 @@ fn recover(
     let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
     let (old, recovery) = winpe_hive::log::recover(dirty, &logs)
         .map_err(|source| InjectError::RecoverHive { hive: file.clone(), source })?;
+    let old = old.into_vec();
     let hive = Hive::open(old.clone()).map_err(failed)?;
     let pages: usize = recovery.replayed.iter().map(|replayed| replayed.pages).sum();
     let warning = format!("{file} was not written to its end; {pages} pages come from its logs");

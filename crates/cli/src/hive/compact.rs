@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     set_time(&mut hive)?;
     let compacted =
         hive.compact().map_err(|error| Failure::new(format!("{}: {error}", args.hive)))?;
-    let bytes = compacted.into_bytes();
+    let bytes = compacted.into_file_bytes();
     let report =
         Report { schema: 1, hive: args.hive.to_string(), bytes_before, bytes_after: bytes.len() };
     if printer.is_json() {

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     unharmed(&hive, &args.hive)?;
     show(args, &root, &changes, printer)?;
     if hive.is_modified() {
-        args.output.write(&args.hive, &hive.into_bytes(), printer)?;
+        args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;
     } else {
         printer.status("nothing to do");
     }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use winpe_hive::log::Recovery;
-use winpe_hive::{Hive, Key, OpenError};
+use winpe_hive::{FileBytes, Hive, Key, OpenError};
 use winpe_inject::{HiveRoots, ImagePath, ImageSelector};
 use winpe_registry::KeyPath;
 use winpe_wim::Archive;
@@ -63,7 +64,7 @@ impl Place {
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         match self {
             Self::File(path) => {
-                let bytes = read(path)?;
+                let bytes = FileBytes::read(path).map_err(|error| unreadable(path, &error))?;
                 Ok(Loaded { place: self.clone(), bytes, logs: logs_beside(path)? })
             }
             Self::Image { wim, image, path } => {
@@ -78,7 +79,7 @@ impl Place {
                         logs.push(Log { name: log.file_name().to_owned(), bytes });
                     }
                 }
-                Ok(Loaded { place: self.clone(), bytes, logs })
+                Ok(Loaded { place: self.clone(), bytes: bytes.into(), logs })
             }
         }
     }
@@ -117,7 +118,7 @@ pub(super) struct Log {
 /// A hive that was read and not yet opened.
 pub(super) struct Loaded {
     pub(super) place: Place,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: FileBytes,
     pub(super) logs: Vec<Log>,
 }
 
@@ -212,7 +213,11 @@ fn failure(place: &Place, error: OpenError) -> Failure {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
 }
 
 /// The logs beside a hive. Windows writes their endings in either case.

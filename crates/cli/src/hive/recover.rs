@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         show(&report, printer)?;
     }
     if recovery.dirt.is_some() {
-        args.output.write(&args.hive, &hive.into_bytes(), printer)?;
+        args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;
     }
     Ok(Exit::Done)
 }

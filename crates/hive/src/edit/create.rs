@@ -37,7 +37,7 @@ impl Store {
         bytes.extend_from_slice(&(PAGE - BIN_HEADER_LEN).to_le_bytes());
         bytes.resize(BASE_BLOCK_LEN + PAGE as usize, 0);
 
-        let mut store = Self::new(bytes, PAGE, minor, CellOffset::new(BIN_HEADER_LEN));
+        let mut store = Self::new(bytes.into(), PAGE, minor, CellOffset::new(BIN_HEADER_LEN));
         store.transaction(now, |store| {
             let mut node = KeyNode::empty(CellOffset::NIL, CellOffset::NIL);
             node.flags.set(KeyFlags::ROOT.0 | KeyFlags::NO_DELETE.0);

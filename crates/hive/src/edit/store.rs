@@ -9,12 +9,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Refusal;
 use super::space::{Room, Space};
+use crate::file_bytes::FileBytes;
 use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, BaseBlock, BinHeader, CellOffset, PAGE};
 use crate::read::{FileTime, Image, MAX_BINS_LEN};
 
 #[derive(Debug)]
 pub(crate) struct Store {
-    bytes: Vec<u8>,
+    bytes: FileBytes,
     bins_len: u32,
     minor: u32,
     root: CellOffset,
@@ -52,7 +53,7 @@ impl Undo {
 
 impl Store {
     /// The caller has proved the base block, the heads of the bins, and that they cover `bins_len`.
-    pub(crate) fn new(bytes: Vec<u8>, bins_len: u32, minor: u32, root: CellOffset) -> Self {
+    pub(crate) fn new(bytes: FileBytes, bins_len: u32, minor: u32, root: CellOffset) -> Self {
         Self {
             bytes,
             bins_len,
@@ -74,7 +75,7 @@ impl Store {
             BaseBlock::mut_from_prefix(&mut bytes).expect("a base block has this size");
         block.bins_len.set(0);
         block.root_cell.set(root.get());
-        Self::new(bytes, 0, self.minor, root)
+        Self::new(bytes.into(), 0, self.minor, root)
     }
 
     /// The head of the first bin has a time of its own.
@@ -212,7 +213,7 @@ impl Store {
     }
 
     /// The finished file.
-    pub(crate) fn into_bytes(mut self, now: FileTime) -> Vec<u8> {
+    pub(crate) fn into_bytes(mut self, now: FileTime) -> FileBytes {
         if self.modified {
             let (block, _) =
                 BaseBlock::mut_from_prefix(&mut self.bytes).expect("an open hive has a base block");
@@ -252,12 +253,7 @@ impl Store {
         let end = bin.checked_add(bin_size).filter(|&end| end <= MAX_BINS_LEN).ok_or(FULL)?;
         let file_end = BASE_BLOCK_LEN + end as usize;
         if file_end > self.bytes.len() {
-            // In steps that keep the work linear and the waste small.
-            if file_end > self.bytes.capacity() {
-                let step = (self.bytes.len() / 16).max(64 << 10);
-                self.bytes.reserve_exact(file_end - self.bytes.len() + step);
-            }
-            self.bytes.resize(file_end, 0);
+            self.bytes.resize(file_end);
         }
         self.bins_len = end;
         self.write_at(offset_of!(BaseBlock, bins_len), &end.to_le_bytes());

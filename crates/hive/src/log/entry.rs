@@ -3,6 +3,7 @@
 use super::error::Stop;
 use super::header::{BASE_BLOCK, BIN, MAX_BINS, SECTOR, set_locked, u32_at, u64_at};
 use super::marvin::marvin32;
+use crate::file_bytes::FileBytes;
 
 /// Length of an entry's header; references to pages follow.
 const HEADER: usize = 40;
@@ -24,7 +25,7 @@ pub(super) struct Replay {
 
 /// Replays entries as long as they follow each other, the first one numbered `first`. An entry is
 /// applied whole or not at all; if the first cannot be applied, the hive is as before.
-pub(super) fn replay(hive: &mut Vec<u8>, log: &[u8], first: u32) -> Result<Replay, Stop> {
+pub(super) fn replay(hive: &mut FileBytes, log: &[u8], first: u32) -> Result<Replay, Stop> {
     let mut offset = SECTOR;
     let mut done: Option<Replay> = None;
     loop {
@@ -105,10 +106,10 @@ impl<'a> Entry<'a> {
         Ok(Self { size, flags: u32_at(entry, 8), bins_size, references, pages })
     }
 
-    fn apply(&self, hive: &mut Vec<u8>) {
+    fn apply(&self, hive: &mut FileBytes) {
         let end = BASE_BLOCK + self.bins_size as usize;
         if hive.len() < end {
-            hive.resize(end, 0);
+            hive.resize(end);
         }
         let mut pages = self.pages;
         for (page, length) in pages_of(self.references) {

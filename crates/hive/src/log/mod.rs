@@ -36,6 +36,8 @@ pub use error::{Dirt, RecoverError, Stop, Unfit};
 use header::{BASE_BLOCK, BIN, Header};
 use replay::Job;
 
+use crate::file_bytes::FileBytes;
+
 /// What recovery found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
@@ -114,7 +116,11 @@ pub enum LogFormat {
 ///      and there is no transaction log",
 /// );
 /// ```
-pub fn recover(hive: Vec<u8>, logs: &[&[u8]]) -> Result<(Vec<u8>, Recovery), RecoverError> {
+pub fn recover(
+    hive: impl Into<FileBytes>,
+    logs: &[&[u8]],
+) -> Result<(FileBytes, Recovery), RecoverError> {
+    let hive = hive.into();
     let header = match Header::of(&hive) {
         Some(header) if hive.len() >= BASE_BLOCK + BIN => header,
         _ => {

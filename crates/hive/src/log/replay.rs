@@ -5,10 +5,11 @@ use super::dirt::DirtLog;
 use super::error::{Dirt, RecoverError, Unfit};
 use super::header::{self, BASE_BLOCK, Header, MAX_BINS, SECTOR};
 use super::{LogFormat, Recovery, Replayed, entry};
+use crate::file_bytes::FileBytes;
 
 /// A dirty hive and what is known of it.
 pub(super) struct Job {
-    pub(super) hive: Vec<u8>,
+    pub(super) hive: FileBytes,
     pub(super) dirt: Dirt,
     pub(super) recovery: Recovery,
 }
@@ -18,7 +19,7 @@ impl Job {
     pub(super) fn replay_old(
         mut self,
         logs: Vec<Candidate<'_>>,
-    ) -> Result<(Vec<u8>, Recovery), RecoverError> {
+    ) -> Result<(FileBytes, Recovery), RecoverError> {
         let header = Header::of(&self.hive).expect("its length was checked");
         let time = if self.recovery.sequence_before.is_some() {
             header.timestamp()
@@ -62,7 +63,7 @@ impl Job {
         }
         let end = BASE_BLOCK + dirt.bins_size() as usize;
         if self.hive.len() < end {
-            self.hive.resize(end, 0);
+            self.hive.resize(end);
         }
         dirt.apply(&mut self.hive);
         self.recovery.replayed.push(Replayed {
@@ -83,7 +84,7 @@ impl Job {
         mut self,
         mut logs: Vec<Candidate<'_>>,
         old: Vec<Candidate<'_>>,
-    ) -> Result<(Vec<u8>, Recovery), RecoverError> {
+    ) -> Result<(FileBytes, Recovery), RecoverError> {
         let newest = logs.iter().copied().reduce(newer).expect("the caller has such a log");
         for log in old {
             self.recovery.unfit.push((log.index, Unfit::Superseded { by: newest.index }));
@@ -149,7 +150,7 @@ impl Job {
         RecoverError::NoLogFits { dirt: self.dirt, unfit: self.recovery.unfit }
     }
 
-    fn finish(mut self, sequence: u32, bins_size: u32) -> (Vec<u8>, Recovery) {
+    fn finish(mut self, sequence: u32, bins_size: u32) -> (FileBytes, Recovery) {
         header::seal(&mut self.hive, sequence, bins_size);
         self.recovery.sequence_after = sequence;
         self.recovery.unfit.sort_by_key(|(log, _)| *log);

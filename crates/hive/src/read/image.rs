@@ -1,6 +1,6 @@
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::{ReadError, StoredName};
+use super::ReadError;
 use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, CellOffset, KeyNode, Named, Record, Signed};
 
 /// The bins of a hive, and how to read them. The ground on which all reading stands: what it returns
@@ -54,6 +54,7 @@ impl<'h> Image<'h> {
     }
 
     /// The first `len` bytes of a cell.
+    #[inline]
     pub(crate) fn prefix(
         self,
         at: CellOffset,
@@ -100,9 +101,9 @@ impl<'h> Image<'h> {
         Err(self.unfit::<T>(at, cell))
     }
 
-    /// A record with its signature checked, and its name.
+    /// A record with its signature checked, and the bytes of its name.
     #[inline]
-    pub(crate) fn named<T>(self, at: CellOffset) -> Result<(&'h T, StoredName<'h>), ReadError>
+    pub(crate) fn named<T>(self, at: CellOffset) -> Result<(&'h T, &'h [u8]), ReadError>
     where
         T: Named + FromBytes + KnownLayout + Immutable + Unaligned,
     {
@@ -114,7 +115,7 @@ impl<'h> Image<'h> {
             expected: (size_of::<T>() + len) as u64,
             actual: (size_of::<T>() + rest.len()) as u64,
         })?;
-        Ok((node, StoredName::new(name, node.has_latin1_name())))
+        Ok((node, name))
     }
 
     #[cold]

@@ -7,7 +7,7 @@ use super::{
     FileTime, Image, ReadError, Security, StoredName, Subkeys, ValueEntry, Values, Visit, Walk,
     find_subkey,
 };
-use crate::format::{CellOffset, KeyFlags, KeyNode, Record};
+use crate::format::{CellOffset, KeyFlags, KeyNode, Named, Record};
 
 /// A key of an open hive. Nothing is copied until asked for.
 ///
@@ -26,7 +26,7 @@ pub struct Key<'h> {
     image: Image<'h>,
     at: CellOffset,
     node: &'h KeyNode,
-    name: StoredName<'h>,
+    name: &'h [u8],
 }
 
 impl<'h> Key<'h> {
@@ -39,13 +39,13 @@ impl<'h> Key<'h> {
     /// The name; that of the root key means nothing.
     #[must_use]
     pub fn name(&self) -> NtString {
-        self.name.to_nt_string()
+        self.stored_name().to_nt_string()
     }
 
     /// The name, not copied.
     #[must_use]
     pub fn stored_name(&self) -> StoredName<'h> {
-        self.name
+        StoredName::new(self.name, self.node.has_latin1_name())
     }
 
     /// Where the key node stands.
@@ -243,7 +243,10 @@ fn close(open: &mut Vec<(NtString, KeyTree)>, depth: usize) {
 
 impl fmt::Debug for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("name", &self.name).field("at", &self.at.to_string()).finish()
+        f.debug_struct("Key")
+            .field("name", &self.stored_name())
+            .field("at", &self.at.to_string())
+            .finish()
     }
 }
 

@@ -162,6 +162,7 @@ impl<'h> Subkeys<'h> {
 
     /// The offset of the next subkey, which may not be a key at all. A list that `enter` refuses is an
     /// error.
+    #[inline]
     fn next_cell(
         &mut self,
         mut enter: impl FnMut(CellOffset) -> bool,

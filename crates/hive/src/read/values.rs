@@ -6,8 +6,8 @@ use winpe_registry::{NtString, ValueType};
 
 use super::{Image, ReadError, StoredName};
 use crate::format::{
-    BIG_DATA_FROM_MINOR, BigData, CellOffset, INLINE, KeyNode, KeyValue, Record, SEGMENT_LEN,
-    Signed, ValueFlags,
+    BIG_DATA_FROM_MINOR, BigData, CellOffset, INLINE, KeyNode, KeyValue, Named, Record,
+    SEGMENT_LEN, Signed, ValueFlags,
 };
 
 /// The values of a key; see [`Key::values`](super::Key::values).
@@ -18,6 +18,7 @@ pub struct Values<'h> {
 }
 
 impl<'h> Values<'h> {
+    #[inline]
     pub(crate) fn new(image: Image<'h>, node: &KeyNode) -> Self {
         let count = node.values();
         if count == 0 {
@@ -68,7 +69,7 @@ pub struct ValueEntry<'h> {
     image: Image<'h>,
     at: CellOffset,
     node: &'h KeyValue,
-    name: StoredName<'h>,
+    name: &'h [u8],
 }
 
 impl<'h> ValueEntry<'h> {
@@ -81,13 +82,13 @@ impl<'h> ValueEntry<'h> {
     /// The name; empty for the default value.
     #[must_use]
     pub fn name(&self) -> NtString {
-        self.name.to_nt_string()
+        self.stored_name().to_nt_string()
     }
 
     /// The name, not copied.
     #[must_use]
     pub fn stored_name(&self) -> StoredName<'h> {
-        self.name
+        StoredName::new(self.name, self.node.has_latin1_name())
     }
 
     /// The type.
@@ -118,8 +119,14 @@ impl<'h> ValueEntry<'h> {
     ///
     /// # Errors
     /// A cell of the data cannot be read or is too small.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the caller then need not read it back from memory")]
+    #[inline(always)]
     pub fn data(&self) -> Result<Cow<'h, [u8]>, ReadError> {
+        if self.may_be_segmented() { self.long_data() } else { self.piece().map(Cow::Borrowed) }
+    }
+
+    #[cold]
+    fn long_data(&self) -> Result<Cow<'h, [u8]>, ReadError> {
         match self.placed()? {
             Placed::Borrowed(data) => Ok(Cow::Borrowed(data)),
             Placed::Segments(segments) => {
@@ -133,29 +140,33 @@ impl<'h> ValueEntry<'h> {
     }
 
     /// Where the data stand.
-    #[inline]
     pub(crate) fn placed(&self) -> Result<Placed<'h>, ReadError> {
-        let stored = self.node.data_len.get();
-        let len = stored & !INLINE;
-        if stored & INLINE != 0 {
-            let inline = zerocopy::IntoBytes::as_bytes(&self.node.data);
-            let data = inline.get(..len as usize);
-            let data = data.ok_or(ReadError::InlineLength { at: self.at, actual: len })?;
-            return Ok(Placed::Borrowed(data));
-        }
-        if len == 0 {
-            return Ok(Placed::Borrowed(&[]));
-        }
-        let at = CellOffset::new(self.node.data.get());
         if self.may_be_segmented() {
+            let at = CellOffset::new(self.node.data.get());
             let cell = self.image.cell(at, Record::BigData)?;
             // Some writers put long data into one cell whatever the version; Windows takes them for
             // segments, which `check` reports.
             if cell.starts_with(&BigData::SIGNATURE) {
-                return Segments::new(self.image, at, len as usize).map(Placed::Segments);
+                let len = self.data_len() as usize;
+                return Segments::new(self.image, at, len).map(Placed::Segments);
             }
         }
-        self.image.prefix(at, Record::Data, len.into()).map(Placed::Borrowed)
+        self.piece().map(Placed::Borrowed)
+    }
+
+    /// The data that stand in one piece, in the record or in a cell of their own.
+    #[inline]
+    fn piece(&self) -> Result<&'h [u8], ReadError> {
+        let len = self.data_len();
+        if self.node.data_len.get() & INLINE != 0 {
+            let inline = zerocopy::IntoBytes::as_bytes(&self.node.data);
+            let data = inline.get(..len as usize);
+            return data.ok_or(ReadError::InlineLength { at: self.at, actual: len });
+        }
+        if len == 0 {
+            return Ok(&[]);
+        }
+        self.image.prefix(CellOffset::new(self.node.data.get()), Record::Data, len.into())
     }
 
     /// The cell that the data start in, unless they stand in the record itself.
@@ -165,8 +176,11 @@ impl<'h> ValueEntry<'h> {
         (stored != 0 && stored & INLINE == 0).then(|| CellOffset::new(self.node.data.get()))
     }
 
+    #[inline]
     pub(crate) fn may_be_segmented(&self) -> bool {
-        self.image.minor() >= BIG_DATA_FROM_MINOR && self.data_len() as usize > SEGMENT_LEN
+        let stored = self.node.data_len.get();
+        let is_long = stored & INLINE == 0 && stored as usize > SEGMENT_LEN;
+        is_long && self.image.minor() >= BIG_DATA_FROM_MINOR
     }
 
     pub(crate) fn node(&self) -> &'h KeyValue {
@@ -177,7 +191,7 @@ impl<'h> ValueEntry<'h> {
 impl fmt::Debug for ValueEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ValueEntry")
-            .field("name", &self.name)
+            .field("name", &self.stored_name())
             .field("ty", &self.ty())
             .field("data_len", &self.data_len())
             .field("at", &self.at.to_string())

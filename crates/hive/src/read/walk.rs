@@ -98,7 +98,8 @@ impl<'h> Walk<'h> {
 impl<'h> Iterator for Walk<'h> {
     type Item = Result<Visit<'h>, ReadError>;
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the caller then need not read it back from memory")]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(start) = self.start.take() {
             return Some(self.visit(start));
@@ -125,7 +126,8 @@ pub struct WalkValues<'h, 'w> {
 impl<'h> Iterator for WalkValues<'h, '_> {
     type Item = Result<ValueEntry<'h>, ReadError>;
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the caller then need not read it back from memory")]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let at = match self.values.next_cell()? {
             Ok(at) => at,

@@ -1,4 +1,5 @@
 use super::fixture::{Entry, bins, dirty, fix_checksum, hash, hive, new_log, old_log};
+use crate::FileBytes;
 use crate::log::{LogFormat, RecoverError, Recovery, Stop, Unfit, recover};
 
 /// A log with one entry a step, from `states[0]` to the last.
@@ -11,7 +12,7 @@ fn log_of(states: &[Vec<u8>], first: u32) -> Vec<u8> {
     log
 }
 
-fn recovered(hive: &[u8], logs: &[&[u8]]) -> (Vec<u8>, Recovery) {
+fn recovered(hive: &[u8], logs: &[&[u8]]) -> (FileBytes, Recovery) {
     recover(dirty(hive.to_vec()), logs).unwrap()
 }
 
