@@ -10,7 +10,7 @@ use crate::files::FileAction;
 use crate::path::ImagePath;
 use crate::record::{self, FileRecord, Record};
 use crate::registry;
-use crate::report::{FileReport, Report};
+use crate::report::{FileReport, Report, image_name};
 use crate::tree::Tree;
 use crate::windows::Windows;
 
@@ -38,12 +38,11 @@ pub(crate) fn stage(
     }
     removal.delete_record(&record::place())?;
     removal.folders(&record.folders)?;
-    let described = archive.images().iter().find(|other| other.index == image);
     let report = Report {
         schema: 1,
         wim: archive.path().display().to_string(),
         image,
-        image_name: described.map(|image| image.name.clone()).unwrap_or_default(),
+        image_name: image_name(archive, image),
         windows: Windows::of(tree)?,
         profile: record.profile,
         source: None,

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_regfile::{DiffWriter, Format};
 use winpe_registry::{Change, Edit, KeyPath, Op};
+use winpe_wim::Archive;
 
 use crate::digest::Sha256;
 use crate::error::InjectError;
@@ -97,6 +98,12 @@ impl Report {
         let same = self.hives.iter().all(HiveReport::is_unchanged) && files.all(kept);
         !same || self.adds_integrity
     }
+}
+
+/// The name of an image of a WIM; empty where it has none.
+pub(crate) fn image_name(archive: &Archive, image: u32) -> String {
+    let described = archive.images().iter().find(|described| described.index == image);
+    described.map(|described| described.name.clone()).unwrap_or_default()
 }
 
 /// What happens to one hive.
