@@ -9,6 +9,7 @@ mod images;
 mod iso;
 mod job;
 mod recipes;
+mod record;
 mod schemas;
 mod startup;
 mod support;

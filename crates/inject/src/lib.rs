@@ -47,6 +47,7 @@ mod files;
 mod fit;
 mod hives;
 mod job;
+mod outcome;
 mod parts;
 mod path;
 mod pattern;

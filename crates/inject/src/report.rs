@@ -187,8 +187,7 @@ pub struct FileReport {
     /// Its size before, in bytes, if it was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_size: Option<u64>,
-    /// The SHA-256 of its content afterwards; none for one that is taken out, too large to be read, or
-    /// holds a secret.
+    /// The SHA-256 of its content afterwards; none for one that is taken out or holds a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
     /// The SHA-256 of its content before.

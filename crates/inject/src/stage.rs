@@ -42,7 +42,7 @@ pub(crate) fn stage(
         &mut files,
         &mut warnings,
     )?;
-    files.digest(scene.tree)?;
+    files.digest(archive, image)?;
     refuse_hives_as_files(&registry, &files)?;
     let record = scene.record(profile, &registry, &files)?;
 
@@ -132,7 +132,7 @@ impl<'a> Scene<'a> {
         if registry.changes.is_empty() && files.changes.is_empty() {
             return Ok(FilePlan::default());
         }
-        let record = Record::read(self.tree)?.unwrap_or_default();
+        let record = Record::read(self.archive, self.image)?.unwrap_or_default();
         let (hives, files) = (&registry.reports, &files.reports);
         record.extended(self.archive, self.image, profile.name(), hives, files)
     }

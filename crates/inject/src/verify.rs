@@ -9,15 +9,15 @@ use serde::Serialize;
 use winpe_registry::{Edit, KeyPath};
 use winpe_wim::{Arch, Archive};
 
-use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::fit;
 use crate::hives::HiveRoots;
+use crate::outcome::Outcome;
 use crate::parts::{Hives, take_stock};
 use crate::path::ImagePath;
 use crate::pe::Program;
 use crate::profile::Profile;
-use crate::record::{Outcome, Record};
+use crate::record::Record;
 use crate::report::image_name;
 use crate::tree::Tree;
 use crate::windows::Windows;
@@ -96,7 +96,7 @@ pub(crate) fn verify(
     let tree = Tree::Image(archive, image);
     let windows = Windows::of(tree)?;
     let profile = profile.choose(&windows, None)?;
-    let record = Record::read(tree)?;
+    let record = Record::read(archive, image)?;
     let mut points = Points::default();
     let mut programs = Vec::new();
     let mut hives = Hives::new(tree, profile.roots());
@@ -147,9 +147,9 @@ fn check_outcome<'a>(
     hives: &mut Hives<'_>,
     edits: impl Iterator<Item = &'a Edit>,
 ) -> Result<(), InjectError> {
-    let Outcome { keys, values } = Outcome::of(edits);
-    for (key, should_be) in keys {
-        let is = !hives.keys(&key)?.is_empty();
+    let outcome = Outcome::of(edits);
+    for (key, &should_be) in &outcome.keys {
+        let is = !hives.keys(key)?.is_empty();
         let finding = match (should_be, is) {
             (true, false) => Some("is missing"),
             (false, true) => Some("should not be there"),
@@ -157,9 +157,9 @@ fn check_outcome<'a>(
         };
         points.add(format!("key {key}"), finding.map(str::to_owned));
     }
-    for (key, name, should_be) in values {
-        let finding = match (should_be, hives.value(&key, &name)?) {
-            (should_be, is) if should_be == is => None,
+    for (key, name, should_be) in outcome.values() {
+        let finding = match (should_be, hives.value(key, name)?) {
+            (should_be, is) if should_be == is.as_ref() => None,
             (Some(value), None) => Some(format!("is missing, expected {value:?}")),
             (Some(value), Some(is)) => Some(format!("is {is:?}, expected {value:?}")),
             (None, _) => Some("should not be there".to_owned()),
@@ -206,9 +206,9 @@ fn check_program(
 /// What was put in is still so.
 fn check_record(points: &mut Points, tree: Tree<'_>, record: &Record) -> Result<(), InjectError> {
     for file in &record.files {
-        let finding = match tree.read(&file.path)? {
+        let finding = match tree.digest(&file.path)? {
             None => Some("is missing".to_owned()),
-            Some(data) if Sha256::of(&data) != file.sha256 => {
+            Some(found) if found != file.sha256 => {
                 Some("was changed since it was put in".to_owned())
             }
             Some(_) => None,
