@@ -3,6 +3,8 @@
 //! A test that needs something that is not there is skipped where anyone can see it, and fails where
 //! `CI` is set.
 
+pub mod regipy;
+
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, Write};
