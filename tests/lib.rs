@@ -3,6 +3,8 @@
 //! A test that needs something that is not there is skipped where anyone can see it, and fails where
 //! `CI` is set.
 
+pub mod regipy;
+
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -62,28 +64,19 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_path_buf()
 }
 
-/// The `winpe-iscsi` of this build.
-///
-/// Cargo builds the binary of another package only when asked, so this asks, once for each test binary.
+/// The `winpe-iscsi` of this build: `program.rs`, which cargo has built before the test.
 ///
 /// # Panics
-/// Where it does not build.
+/// Where it is not beside the tests.
 #[must_use]
 pub fn winpe_iscsi() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let test = env::current_exe().expect("a test knows where it is");
         let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-        let mut cargo = Command::new(env!("CARGO"));
-        // With the features of a run of all tests, so that nothing is built twice.
-        cargo.args(["build", "--quiet", "--offline", "--workspace", "--all-features", "--bins"]);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let target = profile.parent().expect("target/PROFILE");
-        let built = cargo.arg("--target-dir").arg(target).current_dir(workspace()).status();
-        assert!(built.expect("cargo runs this test").success(), "winpe-iscsi does not build");
-        profile.join("winpe-iscsi")
+        let program = profile.join("winpe-iscsi-tested");
+        assert!(program.is_file(), "{} is not there: run tests by cargo", program.display());
+        program
     })
 }
 

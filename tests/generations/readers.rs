@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use winpe_hive::Hive;
+use winpe_tests::regipy;
 
 /// Everything that was in the old hive is in the new one, and other programs read that through.
 pub(crate) fn agree(old: &Hive, new: &Hive) {
@@ -33,6 +34,17 @@ pub(crate) fn agree(old: &Hive, new: &Hive) {
     }
 }
 
+/// regipy sees as much as we do.
+pub(crate) fn regipy(hive: &Hive) {
+    let bytes = bytes(hive);
+    if regipy::is_quick(bytes.len()) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), &bytes).unwrap();
+        regipy::counts(file.path(), &hive.root().tree().unwrap());
+    }
+}
+
+/// The bytes, without what edits have left unused.
 fn bytes(hive: &Hive) -> Vec<u8> {
     hive.compact().unwrap().into_bytes()
 }

@@ -178,6 +178,6 @@ fn regipy_reads_edited_hives() {
     for edited in edited().iter().filter(|edited| edited.name.starts_with("aiowinreg/")) {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), &edited.after).unwrap();
-        oracles::regipy_counts(file.path(), &edited.tree);
+        winpe_tests::regipy::counts(file.path(), &edited.tree);
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nt_hive::{KeyNode, NtHiveNameString};
 use winpe_registry::{KeyTree, NtString, ValueType};
-use winpe_tests::{run, skip, tool};
+use winpe_tests::{run, tool};
 
 /// nt-hive, an independent reader in Rust, sees every key and value as it is.
 pub(crate) fn nt_hive_sees(bytes: &[u8], tree: &KeyTree) -> Result<(), String> {
@@ -153,45 +153,4 @@ pub(crate) fn reged_reads(file: &Path, tree: &KeyTree) {
 fn latin1_keys(tree: &KeyTree) -> usize {
     let below = tree.subkeys.iter().filter(|(name, _)| name.text().to_latin1().is_some());
     1 + below.map(|(_, subkey)| latin1_keys(subkey)).sum::<usize>()
-}
-
-/// regipy walks the whole hive and counts the same.
-///
-/// Data within the value cell it takes for 2 GiB and reads the rest of the file for each, to no use; the
-/// script bounds that, or a large hive takes an hour. Values of type 0x200000 it passes over.
-pub(crate) fn regipy_counts(file: &Path, tree: &KeyTree) {
-    const PASSED_OVER: ValueType = ValueType(0x0020_0000);
-    const SCRIPT: &str = "\
-import logging, sys
-logging.disable(logging.CRITICAL)
-from regipy.registry import NKRecord, RegistryHive
-read = NKRecord.read_value
-def bounded(vk, stream):
-    if vk.data_size & 0x80000000:
-        vk = type(vk)(vk, data_size=8, data_offset=0)
-    return read(vk, stream)
-NKRecord.read_value = staticmethod(bounded)
-keys = values = 0
-todo = [RegistryHive(sys.argv[1]).root]
-while todo:
-    key = todo.pop()
-    keys += 1
-    values += sum(1 for _ in key.iter_values(as_json=False))
-    todo.extend(key.iter_subkeys())
-print(keys, values)
-";
-    let Some(python) = tool("python3", "python3") else { return };
-    if !run(&python, ["-c", "import regipy"]).status.success() {
-        return skip("regipy is not installed (PyPI package regipy)");
-    }
-    let output = run(&python, ["-c".as_ref(), SCRIPT.as_ref(), file.as_os_str()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let (keys, values) = tree.count();
-    let values = values - of_type(tree, PASSED_OVER);
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), format!("{keys} {values}"));
-}
-
-fn of_type(tree: &KeyTree, ty: ValueType) -> usize {
-    let here = tree.values.iter().filter(|(_, value)| value.ty == ty).count();
-    here + tree.subkeys.iter().map(|(_, below)| of_type(below, ty)).sum::<usize>()
 }

@@ -1,10 +1,11 @@
 //! The profile of the project on every real SYSTEM and SOFTWARE hive.
 
-use std::{env, fs};
+use std::fs;
 
 use winpe_hive::Hive;
 use winpe_inject::Profile;
 use winpe_registry::Edit;
+use winpe_tests::regipy;
 
 use crate::corpus::samples;
 use crate::edited::Edited;
@@ -62,9 +63,8 @@ fn the_profile_changes_what_it_says_and_every_reader_reads_it() {
         let path = folder.path().join(file);
         fs::write(&path, &edited.after).unwrap();
         oracles::hivexregedit_sees(&path, &edited.tree);
-        // A large hive takes regipy half a minute.
-        if edited.after.len() < 1 << 20 || env::var_os("WINPE_SLOW").is_some() {
-            oracles::regipy_counts(&path, &edited.tree);
+        if regipy::is_quick(edited.after.len()) {
+            regipy::counts(&path, &edited.tree);
         }
     }
 }

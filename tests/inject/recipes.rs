@@ -1,13 +1,12 @@
-//! Recipes, and the schemas of what is read and written.
+//! Recipes.
 
 use std::process::Command;
 
-use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::support::{Bench, Run};
 
-const RECIPE: &str = r#"
+pub(crate) const RECIPE: &str = r#"
 [inject]
 wim = "../winpe.wim"
 source = "../install.wim:1"
@@ -26,7 +25,7 @@ name = "lab"
 wim = "lab/lab.wim"
 "#;
 
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     let bench = Bench::new();
     bench.write("lab/winpe-iscsi.toml", RECIPE);
     bench.write("lab/lab.reg", "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Lab]\n\"a\"=\"b\"\n");
@@ -35,7 +34,7 @@ fn bench() -> Bench {
 }
 
 /// With times that repeat, since the digests of the hives depend on them.
-fn report(bench: &Bench, words: &[&str]) -> Value {
+pub(crate) fn report(bench: &Bench, words: &[&str]) -> Value {
     let mut command = Command::new(winpe_tests::winpe_iscsi());
     command.args(["inject", "--json"]).args(words).current_dir(bench.dir.path());
     command.env("SOURCE_DATE_EPOCH", "1600000000");
@@ -103,67 +102,4 @@ fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
     bench.write("bad.toml", "[inject]\nautostart = true\n");
     let error = bench.refused(&["inject", "--recipe", "bad.toml"]);
     assert!(error.contains("bad.toml names neither a wim nor an iso"), "{error}");
-}
-
-#[track_caller]
-fn validator(bench: &Bench, of: &str) -> Validator {
-    let schema = bench.run(&["schema", of]).expect(0).stdout;
-    let schema = serde_json::from_str(&schema).unwrap();
-    jsonschema::meta::validate(&schema).expect("a schema");
-    jsonschema::validator_for(&schema).expect("a schema")
-}
-
-#[test]
-fn the_schema_of_a_recipe_knows_what_is_one() {
-    let bench = bench();
-    let schema = validator(&bench, "recipe");
-    let check = |text: &str| schema.is_valid(&toml::from_str::<Value>(text).unwrap());
-    assert!(check(RECIPE));
-    assert!(check("[inject]\nimage = 2\n") && check("[inject]\nimage = 'all'\n"));
-    for text in [
-        "[inject]\nconect = []\n",
-        "[inject]\nwim = 1\n",
-        "[inject]\nconnect = ['nbd:x']\n",
-        "[inject]\nimage = -1\n",
-        "[other]\n",
-    ] {
-        assert!(!check(text), "{text}");
-    }
-}
-
-/// Reports of jobs of every kind are as the schema says, and what is not is found.
-#[test]
-fn the_schema_of_a_report_knows_what_is_one() {
-    let bench = bench();
-    let schema = validator(&bench, "report");
-    #[track_caller]
-    fn check(schema: &Validator, report: &Value) {
-        let errors: Vec<_> = schema.iter_errors(report).map(|it| it.to_string()).collect();
-        assert!(errors.is_empty(), "{errors:?}");
-    }
-    let full = report(&bench, &["--recipe=lab/winpe-iscsi.toml"]);
-    check(&schema, &full);
-    // Deleted trees, values that were there, and files that stay.
-    bench.write(
-        "more.reg",
-        "REGEDIT4\n\n[-HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes\\.cmd]\n\n\
-         [HKEY_LOCAL_MACHINE\\SYSTEM\\Setup]\n\"CmdLine\"=-\n\"SetupType\"=dword:2\n",
-    );
-    let words = ["winpe.wim", "--source=install.wim", "--reg=more.reg"];
-    check(&schema, &report(&bench, &words));
-    check(&schema, &report(&bench, &words));
-
-    for (pointer, wrong) in [
-        ("/schema", json!("1")),
-        ("/hives/0/changes/0/key", json!(1)),
-        ("/hives/0/changes/0/op", json!("rename-key")),
-        ("/hives/0/unchanged", json!(-1)),
-        ("/files/0/action", json!("move")),
-        ("/startup/targets", Value::Null),
-        ("/startup/texts/0/diff", json!("text")),
-    ] {
-        let mut report = full.clone();
-        *report.pointer_mut(pointer).expect(pointer) = wrong;
-        assert!(!schema.is_valid(&report), "{pointer}");
-    }
 }

@@ -226,6 +226,25 @@ fn content_may_be_a_file() {
 }
 
 #[test]
+fn content_may_be_what_the_wim_has_already() {
+    let Some(bench) = Bench::capture("LZX", &[]) else { return };
+    let entry = Archive::open(&bench.wim).expect("opens").entry(1, HIVE).expect("reads");
+    let sha1 = entry.and_then(|entry| entry.sha1).expect("a hive");
+    let content = Content::Blob(sha1);
+    let copy = "Windows/kept/SYSTEM";
+    // It is kept although the file that had it is gone.
+    let put = FileChange::Put { path: copy.into(), content };
+    let done = bench.commit(1, vec![delete(HIVE), put]).expect("a commit");
+    assert!(done.appended < hive().len() as u64 / 4, "{done:?}");
+    bench.accept(&bench.wim);
+    assert!(fs::read(bench.apply(&bench.wim, 1).join(copy)).expect("a file") == hive());
+
+    let content = Content::Blob([7; 20]);
+    let refused = bench.commit(1, vec![FileChange::Put { path: copy.into(), content }]);
+    assert!(matches!(refused, Err(WimError::MissingData { .. })), "{refused:?}");
+}
+
+#[test]
 fn an_integrity_table_is_added_on_request() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let options = CommitOptions { add_integrity: true, ..options() };

@@ -46,6 +46,11 @@ impl From<InjectError> for Failure {
             InjectError::NoRecord { .. } => vec![
                 "only what inject of this version or later has put in can be taken out".to_owned(),
             ],
+            InjectError::RecordSize { .. } => vec![
+                "a job that changes so many keys or files cannot be taken out again; split it, or use \
+                 winpe-iscsi wim cp for the files and winpe-iscsi hive import for the keys"
+                    .to_owned(),
+            ],
             InjectError::NoHive { roots, .. } => {
                 vec![format!("keys begin with one of: {}", roots.join(", "))]
             }

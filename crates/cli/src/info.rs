@@ -7,6 +7,7 @@ use winpe_inject::{Extent, Presence, Profile, survey};
 use winpe_wim::{Archive, Image};
 
 use crate::failure::Failure;
+use crate::images::Images;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
@@ -14,12 +15,16 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi info winpe.wim
+///   winpe-iscsi info boot.wim --image 2
 ///   winpe-iscsi info boot.wim --json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The WIM
     wim: PathBuf,
+    /// Only this image, by number or name, or `all` of them [default: all]
+    #[arg(long, value_name = "N|NAME|all")]
+    image: Option<Images>,
     /// Whose files and services to look for
     #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
     profile: String,
@@ -39,6 +44,8 @@ struct Info {
     interrupted_write: bool,
     part: u16,
     parts: u16,
+    image_count: usize,
+    /// Those that were asked for.
     images: Vec<ImageInfo>,
 }
 
@@ -68,6 +75,12 @@ enum Initiator {
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let profile = Profile::find(&args.profile)?;
     let archive = Archive::open(&args.wim)?;
+    let only = match &args.image {
+        Some(Images::One(image)) => Some(archive.select(image)?),
+        Some(Images::All) | None => None,
+    };
+    let images =
+        archive.images().iter().filter(|image| only.is_none_or(|only| only == image.index));
     let header = archive.header();
     let info = Info {
         schema: 1,
@@ -82,7 +95,8 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         interrupted_write: header.write_in_progress,
         part: header.part,
         parts: header.parts,
-        images: archive.images().iter().map(|image| describe(&archive, image, &profile)).collect(),
+        image_count: archive.images().len(),
+        images: images.map(|image| describe(&archive, image, &profile)).collect(),
     };
     if printer.is_json() {
         printer.json(&info)?;
@@ -116,7 +130,7 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
 fn show(info: &Info, printer: &mut Printer) -> Result<(), Failure> {
     printer.heading(&info.wim)?;
     let boot = info.boot_index.map_or("none".to_owned(), |index| index.to_string());
-    let images = info.images.len();
+    let images = info.image_count;
     printer.line(format_args!(
         "  {images} image{}, boot image {boot}, compression {}",
         if images == 1 { "" } else { "s" },

@@ -2,20 +2,19 @@
 
 mod recipe;
 
-use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use winpe_inject::{
-    Addition, ImageSelector, InjectError, IscsiName, Job, Profile, Report, SanUri, Session, Source,
+    Addition, Document, InjectError, IscsiName, Job, Profile, Report, SanUri, Session, Source,
     SourcedEdit, Staged, Target, parse_reg,
 };
 
 use crate::failure::Failure;
+use crate::images::Images;
 use crate::printer::Printer;
-use crate::saved::{AllReports, Saved};
+use crate::saved::Saved;
 use crate::{Exit, Outcome};
 
 /// Put the Microsoft iSCSI initiator into a WinPE image
@@ -103,26 +102,6 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// Which images are changed.
-#[derive(Debug, Clone)]
-pub(crate) enum Images {
-    All,
-    One(ImageSelector),
-}
-
-impl Images {
-    /// How every image is named.
-    const ALL: &str = "all";
-}
-
-impl FromStr for Images {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if text == Self::ALL { Self::All } else { Self::One(text.parse()?) })
-    }
-}
-
 const PROFILE: &str = "iscsi";
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
@@ -153,12 +132,11 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         job = job.add_integrity();
     }
     let staged = open(args)?.stage(&job)?;
-    let all = matches!(args.image, Some(Images::All));
+    let all = Images::are_all(args.image.as_ref());
     show_all(staged.reports(), all, printer)?;
     args.saved.write(staged.reports(), all, printer)?;
     if args.check {
-        let changes = staged.reports().iter().any(Report::has_changes);
-        return Ok(if changes { Exit::Differs } else { Exit::Done });
+        return Ok(would_change(&staged));
     }
     if args.dry_run {
         return Ok(Exit::Done);
@@ -167,19 +145,15 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 }
 
 fn open(args: &Args) -> Result<Session, Failure> {
-    let session = match (&args.wim, &args.iso, &args.image) {
-        (_, Some(iso), Some(Images::All)) => Session::open_all_in_iso(iso),
-        (_, Some(iso), Some(Images::One(image))) => Session::open_in_iso(iso, image),
-        (_, Some(iso), None) => Session::open_in_iso(iso, &ImageSelector::Boot),
-        (Some(wim), None, Some(Images::All)) => Session::open_all(wim),
-        (Some(wim), None, Some(Images::One(image))) => Session::open(wim, image),
-        (Some(wim), None, None) => Session::open(wim, &ImageSelector::Boot),
-        (None, None, _) => return Err(Failure::new("neither a WIM nor --iso is given")),
-    };
-    Ok(session?)
+    let images = args.image.as_ref();
+    Ok(match (&args.wim, &args.iso) {
+        (_, Some(iso)) => Images::open_in_iso(images, iso)?,
+        (Some(wim), None) => Images::open(images, wim)?,
+        (None, None) => return Err(Failure::new("neither a WIM nor --iso is given")),
+    })
 }
 
-/// The warnings and the reports; `all` is how machines tell one image from all of one.
+/// The warnings and the reports.
 pub(crate) fn show_all(
     reports: &[Report],
     all: bool,
@@ -188,18 +162,18 @@ pub(crate) fn show_all(
     for warning in reports.iter().flat_map(|report| &report.warnings) {
         printer.warning(warning);
     }
-    if printer.is_json() && all {
-        return printer.json(&AllReports { schema: 1, images: reports });
+    if printer.is_json() {
+        return printer.json(&Document::of(reports, all));
     }
-    reports.iter().try_for_each(|report| show(report, printer))
+    Ok(reports.iter().try_for_each(|report| printer.diff(&report.to_string()))?)
 }
 
-/// The report; in text, its diffs are coloured.
-fn show(report: &Report, printer: &mut Printer) -> Result<(), Failure> {
-    if printer.is_json() {
-        return printer.json(report);
+/// What `--check` comes to.
+pub(crate) fn would_change(staged: &Staged) -> Exit {
+    match staged.reports().iter().any(Report::has_changes) {
+        true => Exit::Differs,
+        false => Exit::Done,
     }
-    Ok(printer.diff(&report.to_string())?)
 }
 
 /// Writes what is staged, in place or to another file, and says so.

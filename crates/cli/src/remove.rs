@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use winpe_inject::Session;
-
-use crate::inject::{Images, commit, show_all, source_date_epoch};
+use crate::images::Images;
+use crate::inject::{commit, show_all, source_date_epoch, would_change};
+use crate::output::Output;
 use crate::printer::Printer;
 use crate::saved::Saved;
 use crate::{Exit, Outcome};
@@ -15,9 +15,10 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi remove winpe.wim --dry-run
 ///   winpe-iscsi remove winpe.wim
 ///   winpe-iscsi remove winpe.wim -o plain.wim
+///   winpe-iscsi remove boot.wim --image all
 ///
 /// What inject did is recorded in the image. Keys and folders in which something else has been put
-/// since stay, with a warning.
+/// since stay, with a warning. Of all images, those into which nothing was put stay as they are.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -28,29 +29,24 @@ pub(crate) struct Args {
     image: Option<Images>,
     #[command(flatten)]
     saved: Saved,
-    /// Write the result to another file, and leave the WIM as it is
-    #[arg(short, long, value_name = "OUT")]
-    output: Option<PathBuf>,
-    /// Overwrite OUT
-    #[arg(long, requires = "output")]
-    force: bool,
-    /// Show what would change, and change nothing
+    #[command(flatten)]
+    output: Output,
+    /// As --dry-run, and exit with 1 if anything would change
     #[arg(long)]
-    dry_run: bool,
+    check: bool,
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let all = matches!(args.image, Some(Images::All));
-    let session = match &args.image {
-        Some(Images::All) => Session::open_all(&args.wim)?,
-        Some(Images::One(image)) => Session::open(&args.wim, image)?,
-        None => Session::open(&args.wim, &winpe_inject::ImageSelector::Boot)?,
-    };
-    let staged = session.stage_removal(source_date_epoch()?)?;
+    let images = args.image.as_ref();
+    let all = Images::are_all(images);
+    let staged = Images::open(images, &args.wim)?.stage_removal(source_date_epoch()?)?;
     show_all(staged.reports(), all, printer)?;
     args.saved.write(staged.reports(), all, printer)?;
-    if args.dry_run {
+    if args.check {
+        return Ok(would_change(&staged));
+    }
+    if args.output.dry_run {
         return Ok(Exit::Done);
     }
-    commit(staged, args.output.as_deref(), args.force, printer)
+    commit(staged, args.output.output.as_deref(), args.output.force, printer)
 }

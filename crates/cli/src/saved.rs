@@ -4,8 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use winpe_inject::Report;
+use winpe_inject::{Document, Report};
 
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -21,13 +20,6 @@ pub(crate) struct Saved {
     pub(crate) undo_reg: Option<PathBuf>,
 }
 
-/// The reports of all images, for machines.
-#[derive(Serialize)]
-pub(crate) struct AllReports<'a> {
-    pub(crate) schema: u32,
-    pub(crate) images: &'a [Report],
-}
-
 impl Saved {
     /// Writes what is asked for, before the image is changed: then nothing is lost if it cannot be.
     pub(crate) fn write(
@@ -37,10 +29,7 @@ impl Saved {
         printer: &mut Printer,
     ) -> Result<(), Failure> {
         if let Some(path) = &self.report {
-            let text = match reports {
-                [report] if !all => serde_json::to_vec_pretty(report)?,
-                images => serde_json::to_vec_pretty(&AllReports { schema: 1, images })?,
-            };
+            let text = serde_json::to_vec_pretty(&Document::of(reports, all))?;
             fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
         }
         let Some(path) = &self.undo_reg else { return Ok(()) };

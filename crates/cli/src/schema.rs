@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
-/// Print the JSON schema of a recipe or a report
+/// Print the JSON schema of a recipe, or of what a command prints
 ///
 /// Examples:
 ///   winpe-iscsi schema recipe > winpe-iscsi.schema.json
@@ -24,14 +24,17 @@ pub(crate) struct Args {
 enum What {
     /// A winpe-iscsi.toml
     Recipe,
-    /// What inject --json prints of an image
+    /// What inject --json and remove --json print, of one image or of all
     Report,
+    /// What verify --json prints, of one image or of all
+    Verdict,
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     printer.json(&match args.what {
         What::Recipe => winpe_inject::recipe_schema(),
         What::Report => winpe_inject::report_schema(),
+        What::Verdict => winpe_inject::verdict_schema(),
     })?;
     Ok(Exit::Done)
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-use winpe_inject::{ImageSelector, Profile, Session, Verdict};
+use winpe_inject::{Document, Profile, Verdict};
 
+use crate::failure::Failure;
+use crate::images::Images;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
@@ -13,6 +14,7 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi verify winpe.wim
+///   winpe-iscsi verify boot.wim --image all
 ///   winpe-iscsi verify winpe.wim --json
 ///
 /// Exits with 1 if anything is missing or different.
@@ -21,51 +23,48 @@ use crate::{Exit, Outcome};
 pub(crate) struct Args {
     /// The WIM
     wim: PathBuf,
-    /// Which image, by number or name [default: the boot image]
-    #[arg(long, value_name = "N|NAME")]
-    image: Option<ImageSelector>,
+    /// Which image, by number or name, or `all` of them [default: the boot image]
+    #[arg(long, value_name = "N|NAME|all")]
+    image: Option<Images>,
     /// What should be in
     #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
     profile: String,
 }
 
-#[derive(Serialize)]
-struct Verified<'a> {
-    schema: u32,
-    wim: String,
-    image: u32,
-    #[serde(flatten)]
-    verdict: &'a Verdict,
-    findings: Vec<String>,
-}
-
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let profile = Profile::find(&args.profile)?;
-    let session = Session::open(&args.wim, args.image.as_ref().unwrap_or(&ImageSelector::Boot))?;
-    let image = session.image();
+    let images = args.image.as_ref();
+    let all = Images::are_all(images);
+    let session = Images::open(images, &args.wim)?;
     let bar = printer.progress("verifying");
     session.archive().verify(Some(&mut |step| bar.step(step)))?;
     drop(bar);
-    let verdict = session.verify(&profile)?;
-    let findings: Vec<String> = verdict.findings().map(ToString::to_string).collect();
-    let exit = if findings.is_empty() { Exit::Done } else { Exit::Differs };
-    let wim = args.wim.display().to_string();
+    let verdicts = session.verify_all(&profile)?;
     if printer.is_json() {
-        let verdict = &verdict;
-        printer.json(&Verified { schema: 1, wim, image, verdict, findings })?;
-        return Ok(exit);
+        printer.json(&Document::of(&verdicts, all))?;
+    } else {
+        verdicts.iter().try_for_each(|verdict| show(verdict, all, printer))?;
     }
-    for finding in &findings {
-        printer.line(finding)?;
-    }
-    let (count, profile) = (verdict.points.len(), &verdict.profile);
+    let holds = verdicts.iter().all(|verdict| verdict.findings.is_empty());
+    Ok(if holds { Exit::Done } else { Exit::Differs })
+}
+
+/// The findings, or that there are none; `all` says whether others are shown too.
+fn show(verdict: &Verdict, all: bool, printer: &mut Printer) -> Result<(), Failure> {
+    let Verdict { wim, image, image_name, profile, points, findings, .. } = verdict;
+    let (count, failed) = (points.len(), findings.len());
     if findings.is_empty() {
         printer.line(format_args!(
             "{wim}, image {image}: sound, and everything of {profile} is in ({count} points)"
         ))?;
-    } else {
-        let failed = findings.len();
-        printer.status(format_args!("{failed} of {count} points of {profile} do not hold"));
+        return Ok(());
     }
-    Ok(exit)
+    if all {
+        printer.heading(format_args!("{wim}, image {image} ({image_name})"))?;
+    }
+    for finding in findings {
+        printer.line(finding)?;
+    }
+    printer.status(format_args!("{failed} of {count} points of {profile} do not hold"));
+    Ok(())
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::Digest;
+use winpe_wim::{BlobReader, WimError};
 
 /// A SHA-256, shown as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, JsonSchema)]
@@ -22,15 +23,29 @@ impl Sha256 {
     }
 
     pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
-        let mut hash = sha2::Sha256::new();
-        let mut file = File::open(path)?;
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(Self(hash.finalize().into())),
-                count => hash.update(&buffer[..count]),
-            }
-        }
+        let mut hasher = Hasher(sha2::Sha256::new());
+        io::copy(&mut BufReader::with_capacity(1 << 20, File::open(path)?), &mut hasher)?;
+        Ok(Self(hasher.0.finalize().into()))
+    }
+
+    /// Of data of any size in a WIM.
+    pub(crate) fn of_blob(mut blob: BlobReader) -> Result<Self, WimError> {
+        let mut hasher = Hasher(sha2::Sha256::new());
+        blob.copy_to(&mut hasher)?.expect("a hash takes whatever is written to it");
+        Ok(Self(hasher.0.finalize().into()))
+    }
+}
+
+struct Hasher(sha2::Sha256);
+
+impl Write for Hasher {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.update(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

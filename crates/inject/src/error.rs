@@ -241,6 +241,26 @@ pub enum InjectError {
         /// What it is.
         found: u32,
     },
+    /// The record of what was put in is larger than any that is read.
+    #[error("{file}: a record of {size} bytes, expected at most {limit}")]
+    RecordSize {
+        /// Its place in the image.
+        file: ImagePath,
+        /// What it has, or would have.
+        size: u64,
+        /// What it may have.
+        limit: u64,
+    },
+    /// The record of what was put in says what no run of this program has done.
+    #[error("{file}: {path} {found}")]
+    RecordContent {
+        /// Its place in the image.
+        file: ImagePath,
+        /// What it is about.
+        path: ImagePath,
+        /// What is said of that.
+        found: &'static str,
+    },
     /// Something to add has no place to go to, or two things have the same.
     #[error("{0}")]
     Addition(#[from] AdditionError),

@@ -16,7 +16,6 @@ use crate::job::Job;
 use crate::parts::SuppliedFiles;
 use crate::path::ImagePath;
 use crate::profile::Profile;
-use crate::record::is_readable;
 use crate::report::FileReport;
 use crate::tree::Tree;
 
@@ -120,25 +119,22 @@ impl FilePlan {
     }
 
     /// Fills in the digests, once it is settled what is written.
-    pub(crate) fn digest(&mut self, image: Tree<'_>) -> Result<(), InjectError> {
-        for report in &mut self.reports {
-            let old_size = report.old_size.filter(|&size| is_readable(size));
-            if old_size.is_some() {
-                report.old_sha256 = image.read(&report.path)?.map(|data| Sha256::of(&data));
-            }
-            let content = self.changes.iter().find_map(|change| match change {
-                FileChange::Put { path, content } if ImagePath::new(path) == report.path => {
-                    Some(content)
-                }
+    pub(crate) fn digest(&mut self, archive: &Archive, image: u32) -> Result<(), InjectError> {
+        let contents: HashMap<ImagePath, &Content> = self
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                FileChange::Put { path, content } => Some((ImagePath::new(path), content)),
                 _ => None,
-            });
-            report.sha256 = match content {
+            })
+            .collect();
+        for report in &mut self.reports {
+            if report.old_size.is_some() {
+                report.old_sha256 = Tree::Image(archive, image).digest(&report.path)?;
+            }
+            report.sha256 = match contents.get(&report.path) {
                 None => report.old_sha256,
-                Some(Content::Bytes(data)) => Some(Sha256::of(data)),
-                Some(Content::File(path)) => Some(
-                    Sha256::of_file(path)
-                        .map_err(|source| InjectError::Read { path: path.clone(), source })?,
-                ),
+                Some(content) => Some(digest_content(archive, content)?),
             };
         }
         Ok(())
@@ -151,6 +147,16 @@ impl FilePlan {
             !matches!(change, FileChange::Put { path: to, .. } if ImagePath::new(to) == *path)
         });
         Some(self.reports.remove(index))
+    }
+}
+
+fn digest_content(archive: &Archive, content: &Content) -> Result<Sha256, InjectError> {
+    match content {
+        Content::Bytes(data) => Ok(Sha256::of(data)),
+        Content::File(path) => {
+            Sha256::of_file(path).map_err(|source| InjectError::Read { path: path.clone(), source })
+        }
+        Content::Blob(sha1) => Ok(Sha256::of_blob(archive.blob_reader(sha1)?)?),
     }
 }
 

@@ -1,8 +1,9 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use winpe_registry::eq_ignore_case;
+use winpe_registry::upcase;
 
 /// A path inside an image: names from the image's root, without a drive and without a leading
 /// separator. Compared without case, as Windows does.
@@ -41,6 +42,12 @@ impl ImagePath {
         self.0.rsplit('\\').next().unwrap_or_default()
     }
 
+    /// The path without its last name.
+    #[must_use]
+    pub fn folder(&self) -> Self {
+        Self(self.0.rsplit_once('\\').map(|(folder, _)| folder.to_owned()).unwrap_or_default())
+    }
+
     /// This path with more names.
     #[must_use]
     pub fn join(&self, below: &str) -> Self {
@@ -54,14 +61,26 @@ impl ImagePath {
     }
 }
 
+impl ImagePath {
+    /// What paths are compared by.
+    fn folded(&self) -> impl Iterator<Item = u16> + '_ {
+        self.0.encode_utf16().map(upcase)
+    }
+}
+
 impl PartialEq for ImagePath {
     fn eq(&self, other: &Self) -> bool {
-        let units = |path: &Self| path.0.encode_utf16().collect::<Vec<_>>();
-        self.0 == other.0 || eq_ignore_case(&units(self), &units(other))
+        self.0 == other.0 || self.folded().eq(other.folded())
     }
 }
 
 impl Eq for ImagePath {}
+
+impl Hash for ImagePath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().for_each(|unit| state.write_u16(unit));
+    }
+}
 
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

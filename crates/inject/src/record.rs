@@ -1,11 +1,13 @@
 //! What was done to an image, kept in the image itself so that it can be undone and checked.
 //!
 //! The record is one file beside our scripts. What a file of the image was before it was replaced is
-//! kept there too; a WIM holds equal data once, so that costs nothing while the old data is in it anyway.
+//! kept there too: a WIM holds equal data once, so that it is only given another name.
+
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use winpe_registry::{Before, Change, Edit, KeyPath, Op};
-use winpe_wim::{Archive, Content, READ_LIMIT};
+use winpe_registry::{Before, Change, Edit, Op};
+use winpe_wim::{Archive, Content};
 
 use crate::digest::Sha256;
 use crate::error::InjectError;
@@ -18,6 +20,8 @@ use crate::tree::Tree;
 const RECORD: &str = "record.json";
 const KEPT: &str = "replaced";
 const SCHEMA: u32 = 1;
+/// The largest record that is written or read: some 200,000 values. A profile's has 40 KiB.
+const LIMIT: u64 = 64 << 20;
 
 /// Everything that was ever put into an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,15 +65,49 @@ pub(crate) fn place() -> ImagePath {
 
 impl Record {
     /// The record of an image; `None` if nothing was ever put in.
-    pub(crate) fn read(image: Tree<'_>) -> Result<Option<Self>, InjectError> {
+    pub(crate) fn read(archive: &Archive, image: u32) -> Result<Option<Self>, InjectError> {
         let file = place();
-        let Some(data) = image.read(&file)? else { return Ok(None) };
+        let entry = match archive.entry(image, file.as_str())? {
+            Some(entry) if !entry.is_dir => entry,
+            _ => return Ok(None),
+        };
+        check_size(entry.size)?;
+        let data = archive.read(image, file.as_str())?;
         let record: Self = serde_json::from_slice(&data)
             .map_err(|source| InjectError::Record { file: file.clone(), source })?;
         if record.schema != SCHEMA {
             return Err(InjectError::RecordSchema { file, expected: SCHEMA, found: record.schema });
         }
+        record.check()?;
         Ok(Some(record))
+    }
+
+    /// That it is one that could have been written here: each thing is named once, and what was kept is
+    /// where such things are kept, so that taking it out deletes nothing else.
+    fn check(&self) -> Result<(), InjectError> {
+        let ours = ImagePath::new(OUR_FOLDER).join(KEPT);
+        let refuse = |path: &ImagePath, found| {
+            let (file, path) = (place(), path.clone());
+            Err(InjectError::RecordContent { file, path, found })
+        };
+        let kept = self.files.iter().filter_map(|file| file.kept.as_ref());
+        let mut known = HashSet::new();
+        let hives = self.hives.iter().map(|hive| &hive.file);
+        let files = self.files.iter().map(|file| &file.path);
+        for path in hives.chain(files).chain(kept.clone()).chain(&self.folders) {
+            if path.names().any(|name| matches!(name, "." | "..")) {
+                return refuse(path, "is no path in an image");
+            }
+            if !known.insert(path) {
+                return refuse(path, "is named twice");
+            }
+        }
+        for path in kept {
+            if path.folder() != ours {
+                return refuse(path, "is not where replaced files are kept");
+            }
+        }
+        Ok(())
     }
 
     /// Takes down what is done now. Returns the files that make the image hold the record: itself, and
@@ -101,68 +139,86 @@ impl Record {
                 }
             }
         }
+        let known = self.files.iter().enumerate();
+        let known: HashMap<_, _> = known.map(|(at, file)| (file.path.clone(), at)).collect();
+        let mut folders = Folders { tree, known: self.folders.iter().cloned().collect() };
         for file in files.iter().filter(|file| file.action != FileAction::Keep) {
             let Some(sha256) = file.sha256 else { continue };
             // Of a file that is replaced twice, only what was there at first is of the image.
-            if let Some(known) = self.files.iter_mut().find(|known| known.path == file.path) {
-                known.sha256 = sha256;
+            if let Some(&at) = known.get(&file.path) {
+                self.files[at].sha256 = sha256;
                 continue;
             }
             let mut kept = None;
-            if file.action == FileAction::Replace
-                && let Some(data) = tree.read(&file.path)?
-            {
+            if file.action == FileAction::Replace {
                 let name = format!("{}-{}", self.files.len(), file.path.file_name());
                 let path = ImagePath::new(OUR_FOLDER).join(KEPT).join(&name);
-                self.make_folders(tree, &path)?;
-                let why = format!("what {} was before", file.path);
-                put(&mut plan, archive, image, &path, data, &why)?;
+                self.folders.extend(folders.missing(&path)?);
+                keep(&mut plan, archive, image, &file.path, &path)?;
                 kept = Some(path);
             }
-            self.make_folders(tree, &file.path)?;
+            self.folders.extend(folders.missing(&file.path)?);
             self.files.push(FileRecord { path: file.path.clone(), sha256, kept });
         }
-        self.make_folders(tree, &place())?;
+        self.folders.extend(folders.missing(&place())?);
         let text = serde_json::to_vec_pretty(&self)
             .map_err(|source| InjectError::Record { file: place(), source })?;
-        put(
-            &mut plan,
-            archive,
-            image,
-            &place(),
-            text,
-            "what was put in, so that it can be taken out",
-        )?;
-        plan.digest(tree)?;
+        check_size(text.len() as u64)?;
+        let (size, hash) = hash_bytes(&text);
+        let action = compare(archive, image, &place(), size, hash)?;
+        let why = "what was put in, so that it can be taken out";
+        plan.put(place(), action, size, why, || Content::Bytes(text));
+        plan.digest(archive, image)?;
         Ok(plan)
-    }
-
-    /// Takes down the folders on the way to a file that the image does not have.
-    fn make_folders(&mut self, image: Tree<'_>, file: &ImagePath) -> Result<(), InjectError> {
-        let names: Vec<&str> = file.names().collect();
-        let mut folder = ImagePath::new("");
-        for name in &names[..names.len().saturating_sub(1)] {
-            folder = folder.join(name);
-            if !self.folders.contains(&folder) && !image.has_folder(&folder)? {
-                self.folders.push(folder.clone());
-            }
-        }
-        Ok(())
     }
 }
 
-fn put(
+/// Which folders are made.
+struct Folders<'a> {
+    tree: Tree<'a>,
+    known: HashSet<ImagePath>,
+}
+
+impl Folders<'_> {
+    /// Those on the way to a file that the image does not have, each once.
+    fn missing(&mut self, file: &ImagePath) -> Result<Vec<ImagePath>, InjectError> {
+        let mut missing = Vec::new();
+        let mut folder = ImagePath::new("");
+        for name in file.folder().names() {
+            folder = folder.join(name);
+            if !self.known.contains(&folder) && !self.tree.has_folder(&folder)? {
+                self.known.insert(folder.clone());
+                missing.push(folder.clone());
+            }
+        }
+        Ok(missing)
+    }
+}
+
+/// Keeps what a file is, of whatever size: its data stays where it is in the WIM, under one more name.
+fn keep(
     plan: &mut FilePlan,
     archive: &Archive,
     image: u32,
-    path: &ImagePath,
-    data: Vec<u8>,
-    why: &str,
+    file: &ImagePath,
+    to: &ImagePath,
 ) -> Result<(), InjectError> {
-    let (size, hash) = hash_bytes(&data);
-    let action = compare(archive, image, path, size, hash)?;
-    plan.put(path.clone(), action, size, why, || Content::Bytes(data));
+    let Some(entry) = archive.entry(image, file.as_str())? else { return Ok(()) };
+    let why = format!("what {file} was before");
+    let (hash, content) = match entry.sha1 {
+        Some(sha1) => (sha1, Content::Blob(sha1)),
+        None => (hash_bytes(&[]).1, Content::Bytes(vec![])),
+    };
+    let action = compare(archive, image, to, entry.size, hash)?;
+    plan.put(to.clone(), action, entry.size, &why, || content);
     Ok(())
+}
+
+fn check_size(size: u64) -> Result<(), InjectError> {
+    match size {
+        0..=LIMIT => Ok(()),
+        size => Err(InjectError::RecordSize { file: place(), size, limit: LIMIT }),
+    }
 }
 
 /// The edits that undo changes of a hive, last first. Keys that were made are named one by one, innermost
@@ -190,75 +246,10 @@ fn undo_one(change: &Change) -> Vec<Edit> {
     edits
 }
 
-/// What edits come to, key by key.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Keys in the order in which they are first named, and whether each is there in the end.
-    pub(crate) keys: Vec<(KeyPath, bool)>,
-    /// Values, and what each is in the end; `None` is not there.
-    pub(crate) values: Vec<(KeyPath, winpe_registry::ValueName, Option<winpe_registry::Value>)>,
-}
-
-impl Outcome {
-    pub(crate) fn of<'a>(edits: impl IntoIterator<Item = &'a Edit>) -> Self {
-        let mut outcome = Self::default();
-        for edit in edits {
-            outcome.add(edit);
-        }
-        outcome
-    }
-
-    fn add(&mut self, edit: &Edit) {
-        match &edit.op {
-            Op::CreateKey => self.set_key(&edit.key, true),
-            Op::DeleteKey => {
-                self.keys.retain(|(key, _)| !key.starts_with(&edit.key));
-                self.values.retain(|(key, ..)| !key.starts_with(&edit.key));
-                self.set_key(&edit.key, false);
-            }
-            Op::SetValue { name, value } => {
-                self.set_key(&edit.key, true);
-                self.set_value(&edit.key, name, Some(value.clone()));
-            }
-            Op::DeleteValue { name } => self.set_value(&edit.key, name, None),
-        }
-    }
-
-    fn set_key(&mut self, key: &KeyPath, is_there: bool) {
-        if is_there {
-            // What makes a key makes those above it.
-            for (known, there) in &mut self.keys {
-                *there |= key.starts_with(known);
-            }
-        }
-        match self.keys.iter_mut().find(|(known, _)| known == key) {
-            Some((_, there)) => *there = is_there,
-            None => self.keys.push((key.clone(), is_there)),
-        }
-    }
-
-    fn set_value(
-        &mut self,
-        key: &KeyPath,
-        name: &winpe_registry::ValueName,
-        value: Option<winpe_registry::Value>,
-    ) {
-        match self.values.iter_mut().find(|(at, known, _)| at == key && known == name) {
-            Some((_, _, known)) => *known = value,
-            None => self.values.push((key.clone(), name.clone(), value)),
-        }
-    }
-}
-
-/// Whether a file of that size can be kept and digested.
-pub(crate) fn is_readable(size: u64) -> bool {
-    size <= READ_LIMIT
-}
-
 #[cfg(test)]
 mod tests {
     use winpe_hive::{FileTime, Hive};
-    use winpe_registry::{KeyName, Value, ValueName};
+    use winpe_registry::{KeyName, KeyPath, Value, ValueName};
 
     use super::*;
 
@@ -304,17 +295,29 @@ mod tests {
         }
     }
 
+    /// So its size does not count, and nothing of it is written again.
     #[test]
-    fn the_outcome_of_edits_is_their_last_word() {
-        let edits = [
-            set(r"a\b", "x", 1),
-            set(r"a\b", "x", 2),
-            Edit::delete_key(key(r"a\b")),
-            set(r"a\b\c", "y", 3),
-        ];
-        let outcome = Outcome::of(&edits);
-        assert_eq!(outcome.keys, [(key(r"a\b"), true), (key(r"a\b\c"), true)]);
-        let y = ValueName::new("y").unwrap();
-        assert_eq!(outcome.values, [(key(r"a\b\c"), y, Some(Value::dword(3)))]);
+    fn what_is_replaced_is_kept_where_it_is_in_the_wim() {
+        let dir = tempfile::tempdir().unwrap();
+        let wim = dir.path().join("a.wim");
+        let mut image = winpe_wim::NewImage::new("PE");
+        let path = ImagePath::new(r"Windows\a.txt");
+        image.files.push((path.to_string(), b"before".to_vec()));
+        winpe_wim::create(&wim, winpe_wim::Compression::Lzx, &[image]).unwrap();
+        let archive = Archive::open(&wim).unwrap();
+        let sha1 = archive.entry(1, path.as_str()).unwrap().unwrap().sha1.unwrap();
+
+        let action = FileAction::Replace;
+        let mut report = FileReport::new(path.clone(), action, 5, Some(6), "a test");
+        report.sha256 = Some(Sha256::of(b"after"));
+        let plan = Record::default().extended(&archive, 1, "p", &[], &[report]).unwrap();
+        let kept = plan.changes.iter().find_map(|change| match change {
+            winpe_wim::FileChange::Put { path, content } if path.ends_with("0-a.txt") => {
+                Some(content)
+            }
+            _ => None,
+        });
+        assert_eq!(kept, Some(&Content::Blob(sha1)));
+        assert_eq!(plan.reports[0].sha256, Some(Sha256::of(b"before")));
     }
 }

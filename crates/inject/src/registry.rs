@@ -10,8 +10,9 @@ use crate::control_set::ControlSet;
 use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::hives::{HiveRoots, Location};
+use crate::outcome::Outcome;
 use crate::path::ImagePath;
-use crate::record::{self, HiveRecord, Outcome};
+use crate::record::{self, HiveRecord};
 use crate::reg::{Origin, SourcedEdit};
 use crate::report::HiveReport;
 use crate::second_reader;
@@ -175,10 +176,10 @@ fn undo_hive(
         opened.hive.set_time(file_time(time));
     }
     let unreadable = |source| InjectError::ReadHive { hive: file.clone(), source };
-    for (key, name, value) in Outcome::of(&record.done).values {
-        let found = opened.hive.key(&key).map_err(unreadable)?;
-        let found = found.map(|key| key.value(&name)).transpose().map_err(unreadable)?.flatten();
-        if found != value {
+    for (key, name, value) in Outcome::of(&record.done).values() {
+        let found = opened.hive.key(key).map_err(unreadable)?;
+        let found = found.map(|key| key.value(name)).transpose().map_err(unreadable)?.flatten();
+        if found.as_ref() != value {
             let text = format!("{file}: {key}: value {name:?} was changed since; it is undone too");
             opened.warnings.push(text);
         }

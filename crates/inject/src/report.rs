@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_regfile::{DiffWriter, Format};
 use winpe_registry::{Change, Edit, KeyPath, Op};
+use winpe_wim::Archive;
 
 use crate::digest::Sha256;
 use crate::error::InjectError;
@@ -99,6 +100,12 @@ impl Report {
     }
 }
 
+/// The name of an image of a WIM; empty where it has none.
+pub(crate) fn image_name(archive: &Archive, image: u32) -> String {
+    let described = archive.images().iter().find(|described| described.index == image);
+    described.map(|described| described.name.clone()).unwrap_or_default()
+}
+
 /// What happens to one hive.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HiveReport {
@@ -180,8 +187,7 @@ pub struct FileReport {
     /// Its size before, in bytes, if it was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_size: Option<u64>,
-    /// The SHA-256 of its content afterwards; none for one that is taken out, too large to be read, or
-    /// holds a secret.
+    /// The SHA-256 of its content afterwards; none for one that is taken out or holds a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
     /// The SHA-256 of its content before.

@@ -1,22 +1,14 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use winpe_wim::{
-    Archive, CommitOptions, Committed, FileChange, ImageChanges, ImageSelector, Progress, Target,
-};
+use winpe_wim::{Archive, CommitOptions, Committed, ImageChanges, ImageSelector, Progress, Target};
 
-use crate::error::{AdditionError, InjectError};
-use crate::files::{FileAction, FilePlan};
+use crate::error::InjectError;
 use crate::job::Job;
-use crate::parts::Supplied;
 use crate::profile::Profile;
-use crate::record::Record;
 use crate::report::Report;
-use crate::source::Source;
-use crate::tree::Tree;
 use crate::verify::Verdict;
-use crate::windows::Windows;
-use crate::{files, fit, parts, registry, remove, startup, verify};
+use crate::{remove, stage, verify};
 
 /// Where installation discs have the WinPE.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -95,7 +87,7 @@ impl Session {
         let mut changes = Vec::new();
         let mut reports = Vec::new();
         for image in self.images.iter().copied() {
-            let (report, files) = stage_image(&self.archive, image, job)?;
+            let (report, files) = stage::stage(&self.archive, image, job)?;
             reports.push(report);
             if !files.is_empty() {
                 changes.push(ImageChanges { image, changes: files });
@@ -124,19 +116,30 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`InjectError::NoRecord`] where nothing was put in, or not by this program.
+    /// [`InjectError::NoRecord`] where nothing was put in, or not by this program; of several images, into
+    /// none of them.
     pub fn stage_removal(self, time: Option<SystemTime>) -> Result<Staged, InjectError> {
-        let mut changes = Vec::new();
-        let mut reports = Vec::new();
+        let (mut changes, mut reports) = (Vec::new(), Vec::new());
+        let mut without = Vec::new();
         for image in self.images.iter().copied() {
-            let (report, files) = remove::stage(&self.archive, image, time)?;
-            reports.push(report);
-            changes.push(ImageChanges { image, changes: files });
+            match remove::stage(&self.archive, image, time) {
+                Ok((report, files)) => {
+                    reports.push(report);
+                    changes.push(ImageChanges { image, changes: files });
+                }
+                Err(error @ InjectError::NoRecord { .. }) => without.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match reports.first_mut() {
+            // Of several images, some may have got nothing.
+            Some(report) => report.warnings.extend(without.iter().map(ToString::to_string)),
+            None => return Err(without.swap_remove(0)),
         }
         Ok(Staged { archive: self.archive, changes, reports, time, add_integrity: false })
     }
 
-    /// Checks point by point that the image holds what the profile promises and what was put in.
+    /// Checks point by point that the image, of several the first, holds what the profile promises and what was put in.
     ///
     /// ```
     /// # use winpe_inject::{ImageSelector, Profile, Session};
@@ -145,7 +148,7 @@ impl Session {
     /// # std::env::set_current_dir(dir.path())?;
     /// let profile = Profile::builtin("iscsi")?;
     /// let verdict = Session::open("winpe.wim", &ImageSelector::Boot)?.verify(&profile)?;
-    /// assert!(verdict.findings().count() > 0, "nothing was put in yet");
+    /// assert!(!verdict.findings.is_empty(), "nothing was put in yet");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -154,78 +157,15 @@ impl Session {
     pub fn verify(&self, profile: &Profile) -> Result<Verdict, InjectError> {
         verify::verify(&self.archive, self.image(), profile)
     }
-}
 
-/// What is done to one image, and what that comes to.
-fn stage_image(
-    archive: &Archive,
-    image: u32,
-    job: &Job,
-) -> Result<(Report, Vec<FileChange>), InjectError> {
-    let tree = Tree::Image(archive, image);
-    let windows = Windows::of(tree)?;
-    let theirs = job.source.map(Source::windows).transpose()?;
-    let mut warnings = match job.source.zip(theirs.as_ref()) {
-        Some((from, theirs)) => fit::source(&windows, from, theirs, job.allow_build_mismatch)?,
-        None => vec![],
-    };
-    let profile = job.profile.choose(&windows, theirs.as_ref())?;
-    let languages = match (windows.languages.as_slice(), &theirs) {
-        ([], Some(theirs)) => &theirs.languages,
-        (languages, _) => languages,
-    };
-    let Supplied { reports: parts, files, edits, warnings: more } =
-        parts::supply(&profile, tree, languages, job.source)?;
-    warnings.extend(more);
-    let mut files = files::plan(archive, image, job, &profile, files)?;
-    let unresolved = fit::programs(tree, windows.arch, &files.changes)?;
-    let written_out = profile.reg().iter().flat_map(|part| &part.edits);
-    let startup_edits = job.startup.edits();
-    let edits = edits.iter().chain(written_out).chain(&job.edits).chain(&startup_edits);
-    let registry = registry::plan(tree, edits, profile.roots(), job.time)?;
-    warnings.extend(registry.warnings);
-    let names = archive.images().iter().find(|other| other.index == image);
-    let builds = [Some(&windows), theirs.as_ref()].into_iter().flatten().map(|it| it.build);
-    warnings.extend(startup::event_log_warning(builds.flatten().max(), &job.startup));
-    let startup =
-        startup::plan((archive, image), windows.arch, &job.startup, &mut files, &mut warnings)?;
-    files.digest(tree)?;
-    let mut recorded = FilePlan::default();
-    let does_something = registry.reports.iter().any(|hive| !hive.is_unchanged())
-        || files.reports.iter().any(|file| file.action != FileAction::Keep);
-    if does_something {
-        let record = Record::read(tree)?.unwrap_or_default();
-        recorded =
-            record.extended(archive, image, profile.name(), &registry.reports, &files.reports)?;
+    /// As [`verify`](Self::verify), of each image of the session.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_all(&self, profile: &Profile) -> Result<Vec<Verdict>, InjectError> {
+        let images = self.images.iter();
+        images.map(|&image| verify::verify(&self.archive, image, profile)).collect()
     }
-    for hive in &registry.reports {
-        if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
-            let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
-            let path = hive.file.clone();
-            return Err(AdditionError::Twice { path, first, second }.into());
-        }
-    }
-    let report = Report {
-        schema: 1,
-        wim: archive.path().display().to_string(),
-        image,
-        image_name: names.map(|image| image.name.clone()).unwrap_or_default(),
-        windows,
-        profile: profile.name().to_owned(),
-        source: job.source.map(|source| source.name().to_owned()),
-        source_windows: theirs,
-        parts,
-        hives: registry.reports,
-        files: files.reports,
-        record: recorded.reports,
-        adds_integrity: job.add_integrity && !archive.header().integrity,
-        startup,
-        unresolved,
-        warnings,
-    };
-    // The record goes first: what a file was before is read before it is replaced.
-    let changes = recorded.changes.into_iter().chain(registry.changes).chain(files.changes);
-    Ok((report.without_secrets(), changes.collect()))
 }
 
 /// A finished and verified result that is not yet written.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use winpe_wim::Archive;
 
+use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::path::ImagePath;
 use crate::pattern;
@@ -43,6 +44,24 @@ impl Tree<'_> {
             },
             Self::Folder(folder) => match lookup(folder, path)? {
                 Some(file) if file.is_file() => fs::read(&file)
+                    .map(Some)
+                    .map_err(|source| InjectError::Read { path: file, source }),
+                _ => Ok(None),
+            },
+        }
+    }
+
+    /// The SHA-256 of a file of any size; `None` where there is none, or a folder.
+    pub(crate) fn digest(self, path: &ImagePath) -> Result<Option<Sha256>, InjectError> {
+        match self {
+            Self::Image(archive, image) => match archive.entry(image, path.as_str())? {
+                Some(entry) if !entry.is_dir => {
+                    Ok(Some(Sha256::of_blob(archive.reader(image, path.as_str())?)?))
+                }
+                _ => Ok(None),
+            },
+            Self::Folder(folder) => match lookup(folder, path)? {
+                Some(file) if file.is_file() => Sha256::of_file(&file)
                     .map(Some)
                     .map_err(|source| InjectError::Read { path: file, source }),
                 _ => Ok(None),

@@ -1,27 +1,38 @@
 //! Whether an image holds what a profile promises, and what was put in.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_registry::{Edit, KeyPath};
-use winpe_wim::Archive;
+use winpe_wim::{Arch, Archive};
 
-use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::fit;
 use crate::hives::HiveRoots;
+use crate::outcome::Outcome;
 use crate::parts::{Hives, take_stock};
 use crate::path::ImagePath;
 use crate::pe::Program;
 use crate::profile::Profile;
-use crate::record::{Outcome, Record};
+use crate::record::Record;
+use crate::report::image_name;
 use crate::tree::Tree;
 use crate::windows::Windows;
 
 /// Every point that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
+    /// The version of this structure.
+    pub schema: u32,
+    /// The WIM.
+    pub wim: String,
+    /// The image's number, from 1.
+    pub image: u32,
+    /// The image's name.
+    pub image_name: String,
     /// The profile; where one stands for others, the one that is meant for this image.
     pub profile: String,
     /// Which Windows the image holds.
@@ -30,6 +41,8 @@ pub struct Verdict {
     pub recorded: bool,
     /// The points, each once.
     pub points: Vec<Point>,
+    /// The points that are not as they should be, in words.
+    pub findings: Vec<String>,
 }
 
 /// Something that should be so.
@@ -42,17 +55,25 @@ pub struct Point {
     pub finding: Option<String>,
 }
 
-impl Verdict {
-    /// The points that are not as they should be.
-    pub fn findings(&self) -> impl Iterator<Item = &Point> {
-        self.points.iter().filter(|point| point.finding.is_some())
-    }
+/// The points so far, and where each is.
+#[derive(Debug, Default)]
+struct Points {
+    list: Vec<Point>,
+    places: HashMap<String, usize>,
+}
 
+impl Points {
+    /// A point that was looked at before keeps what was found first.
     fn add(&mut self, what: String, finding: Option<String>) {
-        let known = self.points.iter_mut().find(|point| point.what == what);
-        match known {
-            Some(point) => point.finding = point.finding.take().or(finding),
-            None => self.points.push(Point { what, finding }),
+        match self.places.entry(what.clone()) {
+            Entry::Occupied(place) => {
+                let point = &mut self.list[*place.get()];
+                point.finding = point.finding.take().or(finding);
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.list.len());
+                self.list.push(Point { what, finding });
+            }
         }
     }
 }
@@ -75,96 +96,103 @@ pub(crate) fn verify(
     let tree = Tree::Image(archive, image);
     let windows = Windows::of(tree)?;
     let profile = profile.choose(&windows, None)?;
-    let record = Record::read(tree)?;
-    let mut verdict = Verdict {
-        profile: profile.name().to_owned(),
-        windows,
-        recorded: record.is_some(),
-        points: vec![],
-    };
+    let record = Record::read(archive, image)?;
+    let mut points = Points::default();
     let mut programs = Vec::new();
     let mut hives = Hives::new(tree, profile.roots());
     for file in profile.files() {
         let path = ImagePath::new(&file.path);
         let missing = (!tree.has_file(&path)?).then(|| "is missing".to_owned());
         programs.extend(missing.is_none().then(|| path.clone()));
-        verdict.add(path.to_string(), missing);
+        points.add(path.to_string(), missing);
     }
     let written_out = profile.reg().iter().flat_map(|part| &part.edits);
-    check_outcome(&mut verdict, &mut hives, written_out.map(|sourced| &sourced.edit))?;
+    check_outcome(&mut points, &mut hives, written_out.map(|sourced| &sourced.edit))?;
     for part in profile.parts() {
-        let stock = take_stock(part, &mut hives, &verdict.windows.languages)?;
+        let stock = take_stock(part, &mut hives, &windows.languages)?;
         let is_whole = stock.is_there;
         for file in &stock.files {
-            verdict.add(file.to_string(), None);
+            points.add(file.to_string(), None);
         }
         if !part.optional {
             programs.extend(stock.files);
-            verdict.add(format!("part {}", part.name), (!is_whole).then(|| "is not whole".into()));
+            points.add(format!("part {}", part.name), (!is_whole).then(|| "is not whole".into()));
         }
         for lack in stock.lacks.iter().filter(|_| !is_whole && !part.optional) {
-            verdict.add(lack.to_string(), Some("is missing".into()));
+            points.add(lack.to_string(), Some("is missing".into()));
         }
     }
     for path in programs.iter().filter(|path| Windows::is_program(path)) {
-        check_program(&mut verdict, tree, path)?;
+        check_program(&mut points, tree, windows.arch, path)?;
     }
-    if let Some(record) = record {
-        check_record(&mut verdict, tree, &record)?;
+    if let Some(record) = &record {
+        check_record(&mut points, tree, record)?;
     }
-    Ok(verdict)
+    let findings = points.list.iter().filter(|point| point.finding.is_some());
+    Ok(Verdict {
+        schema: 1,
+        wim: archive.path().display().to_string(),
+        image,
+        image_name: image_name(archive, image),
+        profile: profile.name().to_owned(),
+        windows,
+        recorded: record.is_some(),
+        findings: findings.map(ToString::to_string).collect(),
+        points: points.list,
+    })
 }
 
 fn check_outcome<'a>(
-    verdict: &mut Verdict,
+    points: &mut Points,
     hives: &mut Hives<'_>,
     edits: impl Iterator<Item = &'a Edit>,
 ) -> Result<(), InjectError> {
-    let Outcome { keys, values } = Outcome::of(edits);
-    for (key, should_be) in keys {
-        let is = !hives.keys(&key)?.is_empty();
+    let outcome = Outcome::of(edits);
+    for (key, &should_be) in &outcome.keys {
+        let is = !hives.keys(key)?.is_empty();
         let finding = match (should_be, is) {
             (true, false) => Some("is missing"),
             (false, true) => Some("should not be there"),
             _ => None,
         };
-        verdict.add(format!("key {key}"), finding.map(str::to_owned));
+        points.add(format!("key {key}"), finding.map(str::to_owned));
     }
-    for (key, name, should_be) in values {
-        let finding = match (should_be, hives.value(&key, &name)?) {
-            (should_be, is) if should_be == is => None,
+    for (key, name, should_be) in outcome.values() {
+        let finding = match (should_be, hives.value(key, name)?) {
+            (should_be, is) if should_be == is.as_ref() => None,
             (Some(value), None) => Some(format!("is missing, expected {value:?}")),
             (Some(value), Some(is)) => Some(format!("is {is:?}, expected {value:?}")),
             (None, _) => Some("should not be there".to_owned()),
         };
-        verdict.add(format!("key {key}: value {name:?}"), finding);
+        points.add(format!("key {key}: value {name:?}"), finding);
     }
     Ok(())
 }
 
 /// That it is a program for the image's processor, and finds what it imports.
 fn check_program(
-    verdict: &mut Verdict,
+    points: &mut Points,
     tree: Tree<'_>,
+    arch: Option<Arch>,
     path: &ImagePath,
 ) -> Result<(), InjectError> {
     let Some(data) = tree.read(path)? else { return Ok(()) };
     let program = match Program::parse(&data) {
         Ok(program) => program,
         Err(error) => {
-            verdict.add(path.to_string(), Some(format!("is {error}")));
+            points.add(path.to_string(), Some(format!("is {error}")));
             return Ok(());
         }
     };
-    if let Some(arch) = verdict.windows.arch
+    if let Some(arch) = arch
         && program.has_code
         && program.arch != arch
     {
         let (found, expected) = (program.arch, arch);
-        verdict.add(path.to_string(), Some(format!("is made for {found}, expected {expected}")));
+        points.add(path.to_string(), Some(format!("is made for {found}, expected {expected}")));
     }
     for lack in fit::lacks(tree, path, &program)?.iter().filter(|lack| !lack.delayed) {
-        verdict.add(
+        points.add(
             format!("what {path} imports of {}", lack.library),
             Some(match &*lack.symbols {
                 [] => "is missing: there is no such library".to_owned(),
@@ -176,23 +204,23 @@ fn check_program(
 }
 
 /// What was put in is still so.
-fn check_record(verdict: &mut Verdict, tree: Tree<'_>, record: &Record) -> Result<(), InjectError> {
+fn check_record(points: &mut Points, tree: Tree<'_>, record: &Record) -> Result<(), InjectError> {
     for file in &record.files {
-        let finding = match tree.read(&file.path)? {
+        let finding = match tree.digest(&file.path)? {
             None => Some("is missing".to_owned()),
-            Some(data) if Sha256::of(&data) != file.sha256 => {
+            Some(found) if found != file.sha256 => {
                 Some("was changed since it was put in".to_owned())
             }
             Some(_) => None,
         };
-        verdict.add(file.path.to_string(), finding);
+        points.add(file.path.to_string(), finding);
     }
     let roots = HiveRoots::standard();
     let mut hives = Hives::new(tree, &roots);
     for hive in &record.hives {
         let root = roots.root_of(&hive.file).cloned().unwrap_or_default();
         let edits: Vec<Edit> = hive.done.iter().map(|edit| with_root(&root, edit)).collect();
-        check_outcome(verdict, &mut hives, edits.iter())?;
+        check_outcome(points, &mut hives, edits.iter())?;
     }
     Ok(())
 }

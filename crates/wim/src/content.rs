@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
+use crate::archive::Archive;
 use crate::blobs::{EMPTY, Sha1};
 use crate::error::WimError;
-use crate::reader::BlobReader;
+use crate::reader::{BlobReader, sha1_text};
 
 /// What a file of an image is to hold.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// What the file at that path holds. It must not change before the commit is over.
     File(PathBuf),
+    /// What the WIM has already under that SHA-1, as an [`Entry`](crate::Entry) names it. It is neither
+    /// read nor written again.
+    Blob([u8; 20]),
 }
 
 /// Bytes are counted and not shown: they are many, and may be a secret.
@@ -29,6 +33,7 @@ impl fmt::Debug for Content {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Blob(sha1) => write!(f, "Blob({})", sha1_text(sha1)),
         }
     }
 }
@@ -57,10 +62,15 @@ pub(crate) const HELD: u64 = 48 << 20;
 
 impl<'a> Data<'a> {
     /// `room` is what is left of [`HELD`].
-    pub(crate) fn new(content: &'a Content, room: &mut u64) -> Result<Self, WimError> {
+    pub(crate) fn new(
+        content: &'a Content,
+        archive: &Archive,
+        room: &mut u64,
+    ) -> Result<Self, WimError> {
         match content {
             Content::Bytes(bytes) => Ok(Self::bytes(bytes)),
             Content::File(path) => Self::file(path, room),
+            Content::Blob(sha1) => Ok(Self::blob(archive.blob_reader(sha1)?, *sha1)),
         }
     }
 
@@ -68,7 +78,7 @@ impl<'a> Data<'a> {
         Self::held(Cow::Borrowed(bytes))
     }
 
-    /// Data of another WIM.
+    /// Data of a WIM.
     pub(crate) fn blob(reader: BlobReader, sha1: Sha1) -> Self {
         let size = reader.size();
         Self { origin: Origin::Blob(RefCell::new(reader)), size, sha1 }

@@ -1,8 +1,9 @@
 use serde::Serialize;
 
 use super::input::Place;
-use super::output::{Output, set_time};
+use super::output::set_time;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 

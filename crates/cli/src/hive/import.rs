@@ -8,8 +8,9 @@ use winpe_regfile::{DiffWriter, Document, ParseOptions};
 use winpe_registry::{Change, Edit, KeyPath};
 
 use super::input::{Place, read};
-use super::output::{Output, set_time};
+use super::output::set_time;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 

@@ -2,28 +2,15 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use winpe_hive::{FileTime, Hive};
 
 use super::input::Place;
 use crate::failure::Failure;
 use crate::inject::source_date_epoch;
+use crate::output::Output;
 use crate::printer::Printer;
-
-/// Where to write.
-#[derive(clap::Args)]
-pub(super) struct Output {
-    /// Write the result to another file, and leave the hive as it is
-    #[arg(short, long, value_name = "OUT")]
-    output: Option<PathBuf>,
-    /// Overwrite OUT
-    #[arg(long, requires = "output")]
-    force: bool,
-    /// Show what would change, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-}
 
 impl Output {
     /// Refuses what cannot be written before any work is done.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use winpe_hive::log::{LogFormat, Recovery};
 
 use super::input::{Log, Place, read};
-use super::output::Output;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 

@@ -1,9 +1,10 @@
 //! The options of a run: those of the command line, and those of a recipe where it gives none.
 
-use winpe_inject::{Addition, AdditionError, Chap, InjectError, Recipe, RecipeImage, Startup};
+use winpe_inject::{Addition, AdditionError, Chap, InjectError, Recipe, Startup};
 
-use super::{Args, Images};
+use super::Args;
 use crate::failure::Failure;
+use crate::images::Images;
 
 impl Args {
     /// These options, completed by the recipe's. An option that is given here goes before that of the
@@ -44,7 +45,7 @@ impl Args {
             self.wim = wim;
             self.iso = iso;
         }
-        or(&mut self.image, image.map(images));
+        or(&mut self.image, image.map(Images::from));
         or(&mut self.source, source);
         or(&mut self.profile, profile);
         or(&mut self.output, output);
@@ -108,13 +109,6 @@ impl Args {
             startup = startup.chap(Chap::read(path)?);
         }
         Ok(startup)
-    }
-}
-
-fn images(image: RecipeImage) -> Images {
-    match image {
-        RecipeImage::Name(all) if all == Images::ALL => Images::All,
-        one => Images::One(one.into()),
     }
 }
 

@@ -264,7 +264,7 @@ impl Planner<'_> {
                 fs::read(from)
                     .map_err(|source| InjectError::Read { path: from.clone(), source })?,
             ),
-            None => return self.read_if_present(path),
+            None | Some(Content::Blob(_)) => return self.read_if_present(path),
         };
         if let Some(bytes) = &bytes {
             check_size(path, bytes.len() as u64)?;

@@ -129,7 +129,7 @@ impl<'c> Draft<'_, 'c> {
         match change {
             FileChange::Put { path, content } => {
                 let path = ImagePath::parse(path);
-                let data = Data::new(content, &mut self.room)?;
+                let data = Data::new(content, self.archive, &mut self.room)?;
                 let sha1 = data.sha1;
                 let base = edit.metadata.find(&path).map(|id| edit.metadata.dentry(id).sha1());
                 let edited = edit.metadata.put(&path, sha1, now).map_err(refuse)?;

@@ -1,0 +1,145 @@
+//! `winpe-iscsi`: WinPE images that speak iSCSI, made on Linux.
+//!
+//! The program is a library with one function, so that the tests of the workspace can build it together
+//! with themselves. What others can call is in the crates below it, as `winpe-inject`.
+
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the documentation of arguments is their help, where brackets say what may be left out"
+)]
+
+mod boots;
+mod demo;
+mod exit;
+mod failure;
+mod hints;
+mod hive;
+mod images;
+mod info;
+mod inject;
+mod mount;
+mod mounts;
+mod output;
+mod printer;
+mod profile;
+mod reg;
+mod remove;
+mod saved;
+mod schema;
+mod serve;
+mod suggest;
+mod unmount;
+mod verify;
+mod wim;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+use failure::Failure;
+use printer::{Color, Printer};
+
+/// Make WinPE images that speak iSCSI, on Linux, without Windows and without root
+///
+/// Examples:
+///   winpe-iscsi demo                                                try it on synthetic images
+///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run   show what would change
+///   winpe-iscsi inject winpe.wim --source install.wim:1             change it, in place
+///   winpe-iscsi verify winpe.wim                                    is everything in?
+///   winpe-iscsi remove winpe.wim                                    take it out again
+///   winpe-iscsi serve --wim winpe.wim --iface eth1                  boot machines into it
+#[derive(Parser)]
+#[command(
+    name = "winpe-iscsi",
+    bin_name = "winpe-iscsi",
+    version,
+    max_term_width = 100,
+    infer_subcommands = true
+)]
+#[command(verbatim_doc_comment)]
+struct Cli {
+    /// Print JSON for machines instead of text
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true, help_heading = "Output")]
+    quiet: bool,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output"
+    )]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inject(Box<inject::Args>),
+    Info(info::Args),
+    Verify(verify::Args),
+    Remove(remove::Args),
+    Profile(profile::Args),
+    Hive(hive::Args),
+    Reg(reg::Args),
+    Wim(wim::Args),
+    Mount(mount::Args),
+    Unmount(unmount::Args),
+    Mounts(mounts::Args),
+    Serve(Box<serve::Args>),
+    Schema(schema::Args),
+    Boots(boots::Args),
+    Demo(demo::Args),
+}
+
+impl Command {
+    fn run(&self, printer: &mut Printer) -> Outcome {
+        match self {
+            Self::Inject(args) => inject::run(args, printer),
+            Self::Info(args) => info::run(args, printer),
+            Self::Verify(args) => verify::run(args, printer),
+            Self::Remove(args) => remove::run(args, printer),
+            Self::Profile(args) => profile::run(args, printer),
+            Self::Hive(args) => hive::run(args, printer),
+            Self::Reg(args) => reg::run(args, printer),
+            Self::Wim(args) => wim::run(args, printer),
+            Self::Mount(args) => mount::run(args, printer),
+            Self::Unmount(args) => unmount::run(args, printer),
+            Self::Mounts(args) => mounts::run(args, printer),
+            Self::Serve(args) => serve::run(args, printer),
+            Self::Schema(args) => schema::run(args, printer),
+            Self::Boots(args) => boots::run(args, printer),
+            Self::Demo(args) => demo::run(args, printer),
+        }
+    }
+}
+
+/// Does what the words of the command line say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
+    match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
+        Ok(exit) => exit.into(),
+        // Whoever read our output has seen enough.
+        Err(failure) if failure.is_broken_pipe() => Exit::Done.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            Exit::Error.into()
+        }
+    }
+}
+
+/// Runs a command given as words, as the demo does to show what each does.
+fn run_words(words: &[&str], printer: &mut Printer) -> Outcome {
+    let cli = Cli::try_parse_from(["winpe-iscsi"].iter().chain(words));
+    cli.map_err(Failure::new)?.command.run(printer)
+}
+
+/// What a subcommand comes to.
+type Outcome = Result<Exit, Failure>;
