@@ -33,16 +33,40 @@ def pool(rng):
             yield b"".join(rng.choices(few, k=900))[:4096].ljust(4096, b"\0")
 
 
+def shape(rng):
+    """The 15,000 files of a WinPE: few large folders, and thousands of small ones with long names."""
+    def word(shortest, longest):
+        return "".join(rng.choices("abcdefghiklmnoprstuvwx", k=rng.randint(shortest, longest)))
+
+    def files(folder, count, ends):
+        names = set()
+        while len(names) < count:
+            names.add(word(4, 14) + rng.choice(ends))
+        return [f"Windows/{folder}/{name}" for name in sorted(names)]
+
+    paths = files("System32", 1700, [".dll", ".exe", ".nls"])
+    paths += files("System32/drivers", 350, [".sys"])
+    paths += files("System32/en-US", 900, [".dll.mui", ".exe.mui"])
+    for _ in range(450):
+        folder = f"{word(4, 12)}.inf_amd64_{rng.randbytes(8).hex()}"
+        paths += files(f"System32/DriverStore/FileRepository/{folder}", rng.randint(2, 6), [".inf", ".sys"])
+    paths += files("WinSxS/Manifests", 2800, [".manifest"])
+    while len(paths) < FILES:
+        folder = f"amd64_{word(4, 10)}-{word(4, 20)}_31bf3856ad364e35_10.0.19041.1_none_{rng.randbytes(8).hex()}"
+        paths += files(f"WinSxS/{folder}", min(rng.choice([1, 1, 1, 2, 2, 3, 5, 9]), FILES - len(paths)), [".dll", ".exe"])
+    return paths
+
+
 def tree(at, factor, hives):
-    """15,000 files in 600 folders, 85 KB each on average times `factor`, and two real hives."""
+    """15,000 files in 3,000 folders, 85 KB each on average times `factor`, and two real hives."""
     rng = random.Random(1)
     blocks = list(pool(rng))
-    for number in range(FILES):
-        folder = at / "Windows" / (f"WinSxS/component{number % 600:03}" if number % 3 else "System32")
-        folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(shape(random.Random(3))):
+        path = at / path
+        path.parent.mkdir(parents=True, exist_ok=True)
         size = int(rng.lognormvariate(9.9, 1.65)) * factor
         size = min(size, 12_000_000 * factor)
-        with open(folder / f"file{number:05}.dll", "wb") as out:
+        with open(path, "wb") as out:
             # Long files of the large tree are noise, which costs capture little time.
             if factor > 1:
                 out.write(rng.randbytes(size * 23 // 100))

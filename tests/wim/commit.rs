@@ -9,7 +9,7 @@ use winpe_wim::{
 };
 
 use crate::tools::{
-    Bench, HIVE, commit, delete, hash, hive, inode, listing, noise, options, put, tree,
+    Bench, HIVE, commit, delete, hash, hive, inode, listing, noise, options, path_text, put, tree,
 };
 
 /// The hive with a few bytes changed and a page added, as an edit does it.
@@ -150,6 +150,40 @@ fn replacing_little_of_a_large_file_writes_little() {
     // Three chunks changed, one grew, and the metadata has one.
     assert!(done.chunks_packed <= 6, "{done:?}");
     assert!(done.chunks_kept >= 39, "{done:?}");
+}
+
+#[test]
+fn folders_that_do_not_change_are_not_written_again() {
+    let Some(bench) = Bench::empty() else { return };
+    let tree = bench.folder.path().join("tree");
+    let path = |number: usize| {
+        format!("Windows/{:03}/{number}{}.dll", number % 300, "x".repeat(number * number % 17))
+    };
+    for number in 0..2000 {
+        let path = tree.join(path(number));
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(path, number.to_string()).expect("a file");
+    }
+    bench.imagex(&["capture", &path_text(&tree), &path_text(&bench.wim), "--compress=LZX"]);
+    let changes = vec![
+        put("Windows/007/new.dll", b"new"),
+        put("Windows/150/new folder/new.dll", b"new"),
+        put("top.txt", b"new"),
+        FileChange::Delete { path: "Windows/200".into(), recursive: true },
+        delete(&path(42)),
+    ];
+    let done = bench.commit(1, changes).expect("a commit");
+    assert!(done.chunks_kept >= 4, "of the nine that the metadata have: {done:?}");
+    bench.accept(&bench.wim);
+    let applied = bench.apply(&bench.wim, 1);
+    for number in (0..2000).filter(|number| number % 300 != 200 && *number != 42) {
+        let data = fs::read(applied.join(path(number))).expect("a file");
+        assert_eq!(data, number.to_string().as_bytes(), "{}", path(number));
+    }
+    assert!(!applied.join("Windows/200").exists() && !applied.join(path(42)).exists());
+    for path in ["Windows/007/new.dll", "Windows/150/new folder/new.dll", "top.txt"] {
+        assert_eq!(fs::read(applied.join(path)).expect(path), b"new");
+    }
 }
 
 #[test]

@@ -39,6 +39,8 @@ struct Worker {
 pub(crate) struct Base<'a> {
     pub(crate) source: Source<'a>,
     pub(crate) chunks: &'a Chunks,
+    /// What they hold, where that is at hand.
+    pub(crate) plain: Option<&'a [u8]>,
 }
 
 impl Packer {
@@ -161,9 +163,15 @@ impl Packer {
 struct Job<'a> {
     plain: &'a [u8],
     /// The stored chunk in its place before.
-    old: Option<&'a [u8]>,
+    old: Option<Old<'a>>,
     packed: Vec<u8>,
     outcome: Outcome,
+}
+
+struct Old<'a> {
+    stored: &'a [u8],
+    /// What it expands to, where that is known.
+    plain: Option<&'a [u8]>,
 }
 
 #[derive(Clone, Copy)]
@@ -176,13 +184,13 @@ enum Outcome {
 }
 
 impl<'a> Job<'a> {
-    fn new(plain: &'a [u8], old: Option<&'a [u8]>) -> Self {
+    fn new(plain: &'a [u8], old: Option<Old<'a>>) -> Self {
         Self { plain, old, packed: Vec::new(), outcome: Outcome::Plain }
     }
 
     fn stored(&self) -> &[u8] {
         match self.outcome {
-            Outcome::Kept => self.old.unwrap_or(self.plain),
+            Outcome::Kept => self.old.as_ref().map_or(self.plain, |old| old.stored),
             Outcome::Packed => &self.packed,
             Outcome::Plain => self.plain,
         }
@@ -191,8 +199,10 @@ impl<'a> Job<'a> {
 
 impl Worker {
     fn run(&mut self, job: &mut Job<'_>) {
-        if let Some(old) = job.old
-            && self.expands_to(old, job.plain)
+        if let Some(old) = &job.old
+            && old
+                .plain
+                .map_or_else(|| self.expands_to(old.stored, job.plain), |old| old == job.plain)
         {
             job.outcome = Outcome::Kept;
             return;
@@ -223,14 +233,21 @@ impl Worker {
 }
 
 /// The stored chunks that a batch replaces, read at once.
-struct OldBatch {
+struct OldBatch<'a> {
     bytes: Vec<u8>,
-    /// Into `bytes`, with the uncompressed size.
-    chunks: Vec<(std::ops::Range<usize>, usize)>,
+    chunks: Vec<OldChunk<'a>>,
 }
 
-impl OldBatch {
-    fn read(base: Base<'_>, start: usize, count: usize) -> Result<Self, WimError> {
+struct OldChunk<'a> {
+    /// In the bytes of the batch.
+    stored: std::ops::Range<usize>,
+    /// Uncompressed bytes.
+    size: usize,
+    plain: Option<&'a [u8]>,
+}
+
+impl<'a> OldBatch<'a> {
+    fn read(base: Base<'a>, start: usize, count: usize) -> Result<Self, WimError> {
         let places: Vec<_> =
             (start..start + count).map_while(|index| base.chunks.place_of(index)).collect();
         let Some((first, last)) = places.first().zip(places.last()) else {
@@ -240,20 +257,22 @@ impl OldBatch {
         let size = usize::try_from(last.offset + u64::from(last.stored) - from)
             .expect("a batch is some megabytes");
         let bytes = base.source.read("a chunk", from, size)?;
-        let chunks = places
-            .iter()
-            .enumerate()
+        let step = base.chunks.coding.chunk_size as usize;
+        let chunks = (start..)
+            .zip(places)
             .map(|(index, place)| {
                 let at = usize::try_from(place.offset - from).expect("within the batch");
-                (at..at + place.stored as usize, base.chunks.plain_size(start + index))
+                let stored = at..at + place.stored as usize;
+                let plain = base.plain.and_then(|plain| plain.chunks(step).nth(index));
+                OldChunk { stored, size: base.chunks.plain_size(index), plain }
             })
             .collect();
         Ok(Self { bytes, chunks })
     }
 
-    fn get(&self, index: usize, plain: &[u8]) -> Option<&[u8]> {
-        let (range, size) = self.chunks.get(index)?;
-        (*size == plain.len()).then(|| &self.bytes[range.clone()])
+    fn get(&self, index: usize, plain: &[u8]) -> Option<Old<'_>> {
+        let chunk = self.chunks.get(index).filter(|chunk| chunk.size == plain.len())?;
+        Some(Old { stored: &self.bytes[chunk.stored.clone()], plain: chunk.plain })
     }
 }
 

@@ -44,8 +44,9 @@ pub(super) struct NewBlob<'c> {
 pub(super) struct NewMetadata {
     pub(super) image: u32,
     pub(super) bytes: Vec<u8>,
-    /// Those it replaces.
+    /// Those it replaces, as they are stored and as they were read.
     pub(super) base: Chunks,
+    pub(super) before: Vec<u8>,
 }
 
 /// What a reader of the result must find.
@@ -192,7 +193,6 @@ impl<'c> Draft<'_, 'c> {
         let changed: Vec<(&u32, &Edit)> =
             self.images.iter().filter(|(_, edit)| edit.changed).collect();
         let mut xml = self.archive.xml.clone();
-        let mut images = Vec::new();
         for (image, edit) in &changed {
             let stats = Stats::of(&edit.metadata, &|sha1| self.size_of(sha1));
             xml.update_image(**image, &edit.stats.to(&stats), self.now.0).map_err(|bad| {
@@ -200,10 +200,6 @@ impl<'c> Draft<'_, 'c> {
                 let path = &self.archive.part.path;
                 WimError::corrupt(path, "the XML data", place, bad.expected, bad.actual)
             })?;
-            let entry =
-                self.archive.part.blobs.metadata(**image as usize - 1).expect("it was read");
-            let (image, base) = (**image, self.chunks(&entry.resource)?);
-            images.push(NewMetadata { image, bytes: edit.metadata.to_bytes(), base });
         }
         let counted = count_references(&changed);
         let promises = self.promises(changes);
@@ -217,6 +213,16 @@ impl<'c> Draft<'_, 'c> {
         }
         // A map has no order; the file must have one.
         blobs.sort_by_key(|blob| blob.data.sha1);
+        let mut images = Vec::new();
+        for (image, edit) in std::mem::take(&mut self.images) {
+            if edit.changed {
+                let entry =
+                    self.archive.part.blobs.metadata(image as usize - 1).expect("it was read");
+                let base = self.chunks(&entry.resource)?;
+                let (bytes, before) = (edit.metadata.to_bytes(), edit.metadata.into_read());
+                images.push(NewMetadata { image, bytes, base, before });
+            }
+        }
         let Counts { added, replaced, same } = *counts;
         let import = None;
         Ok(Plan {

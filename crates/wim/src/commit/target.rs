@@ -16,7 +16,7 @@ use super::integrity::Digests;
 use super::medium::{Medium, Output};
 use super::new_file::{NewFile, not_writable};
 use super::pack::{Base, Packer};
-use super::plan::Plan;
+use super::plan::{NewMetadata, Plan};
 use super::{CommitOptions, Committed, Leftover};
 use crate::archive::Archive;
 use crate::error::WimError;
@@ -132,7 +132,8 @@ pub(super) fn write(
     let mut done = 0;
     let mut inserted = Vec::new();
     for blob in &plan.blobs {
-        let base = blob.base.as_ref().map(|chunks| Base { source: archive.part.source(), chunks });
+        let source = archive.part.source();
+        let base = blob.base.as_ref().map(|chunks| Base { source, chunks, plain: None });
         let mut count = |bytes| {
             done += bytes;
             tell(options, Progress::Write { done, total });
@@ -141,7 +142,8 @@ pub(super) fn write(
     }
     let mut metadata = Vec::new();
     for image in &plan.images {
-        let base = Base { source: archive.part.source(), chunks: &image.base };
+        let NewMetadata { base, before, .. } = image;
+        let base = Base { source: archive.part.source(), chunks: base, plain: Some(before) };
         metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
     }
     if let Some(import) = &plan.import {

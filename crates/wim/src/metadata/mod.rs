@@ -9,6 +9,7 @@
 
 mod dentry;
 mod edit;
+mod layout;
 mod read;
 mod write;
 
@@ -118,6 +119,11 @@ impl Metadata {
                 self.all().filter(|other| self.dentry(*other).link_group() == Some(group)).collect()
             }
         }
+    }
+
+    /// The resource as it was read.
+    pub(crate) fn into_read(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The security descriptor of that number.
