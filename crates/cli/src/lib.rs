@@ -30,6 +30,7 @@ mod serve;
 mod suggest;
 mod unmount;
 mod verify;
+mod whole_file;
 mod wim;
 
 use std::process::ExitCode;

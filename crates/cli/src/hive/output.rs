@@ -1,9 +1,5 @@
 //! Where a changed hive goes.
 
-use std::fs;
-use std::io::Write;
-use std::path::Path;
-
 use winpe_hive::{FileTime, Hive};
 
 use super::input::Place;
@@ -11,6 +7,7 @@ use crate::failure::Failure;
 use crate::inject::source_date_epoch;
 use crate::output::Output;
 use crate::printer::Printer;
+use crate::whole_file;
 
 impl Output {
     /// Refuses what cannot be written before any work is done.
@@ -46,35 +43,11 @@ impl Output {
             (Some(path), _) | (None, Place::File(path)) => path,
             (None, Place::Image { .. }) => return self.allows(place),
         };
-        replace(path, bytes)
+        whole_file::replace(path, bytes)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())
     }
-}
-
-/// Writes beside the file and then takes its place, so that a crash leaves the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // The file a link leads to is replaced, not the link.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    match fs::metadata(&target) {
-        Ok(old) => file.as_file().set_permissions(old.permissions())?,
-        Err(_) => file.as_file().set_permissions(ordinary())?,
-    }
-    file.as_file().sync_all()?;
-    file.persist(&target)?;
-    fs::File::open(folder)?.sync_all()
-}
-
-/// A temporary file is its owner's alone; a hive that is made is as other files are.
-fn ordinary() -> fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.

@@ -1,15 +1,15 @@
 //! Files that come in, and files that go out.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::Path;
 
-use tempfile::NamedTempFile;
 use winpe_regfile::encoding_rs::Encoding;
 use winpe_regfile::{Document, EditError, Mode, ParseError, ParseOptions};
 
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::whole_file;
 
 /// How `.reg` files are read.
 #[derive(clap::Args)]
@@ -83,44 +83,21 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Puts other bytes in a file's place: at any moment there is the old file or the new one.
+/// Puts other bytes in a file's place.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    // What a link points to is changed, and not the link.
-    let path = fs::canonicalize(path).map_err(about(path))?;
-    let permissions = fs::metadata(&path).map_err(about(&path))?.permissions();
-    let mut new = beside(&path)?;
-    new.as_file().set_permissions(permissions).map_err(about(&path))?;
-    write_durably(&mut new, bytes).map_err(about(&path))?;
-    new.persist(&path).map_err(|error| about(&path)(error.error))?;
-    Ok(())
+    whole_file::replace(path, bytes).map_err(about(path))
 }
 
 /// Writes a file that is not to exist yet, unless by `force`.
 pub(super) fn create(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
-    if force && path.exists() {
+    if force {
         return replace(path, bytes);
     }
-    let mut new = beside(path)?;
-    write_durably(&mut new, bytes).map_err(about(path))?;
-    new.persist_noclobber(path).map_err(|error| {
-        let exists = error.error.kind() == io::ErrorKind::AlreadyExists;
-        let failure = about(path)(error.error);
+    whole_file::create(path, bytes).map_err(|error| {
+        let exists = error.kind() == io::ErrorKind::AlreadyExists;
+        let failure = about(path)(error);
         if exists { failure.hint("--force overwrites it") } else { failure }
-    })?;
-    Ok(())
-}
-
-fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
-    let folder: PathBuf = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.into(),
-        _ => ".".into(),
-    };
-    tempfile::Builder::new().prefix(".winpe-iscsi-").tempfile_in(folder).map_err(about(path))
-}
-
-fn write_durably(file: &mut NamedTempFile, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)?;
-    file.as_file().sync_all()
+    })
 }
 
 fn about(path: &Path) -> impl Fn(io::Error) -> Failure {
