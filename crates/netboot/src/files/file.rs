@@ -1,12 +1,13 @@
 //! An open file.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use rustix::io::{ReadWriteFlags, preadv2};
 
 /// Bytes that can be read at any place, by several readers at once.
 pub trait ReadAt: Send + Sync + 'static {
@@ -107,6 +108,20 @@ impl File {
         self.modified
     }
 
+    /// The same as [`File::read_exact_at`], where no disk has to be waited for: true if `buffer` is
+    /// full.
+    #[must_use]
+    pub fn read_now(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let length = match &self.content {
+            Content::Bytes(_) => self.content.read_at(offset, buffer).ok(),
+            Content::Disk { file, start } => {
+                read_cached(file, start.saturating_add(offset), buffer)
+            }
+            Content::Other(_) => None,
+        };
+        length == Some(buffer.len())
+    }
+
     /// Fills `buffer` with what stands at `offset`.
     ///
     /// # Errors
@@ -125,6 +140,11 @@ impl File {
         }
         Ok(())
     }
+}
+
+/// Reads what the kernel has in memory; none where it would have to wait, or cannot tell.
+fn read_cached(file: &std::fs::File, offset: u64, buffer: &mut [u8]) -> Option<usize> {
+    preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT).ok()
 }
 
 impl Content {
@@ -195,6 +215,11 @@ mod tests {
             File::from_reader(Arc::new(Reader(b"0123456789".to_vec())), 10),
         ] {
             assert_eq!(all(&file), b"0123456789");
+            let mut now = [0; 3];
+            assert!(!file.read_now(8, &mut now), "it ends before");
+            if file.read_now(2, &mut now) {
+                assert_eq!(&now, b"234");
+            }
             assert_eq!(all(&file.part(2, 5).part(1, 3)), b"345");
             assert_eq!(all(&file.part(8, 5)), b"89");
             assert!(file.part(11, 1).is_empty());

@@ -7,18 +7,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use super::commit::Commits;
 use super::probe::probe;
 use super::socket::udp;
 use super::{Interface, LeaseLog, Restored, ServeError, Service};
 use crate::event::{Event, Sink};
 use crate::logic::Time;
-use crate::logic::dhcp::{Arrival, Effect, Lease, Link, Port, Role, Server};
+use crate::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
 use crate::policy::Config;
 use crate::wire::dhcp::Hardware;
 
 /// The longest message: what is behind it is no option that a client needs answered.
 const LONGEST: usize = 4096;
-/// Messages decided on before their leases go to the disk together.
+/// Messages decided on before the first of them is answered.
 const BATCH: usize = 64;
 /// Between two counts of the leases.
 const COUNT: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ pub(super) struct Driver {
     server: Server,
     interface: Interface,
     sockets: Live,
-    log: Option<LeaseLog>,
+    commits: Commits,
     configs: mpsc::Receiver<Arc<Config>>,
     events: Arc<dyn Sink>,
     clock: Clock,
@@ -99,7 +100,7 @@ impl Driver {
             server,
             interface: interface.clone(),
             sockets: Live::new(sockets)?,
-            log,
+            commits: Commits::new(log),
             configs,
             events: Arc::clone(events),
             clock: Clock::start(),
@@ -119,10 +120,14 @@ impl Driver {
         let mut bound = None;
         loop {
             let mut effects = Vec::new();
+            let open = !self.commits.is_full();
             tokio::select! {
-                () = &mut shutdown => return Ok(()),
+                () = &mut shutdown => return self.settle().await,
                 // The driver holds a sender itself, so that there is always an answer to wait for.
-                Some(probed) = self.probed.recv() => effects.extend(self.probed(&probed)),
+                Some(probed) = self.probed.recv() => {
+                    let decided = self.server.probed(probed.address, probed.user, self.clock.now());
+                    effects = self.commits.pass(decided);
+                }
                 Some(config) = self.configs.recv() => self.server.reconfigure(config),
                 _ = counts.tick() => {
                     let now = Some(self.server.bound(self.clock.now()));
@@ -131,21 +136,19 @@ impl Driver {
                     }
                     bound = now;
                 }
-                ready = self.sockets.server.readable() => {
+                written = self.commits.written() => effects = written?,
+                ready = self.sockets.server.readable(), if open => {
                     ready.map_err(lost)?;
                     self.receive(Port::Server, &mut buffer, &mut effects);
                 }
-                ready = self.sockets.boot.readable() => {
+                ready = self.sockets.boot.readable(), if open => {
                     ready.map_err(lost)?;
                     self.receive(Port::Boot, &mut buffer, &mut effects);
                 }
             }
-            self.act(effects).await?;
+            self.commits.begin();
+            self.act(effects).await;
         }
-    }
-
-    fn probed(&mut self, probed: &Probed) -> Vec<Effect> {
-        self.server.probed(probed.address, probed.user, self.clock.now())
     }
 
     /// Decides on what has arrived on a port, up to a batch.
@@ -157,22 +160,24 @@ impl Driver {
                 return;
             };
             let arrival = Arrival { from, port };
-            effects.extend(self.server.receive(&buffer[..length], arrival, self.clock.now()));
+            let decided = self.server.receive(&buffer[..length], arrival, self.clock.now());
+            effects.extend(self.commits.pass(decided));
         }
     }
 
-    /// Leases first, all with one wait for the disk; then what was to be told about them.
-    async fn act(&mut self, effects: Vec<Effect>) -> Result<(), ServeError> {
-        let mut leases = Vec::new();
-        let mut rest = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::Record(lease) => leases.push(lease),
-                effect => rest.push(effect),
-            }
+    /// Tells those whose leases were promised the disk before the server ends.
+    async fn settle(mut self) -> Result<(), ServeError> {
+        self.commits.begin();
+        while !self.commits.is_idle() {
+            let effects = self.commits.written().await?;
+            self.commits.begin();
+            self.act(effects).await;
         }
-        self.record(leases).await?;
-        for effect in rest {
+        Ok(())
+    }
+
+    async fn act(&self, effects: Vec<Effect>) {
+        for effect in effects {
             match effect {
                 Effect::Send { from, to, bytes } => {
                     let sent = self.sockets.of(from).send_to(&bytes, SocketAddr::V4(to)).await;
@@ -183,21 +188,10 @@ impl Driver {
                 }
                 Effect::Probe(address) => self.probe(address),
                 Effect::Tell(event) => self.events.event(event),
+                // What holds a lease has passed the log.
                 Effect::Record(_) => {}
             }
         }
-        Ok(())
-    }
-
-    async fn record(&mut self, leases: Vec<Lease>) -> Result<(), ServeError> {
-        let Some(mut log) = self.log.take_if(|_| !leases.is_empty()) else { return Ok(()) };
-        let written = tokio::task::spawn_blocking(move || log.append(&leases).map(|()| log));
-        let failed = |error| ServeError::Lost {
-            service: Service::Dhcp,
-            source: std::io::Error::other(error),
-        };
-        self.log = Some(written.await.map_err(failed)??);
-        Ok(())
     }
 
     fn probe(&self, address: Ipv4Addr) {

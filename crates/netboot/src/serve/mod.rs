@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod commit;
 mod confine;
 mod detect;
 mod dhcp;

@@ -4,6 +4,8 @@
 //! client delays no other.
 
 mod endpoint;
+mod outlet;
+mod reader;
 mod transfer;
 
 pub use crate::logic::tftp::Limits;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,12 @@ use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 
 use super::endpoint::is_passing;
+use super::outlet::Outlet;
+use super::reader::Reader;
 use super::{Asked, Shared, told};
 use crate::event::{Event, Failure, Protocol};
 use crate::files::{File, FileRequest, OpenError};
-use crate::logic::tftp::{Limits, Outcome, Session, Transfer, negotiate};
+use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
 use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Packet};
 
 /// Packets from foreign ports that are told so; a flood of them shall not use up the task.
@@ -70,11 +73,11 @@ impl Job {
             }
         };
         let mut transfer = self.negotiate(file.len());
-        let mut reader = Reader { file, offset: 0 };
+        let mut reader = Reader::new(file);
         self.drive(&socket, &mut transfer, &mut reader).await?;
         let bytes = transfer.progress().bytes;
         Ok(match transfer.outcome() {
-            Some(Outcome::Complete | Outcome::Unconfirmed) => (reader.offset, None),
+            Some(Outcome::Complete | Outcome::Unconfirmed) => (reader.offset(), None),
             Some(Outcome::SizeProbe) => (bytes, Some(Failure::SizeProbe)),
             Some(Outcome::Aborted { code, message }) => {
                 let failure = Failure::ClientError { code: code.0, text: message.clone() };
@@ -101,8 +104,9 @@ impl Job {
     }
 
     fn negotiate(&self, size: u64) -> Transfer {
-        let block_size =
-            self.shared.limits.block_size.min(path_block_size(self.local, self.client));
+        let path = || path_block_size(self.local, self.client);
+        let most = self.shared.limits.block_size;
+        let block_size = most_block_size(self.asked.options.block_size, most, path);
         let limits = Limits { block_size, ..self.shared.limits.clone() };
         let mut state = self.shared.state();
         let left = state.sessions.window_left();
@@ -136,35 +140,48 @@ impl Job {
         transfer: &mut Transfer,
         reader: &mut Reader,
     ) -> io::Result<()> {
+        let mut outlet = Outlet::new(socket, self.client);
         let mut packet = Vec::new();
         let mut buffer = [0; LONGEST];
+        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut foreign = 0;
         let mut answered = false;
         let mut told = Told::new();
         loop {
             if told.is_due() {
-                self.progress(transfer, reader.file.len());
+                self.progress(transfer, reader.size());
             }
             while let Some(wanted) = transfer.wanted() {
+                let last = reader.left() <= wanted as u64;
                 match reader.read(wanted).await {
-                    Ok(bytes) => transfer.supply(&bytes, reader.ended()),
+                    Ok(bytes) => transfer.supply(bytes, last),
                     Err(_) => {
                         transfer.unreadable(&mut packet);
                         send(socket, &packet, self.client).await?;
+                        packet.clear();
                     }
                 }
             }
-            while transfer.transmit(Instant::now(), &mut packet) {
+            let now = Instant::now();
+            while let Some(run) = transfer.transmit_run(now, outlet.most(transfer.block_size())) {
+                outlet.send(&run).await?;
+            }
+            if transfer.transmit(now, &mut packet) {
                 send(socket, &packet, self.client).await?;
                 packet.clear();
             }
             if transfer.outcome().is_some() {
                 return Ok(());
             }
-            let deadline = transfer.deadline().unwrap_or_else(Instant::now);
+            // Each answer moves the deadline on; the alarm follows when it has gone off, since setting
+            // it takes longer than looking whether it is due.
+            let deadline = transfer.deadline().unwrap_or(now).into();
+            if alarm.is_elapsed() || alarm.deadline() > deadline {
+                alarm.as_mut().reset(deadline);
+            }
             let received = tokio::select! {
                 received = socket.recv_from(&mut buffer) => received,
-                () = tokio::time::sleep_until(deadline.into()) => {
+                () = &mut alarm => {
                     transfer.expire(Instant::now());
                     if let Some((block, retries)) = transfer.stall() {
                         self.stalled(block, retries, told.heard.elapsed());
@@ -230,31 +247,6 @@ impl Drop for End {
         let mut state = self.shared.state();
         state.sessions.end(self.session);
         state.running.remove(&self.session);
-    }
-}
-
-/// Reads a file from its beginning to its end.
-struct Reader {
-    file: File,
-    offset: u64,
-}
-
-impl Reader {
-    async fn read(&mut self, wanted: usize) -> io::Result<Vec<u8>> {
-        let left = self.file.len() - self.offset;
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
-        let (file, offset) = (self.file.clone(), self.offset);
-        let read = move || {
-            let mut bytes = vec![0; length];
-            file.read_exact_at(offset, &mut bytes).map(|()| bytes)
-        };
-        let bytes = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
-        self.offset += bytes.len() as u64;
-        Ok(bytes)
-    }
-
-    fn ended(&self) -> bool {
-        self.offset == self.file.len()
     }
 }
 

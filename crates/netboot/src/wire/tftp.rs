@@ -22,6 +22,13 @@ pub use options::{DEFAULT_BLOCK_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Options};
 /// A DATA packet's bytes before its payload.
 pub const DATA_HEADER: usize = 4;
 
+/// What a DATA packet begins with; its payload is all that follows.
+#[must_use]
+pub fn data_header(block: u16) -> [u8; DATA_HEADER] {
+    let [high, low] = block.to_be_bytes();
+    [0, 3, high, low]
+}
+
 /// One packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet<'a> {
@@ -148,7 +155,7 @@ impl<'a> Packet<'a> {
             Self::Read(request) => request.write(1, out),
             Self::Write(request) => request.write(2, out),
             Self::Data { block, payload } => {
-                header(3, *block, out);
+                out.extend_from_slice(&data_header(*block));
                 out.extend_from_slice(payload);
             }
             Self::Ack { block } => header(4, *block, out),

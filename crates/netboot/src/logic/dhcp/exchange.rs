@@ -15,6 +15,8 @@ use crate::wire::dhcp::{Hardware, Message, MessageType, code, sub_options};
 const HOLD: Duration = Duration::from_secs(30);
 /// How long an address that somebody else uses is left alone.
 const QUARANTINE: Duration = Duration::from_secs(600);
+/// Offers at once to clients that nobody knows, at most.
+const OFFERS: usize = 4096;
 /// Probes under way at once.
 const PROBES: usize = 256;
 /// A probe that was not answered for after this time never will be.
@@ -52,7 +54,7 @@ impl Server {
             return Err(Ignore::Probing(*address));
         }
         let known = self.leases.of(&exchange.identity).is_some();
-        if !known && self.leases.open_offers(now, HOLD) >= self.most_offers(subnet) {
+        if !known && self.leases.open_offers(now) >= self.most_offers(subnet) {
             return Err(Ignore::Flood);
         }
         let wanted = exchange.request.options.address(code::REQUESTED_ADDRESS);
@@ -321,7 +323,7 @@ impl Server {
     /// Half a pool may be on offer to clients that nobody knows; the other half is for those that
     /// took an address.
     fn most_offers(&self, subnet: usize) -> usize {
-        (self.pools.size(subnet) / 2).clamp(16, PROBES)
+        (self.pools.size(subnet) / 2).clamp(16, OFFERS)
     }
 }
 

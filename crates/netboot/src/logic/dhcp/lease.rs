@@ -1,7 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
-use std::ops::Bound;
-use std::time::Duration;
 
 use super::Identity;
 use crate::logic::Time;
@@ -38,6 +36,8 @@ pub(super) struct Leases {
     by_address: BTreeMap<Ipv4Addr, Lease>,
     by_identity: HashMap<Identity, Ipv4Addr>,
     by_expiry: BTreeSet<(Time, Ipv4Addr)>,
+    /// Those of `by_expiry` that are offers.
+    offers: BTreeSet<(Time, Ipv4Addr)>,
 }
 
 impl Leases {
@@ -74,12 +74,16 @@ impl Leases {
             self.by_identity.insert(lease.identity.clone(), lease.address);
         }
         self.by_expiry.insert((lease.expires, lease.address));
+        if lease.state == LeaseState::Offered {
+            self.offers.insert((lease.expires, lease.address));
+        }
         self.by_address.insert(lease.address, lease);
     }
 
     pub(super) fn remove(&mut self, address: Ipv4Addr) {
         let Some(old) = self.by_address.remove(&address) else { return };
         self.by_expiry.remove(&(old.expires, address));
+        self.offers.remove(&(old.expires, address));
         if self.by_identity.get(&old.identity) == Some(&address) {
             self.by_identity.remove(&old.identity);
         }
@@ -91,11 +95,10 @@ impl Leases {
     }
 
     /// Offers in force that nobody has taken yet.
-    pub(super) fn open_offers(&self, now: Time, hold: Duration) -> usize {
-        let (after, until) = ((now, Ipv4Addr::BROADCAST), (now + hold, Ipv4Addr::BROADCAST));
-        self.by_expiry
-            .range((Bound::Excluded(after), Bound::Included(until)))
-            .filter(|entry| self.at(entry.1).is_some_and(|l| l.state == LeaseState::Offered))
-            .count()
+    pub(super) fn open_offers(&mut self, now: Time) -> usize {
+        while self.offers.first().is_some_and(|(expires, _)| *expires <= now) {
+            self.offers.pop_first();
+        }
+        self.offers.len()
     }
 }

@@ -14,7 +14,8 @@ pub struct Limits {
     pub unanswered: usize,
     /// Transfers at once of one address; boot loaders read one file after the other.
     pub transfers_per_client: usize,
-    /// Bytes of a block; what the path carries without fragments may be less.
+    /// Bytes of a block; where the path carries less without fragments, see
+    /// [`most_block_size`](super::most_block_size).
     pub block_size: u16,
     /// Blocks sent without waiting.
     pub window_blocks: u16,

@@ -21,9 +21,9 @@ mod sessions;
 mod transfer;
 
 pub use limits::Limits;
-pub use negotiate::{Agreed, negotiate};
+pub use negotiate::{Agreed, most_block_size, negotiate};
 pub use sessions::{Admission, Busy, Session, Sessions};
-pub use transfer::{Ignored, Outcome, Progress, Transfer};
+pub use transfer::{Ignored, Outcome, Progress, Run, Transfer};
 
 #[cfg(test)]
 mod simulation;

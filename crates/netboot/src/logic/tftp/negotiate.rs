@@ -58,6 +58,23 @@ pub fn negotiate(request: &Request<'_>, size: u64, limits: &Limits, window_bytes
     }
 }
 
+/// The greatest block to grant where `most` is allowed and the path carries blocks of `path` bytes
+/// without fragments.
+///
+/// Boot programs ask for what their own link carries and may not put fragments together, so they get
+/// what the whole path carries. Who asks for more than a frame of Ethernet holds has been told to, such
+/// as Windows' loader by `ramdisktftpblocksize`, and gets it.
+#[must_use]
+pub fn most_block_size(asked: Option<u16>, most: u16, path: impl FnOnce() -> u16) -> u16 {
+    match asked {
+        Some(..=ETHERNET_BLOCK_SIZE) => most.min(path()),
+        _ => most,
+    }
+}
+
+/// 1500 bytes without the headers of IPv4, UDP and TFTP.
+const ETHERNET_BLOCK_SIZE: u16 = 1468;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +107,14 @@ mod tests {
         assert_eq!(window(65464, 64, usize::MAX), 4);
         assert_eq!(window(1468, 64, 3000), 2);
         assert_eq!(window(1468, 64, 0), 1);
+    }
+
+    #[test]
+    fn fragments_are_sent_only_to_who_asks_for_them() {
+        let granted = |asked| most_block_size(asked, 16_384, || 1400);
+        assert_eq!(granted(Some(1468)), 1400);
+        assert_eq!(granted(Some(1469)), 16_384);
+        assert_eq!(granted(None), 16_384, "and 512 by RFC 1350");
     }
 
     #[test]

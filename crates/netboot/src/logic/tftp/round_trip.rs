@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Before anything is known. A boot loader answers within milliseconds; a lost first packet should
 /// not be felt.
 const FIRST: Duration = Duration::from_millis(400);
-/// Firmware that is busy with its console must not look like loss.
-const LEAST: Duration = Duration::from_millis(200);
+/// A packet lost costs this much. Firmware that is busy with its console for longer gets one again that
+/// it has, once, and is waited for from then on.
+const LEAST: Duration = Duration::from_millis(80);
 const MOST: Duration = Duration::from_secs(4);
 
 /// The measured round trip and the timeout that follows from it.

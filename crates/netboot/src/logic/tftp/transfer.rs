@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use super::netascii;
 use super::round_trip::RoundTrip;
 use super::{Agreed, Limits};
-use crate::wire::tftp::{ErrorCode, Mode, Packet};
+use crate::wire::tftp::{DATA_HEADER, ErrorCode, Mode, Packet, data_header};
 
-/// Bytes of the file that are asked for at once, so that small blocks need no read each.
-const READ: usize = 64 * 1024;
+/// Bytes of the file that are asked for at once, so that small blocks need no read each, and many slow
+/// transfers little memory.
+const READ: std::ops::RangeInclusive<usize> = 16 * 1024..=64 * 1024;
 /// Characters of a client's error text that are kept.
 const MESSAGE: usize = 80;
 
@@ -134,6 +135,46 @@ pub struct Progress {
     pub repeated: u64,
 }
 
+/// DATA packets of blocks that follow each other. All have the same length but for the last, which may
+/// be shorter.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    first: u64,
+    blocks: usize,
+    block_size: u16,
+    payload: &'a [u8],
+}
+
+impl<'a> Run<'a> {
+    /// How many packets there are; at least one.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.blocks
+    }
+
+    /// Always false.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks == 0
+    }
+
+    /// Bytes of a packet, but of the last perhaps.
+    #[must_use]
+    pub fn packet_size(&self) -> usize {
+        DATA_HEADER + usize::from(self.block_size)
+    }
+
+    /// Each packet, as header and payload.
+    pub fn packets(&self) -> impl Iterator<Item = ([u8; DATA_HEADER], &'a [u8])> + use<'a> {
+        let (first, size, payload) = (self.first, usize::from(self.block_size), self.payload);
+        (0..self.blocks).map(move |index| {
+            let start = index * size;
+            let end = payload.len().min(start + size);
+            (data_header((first + index as u64) as u16), &payload[start..end])
+        })
+    }
+}
+
 impl Transfer {
     /// Begins a transfer. The first packet is ready at once if an OACK opens it, else after the first
     /// bytes are supplied.
@@ -169,7 +210,7 @@ impl Transfer {
         let held = self.buffer.len() - self.stale;
         let needed =
             self.outcome.is_none() && self.opening == Opening::Over && !self.ended && held < window;
-        needed.then_some(READ)
+        needed.then_some(window.clamp(*READ.start(), *READ.end()))
     }
 
     /// Takes the next bytes of the file; `last` where it ends with them.
@@ -298,40 +339,51 @@ impl Transfer {
             (Opening::Due, Some(answer)) => {
                 Packet::OptionAck(answer).write(out);
                 self.opening = Opening::Sent;
-                self.launched(0, self.tries == 0, now);
+                self.launched(0, 0, self.tries == 0, now);
                 true
             }
-            (Opening::Over, _) => self.transmit_block(now, out),
-            _ => false,
+            _ => {
+                let Some(run) = self.transmit_run(now, 1) else { return false };
+                for (header, payload) in run.packets() {
+                    out.extend_from_slice(&header);
+                    out.extend_from_slice(payload);
+                }
+                true
+            }
         }
     }
 
-    fn transmit_block(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        if self.sent >= self.acked + u64::from(self.agreed.window) {
-            return false;
+    /// The next DATA packets that are due, `most` of them at most, so that they may be handed to the
+    /// system at once; none where [`Transfer::transmit`] would append none, or an OACK.
+    pub fn transmit_run(&mut self, now: Instant, most: usize) -> Option<Run<'_>> {
+        if self.outcome.is_some() || self.opening != Opening::Over {
+            return None;
         }
         let size = usize::from(self.agreed.block_size);
-        // At most a window of blocks lies between, so the number fits. After a last block that is full
+        // At most a window of blocks lies between, so the numbers fit. After a last block that is full
         // an empty one begins just at the end; after a short one nothing begins any more.
+        let window =
+            (self.acked + u64::from(self.agreed.window)).saturating_sub(self.sent) as usize;
         let start = self.stale + (self.sent - self.acked) as usize * size;
-        let Some(rest) = self.buffer.get(start..) else { return false };
-        if rest.len() < size && !self.ended {
-            return false;
+        let rest = self.buffer.len().checked_sub(start)?;
+        let blocks = (rest / size + usize::from(self.ended)).min(window).min(most);
+        if blocks == 0 {
+            return None;
         }
-        let payload = &rest[..rest.len().min(size)];
-        let block = self.sent + 1;
-        Packet::Data { block: block as u16, payload }.write(out);
-        self.progress.packets += 1;
-        self.progress.repeated += u64::from(block <= self.peak);
-        self.sent = block;
-        self.launched(block, block > self.peak, now);
-        self.peak = self.peak.max(block);
-        true
+        let (first, last) = (self.sent + 1, self.sent + blocks as u64);
+        self.progress.packets += blocks as u64;
+        self.progress.repeated += self.peak.min(last).saturating_sub(self.sent);
+        self.launched(first, last, last > self.peak, now);
+        self.sent = last;
+        self.peak = self.peak.max(last);
+        let payload = &self.buffer[start..start + rest.min(blocks * size)];
+        Some(Run { first, blocks, block_size: self.agreed.block_size, payload })
     }
 
-    fn launched(&mut self, block: u64, first: bool, now: Instant) {
-        self.timed = first.then_some((block, now));
-        self.flight = self.flight.filter(|_| block > self.acked + 1).or(Some(now));
+    /// Packets from `first` to `last` go out; `new` where the last one does so for the first time.
+    fn launched(&mut self, first: u64, last: u64, new: bool, now: Instant) {
+        self.timed = new.then_some((last, now));
+        self.flight = self.flight.filter(|_| first > self.acked + 1).or(Some(now));
     }
 
     /// When to call [`Transfer::expire`]; none where the file's bytes or nothing is awaited.
@@ -385,6 +437,12 @@ impl Transfer {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
+    }
+
+    /// Bytes of a block.
+    #[must_use]
+    pub fn block_size(&self) -> u16 {
+        self.agreed.block_size
     }
 
     /// What is not acknowledged, and how often it was sent again for want of an answer; none where

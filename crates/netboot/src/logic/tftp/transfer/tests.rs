@@ -102,6 +102,42 @@ fn leaving_in_the_middle_is_not() {
 }
 
 #[test]
+fn a_run_holds_the_packets_that_would_go_out_one_by_one() {
+    // The last block of the first file is full, so that an empty one follows.
+    for length in [7 * 100, 7 * 100 + 1, 3 * 100, 0] {
+        let file: Vec<_> = (0..length).map(|at| at as u8).collect();
+        let options = Options { block_size: Some(100), window_size: Some(5), ..probe() };
+        let (mut single, now) = begun(&file, options);
+        let (mut runs, _) = begun(&file, options);
+        for transfer in [&mut single, &mut runs] {
+            flight(transfer, &file, now);
+            transfer.receive(&Packet::Ack { block: 0 }, now).unwrap();
+            transfer.supply(&file, true);
+        }
+        while single.outcome().is_none() {
+            let expected = flight(&mut single, &file, now);
+            let mut packets = Vec::new();
+            while let Some(run) = runs.transmit_run(now, 3) {
+                assert!((1..=3).contains(&run.len()));
+                let sizes = run.packets().map(|(header, payload)| header.len() + payload.len());
+                assert!(sizes.take(run.len() - 1).all(|size| size == run.packet_size()));
+                packets.extend(run.packets().map(|(header, payload)| [&header, payload].concat()));
+            }
+            assert_eq!(packets, expected);
+            let Packet::Data { block, .. } = Packet::parse(&expected[expected.len() - 1]).unwrap()
+            else {
+                panic!("{expected:?}")
+            };
+            for transfer in [&mut single, &mut runs] {
+                transfer.receive(&Packet::Ack { block }, now).unwrap();
+            }
+        }
+        assert_eq!(runs.outcome(), Some(&Outcome::Complete));
+        assert_eq!(runs.progress(), single.progress());
+    }
+}
+
+#[test]
 fn a_gap_in_a_window_is_filled_at_once_and_once() {
     let file = vec![7; 100_000];
     let (mut transfer, start) = begun(&file, probe());
