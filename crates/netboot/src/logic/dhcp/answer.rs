@@ -41,15 +41,31 @@ const LEAST_SIZE: u16 = 576;
 /// What an Ethernet frame takes; firmware asks for more than it means.
 const MOST_SIZE: u16 = 1500;
 
-/// What goes first where an answer would be too long: what no client needs in order to boot.
-const EXPENDABLE: [u8; 6] = [
-    code::DOMAIN,
-    code::BROADCAST_ADDRESS,
-    code::TFTP_SERVER,
-    code::CLIENT_ID,
-    code::PXELINUX_REBOOT,
-    code::DNS,
+/// What is given up where an answer would be too long, in this order. What came from the client and its
+/// relay goes back in any case (RFC 6842, RFC 3046), and PXELINUX's own options stay for as long as they
+/// are more than a delay.
+const EXPENDABLE: [Expendable; 7] = [
+    Expendable::Option(code::DOMAIN),
+    Expendable::Option(code::BROADCAST_ADDRESS),
+    // `siaddr` says the same, and so did `sname`, which then takes options.
+    Expendable::Option(code::TFTP_SERVER),
+    Expendable::ServerName,
+    Expendable::Option(code::PXELINUX_REBOOT),
+    // Option 67 says the same, though some ROMs look here alone.
+    Expendable::File,
+    Expendable::Option(code::DNS),
 ];
+
+/// A part of an answer that can be missing.
+#[derive(Clone, Copy)]
+enum Expendable {
+    /// An option.
+    Option(u8),
+    /// The text of `sname`.
+    ServerName,
+    /// The text of `file`.
+    File,
+}
 
 impl Answer<'_> {
     /// The message, without what does not fit.
@@ -59,9 +75,9 @@ impl Answer<'_> {
         let mut message = self.message();
         for expendable in EXPENDABLE {
             match message.encode(limit) {
-                Err(EncodeError::TooLong { .. }) => message.options.remove(expendable),
+                Err(EncodeError::TooLong { .. }) => expendable.remove(&mut message),
                 fits => return fits,
-            };
+            }
         }
         message.encode(limit)
     }
@@ -153,6 +169,19 @@ impl Answer<'_> {
         }
         value.push(255);
         value
+    }
+}
+
+impl Expendable {
+    fn remove(self, message: &mut Message) {
+        match self {
+            Self::Option(code) => {
+                message.options.remove(code);
+            }
+            Self::ServerName => message.sname.fill(0),
+            Self::File if message.options.get(code::BOOT_FILE).is_some() => message.file.fill(0),
+            Self::File => {}
+        }
     }
 }
 

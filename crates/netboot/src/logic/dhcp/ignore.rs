@@ -15,9 +15,6 @@ pub enum Ignore {
     /// It is a reply.
     #[error("a reply, not a request")]
     Reply,
-    /// This machine sent it, to find other servers.
-    #[error("our own question")]
-    Own,
     /// It has a type that only servers send.
     #[error("{0} is a server's message")]
     FromServer(&'static str),
@@ -86,7 +83,6 @@ impl Ignore {
             self,
             Self::Malformed(_)
                 | Self::Reply
-                | Self::Own
                 | Self::FromServer(_)
                 | Self::Bootp
                 | Self::MessageType

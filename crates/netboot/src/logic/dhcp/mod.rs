@@ -190,6 +190,9 @@ impl Server {
             Ok(request) => request,
             Err(error) => return ignored(arrival.from.to_string(), &error.into()),
         };
+        if self.asked_ourselves(&request, arrival) {
+            return Vec::new();
+        }
         match self.decide(&request, arrival, now) {
             Ok(mut effects) => {
                 // What came is told before what went.
@@ -208,6 +211,14 @@ impl Server {
         }
     }
 
+    /// Whether this machine asked, to find other servers: broadcasts come back to who sent them. From a
+    /// machine that has an address, only that question and a renewal come from a client's port.
+    fn asked_ourselves(&self, request: &Message, arrival: Arrival) -> bool {
+        arrival.from == SocketAddrV4::new(self.link.address, 68)
+            && request.ciaddr.is_unspecified()
+            && request.message_type() == Some(MessageType::Discover)
+    }
+
     fn decide(
         &mut self,
         request: &Message,
@@ -216,9 +227,6 @@ impl Server {
     ) -> Result<Vec<Effect>, Ignore> {
         if request.op != Op::Request {
             return Err(Ignore::Reply);
-        }
-        if *arrival.from.ip() == self.link.address {
-            return Err(Ignore::Own);
         }
         let kind = match (request.message_type(), request.options.get(code::MESSAGE_TYPE)) {
             (Some(kind), _) => kind,

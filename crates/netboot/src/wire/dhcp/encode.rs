@@ -21,7 +21,8 @@ pub enum EncodeError {
 }
 
 impl Message {
-    /// Writes the message, padded to the 300 bytes that old relays want.
+    /// Writes the message, padded to the 300 bytes that old relays want. Where it would be too long,
+    /// options go into `file` and `sname`, as far as these are empty (option 52, RFC 2132, section 9.3).
     ///
     /// `limit` is the longest DHCP message that the client takes. Option 57 counts the 28 bytes of
     /// the IP and UDP headers too, so the limit is 28 less than that.
@@ -29,6 +30,7 @@ impl Message {
     /// # Errors
     /// Where the message would be longer than `limit`.
     pub fn encode(&self, limit: usize) -> Result<Vec<u8>, EncodeError> {
+        let layout = self.lay_out(limit)?;
         let mut bytes = Vec::with_capacity(MINIMUM);
         bytes.extend([self.op as u8, self.hardware.kind(), self.hardware_len(), self.hops]);
         bytes.extend(self.xid.to_be_bytes());
@@ -38,24 +40,93 @@ impl Message {
             bytes.extend(address.octets());
         }
         bytes.extend(self.hardware.padded());
-        bytes.extend(self.sname);
-        bytes.extend(self.file);
+        put_field(&mut bytes, &self.sname, &layout.sname);
+        put_field(&mut bytes, &self.file, &layout.file);
         bytes.extend(COOKIE);
         debug_assert_eq!(bytes.len(), FIXED, "the fixed part has a fixed length");
-        for (code, value) in self.options.iter().filter(|item| item.0 != code::OVERLOAD) {
+        let mut options = layout.options.into_iter();
+        // Old ROMs want the first option, the type, at its place.
+        if let Some((code, value)) = options.next() {
             push(&mut bytes, code, value);
         }
-        bytes.push(END);
-        if bytes.len() > limit {
-            return Err(EncodeError::TooLong { limit, actual: bytes.len() });
+        let overload = u8::from(!layout.file.is_empty()) | u8::from(!layout.sname.is_empty()) << 1;
+        if overload != 0 {
+            push(&mut bytes, code::OVERLOAD, &[overload]);
         }
+        options.for_each(|(code, value)| push(&mut bytes, code, value));
+        bytes.push(END);
         bytes.resize(bytes.len().max(MINIMUM), 0);
         Ok(bytes)
+    }
+
+    /// Which option stands where.
+    fn lay_out(&self, limit: usize) -> Result<Layout<'_>, EncodeError> {
+        let options = self.options.iter().filter(|item| item.0 != code::OVERLOAD);
+        let mut layout = Layout { options: options.collect(), file: Vec::new(), sname: Vec::new() };
+        let whole = FIXED + layout.options.iter().map(|item| spelt(item.1)).sum::<usize>() + 1;
+        if whole <= limit {
+            return Ok(layout);
+        }
+        // Each field needs a byte for its end mark.
+        let room =
+            |field: &[u8]| if field.iter().all(|&byte| byte == 0) { field.len() - 1 } else { 0 };
+        let (mut in_file, mut in_sname) = (room(&self.file), room(&self.sname));
+        let mut length = whole + OVERLOAD;
+        // From the end, where the least important ones stand.
+        for at in (1..layout.options.len()).rev() {
+            let (code, value) = layout.options[at];
+            let size = spelt(value);
+            if length <= limit {
+                break;
+            }
+            let (field, left) = match code {
+                // Relays look for their own among the options.
+                code::SERVER_ID | code::RELAY_AGENT => continue,
+                _ if size <= in_sname => (&mut layout.sname, &mut in_sname),
+                _ if size <= in_file => (&mut layout.file, &mut in_file),
+                _ => continue,
+            };
+            *left -= size;
+            length -= size;
+            field.insert(0, layout.options.remove(at));
+        }
+        if length > limit {
+            return Err(EncodeError::TooLong { limit, actual: whole });
+        }
+        Ok(layout)
     }
 
     fn hardware_len(&self) -> u8 {
         u8::try_from(self.hardware.address().len()).expect("at most 16 bytes")
     }
+}
+
+/// Where options stand.
+struct Layout<'a> {
+    options: Vec<(u8, &'a [u8])>,
+    file: Vec<(u8, &'a [u8])>,
+    sname: Vec<(u8, &'a [u8])>,
+}
+
+/// The bytes of option 52 itself.
+const OVERLOAD: usize = 3;
+
+/// The bytes that an option of this value takes.
+fn spelt(value: &[u8]) -> usize {
+    value.len() + 2 * value.len().div_ceil(255).max(1)
+}
+
+/// A field with its text, or with options in its place.
+fn put_field(bytes: &mut Vec<u8>, text: &[u8], options: &[(u8, &[u8])]) {
+    if options.is_empty() {
+        return bytes.extend(text);
+    }
+    let end = bytes.len() + text.len();
+    for (code, value) in options {
+        push(bytes, *code, value);
+    }
+    bytes.push(END);
+    bytes.resize(end, 0);
 }
 
 /// RFC 3396: what one option cannot hold goes on in the next one of the same number.

@@ -112,6 +112,28 @@ proptest! {
     }
 
     #[test]
+    fn what_is_made_to_fit_reads_the_same(message in message(), limit in 260..900_usize) {
+        let mut message = message;
+        (message.sname, message.file) = ([0; 64], [0; 128]);
+        match message.encode(limit) {
+            Ok(bytes) => {
+                prop_assert!(bytes.len() <= limit.max(300));
+                let read = Message::parse(&bytes).unwrap();
+                let sorted = |message: &Message| {
+                    let mut items: Vec<_> =
+                        message.options.iter().map(|(code, value)| (code, value.to_vec())).collect();
+                    items.sort_unstable();
+                    items
+                };
+                prop_assert_eq!(sorted(&read), sorted(&message));
+                let fields = |it: Message| Message { options: Options::default(), ..it };
+                prop_assert_eq!(fields(read), fields(message));
+            }
+            Err(EncodeError::TooLong { actual, .. }) => prop_assert!(actual > limit),
+        }
+    }
+
+    #[test]
     fn reading_writing_reading_gives_the_same(
         fixed in vec(any::<u8>(), 236),
         op in 1..=2_u8,

@@ -94,6 +94,15 @@ impl Answered {
         })
     }
 
+    /// The answer as it goes out.
+    pub(super) fn bytes(&self) -> &[u8] {
+        let sent = self.0.iter().find_map(|effect| match effect {
+            Effect::Send { bytes, .. } => Some(bytes),
+            _ => None,
+        });
+        sent.expect("an answer")
+    }
+
     pub(super) fn message(&self) -> Option<Message> {
         self.sent().map(|sent| sent.0)
     }
