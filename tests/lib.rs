@@ -3,6 +3,7 @@
 //! A test that needs something that is not there is skipped where anyone can see it, and fails where
 //! `CI` is set.
 
+pub mod cable;
 pub mod regipy;
 
 use std::env;

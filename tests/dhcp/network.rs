@@ -1,11 +1,11 @@
-//! Two machines and a cable: network namespaces that this test makes and removes.
+//! A server at one end of a cable, within this process.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,54 +15,30 @@ use tokio::sync::oneshot;
 use winpe_netboot::event::Event;
 use winpe_netboot::policy::Config;
 use winpe_netboot::serve::{self, Interface};
-use winpe_tests::{skip, tool};
+use winpe_tests::cable::Cable;
 
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// `ours` has 192.168.0.10 on `near`; `theirs` has `far`, at the other end.
+/// A cable, and a server at our end of it.
 pub(crate) struct Network {
-    ip: PathBuf,
-    pub(crate) ours: String,
-    pub(crate) theirs: String,
-    pub(crate) folder: tempfile::TempDir,
+    cable: Cable,
+}
+
+impl Deref for Network {
+    type Target = Cable;
+
+    fn deref(&self) -> &Cable {
+        &self.cable
+    }
 }
 
 impl Network {
     /// None, visibly, where the system lets us make no namespace.
     pub(crate) fn new() -> Option<Self> {
-        let ip = tool("ip", "iproute2")?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = |side: &str| format!("winpe-dhcp-{}-{count}-{side}", std::process::id());
-        let (ours, theirs) = (name("ours"), name("theirs"));
-        let made = Command::new(&ip).args(["netns", "add", &ours]).output().unwrap();
-        if !made.status.success() {
-            let why = String::from_utf8_lossy(&made.stderr).trim().to_owned();
-            skip(&format!("no network namespace can be made: {why}"));
-            return None;
-        }
-        let network = Self { ip, ours, theirs, folder: tempfile::tempdir().unwrap() };
-        network.ip(&["netns", "add", &network.theirs]);
-        let (ours, theirs) = (network.ours.as_str(), network.theirs.as_str());
-        network.ip(&["-n", ours, "link", "add", "near", "type", "veth", "peer", "name", "far"]);
-        network.ip(&["-n", ours, "link", "set", "far", "netns", theirs]);
-        network.ip(&["-n", ours, "addr", "add", "192.168.0.10/24", "dev", "near"]);
-        for (namespace, device) in [(ours, "lo"), (ours, "near"), (theirs, "lo"), (theirs, "far")] {
-            network.ip(&["-n", namespace, "link", "set", device, "up"]);
-        }
-        Some(network)
-    }
-
-    pub(crate) fn ip(&self, words: &[&str]) {
-        let output = Command::new(&self.ip).args(words).output().unwrap();
-        assert!(output.status.success(), "ip {words:?}: {output:?}");
+        Some(Self { cable: Cable::new()? })
     }
 
     /// A program at the other end.
-    pub(crate) fn there(&self, program: &std::path::Path) -> Command {
-        let mut command = Command::new(&self.ip);
-        command.args(["netns", "exec", &self.theirs]).arg(program);
-        command.current_dir(self.folder.path());
-        command
+    pub(crate) fn there(&self, program: &Path) -> Command {
+        self.at(&self.theirs, program, &[])
     }
 
     /// Starts the server at our end and waits until it serves, or has given up.
@@ -94,21 +70,10 @@ impl Network {
 
     /// The address that the other end has.
     pub(crate) fn address_there(&self) -> Option<Ipv4Addr> {
-        let output =
-            Command::new(&self.ip).args(["-n", &self.theirs, "-4", "-o", "addr"]).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = self.ip(&["-n", &self.theirs, "-4", "-o", "addr"]);
         let line = text.lines().find(|line| line.contains(" far "))?;
         let (_, after) = line.split_once("inet ")?;
         after.split('/').next()?.parse().ok()
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        for namespace in [&self.ours, &self.theirs] {
-            // One that was never made cannot be removed.
-            let _ = Command::new(&self.ip).args(["netns", "del", namespace]).output();
-        }
     }
 }
 

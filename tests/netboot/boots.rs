@@ -164,6 +164,61 @@ fn secure_boot_refuses_what_is_not_signed() {
 }
 
 #[test]
+fn secure_boot_by_a_signed_ipxe_to_the_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let Some(ipxe) = installed("/usr/lib/ipxe/snponly.efi", "ipxe") else { return };
+    // No distribution has iPXE's own shim. What stands in its place is iPXE itself, signed with a key
+    // that this firmware trusts: firmware tells the one from the other by nothing but the signature.
+    let Some(signed) = rig.signed(ipxe) else { return };
+    rig.file("srv/snponly-shim.efi", signed);
+    let config = config(&rig, "secure-boot = \"ipxe\"", LOCAL);
+    let boot = Boot::start("secure-ipxe", rig, Firmware::UefiOwnKey, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("TFTP sent snponly-shim.efi");
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+    assert!(!boot.machine.printed().contains("Access Denied"), "{}", boot.machine.printed());
+}
+
+#[test]
+fn secure_boot_with_a_key_of_ones_own_refuses_what_is_not_signed_with_it() {
+    let Some(rig) = Rig::new() else { return };
+    let Some(ipxe) = installed("/usr/lib/ipxe/snponly.efi", "ipxe") else { return };
+    rig.file("srv/snponly-shim.efi", std::fs::read(ipxe).unwrap());
+    let config = config(&rig, "secure-boot = \"ipxe\"", LOCAL);
+    let boot = Boot::start("secure-ipxe-unsigned", rig, Firmware::UefiOwnKey, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("TFTP sent snponly-shim.efi");
+    boot.console("Access Denied");
+    assert!(!boot.server.printed().contains("boot.ipxe"), "iPXE did not run");
+}
+
+#[test]
+fn ipxe_goes_on_at_another_web_server() {
+    let Some(mut rig) = Rig::new() else { return };
+    let Some(python) = tool("python3", "python3") else { return };
+    let base = "http://192.168.0.1:8000/";
+    let holds = format!("http-base = \"{base}\"\nhttp-base-holds = [\"scripts\", \"programs\"]");
+    let config = config(&rig, &holds, LOCAL);
+    let file = rig.file("export.toml", &config);
+    let www = rig.folder.path().join("www");
+    let www = www.to_str().unwrap();
+    let words = ["serve", "--iface", "br0", "--config", &file, "--export-files", www];
+    let exported = rig.start(&rig.namespace, winpe_iscsi(), &words);
+    exported.wait_for(&format!("files for {base} are in"), PATIENCE, &exported);
+    let other = rig.neighbour();
+    let words = ["-u", "-m", "http.server", "8000", "--directory", www];
+    let web = rig.start(&other, &python, &words);
+    web.wait_for("Serving HTTP", PATIENCE, &web);
+    let boot = Boot::start("http-base", rig, Firmware::BiosRom, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.console(MENU);
+    boot.console("The disk within");
+    web.wait_for("\"GET /boot.ipxe HTTP/1.1\" 200", PATIENCE, &boot.machine);
+    assert!(!boot.server.printed().contains("filename /boot.ipxe"), "{}", boot.server.printed());
+}
+
+#[test]
 fn grub_starts_ipxe_for_what_it_cannot_boot() {
     let (Some(()), Some(rig)) = (signed(), Rig::new()) else { return };
     let entry = "[[entry]]\nname = \"san\"\nsan = \"iscsi:192.168.0.20::::iqn.a:b\"\n";
@@ -172,7 +227,7 @@ fn grub_starts_ipxe_for_what_it_cannot_boot() {
     let Some(mut boot) = boot else { return };
     boot.log("filename /grub/grub.cfg");
     boot.log("TFTP sent /ipxe.efi");
-    // No further: an iPXE of 2019 has no network once GRUB has used it.
+    // No further: GRUB keeps the network card for itself when it starts another program.
     boot.console("iPXE initialising devices");
 }
 

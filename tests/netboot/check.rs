@@ -30,15 +30,23 @@ fn check(folder: &Path, words: &[&str]) -> Run {
 }
 
 /// A WIM with these files in its image that boots.
-fn wim(path: &Path, files: &[&str]) {
+pub(crate) fn wim(path: &Path, files: &[&str]) {
     let mut image = NewImage::new("Microsoft Windows PE");
     image.boot = true;
     image.files.extend(files.iter().map(|&name| (name.to_owned(), name.as_bytes().to_vec())));
     create(path, Compression::Lzx, &[image]).unwrap();
 }
 
+/// As coreutils' `sha256sum` has it.
+pub(crate) fn sha256(content: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, content).unwrap();
+    let output = Command::new("sha256sum").arg(file.path()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
 /// What Windows has below `Windows/Boot`.
-const WHOLE: &[&str] = &[
+pub(crate) const WHOLE: &[&str] = &[
     "Windows/Boot/PXE/bootmgr.exe",
     "Windows/Boot/PXE/pxeboot.n12",
     "Windows/Boot/PXE/pxeboot.com",
@@ -84,7 +92,15 @@ menu
   san            iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
   local          the disk of the machine
 ";
-    assert_eq!(run.stdout, format!("{CLIENTS}{menu}"));
+    let (shown, files) = run.stdout.split_once("\nfiles, and their SHA-256\n").unwrap();
+    assert_eq!(shown, format!("{CLIENTS}{menu}"));
+    for (name, content) in [("winpe/boot.sdi", WHOLE[5]), ("winpe/bootmgr.exe", WHOLE[0])] {
+        let sha256 = sha256(content.as_bytes());
+        let line = format!("  images/{name:22} {:>11} {sha256}", content.len());
+        assert!(files.lines().any(|it| it == line), "{line}\n{files}");
+    }
+    let whole = fs::read(folder.path().join("winpe.wim")).unwrap();
+    assert!(files.contains(&sha256(&whole)), "{files}");
     // No distribution has wimboot, and what an image lacks is named.
     for missing in ["wimboot", "images/winpe2/boot.sdi", "images/winpe2/bootmgr.exe"] {
         let line = format!("{missing} is missing; put it into one of the folders that are served");
@@ -114,6 +130,11 @@ fn machines_read_the_same() {
         ],
     });
     assert_eq!(report["menu"][0], winpe);
+    let files = report["files"].as_array().unwrap();
+    let image = files.iter().find(|file| file["name"] == "images/winpe.wim").unwrap();
+    let whole = fs::read(folder.path().join("winpe.wim")).unwrap();
+    assert_eq!(image["sha256"], sha256(&whole));
+    assert_eq!(image["bytes"], whole.len());
     let missing = report["missing"].as_array().unwrap();
     assert!(missing.contains(&serde_json::json!({ "file": "wimboot", "package": null })));
 }
@@ -143,7 +164,10 @@ menu
                  in the image: bootmgr.exe, pxeboot.n12, pxeboot.com, bootmgfw.efi
                  on the disc: boot.wim, bootmgr, BCD, boot.sdi, bootx64.efi
 ";
-    assert_eq!(run.stdout, format!("{CLIENTS}{menu}"), "{}", run.stderr);
+    let (shown, files) = run.stdout.split_once("\nfiles, and their SHA-256\n").unwrap();
+    assert_eq!(shown, format!("{CLIENTS}{menu}"), "{}", run.stderr);
+    // A file within the disc is hashed, not the disc.
+    assert!(files.contains(&sha256(b"boot/boot.sdi")), "{files}");
     assert!(!run.stderr.contains("images/"), "{}", run.stderr);
 
     let run = check(folder.path(), &["--iso", "media/bootmgr"]);

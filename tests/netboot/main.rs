@@ -3,6 +3,7 @@
 mod boots;
 mod check;
 mod files;
+mod http_base;
 mod rig;
 mod target;
 mod windows;

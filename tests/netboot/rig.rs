@@ -242,13 +242,20 @@ pub(crate) enum Firmware {
     UefiHttp,
     /// OVMF with Microsoft's keys, which boots signed programs from the network by PXE.
     UefiSecure,
+    /// The same with the distribution's key for tests in place of Microsoft's; see [`Rig::signed`].
+    UefiOwnKey,
 }
+
+/// The key for tests that the distribution's OVMF comes with, its certificate, and what opens it.
+const KEY: &str = "/usr/share/ovmf/PkKek-1-snakeoil.key";
+const CERTIFICATE: &str = "/usr/share/ovmf/PkKek-1-snakeoil.pem";
+const PASSPHRASE: &str = "pass:snakeoil";
 
 impl Rig {
     /// Switches a machine on; none, visibly, where its firmware is not installed.
     pub(crate) fn power_on(&self, firmware: Firmware) -> Option<Running> {
         let qemu = tool("qemu-system-x86_64", "qemu-system-x86")?;
-        let secure = firmware == Firmware::UefiSecure;
+        let secure = matches!(firmware, Firmware::UefiSecure | Firmware::UefiOwnKey);
         // Secure Boot keeps its variables where only the management mode of a newer board writes.
         let machine = if secure { "q35,smm=on," } else { "pc," };
         let mut words = vec![
@@ -290,20 +297,27 @@ impl Rig {
                 let script = self.file("plain.ipxe", script);
                 add(&["-kernel", loader, "-initrd", &script]);
             }
-            Firmware::UefiPxe | Firmware::UefiHttp | Firmware::UefiSecure => {
+            Firmware::UefiPxe
+            | Firmware::UefiHttp
+            | Firmware::UefiSecure
+            | Firmware::UefiOwnKey => {
                 // OVMF tries what it has for minutes each; this leaves one way.
                 let off = |protocol| format!("name=opt/org.tianocore/{protocol}Support,string=n");
                 add(&["-fw_cfg", &off("IPv6PXE")]);
                 if firmware == Firmware::UefiHttp {
                     add(&["-fw_cfg", &off("IPv4PXE")]);
                 }
-                let (code, variables) = if secure {
+                if secure {
                     add(&["-global", "driver=cfi.pflash01,property=secure,value=on"]);
-                    ("/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
-                } else {
-                    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+                }
+                let kind = match firmware {
+                    Firmware::UefiSecure => ".ms",
+                    Firmware::UefiOwnKey => ".snakeoil",
+                    _ => "",
                 };
-                let code = installed(code, "ovmf")?;
+                let code = format!("/usr/share/OVMF/OVMF_CODE_4M{kind}.fd");
+                let variables = format!("/usr/share/OVMF/OVMF_VARS_4M{kind}.fd");
+                let code = installed(&code, "ovmf")?;
                 let variables = self.file("vars.fd", std::fs::read(variables).unwrap());
                 let code = format!("if=pflash,format=raw,readonly=on,file={code}");
                 let variables = format!("if=pflash,format=raw,file={variables}");
@@ -312,6 +326,24 @@ impl Rig {
         }
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         Some(self.start(&self.namespace, &qemu, &words))
+    }
+}
+
+impl Rig {
+    /// A program signed with the key that [`Firmware::UefiOwnKey`] trusts; none, visibly, where what
+    /// signs is not installed.
+    pub(crate) fn signed(&self, program: &str) -> Option<Vec<u8>> {
+        let sbsign = tool("sbsign", "sbsigntool")?;
+        let openssl = tool("openssl", "openssl")?;
+        let (key, certificate) = (installed(KEY, "ovmf")?, installed(CERTIFICATE, "ovmf")?);
+        let (open, signed) = (self.file("key.pem", ""), self.file("signed.efi", ""));
+        let run = |program: &Path, words: &[&str]| {
+            let output = Command::new(program).args(words).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        run(&openssl, &["pkey", "-in", key, "-passin", PASSPHRASE, "-out", &open]);
+        run(&sbsign, &["--key", &open, "--cert", certificate, "--output", &signed, program]);
+        Some(std::fs::read(signed).unwrap())
     }
 }
 

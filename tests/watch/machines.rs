@@ -117,7 +117,8 @@ impl Machine<'_> {
     pub(crate) fn loads(&self, protocol: Protocol, file: &str, bytes: u64, millis: u64) {
         let client = self.begins(protocol, file, 0, bytes);
         let elapsed = Duration::from_millis(millis);
-        self.tell(Event::Sent { protocol, client, file: file.to_owned(), bytes, elapsed });
+        let (file, sha256) = (file.to_owned(), None);
+        self.tell(Event::Sent { protocol, client, file, bytes, elapsed, sha256 });
     }
 
     pub(crate) fn begins(

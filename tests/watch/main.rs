@@ -4,3 +4,5 @@ mod answers;
 mod machines;
 mod page;
 mod program;
+mod running;
+mod serving;

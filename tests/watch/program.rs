@@ -1,130 +1,15 @@
 //! The whole program, run as it is left running: as root that gives up its rights, and for long.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
-use winpe_tests::{skip, tool, winpe_iscsi};
+use winpe_tests::cable::Cable;
+use winpe_tests::{tool, winpe_iscsi};
 
-/// For one step, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::serving::Serving;
+
 const BIG: usize = 1_500_000;
-
-/// Two machines and a cable; all of it is gone when this is dropped.
-struct Cable {
-    ip: PathBuf,
-    ours: String,
-    theirs: String,
-    folder: tempfile::TempDir,
-}
-
-impl Cable {
-    fn new() -> Option<Self> {
-        let ip = tool("ip", "iproute2")?;
-        let name = |side| format!("winpe-watch-{}-{side}", std::process::id());
-        let (ours, theirs) = (name("ours"), name("theirs"));
-        let made = Command::new(&ip).args(["netns", "add", &ours]).output().unwrap();
-        if !made.status.success() {
-            let why = String::from_utf8_lossy(&made.stderr).trim().to_owned();
-            skip(&format!("no network namespace can be made: {why}"));
-            return None;
-        }
-        let cable = Self { ip, ours, theirs, folder: tempfile::tempdir().unwrap() };
-        let (ours, theirs) = (cable.ours.as_str(), cable.theirs.as_str());
-        for words in [
-            &["netns", "add", theirs][..],
-            &["-n", ours, "link", "add", "near", "type", "veth", "peer", "name", "far"],
-            &["-n", ours, "link", "set", "far", "netns", theirs],
-            &["-n", ours, "addr", "add", "192.168.0.10/24", "dev", "near"],
-            &["-n", ours, "link", "set", "lo", "up"],
-            &["-n", ours, "link", "set", "near", "up"],
-            &["-n", theirs, "link", "set", "far", "address", "52:54:00:00:00:77"],
-            &["-n", theirs, "link", "set", "far", "up"],
-        ] {
-            let output = Command::new(&cable.ip).args(words).output().unwrap();
-            assert!(output.status.success(), "ip {words:?}: {output:?}");
-        }
-        Some(cable)
-    }
-
-    fn at(&self, side: &str, program: &Path, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.ip);
-        command.args(["netns", "exec", side]).arg(program).args(words);
-        command.current_dir(self.folder.path());
-        command
-    }
-
-    fn there(&self, program: &Path, words: &[&str]) -> Output {
-        self.at(&self.theirs, program, words).output().unwrap()
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
-        self.path(name)
-    }
-}
-
-impl Drop for Cable {
-    fn drop(&mut self) {
-        for side in [&self.ours, &self.theirs] {
-            // One that was never made cannot be removed.
-            let _ = Command::new(&self.ip).args(["netns", "del", side]).output();
-        }
-    }
-}
-
-/// The server; what it prints goes to a file.
-struct Serving {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Serving {
-    fn start(cable: &Cable, words: &[&str]) -> Self {
-        let log = cable.folder.path().join("log");
-        let file = std::fs::File::create(&log).unwrap();
-        let mut command = cable.at(&cable.ours, winpe_iscsi(), words);
-        command.stdout(file.try_clone().unwrap()).stderr(file).stdin(Stdio::null());
-        Self { child: command.spawn().unwrap(), log }
-    }
-
-    fn printed(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) {
-        let end = Instant::now() + PATIENCE;
-        while !self.printed().contains(text) {
-            let ended = self.child.try_wait().unwrap();
-            assert!(
-                ended.is_none() && Instant::now() < end,
-                "{text}: {ended:?}\n{}",
-                self.printed()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn certificate(cable: &Cable) -> Option<(String, String)> {
     let openssl = tool("openssl", "openssl")?;
@@ -170,7 +55,7 @@ fn it_is_safe_to_leave_on() {
     server.wait_for("giving addresses and boot files");
     server.wait_for("runs as user nobody now");
 
-    let rights = rights(server.child.id());
+    let rights = rights(server.id());
     for wanted in ["Uid:\t65534\t65534\t65534\t65534", "CapEff:\t0000000000000000", "Groups:\t \n"]
     {
         assert!(format!("{rights}\n").contains(wanted), "{wanted:?}\n{rights}");
@@ -233,14 +118,5 @@ fn it_is_safe_to_leave_on() {
     let steps = boot["steps"].to_string();
     assert!(steps.contains("Configuring (net0)... ok"), "{steps}");
 
-    server.signal("-TERM");
-    let end = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = server.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < end, "it goes on\n{}", server.printed());
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert!(status.success(), "{status}\n{}", server.printed());
+    server.ends_by("-TERM");
 }

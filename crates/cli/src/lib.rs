@@ -17,6 +17,7 @@ mod hive;
 mod images;
 mod info;
 mod inject;
+mod manual;
 mod mount;
 mod mounts;
 mod output;
@@ -96,6 +97,8 @@ enum Command {
     Schema(schema::Args),
     Boots(boots::Args),
     Demo(demo::Args),
+    #[command(hide = true)]
+    Manual(manual::Args),
 }
 
 impl Command {
@@ -116,6 +119,7 @@ impl Command {
             Self::Schema(args) => schema::run(args, printer),
             Self::Boots(args) => boots::run(args, printer),
             Self::Demo(args) => demo::run(args, printer),
+            Self::Manual(args) => manual::run(args, printer),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod check;
+mod export;
 mod images;
 mod log;
 
@@ -24,15 +25,22 @@ use crate::suggest::did_you_mean;
 ///   winpe-iscsi serve --iso Windows.iso
 ///   winpe-iscsi serve --wim winpe.wim --iscsi iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 ///   winpe-iscsi serve --config winpe-iscsi.toml --check
+///   winpe-iscsi serve --config winpe-iscsi.toml --export-files /srv/www/boot
 ///
 /// Boot managers, BCD and boot.sdi come out of the images. wimboot, which no distribution has, goes into
 /// a folder that is served; without it BIOS machines boot the first image by Windows' own network loader.
+///
+/// http-base in [serve] is another web server, or an object store, that has images and boot programs, or
+/// all that clients load by HTTP; --export-files writes what it is to have, and SHA256SUMS.
+///
+/// Every file served is hashed (SHA-256) and logged when it is first seen and when it has changed; --check
+/// shows boot programs and images with theirs.
 ///
 /// `winpe-iscsi boots` and http://127.0.0.1:8067/ show each machine's boot and where it stopped. SIGHUP, or
 /// a change of the configuration file, has it read again; transfers go on.
 ///
 /// With --json each event is a line with schema, time, line (as people read it), event (answered,
-/// ignored, requested, sent, failed, stalled, console, warning, note) and the fields of that event.
+/// ignored, requested, sent, hashed, failed, stalled, console, warning, note) and the fields of that event.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -63,6 +71,9 @@ pub(crate) struct Args {
     /// Show what each kind of client would get, and end
     #[arg(long)]
     check: bool,
+    /// Write the files that clients load by HTTP below DIR, for another web server, and end
+    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    export_files: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -83,7 +94,9 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     let config = read()?;
     let interface = Interface::find(config.serve.interface.as_deref())?;
-    if args.check {
+    if let Some(folder) = &args.export_files {
+        export::export(&config, &interface, folder, printer)
+    } else if args.check {
         check::check(&config, &interface, printer)
     } else {
         log::serve(config, &interface, args.config.as_deref(), read, printer)

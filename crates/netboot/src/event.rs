@@ -21,7 +21,8 @@
 //! | `answered` | `client` (MAC), `kind`, `message`, `answer`, `address` or null, `file` or null |
 //! | `ignored` | `client`, `reason` |
 //! | `requested` | `protocol` (`tftp`, `http`), `client` (address and port), `file` |
-//! | `sent` | the same, `bytes`, `seconds` |
+//! | `sent` | the same, `bytes`, `seconds`, `sha256` of the whole file or null while it is not known |
+//! | `hashed` | `file`, `bytes`, `sha256`, `before`: what it was when it was served before, or null |
 //! | `failed` | `protocol`, `client`, `file`, `bytes`, `reason`: one of `not_found`, `refused`, `size_probe`, `client_error`, `lost`, `busy`, `malformed`, `io` |
 //! | `stalled` | `client`, `file`, `block`, `retries`, `seconds` |
 //! | `console` | `client` (address), `line` |
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::files::Digest;
 use crate::logic::dhcp::Ignore;
 use crate::policy::Client;
 
@@ -104,6 +106,19 @@ pub enum Event {
         /// From the request to the last acknowledgement.
         #[serde(rename = "seconds", serialize_with = "seconds")]
         elapsed: Duration,
+        /// What the whole file is, where that is known by now.
+        sha256: Option<Digest>,
+    },
+    /// A file that is served was read for the first time, or has changed since.
+    Hashed {
+        /// Its name, in small letters.
+        file: String,
+        /// Its length.
+        bytes: u64,
+        /// What it is.
+        sha256: Digest,
+        /// What the file of this name was before.
+        before: Option<Digest>,
     },
     /// A request came to nothing.
     Failed {
@@ -304,7 +319,7 @@ impl fmt::Display for Event {
                 };
                 write!(f, "{verb} from {} filename {}", client.ip(), file.escape_debug())
             }
-            Self::Sent { protocol, client, file, bytes, elapsed } => {
+            Self::Sent { protocol, client, file, bytes, elapsed, sha256: _ } => {
                 write!(
                     f,
                     "{protocol} sent {} to {}: {bytes} bytes in {:.3} s",
@@ -315,6 +330,16 @@ impl fmt::Display for Event {
                 match speed(*bytes, *elapsed) {
                     Some(speed) => write!(f, ", {speed:.1} MB/s"),
                     None => Ok(()),
+                }
+            }
+            Self::Hashed { file, bytes, sha256, before } => {
+                let file = file.escape_debug();
+                match before {
+                    None => write!(f, "{file}: {bytes} bytes, SHA-256 {sha256}"),
+                    Some(before) => write!(
+                        f,
+                        "{file} has changed: {bytes} bytes, SHA-256 {sha256}, before it was {before}"
+                    ),
                 }
             }
             Self::Failed { protocol, client, file, bytes, reason } => {
@@ -394,10 +419,11 @@ mod tests {
             file: "pxelinux.0".to_owned(),
             bytes: 42,
             elapsed: Duration::from_millis(1500),
+            sha256: None,
         };
         assert_eq!(
             serde_json::to_string(&sent).unwrap(),
-            r#"{"event":"sent","protocol":"tftp","client":"10.0.0.1:80","file":"pxelinux.0","bytes":42,"seconds":1.5}"#
+            r#"{"event":"sent","protocol":"tftp","client":"10.0.0.1:80","file":"pxelinux.0","bytes":42,"seconds":1.5,"sha256":null}"#
         );
     }
 
@@ -410,6 +436,7 @@ mod tests {
                 file: "boot.wim".to_owned(),
                 bytes: 300_000_000,
                 elapsed: Duration::from_millis(millis),
+                sha256: None,
             }
             .to_string()
         };

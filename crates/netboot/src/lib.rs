@@ -32,11 +32,16 @@
 //! | To an address that may be forged goes one block; a repeated acknowledgement multiplies nothing | `until_the_client_answers_one_packet_is_on_its_way`, `duplicates_are_not_answered_with_duplicates`, `a_client_that_acknowledges_each_block_of_a_window_does_not_multiply_traffic`, `a_repeated_request_begins_no_second_transfer` |
 //! | It hears one interface, answers no network that is not configured, and is a proxy where another server gives addresses | `another_interface_gets_no_answer`, `a_relay_of_no_configured_network_gets_no_answer`, `beside_another_server_it_is_a_proxy`, `beside_another_server_it_gives_addresses_by_force_only` |
 //! | It alters no image and no file | `images_are_as_they_were_after_they_were_served` |
+//! | Every file served is hashed, off the path of requests, and the log says what it is and when it has changed | `every_file_served_is_hashed_once_and_a_changed_one_is_noticed`, `a_file_written_in_place_is_another`, `parts_and_made_files_have_digests_of_their_own`, `the_log_says_what_was_served_and_what_has_changed`, `what_each_client_and_each_entry_gets_is_shown` |
 //! | What a client is told holds no path of the server's; no client writes lines of the log | `errors_hold_no_path`, `refusals_say_nothing_about_paths`, `a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path`, `no_client_writes_lines_of_its_own` |
 //! | The configuration and the lease log are read as if a stranger had written them | `no_text_makes_it_panic`, `an_unknown_key_is_refused_wherever_it_stands`, `no_line_makes_it_panic`, `damage_is_named_and_passed_over`, `a_crash_at_any_byte_loses_only_the_line_that_it_tore` |
 //! | Once its ports are open it has no more rights than a named user, and sees only the folders that it serves | `it_is_safe_to_leave_on` |
 //!
-//! Not promised: hashes of the files served. There are no secrets to keep: an iSCSI URI holds none, and
+//! A version of a file is known by device, inode, length and times, so that one that is written within
+//! the same tick of the file system's clock and keeps its length is taken for the one before. Where the
+//! hash of a file is to be the first thing known of it, `serve --check` reads them all.
+//!
+//! There are no secrets to keep: an iSCSI URI holds none, and
 //! a password for one cannot be configured.
 
 pub mod event;

@@ -53,6 +53,7 @@ struct File {
     outcome: String,
     reason: Option<String>,
     millis: Option<u64>,
+    sha256: Option<String>,
 }
 
 impl Boot {
@@ -91,6 +92,9 @@ pub(super) fn show(boot: &Boot, now: u64, printer: &mut Printer) -> Result<(), F
         };
         let times = if step.count > 1 { format!(" ({} times)", step.count) } else { String::new() };
         printer.line(format_args!("{:>9.2} s  {text}{times}", seconds.as_secs_f64()))?;
+        if let Some(sha256) = step.file.as_ref().and_then(|file| file.sha256.as_ref()) {
+            printer.line(format_args!("             SHA-256 {}", plain(sha256)))?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! `serve --check`: what each kind of client would get.
 
+use std::ops::ControlFlow;
+
 use serde::Serialize;
+use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
 use winpe_netboot::policy::part::Origin;
 use winpe_netboot::policy::{Config, Files, MenuRow, Row, boot_table, menu_table};
 use winpe_netboot::serve::Interface;
@@ -15,8 +18,10 @@ struct Report<'a> {
     interface: &'a str,
     address: String,
     network: String,
+    http_base: Option<&'a str>,
     clients: Vec<ClientRow<'a>>,
     menu: Vec<EntryRow<'a>>,
+    files: &'a [FileRow],
     missing: Vec<MissingFile<'a>>,
     hints: Vec<String>,
 }
@@ -44,6 +49,14 @@ struct PartRow<'a> {
     origin: &'static str,
 }
 
+/// A boot program or an image, as it is now.
+#[derive(Serialize)]
+struct FileRow {
+    name: String,
+    bytes: u64,
+    sha256: Digest,
+}
+
 #[derive(Serialize)]
 struct MissingFile<'a> {
     file: &'a str,
@@ -54,6 +67,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     let files = Files::prepare(config, interface.address).map_err(Failure::new)?;
     let clients = boot_table(config, interface.address);
     let menu = menu_table(config);
+    let hashed = hash(&files, interface, printer)?;
     let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
         printer.json(&Report {
@@ -61,14 +75,16 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             interface: &interface.name,
             address: interface.address.to_string(),
             network: interface.network.to_string(),
+            http_base: config.serve.http_base.as_deref(),
             clients: clients.iter().map(ClientRow::of).collect(),
             menu: menu.iter().map(EntryRow::of).collect(),
+            files: &hashed,
             missing: files
                 .missing
                 .iter()
                 .map(|it| MissingFile { file: &it.file, package: it.package })
                 .collect(),
-            hints: hints(interface),
+            hints: hints(config, interface),
         })?;
         return Ok(exit);
     }
@@ -103,17 +119,50 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             }
         }
     }
+    printer.line("")?;
+    printer.heading("files, and their SHA-256")?;
+    for row in &hashed {
+        printer.line(format_args!("  {:29} {:>11} {}", row.name, row.bytes, row.sha256))?;
+    }
     for missing in &files.missing {
         printer.warning(missing);
     }
-    for hint in hints(interface) {
+    for hint in hints(config, interface) {
         printer.status(format_args!("hint: {hint}"));
     }
     Ok(exit)
 }
 
-/// What no file is wrong about, and costs time all the same.
-fn hints(interface: &Interface) -> Vec<String> {
+/// Reads whatever clients are led to, which shows too that it can be read.
+fn hash(files: &Files, interface: &Interface, printer: &Printer) -> Result<Vec<FileRow>, Failure> {
+    let at = |name: &str, why: String| Failure::new(format!("{name}: {why}"));
+    let (client, local) = (interface.address.into(), interface.address.into());
+    let open = |name: &String| -> Result<(String, File), Failure> {
+        let path = name.parse().map_err(|error| at(name, format!("{error}")))?;
+        let request = FileRequest { path: &path, query: None, client, local };
+        let file = files.source.open(&request).map_err(|error| at(name, error.to_string()))?;
+        Ok((name.clone(), file))
+    };
+    let open: Vec<_> = files.served.iter().map(open).collect::<Result<_, _>>()?;
+    let total = open.iter().map(|(_, file)| file.len()).sum();
+    let bar = printer.progress("reading");
+    let mut done = 0;
+    let mut rows = Vec::with_capacity(open.len());
+    for (name, file) in open {
+        let sha256 = Digest::of(&file, |bytes| {
+            done += bytes;
+            bar.set(done, total);
+            ControlFlow::Continue(())
+        });
+        let sha256 = sha256.map_err(|error| at(&name, error.to_string()))?;
+        let sha256 = sha256.expect("nothing breaks it off");
+        rows.push(FileRow { name, bytes: file.len(), sha256 });
+    }
+    Ok(rows)
+}
+
+/// What no file is wrong about, and is worth knowing all the same.
+fn hints(config: &Config, interface: &Interface) -> Vec<String> {
     // A machine without IPv6 has no table to read, and no router either.
     let router = interface.has_ipv6_router().unwrap_or(false);
     let name = &interface.name;
@@ -122,7 +171,13 @@ fn hints(interface: &Interface) -> Vec<String> {
          and 12, waits 13 s for one at each stage. Any router advertisement there ends the wait, even \
          one that offers no route"
     );
-    (!router).then_some(wait).into_iter().collect()
+    let elsewhere = config.serve.http_base.as_ref().map(|base| {
+        format!(
+            "what clients load from {base} is not looked at here; --export-files DIR writes what is to \
+             be there"
+        )
+    });
+    (!router).then_some(wait).into_iter().chain(elsewhere).collect()
 }
 
 fn place(origin: Origin) -> &'static str {

@@ -123,6 +123,7 @@ fn print(event: &Event, printer: &mut Printer) -> Result<(), Failure> {
     } else {
         match event {
             Event::Warning { text } => printer.warning(text.escape_debug()),
+            Event::Hashed { before: Some(_), .. } => printer.warning(event),
             event => printer.line(event)?,
         }
     }

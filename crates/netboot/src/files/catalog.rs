@@ -15,7 +15,14 @@ use super::{File, FilePath, FileRequest, FileSource, OpenError, PathError};
 /// A path on a disk is the administrator's own, so that links are followed; the file is opened anew
 /// each time and may be replaced while it is served.
 #[derive(Debug, Clone, Default)]
-pub struct Catalog(BTreeMap<String, Entry>);
+pub struct Catalog(BTreeMap<String, Named>);
+
+/// A file and its name as it was spelt.
+#[derive(Debug, Clone)]
+struct Named {
+    name: FilePath,
+    entry: Entry,
+}
 
 #[derive(Debug, Clone)]
 enum Entry {
@@ -64,14 +71,20 @@ impl Catalog {
 
     fn insert(mut self, name: &str, entry: Entry) -> Result<Self, PathError> {
         let name: FilePath = name.parse()?;
-        self.0.insert(name.as_str().to_ascii_lowercase(), entry);
+        self.0.insert(name.as_str().to_ascii_lowercase(), Named { name, entry });
         Ok(self)
+    }
+
+    /// The names, as they were spelt.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(|named| named.name.as_str())
     }
 }
 
 impl FileSource for Catalog {
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
-        match self.0.get(&request.path.as_str().to_ascii_lowercase()) {
+        let named = self.0.get(&request.path.as_str().to_ascii_lowercase());
+        match named.map(|named| &named.entry) {
             Some(Entry::Made(file)) => Ok(file.clone()),
             Some(Entry::Disk(path)) => open_disk(path),
             Some(Entry::PartOfDisk { path, start, length }) => {

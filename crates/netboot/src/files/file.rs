@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use rustix::io::{ReadWriteFlags, preadv2};
+
+use super::Digest;
 
 /// Bytes that can be read at any place, by several readers at once.
 pub trait ReadAt: Send + Sync + 'static {
@@ -34,6 +36,37 @@ pub struct File {
     content: Content,
     length: u64,
     modified: Option<SystemTime>,
+    /// Which version of which file of a disk it is.
+    stamp: Option<Stamp>,
+    digest: Arc<OnceLock<Digest>>,
+}
+
+/// What tells a stretch of a file on a disk from each other one, and from itself after it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    /// The same of the last change of its names or rights, which nobody can set back.
+    changed: (i64, i64),
+    start: u64,
+    length: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            start: 0,
+            length: metadata.size(),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -47,7 +80,7 @@ impl File {
     /// A file in memory, as those made from the configuration are.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { length: bytes.len() as u64, content: Content::Bytes(bytes), modified: None }
+        Self::new(bytes.len() as u64, Content::Bytes(bytes))
     }
 
     /// A whole file of a disk.
@@ -56,16 +89,21 @@ impl File {
     /// Where its length cannot be learnt.
     pub fn from_disk(file: std::fs::File) -> io::Result<Self> {
         let metadata = file.metadata()?;
+        let content = Content::Disk { file: Arc::new(file), start: 0 };
         Ok(Self {
-            content: Content::Disk { file: Arc::new(file), start: 0 },
-            length: metadata.len(),
             modified: metadata.modified().ok(),
+            stamp: Some(Stamp::of(&metadata)),
+            ..Self::new(metadata.len(), content)
         })
     }
 
     /// Anything else that can be read.
     pub fn from_reader(reader: Arc<dyn ReadAt>, length: u64) -> Self {
-        Self { content: Content::Other(reader), length, modified: None }
+        Self::new(length, Content::Other(reader))
+    }
+
+    fn new(length: u64, content: Content) -> Self {
+        Self { content, length, modified: None, stamp: None, digest: Arc::default() }
     }
 
     /// The part of this file that begins at `start`, such as a file within an image; cut short where
@@ -87,7 +125,8 @@ impl File {
                 Content::Other(Arc::new(Part { reader: Arc::clone(reader), start: skip }))
             }
         };
-        Self { content, length, modified: self.modified }
+        let stamp = |stamp: Stamp| Stamp { start: stamp.start + skip, length, ..stamp };
+        Self { modified: self.modified, stamp: self.stamp.map(stamp), ..Self::new(length, content) }
     }
 
     /// Its length in bytes.
@@ -120,6 +159,34 @@ impl File {
             Content::Other(_) => None,
         };
         length == Some(buffer.len())
+    }
+
+    /// Its SHA-256, once somebody has found it out; see [`Hashed`](super::Hashed).
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest.get().copied()
+    }
+
+    /// Where its SHA-256 is put.
+    pub(super) fn cell(&self) -> Arc<OnceLock<Digest>> {
+        Arc::clone(&self.digest)
+    }
+
+    pub(super) fn with_cell(self, digest: Arc<OnceLock<Digest>>) -> Self {
+        Self { digest, ..self }
+    }
+
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+
+    /// Whether it is the version still that was opened.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let (Content::Disk { file, .. }, Some(stamp)) = (&self.content, self.stamp) else {
+            return true;
+        };
+        let part = |now: Stamp| Stamp { start: stamp.start, length: stamp.length, ..now };
+        file.metadata().is_ok_and(|now| part(Stamp::of(&now)) == stamp)
     }
 
     /// Fills `buffer` with what stands at `offset`.

@@ -10,15 +10,19 @@
 //! told about a refusal never holds a path of the server's.
 
 mod catalog;
+mod digest;
 mod file;
 mod folder;
+mod hashed;
 mod layers;
 mod path;
 mod swap;
 
 pub use catalog::Catalog;
+pub use digest::Digest;
 pub use file::{File, ReadAt};
 pub use folder::Folder;
+pub use hashed::Hashed;
 pub use layers::{Layers, Mounted};
 pub use path::{FilePath, PathError};
 pub use swap::Swap;

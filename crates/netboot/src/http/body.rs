@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use crate::event::{Event, Failure, Protocol, Sink};
-use crate::files::File;
+use crate::files::{Digest, File};
 
 /// Bytes read at once. One such piece is read while the one before is sent.
 const PIECE: u64 = 128 * 1024;
@@ -47,6 +47,8 @@ pub(super) struct Report {
     pub(super) told: Option<Instant>,
     /// Why not; [`Failure::Lost`] until all is sent.
     pub(super) failure: Option<Failure>,
+    /// What the file is, where that was known when all of it was sent.
+    pub(super) sha256: Option<Digest>,
 }
 
 impl FileBody {
@@ -96,6 +98,7 @@ impl Body for FileBody {
                 self.read();
                 if self.reading.is_none() {
                     self.report.failure = None;
+                    self.report.sha256 = self.file.digest();
                 }
                 Ok(Frame::data(bytes))
             }
@@ -136,7 +139,10 @@ impl Drop for Report {
         let (protocol, client, bytes) = (Protocol::Http, self.client, self.bytes);
         let file = std::mem::take(&mut self.file);
         self.events.event(match self.failure.take() {
-            None => Event::Sent { protocol, client, file, bytes, elapsed: self.began.elapsed() },
+            None => {
+                let (elapsed, sha256) = (self.began.elapsed(), self.sha256);
+                Event::Sent { protocol, client, file, bytes, elapsed, sha256 }
+            }
             Some(reason) => Event::Failed { protocol, client, file, bytes, reason },
         });
     }

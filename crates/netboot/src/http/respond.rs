@@ -44,6 +44,7 @@ pub(super) async fn respond(asker: &Asker, request: &Request<Incoming>) -> Answe
         size: 0,
         told: None,
         failure: None,
+        sha256: None,
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         report.failure = Some(Failure::Refused("only GET and HEAD are served"));

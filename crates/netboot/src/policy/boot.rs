@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::bootfile::{Chain, Overrides, SCRIPT, SecureBoot, boot_file};
 use super::client::{Client, Kind};
 use super::config::{Allow, ClientConfig, Config};
+use super::http_base::Held;
 use super::platform::Platform;
 
 /// What a client is told to boot.
@@ -74,15 +75,17 @@ impl<'a> View<'a> {
     /// boot, or that does not say what it is.
     #[must_use]
     pub fn boot(&self, client: &Client, server: Ipv4Addr) -> Option<Boot> {
-        let base = self.config.base_url(server);
+        let base = |kind| self.config.base_for(kind, server);
         let file = match client.kind {
             Kind::Other => return None,
-            Kind::Ipxe { http: true } => format!("{base}{}", self.path(SCRIPT)),
+            Kind::Ipxe { http: true } => format!("{}{}", base(Held::Scripts), self.path(SCRIPT)),
             Kind::Ipxe { http: false } => format!("tftp://{server}/{}", self.path(SCRIPT)),
             Kind::Pxe => self.boot_file(client.platform?).to_owned(),
-            Kind::Http => format!("{base}{}", self.boot_file(client.platform?)),
+            Kind::Http => {
+                format!("{}{}", base(Held::Programs), self.boot_file(client.platform?))
+            }
         };
-        Some(Boot { file, pxelinux: self.pxelinux(client, &base) })
+        Some(Boot { file, pxelinux: self.pxelinux(client, &self.config.pxelinux_base(server)) })
     }
 
     /// The last PXELINUX of the chain gets what the administrator wants; the one before it, in the

@@ -42,6 +42,7 @@ use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::bootfile::{Chain, Overrides, SecureBoot};
+use super::http_base::Held;
 use super::matcher::Matcher;
 use super::menu::{Entry, is_url};
 use super::subnet::SubnetConfig;
@@ -103,6 +104,10 @@ pub struct Serve {
     pub http_port: u16,
     /// `[serve.tls]`: the same files by HTTPS.
     pub tls: Option<TlsConfig>,
+    /// Another web server, or an object store, that has some of the files: a URL with a slash at its end.
+    pub http_base: Option<String>,
+    /// What it has: images and programs, where nothing is said.
+    pub http_base_holds: BTreeSet<Held>,
     /// How BIOS machines get to the menu.
     pub chain: Chain,
     /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
@@ -136,6 +141,8 @@ impl Default for Serve {
             state: None,
             http_port: 80,
             tls: None,
+            http_base: None,
+            http_base_holds: super::http_base::usual(),
             chain: Chain::default(),
             secure_boot: None,
             boot_files: Overrides::new(),
@@ -349,6 +356,7 @@ impl Serve {
         if self.http_port == 0 {
             return Err("http-port must not be 0".to_owned());
         }
+        self.check_http_base()?;
         if let Some(prefix) = &self.pxelinux.path_prefix
             && !prefix.ends_with('/')
         {

@@ -11,8 +11,9 @@ use thiserror::Error;
 use super::boot::View;
 use super::bootfile::{Chain, IPXE_KERNEL, IPXE_SHIM, PXELINUX, SCRIPT, SecureBoot, grub};
 use super::config::Config;
+use super::http_base::Held;
 use super::matcher::Matcher;
-use super::menu::Target;
+use super::menu::{Entry, Target};
 use super::part::{BOOT_WIM, Content, LOADER_PATHS, Part};
 use super::platform::Platform;
 use super::pxelinux::Below;
@@ -27,6 +28,10 @@ pub struct Files {
     pub source: Arc<dyn FileSource>,
     /// What clients will ask for and not find.
     pub missing: Vec<Missing>,
+    /// The names of boot programs and images that clients will ask for and find.
+    pub served: Vec<String>,
+    /// The names of all files that clients load by HTTP, for another web server to hold.
+    pub by_http: Vec<String>,
 }
 
 /// A file that clients will ask for and not find.
@@ -101,6 +106,9 @@ const SYSLINUX: &[&str] = &[
     "/usr/lib/syslinux/bios",
 ];
 
+/// Where menus that people bring along often look for the modules of their boot loader.
+const MODULES: &str = "syslinux/";
+
 /// Signed programs of the distributions, which are called otherwise where they are installed: name,
 /// Debian package, paths.
 const SIGNED: &[(&str, &str, &[&str])] = &[
@@ -149,12 +157,23 @@ impl Files {
                 .map_err(|source| FilesError::Folder { path: path.clone(), source })?;
             layers.push(Arc::new(folder));
         }
-        layers.push(Arc::new(made(config, server)?));
-        layers.push(Arc::new(distribution()?));
+        let (made, distribution) = (made(config, server)?, distribution()?);
+        let mut by_http: Vec<String> = made.names().map(str::to_owned).collect();
+        by_http.extend(distribution.names().map(str::to_owned));
+        layers.push(Arc::new(made));
+        layers.push(Arc::new(distribution));
         let source: Arc<dyn FileSource> = Arc::new(Layers::new(layers));
-        let missing = needed(config)
+        let (mut served, missing): (Vec<_>, Vec<_>) =
+            needed(config).into_iter().partition(|file| has(source.as_ref(), file, server));
+        by_http
+            .extend(wanted(config).into_iter().filter(|file| has(source.as_ref(), file, server)));
+        served.extend(config.entries.iter().flat_map(images));
+        by_http.extend(served.iter().cloned());
+        by_http.retain(|name| !is_by_tftp_only(name));
+        by_http.sort_unstable();
+        by_http.dedup();
+        let missing = missing
             .into_iter()
-            .filter(|file| !has(source.as_ref(), file, server))
             .map(|file| Missing {
                 package: DISTRIBUTION
                     .iter()
@@ -164,7 +183,7 @@ impl Files {
                 file,
             })
             .collect();
-        Ok(Self { source, missing })
+        Ok(Self { source, missing, served, by_http })
     }
 }
 
@@ -244,8 +263,7 @@ fn distribution() -> Result<Catalog, PathError> {
     for (file, _, folders) in DISTRIBUTION {
         let path = folders.iter().map(|folder| Path::new(folder).join(file));
         if let Some(path) = path.into_iter().find(|path| path.is_file()) {
-            // Menus that people bring along often look for modules in a folder of their own.
-            files = files.with_disk(file, &path)?.with_disk(&format!("syslinux/{file}"), path)?;
+            files = files.with_disk(file, &path)?.with_disk(&format!("{MODULES}{file}"), path)?;
         }
     }
     for (name, _, paths) in SIGNED {
@@ -256,8 +274,19 @@ fn distribution() -> Result<Catalog, PathError> {
     Ok(files)
 }
 
-/// What clients will ask for: the boot files of BIOS and UEFI x64, and what menus lead to.
+/// What clients will ask us for: what they want, but for programs that another server has.
 fn needed(config: &Config) -> Vec<String> {
+    let mut files = wanted(config);
+    if config.holds(Held::Programs) {
+        // PXELINUX on a ROM has TFTP alone.
+        let memdisk = config.views().any(|view| view.chain() != Chain::Ipxe);
+        files.retain(|file| file != "wimboot" && (memdisk || file != "memdisk"));
+    }
+    files
+}
+
+/// What clients want: the boot files of BIOS and UEFI x64, and what menus lead to.
+fn wanted(config: &Config) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     let mut need = |names: &[&str]| files.extend(names.iter().map(|&name| name.to_owned()));
     let pxelinux = config.views().any(|view| view.chain() != Chain::Ipxe);
@@ -291,6 +320,18 @@ fn needed(config: &Config) -> Vec<String> {
     files.sort_unstable();
     files.dedup();
     files
+}
+
+/// What Windows' loaders, GRUB and menus of other makes look for by TFTP, under names of their own.
+fn is_by_tftp_only(name: &str) -> bool {
+    let windows = LOADER_PATHS.iter().any(|(_, path)| *path == name);
+    windows || name == grub_menu::MENU || name.starts_with(MODULES)
+}
+
+/// The image of an entry, and what is taken out of it.
+fn images(entry: &Entry) -> impl Iterator<Item = String> {
+    let parts = entry.parts.iter().map(|part| entry.part_path(&part.name));
+    parts.chain(entry.file().map(|(name, _)| name))
 }
 
 fn has(source: &dyn FileSource, file: &str, server: Ipv4Addr) -> bool {

@@ -2,9 +2,13 @@
 //!
 //! GRUB knows neither iSCSI nor wimboot. It boots what needs no more than the firmware, and leaves the
 //! rest to iPXE: by iPXE's own shim, where it is served, since firmware trusts no other way to a
-//! signed iPXE; else by an unsigned one, which runs where Secure Boot is off. The iPXE of Debian 12,
-//! from 2019, starts that way and then finds no network, so that menus with WinPE or iSCSI disks want
-//! `secure-boot = "ipxe"`, where no GRUB stands between.
+//! signed iPXE; else by an unsigned one, which runs where Secure Boot is off.
+//!
+//! That iPXE starts, and finds no network: GRUB opens the card's Simple Network Protocol exclusively
+//! and, since it may still have to read an initial RAM disk for Linux, does not close it when it starts
+//! another program. Neither iPXE's own drivers nor those that go by the firmware's can then have the
+//! card; and its module cannot be unloaded, because the one that starts programs uses it. So the way to
+//! WinPE and iSCSI disks under Secure Boot is `secure-boot = "ipxe"`, where no GRUB stands between.
 
 use std::fmt::Write;
 

@@ -6,13 +6,14 @@ use std::net::Ipv4Addr;
 use super::boot::View;
 use super::bootfile::{Chain, PXELINUX};
 use super::config::Config;
+use super::http_base::Held;
 use super::menu::{Entry, Target, is_url};
 use super::part::{BOOT_WIM, PXEBOOT};
 
 /// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu.
 #[must_use]
 pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String {
-    let base = config.base_url(server);
+    let base = config.pxelinux_base(server);
     let mut script = "#!ipxe\n".to_owned();
     if view.chain() != Chain::Ipxe {
         let wanted = &config.serve.pxelinux;
@@ -74,7 +75,7 @@ pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String 
 /// `autoexec.ipxe`, which iPXE looks for beside itself before it asks DHCP.
 #[must_use]
 pub fn autoexec_script(config: &Config, server: Ipv4Addr) -> String {
-    let base = config.base_url(server);
+    let base = config.base_for(Held::Scripts, server);
     format!("#!ipxe\ndhcp && chain ${{filename}} || chain {base}boot.ipxe\n")
 }
 
@@ -85,9 +86,10 @@ fn push(script: &mut String, line: std::fmt::Arguments<'_>) {
 
 /// The commands that boot an entry; `or` is what a command that fails leads to.
 fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<String> {
-    let base = config.base_url(server);
+    let images = config.base_for(Held::Images, server);
+    let programs = config.base_for(Held::Programs, server);
     let url = |image: &str| match entry.image_path() {
-        Some(name) => format!("{base}{name}"),
+        Some(name) => format!("{images}{name}"),
         None => image.to_owned(),
     };
     match entry.target() {
@@ -108,9 +110,9 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             };
             // UEFI goes by the name, BIOS by the argument.
             let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
-            let mut commands = vec![format!("kernel {base}wimboot{index}{network_loader}{or}")];
+            let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
             commands.extend(entry.given().into_iter().map(|(name, known)| {
-                let initrd = initrd(name, &format!("{base}{}", entry.part_path(name)));
+                let initrd = initrd(name, &format!("{images}{}", entry.part_path(name)));
                 // What nobody has found may stand in a folder, and one firmware needs what the
                 // other does not.
                 if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
@@ -121,7 +123,7 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
         }
         Some(Target::Iso(image)) => vec![
             format!("iseq ${{platform}} efi && sanboot {} ||", url(image)),
-            format!("kernel {base}memdisk iso raw{or}"),
+            format!("kernel {programs}memdisk iso raw{or}"),
             format!("initrd {}{or}", url(image)),
             format!("boot{or}"),
         ],

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::boot::View;
 use super::bootfile::IPXE_KERNEL;
 use super::config::Config;
+use super::http_base::Held;
 use super::menu::{Entry, Target};
 
 /// What is below PXELINUX.
@@ -49,8 +50,8 @@ pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) ->
 
 /// What PXELINUX cannot do itself, iPXE does: the one below, or one that is started for it.
 fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<String> {
-    let base = config.base_url(server);
-    let script = format!("chain {base}entries/{}.ipxe", entry.name);
+    let scripts = config.base_for(Held::Scripts, server);
+    let script = format!("chain {scripts}entries/{}.ipxe", entry.name);
     let by_ipxe = |command: &str| match below {
         Below::Ipxe => vec!["com32 gpxecmd.c32".to_owned(), format!("append {command}")],
         Below::Rom => vec![format!("kernel {IPXE_KERNEL}"), format!("append dhcp && {command}")],
@@ -63,7 +64,9 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
         Some(Target::Iso(image)) => match (entry.file(), below) {
             // A ROM has no HTTP; a name without one goes where PXELINUX itself came from.
             (Some((name, _)), Below::Rom) => memdisk(&name),
-            (Some((name, _)), Below::Ipxe) => memdisk(&format!("{base}{name}")),
+            (Some((name, _)), Below::Ipxe) => {
+                memdisk(&format!("{}{name}", config.base_for(Held::Images, server)))
+            }
             (None, Below::Ipxe) => memdisk(image),
             (None, Below::Rom) => by_ipxe(&script),
         },

@@ -48,7 +48,7 @@ use self::detect::find_servers_by;
 use self::ports::{Ports, page_address};
 use self::reload::Reload;
 use crate::event::{Event, Sink};
-use crate::files::Swap;
+use crate::files::{FileSource, Hashed, Swap};
 use crate::logic::dhcp::Role;
 use crate::policy::{Config, Files};
 use crate::tftp::TftpServer;
@@ -155,15 +155,13 @@ impl Server {
         let role = find_role(&config, &interface, ports.question, &note).await?;
         let log = (role == Role::Full).then(|| LeaseLog::open(&config)).transpose()?;
         let (address, network) = (interface.address, interface.network);
-        note(format!(
-            "{} on {} ({address}, {network})",
-            match role {
-                Role::Full => "giving addresses and boot files",
-                Role::Proxy => "giving boot files beside another DHCP server",
-            },
-            interface.name,
-        ));
-        if let Err(error) = notify::tell("READY=1") {
+        let what = match role {
+            Role::Full => "giving addresses and boot files",
+            Role::Proxy => "giving boot files beside another DHCP server",
+        };
+        note(format!("{what} on {} ({address}, {network})", interface.name));
+        let ready = format!("READY=1\nSTATUS={what} on {}", interface.name);
+        if let Err(error) = notify::tell(&ready) {
             let text = format!("cannot tell who started the server that it serves: {error}");
             events.event(Event::Warning { text });
         }
@@ -176,16 +174,20 @@ impl Server {
                 let _ = stopped.changed().await;
             }
         };
-        let source = Arc::new(Swap::new(files.source));
+        let swap = Arc::new(Swap::new(files.source));
+        let hashed = Hashed::new(Arc::clone(&swap) as _, Arc::clone(&events));
+        let hashed = Arc::new(hashed.map_err(ServeError::Thread)?);
+        hashed.expect(files.served, address.into());
+        let source: Arc<dyn FileSource> = Arc::clone(&hashed) as _;
         let tftp_limits = tftp::Limits::default();
-        let tftp_server =
-            TftpServer::new(Arc::clone(&source) as _, tftp_limits, Arc::clone(&events));
+        let tftp_server = TftpServer::new(Arc::clone(&source), tftp_limits, Arc::clone(&events));
         let (to_dhcp, from_reload) = mpsc::channel(1);
         let names = config.watch.names.clone().into();
         let reload = Reload {
             config: Arc::clone(&config),
             interface: interface.clone(),
-            source: Arc::clone(&source),
+            source: swap,
+            hashed,
             dhcp: to_dhcp,
             events: Arc::clone(&events),
         };
@@ -208,14 +210,14 @@ impl Server {
                 async { tftp_server.serve(ports.tftp, wait()).await.map_err(lost(Service::Tftp)) },
                 async {
                     let (limits, events) = (http::Limits::default(), Arc::clone(&events));
-                    let source = Arc::clone(&source) as _;
+                    let source = Arc::clone(&source);
                     let served = http::serve(ports.http, source, limits, events, wait());
                     served.await.map_err(lost(Service::Http))
                 },
                 async {
                     let Some((listener, tls)) = ports.https else { return Ok(()) };
                     let (limits, events) = (http::Limits::default(), Arc::clone(&events));
-                    let source = Arc::clone(&source) as _;
+                    let source = Arc::clone(&source);
                     let tls = Some(tls);
                     let served = http::serve_with(tls, listener, source, limits, events, wait());
                     served.await.map_err(lost(Service::Http))
@@ -229,6 +231,10 @@ impl Server {
                     let Some(socket) = ports.syslog else { return Ok(()) };
                     let received = watch::receive(socket, Arc::clone(&events), wait());
                     received.await.map_err(lost(Service::Syslog))
+                },
+                async {
+                    notify::live(wait()).await;
+                    Ok(())
                 },
                 async {
                     tokio::select! {

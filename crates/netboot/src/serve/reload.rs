@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::Interface;
+use super::{Interface, notify};
 use crate::event::{Event, Sink};
-use crate::files::Swap;
+use crate::files::{Hashed, Swap};
 use crate::policy::{Config, Files};
 
 /// What a running server goes by.
@@ -14,6 +14,7 @@ pub(super) struct Reload {
     pub(super) config: Arc<Config>,
     pub(super) interface: Interface,
     pub(super) source: Arc<Swap>,
+    pub(super) hashed: Arc<Hashed>,
     pub(super) dhcp: mpsc::Sender<Arc<Config>>,
     pub(super) events: Arc<dyn Sink>,
 }
@@ -22,7 +23,11 @@ impl Reload {
     /// Takes configurations as they come. One that cannot be served changes nothing.
     pub(super) async fn run(mut self, mut configs: mpsc::Receiver<Config>) {
         while let Some(config) = configs.recv().await {
-            if let Err(reason) = self.take(config).await {
+            // Who does not hear of it sees a server that goes on.
+            let _ = notify::tell(&notify::reloading());
+            let taken = self.take(config).await;
+            let _ = notify::tell("READY=1");
+            if let Err(reason) = taken {
                 let text = format!("the new configuration is refused, the old one stays: {reason}");
                 self.events.event(Event::Warning { text });
             }
@@ -49,6 +54,7 @@ impl Reload {
             self.events.event(Event::Warning { text: missing.to_string() });
         }
         self.source.put(files.source);
+        self.hashed.expect(files.served, self.interface.address.into());
         // The driver goes before this task only when the server ends.
         let _ = self.dhcp.send(Arc::clone(&config)).await;
         self.config = config;

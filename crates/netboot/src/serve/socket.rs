@@ -49,6 +49,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// The system gives no thread to hash files on.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// Another server gives addresses.
     #[error(transparent)]
     Refused(#[from] Refusal),

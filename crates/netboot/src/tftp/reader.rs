@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::files::File;
+use crate::files::{Digest, File};
 
 /// Reads a file from its beginning to its end.
 pub(super) struct Reader {
@@ -19,6 +19,11 @@ impl Reader {
 
     pub(super) fn size(&self) -> u64 {
         self.file.len()
+    }
+
+    /// What the whole file is, where that is known by now.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.file.digest()
     }
 
     pub(super) fn offset(&self) -> u64 {

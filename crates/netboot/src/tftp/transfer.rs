@@ -16,7 +16,7 @@ use super::outlet::Outlet;
 use super::reader::Reader;
 use super::{Asked, Shared, told};
 use crate::event::{Event, Failure, Protocol};
-use crate::files::{File, FileRequest, OpenError};
+use crate::files::{Digest, File, FileRequest, OpenError};
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
 use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Packet};
 
@@ -43,7 +43,8 @@ impl Job {
         // Also where the task is ended from outside.
         let _end = End { shared: Arc::clone(&self.shared), session: self.session };
         let began = Instant::now();
-        let (bytes, failure) = match self.send_file().await {
+        let mut sha256 = None;
+        let (bytes, failure) = match self.send_file(&mut sha256).await {
             Ok((bytes, failure)) => (bytes, failure),
             Err(error) => (0, Some(Failure::Io(error.to_string()))),
         };
@@ -55,12 +56,16 @@ impl Job {
                 file: self.asked.spelling.clone(),
                 bytes,
                 elapsed: began.elapsed(),
+                sha256,
             }),
         }
     }
 
     /// Bytes that arrived, and why not all did. An error is one of the socket.
-    async fn send_file(&mut self) -> io::Result<(u64, Option<Failure>)> {
+    async fn send_file(
+        &mut self,
+        sha256: &mut Option<Digest>,
+    ) -> io::Result<(u64, Option<Failure>)> {
         let socket = UdpSocket::bind((self.local, 0)).await?;
         let file = match self.open().await {
             Ok(file) => file,
@@ -75,6 +80,7 @@ impl Job {
         let mut transfer = self.negotiate(file.len());
         let mut reader = Reader::new(file);
         self.drive(&socket, &mut transfer, &mut reader).await?;
+        *sha256 = reader.digest();
         let bytes = transfer.progress().bytes;
         Ok(match transfer.outcome() {
             Some(Outcome::Complete | Outcome::Unconfirmed) => (reader.offset(), None),

@@ -119,7 +119,7 @@ impl Bench {
     pub(super) fn sent(&mut self, file: &str, bytes: u64) {
         let (protocol, client) = (Self::protocol(file), self.address());
         let (file, elapsed) = (file.to_owned(), Duration::from_millis(500));
-        self.event(&Event::Sent { protocol, client, file, bytes, elapsed });
+        self.event(&Event::Sent { protocol, client, file, bytes, elapsed, sha256: None });
     }
 
     pub(super) fn loads(&mut self, file: &str, bytes: u64) {

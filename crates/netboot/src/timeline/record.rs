@@ -66,13 +66,14 @@ impl Timeline {
                     it.retries = *retries;
                 });
             }
-            Event::Sent { protocol, client, file, bytes, elapsed } => {
+            Event::Sent { protocol, client, file, bytes, elapsed, sha256 } => {
                 let (bytes, elapsed) = (*bytes, *elapsed);
                 self.file(*protocol, *client, file, now, |it| {
                     // A HEAD opens no body.
                     let asked = it.protocol == Protocol::Http && it.size.is_none();
                     it.outcome = if asked { Outcome::SizeOnly } else { Outcome::Sent };
                     it.bytes = bytes;
+                    it.sha256 = sha256.or(it.sha256);
                     it.stalled_at = None;
                     it.millis = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
                 });
@@ -86,7 +87,8 @@ impl Timeline {
                 let step = Step::new(now, console::kind_of(line), shortened(line, FILE));
                 self.push(&name, step);
             }
-            Event::Ignored { .. }
+            Event::Hashed { .. }
+            | Event::Ignored { .. }
             | Event::Leases { .. }
             | Event::Warning { .. }
             | Event::Note { .. } => {}
@@ -155,6 +157,7 @@ impl Timeline {
             stalled_at: None,
             retries: 0,
             requests: 1,
+            sha256: None,
             port,
         });
         self.push(&name, step);

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::event::Protocol;
+use crate::files::Digest;
 use crate::logic::Time;
 use crate::logic::dhcp::Ignore;
 use crate::policy::Kind;
@@ -92,6 +93,10 @@ pub struct FileStep {
     pub retries: u32,
     /// Requests of this file in a row, such as the many ranges of a disk over HTTP.
     pub requests: u32,
+    /// The SHA-256 of the whole file, where it was known when it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub sha256: Option<Digest>,
     /// The client's port, by which a transfer is known while it lasts.
     #[serde(skip)]
     pub(super) port: u16,

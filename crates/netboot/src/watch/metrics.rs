@@ -32,6 +32,8 @@ pub(super) struct Metrics {
     requests: BTreeMap<(&'static str, &'static str), u64>,
     bytes: BTreeMap<&'static str, u64>,
     stalls: u64,
+    /// Files that were served with other bytes before.
+    changed: u64,
     warnings: u64,
     leases: usize,
     in_flight: HashSet<(Protocol, SocketAddr)>,
@@ -54,10 +56,12 @@ impl Metrics {
                 self.ended(*protocol, *client, *bytes, reason.code());
             }
             Event::Stalled { .. } => self.stalls += 1,
+            Event::Hashed { before: Some(_), .. } => self.changed += 1,
             Event::Warning { .. } => self.warnings += 1,
             Event::Leases { bound } => self.leases = *bound,
             Event::Requested { .. }
             | Event::Heard(_)
+            | Event::Hashed { .. }
             | Event::Progress { .. }
             | Event::Console { .. }
             | Event::Note { .. } => {}
@@ -98,6 +102,8 @@ impl Metrics {
             let count = self.in_flight.iter().filter(|it| it.0 == protocol).count();
             text.sample("transfers_in_flight", &[("protocol", name(protocol))], count);
         }
+        text.family("changed_files_total", "counter", "Files served that had other bytes before.");
+        text.sample("changed_files_total", &[], self.changed);
         text.family("stalls_total", "counter", "Blocks sent again twice or more, unanswered.");
         text.sample("stalls_total", &[], self.stalls);
         text.family("warnings_total", "counter", "Warnings in the log.");
@@ -159,7 +165,9 @@ mod tests {
         let text = metrics.text(&[]);
         assert!(text.contains("winpe_transfers_in_flight{protocol=\"tftp\"} 1\n"), "{text}");
         let elapsed = Duration::from_secs(1);
-        metrics.record(&Event::Sent { protocol, client, file: file.clone(), bytes: 700, elapsed });
+        let (bytes, sha256) = (700, None);
+        let sent = file.clone();
+        metrics.record(&Event::Sent { protocol, client, file: sent, bytes, elapsed, sha256 });
         let reason = Failure::NotFound;
         metrics.record(&Event::Failed { protocol, client, file, bytes: 0, reason });
         metrics.record(&Event::Leases { bound: 3 });

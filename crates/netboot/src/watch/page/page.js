@@ -165,7 +165,8 @@ function steps(parts, boot) {
     return element("tr", { class: step.kind },
       element("td", { class: "time" }, `${seconds} s`),
       element("td", {}, what + repeated),
-      element("td", bad ? { class: "bad" } : {}, came));
+      element("td", bad ? { class: "bad" } : {}, came,
+        ...(file?.sha256 ? [element("div", { class: "hash" }, `SHA-256 ${file.sha256}`)] : [])));
   });
   const head = element("thead", {}, element("tr", {},
     ...["Time", "What", "What came of it"].map(text => element("th", { scope: "col" }, text))));
