@@ -186,8 +186,8 @@ impl Subjects {
 /// digest of a file that anybody has.
 fn octet_strings(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     const OCTET_STRING: u8 = 4;
-    data.windows(2).enumerate().filter_map(|(at, head)| match *head {
-        [OCTET_STRING, length @ (20 | 32)] => data.get(at + 2..at + 2 + usize::from(length)),
+    memchr::memchr_iter(OCTET_STRING, data).filter_map(|at| match *data.get(at + 1)? {
+        length @ (20 | 32) => data.get(at + 2..at + 2 + usize::from(length)),
         _ => None,
     })
 }
