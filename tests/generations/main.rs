@@ -7,3 +7,4 @@ mod generation;
 mod job;
 mod media;
 mod readers;
+mod signatures;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use winpe_hive::{FileTime, Hive};
-use winpe_inject::demo::Program;
+use winpe_inject::demo::{Catalogue, Program};
 use winpe_registry::{Edit, KeyName, Value};
 use winpe_wim::{
     Archive, CommitOptions, Compression, Content, FileChange, ImageChanges, NewImage, Target,
@@ -31,6 +31,9 @@ pub(crate) enum Kind {
 pub(crate) const SYSTEM: &str = r"Windows\System32\config\SYSTEM";
 pub(crate) const SOFTWARE: &str = r"Windows\System32\config\SOFTWARE";
 const NETSVCS: &str = r"Microsoft\Windows NT\CurrentVersion\Svchost";
+
+pub(crate) const CATALOGUES: &str =
+    r"Windows\System32\CatRoot\{F750E6C3-38EE-11D1-85E5-00C04FC295EE}";
 
 /// A folder with `install.wim` and `winpe.wim`.
 pub(crate) struct Media {
@@ -175,6 +178,7 @@ fn install(generation: &Generation, mut system: Hive) -> NewImage {
     files.extend(initiator(generation));
     files.extend(driver(generation));
     files.extend(control_panel(generation));
+    files.extend(catalogues(generation));
     image(generation, "install", "Client", system, software, files)
 }
 
@@ -333,6 +337,22 @@ fn control_panel(generation: &Generation) -> Files {
         files.push((path.to_owned(), program(generation, path).build()));
     }
     files
+}
+
+/// Of which one covers the initiator and its driver, and nothing the control panel.
+fn catalogues(generation: &Generation) -> Files {
+    let covering = |files: Files| {
+        let empty = Catalogue::new(generation.version[0] >= 10);
+        files.iter().fold(empty, |catalogue, (_, data)| catalogue.program(data)).build()
+    };
+    let ours = [initiator(generation), driver(generation)].concat();
+    let [major, minor, build, _] = generation.version;
+    let version = format!("{}~~{major}.{minor}.{build}.1", generation.arch);
+    vec![
+        (format!(r"{CATALOGUES}\Microsoft-iSCSI~31bf3856ad364e35~{version}.cat"), covering(ours)),
+        (format!(r"{CATALOGUES}\Another.cat"), covering(libraries(generation))),
+        (format!(r"{CATALOGUES}\Neither.cat"), b"no catalogue".to_vec()),
+    ]
 }
 
 fn program(generation: &Generation, path: &str) -> Program {

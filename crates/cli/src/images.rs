@@ -1,10 +1,31 @@
 //! Which images of a WIM are meant.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use winpe_inject::{ImageSelector, InjectError, RecipeImage, Session};
+
+/// A WIM, and which of its images are meant.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Which {
+    /// The WIM
+    wim: PathBuf,
+    /// Which image, by number or name, or `all` of them [default: the boot image]
+    #[arg(long, value_name = "N|NAME|all")]
+    image: Option<Images>,
+}
+
+impl Which {
+    pub(crate) fn open(&self) -> Result<Session, InjectError> {
+        Images::open(self.image.as_ref(), &self.wim)
+    }
+
+    /// Whether all were asked for, which machines are answered with a list.
+    pub(crate) fn are_all(&self) -> bool {
+        Images::are_all(self.image.as_ref())
+    }
+}
 
 /// `--image N|NAME|all`.
 #[derive(Debug, Clone)]

@@ -54,17 +54,18 @@ pub(crate) struct Args {
     /// Take a source of another build than the image's, whose driver may be refused or stop the machine
     #[arg(long)]
     allow_build_mismatch: bool,
-    /// Apply this .reg file too
+    /// Apply this .reg file too; may be given again
     #[arg(long, value_name = "FILE")]
     reg: Vec<PathBuf>,
-    /// Add this file or folder too
+    /// Add this file or folder too; may be given again
     #[arg(long, value_name = "SRC=DEST", value_parser = Addition::parse)]
     add: Vec<Addition>,
     /// Add an integrity table to a WIM without one; one that is there is always kept right
     #[arg(long)]
     integrity: bool,
     /// Have WinPE log in to this target: iscsi:HOST:PROTOCOL:PORT:LUN:NAME, where protocol, port and
-    /// LUN may be empty. Without --autostart, by hand: X:\Windows\System32\winpe-iscsi\connect.cmd
+    /// LUN may be empty; may be given again, for further targets. Without --autostart, by hand:
+    /// X:\Windows\System32\winpe-iscsi\connect.cmd
     #[arg(long, value_name = "TARGET", help_heading = "At the start of WinPE")]
     connect: Vec<SanUri>,
     /// The initiator's name, as iqn.2011-12.com.example:lab
@@ -80,7 +81,8 @@ pub(crate) struct Args {
     /// us
     #[arg(long, help_heading = "At the start of WinPE")]
     event_log_workaround: bool,
-    /// Load the driver package in this folder (.inf, .sys, .cat) before the network starts
+    /// Load the driver package in this folder (.inf, .sys, .cat) before the network starts; may be
+    /// given again
     #[arg(long, value_name = "DIR", help_heading = "At the start of WinPE")]
     driver: Vec<PathBuf>,
     /// Take what is not given here from [inject] of this file

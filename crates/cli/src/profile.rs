@@ -1,7 +1,7 @@
 //! `winpe-iscsi profile`: what a profile puts in, and why.
 
 use serde::Serialize;
-use winpe_inject::{Choice, LeaveOut, Part, Profile, ProfileFile, Service};
+use winpe_inject::{CatalogueRule, Choice, LeaveOut, Part, Profile, ProfileFile, Service};
 
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
@@ -31,6 +31,7 @@ struct Shown<'a> {
     files: &'a [ProfileFile],
     reg: Vec<ShownReg<'a>>,
     parts: &'a [Part],
+    catalogues: &'a [CatalogueRule],
     left_out: &'a [LeaveOut],
 }
 
@@ -78,6 +79,7 @@ fn shown(profile: &Profile) -> Shown<'_> {
             .map(|part| ShownReg { file: &part.file, why: &part.why, edits: part.edits.len() })
             .collect(),
         parts: profile.parts(),
+        catalogues: profile.catalogues(),
         left_out: profile.left_out(),
     }
 }
@@ -105,6 +107,13 @@ fn show(profile: &Profile, printer: &mut Printer) -> std::io::Result<()> {
     }
     for part in profile.parts() {
         show_part(part, printer)?;
+    }
+    if !profile.catalogues().is_empty() {
+        printer.line("")?;
+        printer.heading("Catalogues, those that cover an added file")?;
+    }
+    for rule in profile.catalogues() {
+        printer.line(format_args!("  {}\n      {}", rule.path, rule.why))?;
     }
     if !profile.left_out().is_empty() {
         printer.line("")?;

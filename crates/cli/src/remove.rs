@@ -1,8 +1,6 @@
 //! `winpe-iscsi remove`.
 
-use std::path::PathBuf;
-
-use crate::images::Images;
+use crate::images::Which;
 use crate::inject::{commit, show_all, source_date_epoch, would_change};
 use crate::output::Output;
 use crate::printer::Printer;
@@ -22,11 +20,8 @@ use crate::{Exit, Outcome};
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// The WIM
-    wim: PathBuf,
-    /// Which image, by number or name, or `all` of them [default: the boot image]
-    #[arg(long, value_name = "N|NAME|all")]
-    image: Option<Images>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     saved: Saved,
     #[command(flatten)]
@@ -37,9 +32,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let images = args.image.as_ref();
-    let all = Images::are_all(images);
-    let staged = Images::open(images, &args.wim)?.stage_removal(source_date_epoch()?)?;
+    let all = args.which.are_all();
+    let staged = args.which.open()?.stage_removal(source_date_epoch()?)?;
     show_all(staged.reports(), all, printer)?;
     args.saved.write(staged.reports(), all, printer)?;
     if args.check {

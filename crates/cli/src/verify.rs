@@ -1,11 +1,9 @@
 //! `winpe-iscsi verify`.
 
-use std::path::PathBuf;
-
 use winpe_inject::{Document, Profile, Verdict};
 
 use crate::failure::Failure;
-use crate::images::Images;
+use crate::images::Which;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
@@ -17,15 +15,13 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi verify boot.wim --image all
 ///   winpe-iscsi verify winpe.wim --json
 ///
-/// Exits with 1 if anything is missing or different.
+/// Exits with 1 if anything is missing or different. Programs that inject has put in and that nothing
+/// vouches for, neither a catalogue nor a signature of their own, are noted, which is no finding.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// The WIM
-    wim: PathBuf,
-    /// Which image, by number or name, or `all` of them [default: the boot image]
-    #[arg(long, value_name = "N|NAME|all")]
-    image: Option<Images>,
+    #[command(flatten)]
+    which: Which,
     /// What should be in
     #[arg(long, value_name = "NAME|DIR", default_value = "iscsi")]
     profile: String,
@@ -33,9 +29,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let profile = Profile::find(&args.profile)?;
-    let images = args.image.as_ref();
-    let all = Images::are_all(images);
-    let session = Images::open(images, &args.wim)?;
+    let all = args.which.are_all();
+    let session = args.which.open()?;
     let bar = printer.progress("verifying");
     session.archive().verify(Some(&mut |step| bar.step(step)))?;
     drop(bar);
@@ -53,18 +48,26 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 fn show(verdict: &Verdict, all: bool, printer: &mut Printer) -> Result<(), Failure> {
     let Verdict { wim, image, image_name, profile, points, findings, .. } = verdict;
     let (count, failed) = (points.len(), findings.len());
+    for warning in &verdict.warnings {
+        printer.warning(warning);
+    }
     if findings.is_empty() {
         printer.line(format_args!(
             "{wim}, image {image}: sound, and everything of {profile} is in ({count} points)"
         ))?;
-        return Ok(());
-    }
-    if all {
+    } else if all {
         printer.heading(format_args!("{wim}, image {image} ({image_name})"))?;
     }
     for finding in findings {
         printer.line(finding)?;
     }
-    printer.status(format_args!("{failed} of {count} points of {profile} do not hold"));
+    for path in &verdict.unsigned {
+        printer.line(format_args!(
+            "note: {path} is in no catalogue of the image, and not signed itself"
+        ))?;
+    }
+    if failed > 0 {
+        printer.status(format_args!("{failed} of {count} points of {profile} do not hold"));
+    }
     Ok(())
 }

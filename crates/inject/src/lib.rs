@@ -37,6 +37,8 @@
 //! ```
 
 mod addition;
+mod authenticode;
+mod catalogue;
 mod control_set;
 pub mod demo;
 mod digest;
@@ -71,6 +73,7 @@ mod verify;
 mod windows;
 
 pub use addition::Addition;
+pub use catalogue::{Catalogue, Signatures};
 pub use control_set::ControlSet;
 pub use digest::Sha256;
 pub use document::Document;
@@ -84,8 +87,8 @@ pub use parts::{LeftOut, PartAction, PartReport};
 pub use path::ImagePath;
 pub use pe::NotAProgram;
 pub use profile::{
-    Append, Builds, Choice, CopyKey, CreateKey, LeaveOut, Marks, Part, Profile, ProfileFile,
-    RegPart, Service,
+    Append, Builds, CatalogueRule, Choice, CopyKey, CreateKey, LeaveOut, Marks, Part, Profile,
+    ProfileFile, RegPart, Service,
 };
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use reg::{Origin, SourcedEdit, parse_reg};

@@ -22,6 +22,12 @@ pub enum NotAProgram {
     /// Made for a processor that no Windows of today knows.
     #[error("made for an unknown processor, machine type {0:#06x}")]
     Machine(u16),
+    /// Its headers end before they could say whether it is signed.
+    #[error("not a program that can be signed: its headers have no place for that")]
+    NoDirectory,
+    /// It says that its signature is where none can be.
+    #[error("a program whose signature lies outside of it")]
+    Signature,
     /// It names more than any real one does.
     #[error("its import or export tables name more than {LIMIT} symbols")]
     TooMuch,

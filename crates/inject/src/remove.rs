@@ -55,6 +55,7 @@ pub(crate) fn stage(
         record: removal.record,
         adds_integrity: false,
         startup: None,
+        signatures: None,
         unresolved: vec![],
         warnings: removal.warnings,
     };

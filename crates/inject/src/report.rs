@@ -8,6 +8,7 @@ use winpe_regfile::{DiffWriter, Format};
 use winpe_registry::{Change, Edit, KeyPath, Op};
 use winpe_wim::Archive;
 
+use crate::catalogue::Signatures;
 use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::files::FileAction;
@@ -55,6 +56,9 @@ pub struct Report {
     /// What the booted WinPE does by itself, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup: Option<StartupReport>,
+    /// What vouches for the files that come from the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<Signatures>,
     /// What the added programs import and nothing offers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<Unresolved>,
@@ -281,6 +285,9 @@ impl fmt::Display for Report {
         }
         for file in &self.record {
             writeln!(f, "  {file}")?;
+        }
+        if let Some(signatures) = &self.signatures {
+            signatures.fmt(f)?;
         }
         if self.adds_integrity {
             writeln!(f, "\nthe WIM gets an integrity table")?;

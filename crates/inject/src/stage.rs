@@ -2,6 +2,7 @@
 
 use winpe_wim::{Archive, FileChange};
 
+use crate::catalogue;
 use crate::error::{AdditionError, InjectError};
 use crate::files::{self, FilePlan};
 use crate::fit;
@@ -27,10 +28,13 @@ pub(crate) fn stage(
     let mut warnings = scene.fit()?;
     let profile = &*job.profile.choose(&scene.windows, scene.theirs.as_ref())?;
 
-    let Supplied { reports: parts, files, edits, warnings: of_parts } =
+    let Supplied { reports: parts, files: mut supplied, edits, warnings: of_parts } =
         parts::supply(profile, scene.tree, scene.languages(), job.source)?;
     warnings.extend(of_parts);
-    let mut files = files::plan(archive, image, job, profile, files)?;
+    let source = job.source.map(Source::tree);
+    let rules = profile.catalogues();
+    let signatures = catalogue::supply(rules, scene.tree, source, &mut supplied, &mut warnings)?;
+    let mut files = files::plan(archive, image, job, profile, supplied)?;
     let unresolved = fit::programs(scene.tree, scene.windows.arch, &files.changes)?;
     let registry = scene.edit_hives(profile, &edits)?;
     warnings.extend(registry.warnings.iter().cloned());
@@ -61,6 +65,7 @@ pub(crate) fn stage(
         record: record.reports,
         adds_integrity: job.add_integrity && !archive.header().integrity,
         startup,
+        signatures,
         unresolved,
         warnings,
     };

@@ -51,6 +51,20 @@ impl Tree<'_> {
         }
     }
 
+    /// The size of a file; `None` where there is none, or a folder.
+    pub(crate) fn size(self, path: &ImagePath) -> Result<Option<u64>, InjectError> {
+        Ok(match self {
+            Self::Image(archive, image) => {
+                let entry = archive.entry(image, path.as_str())?;
+                entry.filter(|entry| !entry.is_dir).map(|entry| entry.size)
+            }
+            Self::Folder(folder) => lookup(folder, path)?
+                .and_then(|found| found.metadata().ok())
+                .filter(fs::Metadata::is_file)
+                .map(|metadata| metadata.len()),
+        })
+    }
+
     /// The SHA-256 of a file of any size; `None` where there is none, or a folder.
     pub(crate) fn digest(self, path: &ImagePath) -> Result<Option<Sha256>, InjectError> {
         match self {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use winpe_registry::{Edit, KeyPath};
 use winpe_wim::{Arch, Archive};
 
+use crate::catalogue;
 use crate::error::InjectError;
 use crate::fit;
 use crate::hives::HiveRoots;
@@ -41,6 +42,11 @@ pub struct Verdict {
     pub recorded: bool,
     /// The points, each once.
     pub points: Vec<Point>,
+    /// The programs that were put in, that no catalogue of the image covers and that carry no signature of
+    /// their own. That is no finding: WinPE runs most of them all the same.
+    pub unsigned: Vec<ImagePath>,
+    /// What could not be looked at.
+    pub warnings: Vec<String>,
     /// The points that are not as they should be, in words.
     pub findings: Vec<String>,
 }
@@ -128,6 +134,15 @@ pub(crate) fn verify(
     if let Some(record) = &record {
         check_record(&mut points, tree, record)?;
     }
+    let mut warnings = Vec::new();
+    let unsigned = match &record {
+        Some(record) if !profile.catalogues().is_empty() => {
+            let added = record.files.iter().map(|file| file.path.clone());
+            let programs = added.filter(Windows::is_program);
+            catalogue::unsigned(profile.catalogues(), tree, programs, &mut warnings)?
+        }
+        _ => vec![],
+    };
     let findings = points.list.iter().filter(|point| point.finding.is_some());
     Ok(Verdict {
         schema: 1,
@@ -137,6 +152,8 @@ pub(crate) fn verify(
         profile: profile.name().to_owned(),
         windows,
         recorded: record.is_some(),
+        unsigned,
+        warnings,
         findings: findings.map(ToString::to_string).collect(),
         points: points.list,
     })

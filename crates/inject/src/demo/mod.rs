@@ -3,8 +3,10 @@
 //! They are small and structurally true: WIM files with a tree like that of WinPE, registry hives made
 //! by our own writer, programs with valid headers. They hold no Microsoft software and do not boot.
 
+mod catalogue;
 mod program;
 
+pub use catalogue::Catalogue;
 pub use program::Program;
 
 use std::path::{Path, PathBuf};

@@ -52,6 +52,8 @@ struct Manifest {
     files: Vec<ProfileFile>,
     #[serde(default, rename = "part")]
     parts: Vec<Part>,
+    #[serde(default, rename = "catalogue")]
+    catalogues: Vec<CatalogueRule>,
     #[serde(default, rename = "leave-out")]
     left_out: Vec<LeaveOut>,
 }
@@ -87,6 +89,17 @@ pub struct ProfileFile {
     #[serde(default)]
     pub optional: bool,
     /// What it is for.
+    pub why: String,
+}
+
+/// Where a source has the signed lists of digests that vouch for its files. Those that cover an added file
+/// go along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueRule {
+    /// Their path, with backslashes; names may hold `*`.
+    pub path: String,
+    /// What they are for.
     pub why: String,
 }
 
@@ -257,6 +270,12 @@ impl Profile {
     #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.manifest.parts
+    }
+
+    /// Where the catalogues are that cover files of a source.
+    #[must_use]
+    pub fn catalogues(&self) -> &[CatalogueRule] {
+        &self.manifest.catalogues
     }
 
     /// What is never copied.
