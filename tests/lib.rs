@@ -8,7 +8,9 @@ pub mod regipy;
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -57,6 +59,30 @@ pub fn supplied(variable: &str, what: &str) -> Option<PathBuf> {
         announce(&format!("{variable} names no {what}"));
     }
     named
+}
+
+/// A command in which `winpe-iscsi` runs with the rights of a user who may write to `folder` and is not
+/// root; `None` after saying that the test is skipped.
+///
+/// # Panics
+/// Where the folder cannot be opened to that user.
+#[must_use]
+pub fn plain_user(folder: &Path) -> Option<Command> {
+    /// What Debian calls nobody and nogroup.
+    const NOBODY: u32 = 65534;
+    if fs::metadata("/proc/self").is_ok_and(|process| process.uid() != 0) {
+        return Some(Command::new(winpe_iscsi()));
+    }
+    let setpriv = tool("setpriv", "util-linux")?;
+    chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("root may");
+    // The folders above the one that it was built in may be root's alone.
+    let program = folder.join("the-program");
+    fs::copy(winpe_iscsi(), &program).expect("a copy");
+    let mut command = Command::new(setpriv);
+    let user = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")];
+    command.args(user).arg("--clear-groups").arg(program).current_dir(folder);
+    Some(command)
 }
 
 /// The folder of the workspace, against which a relative `WINPE_CORPUS` is resolved.

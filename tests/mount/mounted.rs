@@ -73,7 +73,7 @@ impl Bench {
     }
 
     /// What stands beside the WIM, without the mount and its records.
-    fn left(&self) -> Vec<String> {
+    pub(crate) fn left(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("a folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name().into_string());
         let names = names.map(|name| name.expect("UTF-8"));

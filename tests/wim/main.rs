@@ -9,5 +9,6 @@ mod fidelity;
 mod iso;
 mod process;
 mod program;
+mod reflink;
 mod tools;
 mod writing;

@@ -1,7 +1,8 @@
 //! `winpe-iscsi wim`, as people use it.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -168,13 +169,66 @@ fn a_damaged_wim_is_told_with_all_that_is_wrong() {
     wim(at, &["verify", "winpe.wim"], 2);
 }
 
+/// A profile that changes nothing by itself.
+fn empty_profile(at: &Path) {
+    fs::create_dir(at).expect("a folder");
+    fs::write(at.join("profile.toml"), "title = 't'\nwhy = 'w'\n").expect("a file");
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_not_written_to() {
+    let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
+    let at = bench.folder.path();
+    empty_profile(&at.join("none"));
+    fs::create_dir(at.join("theirs")).expect("a folder");
+    fs::set_permissions(at.join("theirs"), fs::Permissions::from_mode(0o555)).expect("a mode");
+    let Some(mut command) = winpe_tests::plain_user(at) else { return };
+    let words = ["inject", "winpe.wim", "--profile", "none", "--add", "tree=tree"];
+    command.args(words).args(["-o", "theirs/out.wim"]).current_dir(at);
+    let output = command.output().expect("it runs");
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let expected = "error: theirs/out.wim: not writable: Permission denied (os error 13)\n\
+                    hint: write it to a folder that you may change\n";
+    assert_eq!(error, expected);
+    assert!(crate::tools::listing(&at.join("theirs")).is_empty(), "and nothing is left behind");
+}
+
+#[test]
+fn times_that_cannot_be_set_are_told() {
+    let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
+    let at = bench.folder.path();
+    // Only the owner of a folder sets its times. A user who is not root owns none that all may write to.
+    if !rustix::process::geteuid().is_root() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: only root makes a folder of somebody else");
+        return;
+    }
+    let Some(mut command) = winpe_tests::plain_user(at) else { return };
+    fs::create_dir_all(at.join("out/config")).expect("folders");
+    for folder in ["out", "out/config"] {
+        let mode = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(at.join(folder), mode).expect("a mode");
+    }
+    command.args(["--json", "wim", "cp", "winpe.wim:Windows/System32/config", "out"]);
+    let output = command.current_dir(at).output().expect("it runs");
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    let told = "the time of 1 file or folder cannot be set, out/config: Operation not permitted";
+    assert!(error.contains("warning: ") && error.contains(told), "{error}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&json["schema"], &json["files"]), (&1.into(), &1.into()));
+    let warning = json["warnings"][0].as_str().expect("a warning");
+    assert!(warning.starts_with(told), "{warning}");
+}
+
 /// Permissions say nothing to root, a file system that is mounted for reading does.
 #[test]
 fn what_cannot_be_written_is_refused_and_says_what_to_do() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     let at = bench.folder.path();
     fs::create_dir(at.join("fixed")).expect("a folder");
-    fs::rename(&bench.wim, at.join("fixed/winpe.wim")).expect("a WIM");
+    fs::copy(&bench.wim, at.join("fixed/winpe.wim")).expect("a WIM");
+    empty_profile(&at.join("none"));
     let shell =
         "mount --bind fixed fixed && mount -o remount,ro,bind fixed || exit 99; exec \"$@\"";
     for words in [
@@ -182,6 +236,7 @@ fn what_cannot_be_written_is_refused_and_says_what_to_do() {
         &["wim", "optimize", "fixed/winpe.wim"],
         &["wim", "export", "fixed/winpe.wim", "fixed/out.wim"],
         &["mount", "fixed/winpe.wim", "tree", "--rw"],
+        &["inject", "winpe.wim", "--profile", "none", "--add", "tree=tree", "-o", "fixed/out.wim"],
     ] {
         let Some(mut command) = in_namespace(shell) else { return };
         command.arg(winpe_tests::winpe_iscsi()).args(words).current_dir(at);

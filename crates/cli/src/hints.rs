@@ -200,6 +200,9 @@ fn wim(error: &WimError) -> Vec<String> {
              inject write to another file with -o OUT"
                 .to_owned()
         }
+        WimError::NotWritable { path, .. } if !path.exists() => {
+            "write it to a folder that you may change".to_owned()
+        }
         WimError::ReadOnly { .. } | WimError::NotWritable { .. } => {
             "change a copy of it, or let inject write to another file with -o OUT".to_owned()
         }

@@ -243,7 +243,10 @@ impl<'a> ChunkReader<'a> {
 
     /// All of it. The caller has compared the size with a limit.
     pub(crate) fn all(&mut self) -> Result<Vec<u8>, WimError> {
-        let mut plain = Vec::new();
+        // What a damaged WIM says is believed up to here; the rest grows as it is read.
+        const BELIEVED: u64 = 16 << 20;
+        let size = usize::try_from(self.chunks.size.min(BELIEVED)).expect("some megabytes");
+        let mut plain = Vec::with_capacity(size);
         for index in 0..self.chunks.count() {
             self.chunk(index, &mut plain)?;
         }

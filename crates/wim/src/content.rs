@@ -108,10 +108,10 @@ impl<'a> Data<'a> {
         let mut data =
             Self { origin: Origin::File { file, path }, size: metadata.len(), sha1: EMPTY };
         let mut hasher = Sha1Hasher::new();
-        let mut buffer = vec![0; READ_SIZE];
+        let mut buffer = Vec::new();
         let mut at = 0;
         while at < data.size {
-            let part = data.read(at, &mut buffer)?;
+            let part = data.read(at, READ_SIZE, &mut buffer)?;
             hasher.update(part);
             at += part.len() as u64;
         }
@@ -119,23 +119,29 @@ impl<'a> Data<'a> {
         Ok(data)
     }
 
-    /// The bytes from `at` on, as many as fit into `buffer` or are there.
-    pub(crate) fn read<'b>(&'b self, at: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], WimError> {
+    /// The bytes from `at` on, `most` of them or those that are there. `buffer` is used for what is not
+    /// in memory.
+    pub(crate) fn read<'b>(
+        &'b self,
+        at: u64,
+        most: usize,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], WimError> {
         let left = self.size.saturating_sub(at);
-        let size = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let size = usize::try_from(left).unwrap_or(usize::MAX).min(most);
         match &self.origin {
             Origin::Bytes(bytes) => {
                 let start = usize::try_from(at).expect("within the bytes");
                 Ok(&bytes[start..start + size])
             }
             Origin::File { file, path } => {
-                let buffer = &mut buffer[..size];
+                buffer.resize(size, 0);
                 file.read_exact_at(buffer, at)
                     .map_err(|error| WimError::io(path, "read", error))?;
                 Ok(buffer)
             }
             Origin::Blob(reader) => {
-                let buffer = &mut buffer[..size];
+                buffer.resize(size, 0);
                 reader.borrow_mut().read_at(at, buffer)?;
                 Ok(buffer)
             }

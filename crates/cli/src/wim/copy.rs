@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use winpe_wim::{Content, FileChange};
+use serde::Serialize;
+use winpe_wim::{Committed, Content, FileChange};
 
 use super::commit;
-use super::extract::extract;
+use super::extract::{Extracted, extract};
 use super::place::{Found, Place};
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -26,7 +27,7 @@ use crate::{Exit, Outcome};
 ///
 /// Into an image, everything is copied at once or nothing; a file that is there gets new content and
 /// stays the same file otherwise. Out of an image, links within Windows become symbolic links, times
-/// are kept, and nothing is overwritten without --force.
+/// are kept where they can be, and nothing is overwritten without --force.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -36,6 +37,23 @@ pub(crate) struct Args {
     /// Overwrite files of this machine
     #[arg(short, long)]
     force: bool,
+}
+
+#[derive(Serialize)]
+struct CopiedIn {
+    schema: u32,
+    wim: String,
+    image: u32,
+    added: u64,
+    replaced: u64,
+    same: u64,
+}
+
+#[derive(Serialize)]
+struct CopiedOut {
+    schema: u32,
+    files: u64,
+    warnings: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
@@ -70,6 +88,12 @@ fn copy_in(from: &[String], to: &str, printer: &mut Printer) -> Outcome {
     }
     let Found { archive, image, .. } = found;
     let done = commit(archive, image, changes, printer)?;
+    if printer.is_json() {
+        let Committed { path, added, replaced, same, .. } = done;
+        let wim = path.display().to_string();
+        printer.json(&CopiedIn { schema: 1, wim, image, added, replaced, same })?;
+        return Ok(Exit::Done);
+    }
     printer.status(format_args!(
         "{}, image {image}: {} added, {} replaced, {} the same",
         done.path.display(),
@@ -108,15 +132,25 @@ fn gather(source: &Path, target: &str, changes: &mut Vec<FileChange>) -> Result<
 
 fn copy_out(from: &[String], to: &str, force: bool, printer: &mut Printer) -> Outcome {
     let into = Path::new(to).is_dir() || to.ends_with('/') || from.len() > 1;
-    let mut files = 0;
+    let mut copied = CopiedOut { schema: 1, files: 0, warnings: Vec::new() };
     for source in from {
         let place: Place =
             source.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
         let found = place.open()?;
         let name = found.path.rsplit('/').next().unwrap_or_default();
         let target = if into { PathBuf::from(to).join(name) } else { PathBuf::from(to) };
-        files += extract(&found, &target, force, printer)?;
+        let Extracted { files, lost } = extract(&found, &target, force, printer)?;
+        copied.files += files;
+        copied.warnings.extend(lost);
     }
+    for warning in &copied.warnings {
+        printer.warning(warning);
+    }
+    if printer.is_json() {
+        printer.json(&copied)?;
+        return Ok(Exit::Done);
+    }
+    let files = copied.files;
     let s = if files == 1 { "" } else { "s" };
     printer.status(format_args!("{files} file{s} written"));
     Ok(Exit::Done)

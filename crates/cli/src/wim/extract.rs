@@ -13,13 +13,20 @@ use super::place::Found;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
-/// Writes the file or folder to `target`, and returns how many files it was.
+/// What was written, and what of it has no place in a file system of Linux, as warnings.
+#[derive(Default)]
+pub(super) struct Extracted {
+    pub(super) files: u64,
+    pub(super) lost: Vec<String>,
+}
+
+/// Writes the file or folder to `target`.
 pub(super) fn extract(
     found: &Found,
     target: &Path,
     force: bool,
     printer: &mut Printer,
-) -> Result<u64, Failure> {
+) -> Result<Extracted, Failure> {
     let mut entries = Vec::new();
     found.archive.walk(found.image, &found.path, &mut |entry| {
         entries.push(entry.clone());
@@ -28,7 +35,8 @@ pub(super) fn extract(
     let total = entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
     let bar = printer.progress("extracting");
     let above = entries.first().map_or(0, |first| names(first).count());
-    let mut work = Extraction { found, force, links: HashMap::new(), lost: Vec::new() };
+    let mut work =
+        Extraction { found, force, links: HashMap::new(), lost: Vec::new(), untimed: None };
     let (mut files, mut done) = (0, 0);
     for entry in &entries {
         let path = place(target, entry, above)?;
@@ -39,13 +47,14 @@ pub(super) fn extract(
     }
     // Last, and from the leaves up: what is written into a folder changes its time.
     for entry in entries.iter().rev().filter(|entry| entry.is_dir) {
-        set_times(&place(target, entry, above)?, entry);
+        work.set_times(&place(target, entry, above)?, entry);
     }
-    drop(bar);
-    for lost in work.lost {
-        printer.warning(lost);
-    }
-    Ok(files)
+    let Extraction { mut lost, untimed, .. } = work;
+    lost.extend(untimed.map(|Untimed { count, first, error }| {
+        let what = if count == 1 { "file or folder" } else { "files and folders" };
+        format!("the time of {count} {what} cannot be set, {}: {error}", first.display())
+    }));
+    Ok(Extracted { files, lost })
 }
 
 struct Extraction<'a> {
@@ -53,8 +62,15 @@ struct Extraction<'a> {
     force: bool,
     /// Link group → the name that was written first.
     links: HashMap<u64, PathBuf>,
-    /// What has no place in a file system of Linux.
     lost: Vec<String>,
+    untimed: Option<Untimed>,
+}
+
+/// Files and folders whose times could not be set.
+struct Untimed {
+    count: u64,
+    first: PathBuf,
+    error: io::Error,
 }
 
 impl Extraction<'_> {
@@ -91,8 +107,23 @@ impl Extraction<'_> {
             self.found.archive.blob_reader(&sha1)?.copy_to(&mut file)?.map_err(failed)?;
         }
         file.flush().map_err(failed)?;
-        set_times(path, entry);
+        self.set_times(path, entry);
         Ok(())
+    }
+
+    /// A time that cannot be set is no reason to fail.
+    fn set_times(&mut self, path: &Path, entry: &Entry) {
+        let mut times = FileTimes::new();
+        if let Some(written) = entry.written {
+            times = times.set_modified(written);
+        }
+        if let Some(accessed) = entry.accessed {
+            times = times.set_accessed(accessed);
+        }
+        if let Err(error) = File::open(path).and_then(|file| file.set_times(times)) {
+            let first = || Untimed { count: 0, first: path.to_path_buf(), error };
+            self.untimed.get_or_insert_with(first).count += 1;
+        }
     }
 
     /// Removes what is in the way, if that is allowed.
@@ -124,16 +155,4 @@ fn place(target: &Path, entry: &Entry, above: usize) -> Result<PathBuf, Failure>
 
 fn names(entry: &Entry) -> impl Iterator<Item = &str> {
     entry.path.split('\\').filter(|name| !name.is_empty())
-}
-
-/// A time that cannot be set is no reason to fail.
-fn set_times(path: &Path, entry: &Entry) {
-    let mut times = FileTimes::new();
-    if let Some(written) = entry.written {
-        times = times.set_modified(written);
-    }
-    if let Some(accessed) = entry.accessed {
-        times = times.set_accessed(accessed);
-    }
-    let _ = File::open(path).and_then(|file| file.set_times(times));
 }

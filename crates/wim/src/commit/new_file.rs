@@ -1,8 +1,8 @@
 //! A file that appears under its name when it is complete.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -30,9 +30,10 @@ impl NewFile {
         let temporary = tempfile::Builder::new()
             .prefix(".winpe-wim-")
             .suffix(".tmp")
-            // The umask applies.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
+            // Opened here, so that an error does not name a file that nobody has heard of.
+            .make_in(folder, |path| {
+                OpenOptions::new().read(true).write(true).create_new(true).open(path)
+            })
             .map_err(|error| not_writable(&path, "create", error))?;
         Ok(Self { path, overwrite, temporary })
     }

@@ -87,13 +87,13 @@ impl Packer {
         let base = base.filter(|base| base.chunks.coding == self.coding);
         let per_batch = (BATCH / step).max(self.workers.len());
         let mut hasher = data.is_unproven().then(Sha1Hasher::new);
-        let mut buffer = vec![0; per_batch * step];
+        let mut buffer = Vec::new();
         let mut out = Vec::new();
         let mut table = Vec::with_capacity(count);
         let mut end = first;
         let (kept, packed) = (self.kept, self.packed);
         for start in (0..count).step_by(per_batch) {
-            let plain = data.read(start as u64 * step as u64, &mut buffer)?;
+            let plain = data.read(start as u64 * step as u64, per_batch * step, &mut buffer)?;
             if let Some(hasher) = &mut hasher {
                 hasher.update(plain);
             }
@@ -285,10 +285,10 @@ pub(crate) fn write_plain(
     mut tell: Option<&mut dyn FnMut(u64)>,
 ) -> Result<ResourceHeader, WimError> {
     let mut hasher = data.is_unproven().then(Sha1Hasher::new);
-    let mut buffer = vec![0; BATCH];
+    let mut buffer = Vec::new();
     let mut done = 0;
     while done < data.size {
-        let plain = data.read(done, &mut buffer)?;
+        let plain = data.read(done, BATCH, &mut buffer)?;
         if let Some(hasher) = &mut hasher {
             hasher.update(plain);
         }

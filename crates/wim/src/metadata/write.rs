@@ -14,7 +14,8 @@ impl Metadata {
         folders.sort_by_key(|id| (*id != ROOT, self.nodes[*id].list.unwrap_or(u64::MAX)));
         let offsets = self.place(&folders);
         folders.sort_by_key(|id| offsets[*id]);
-        let mut out = self.bytes[..self.root].to_vec();
+        let mut out = Vec::with_capacity(self.bytes.len());
+        out.extend_from_slice(&self.bytes[..self.root]);
         self.dentry(ROOT).write_with_children(offsets[ROOT], &mut out);
         out.extend(END);
         for folder in folders {
