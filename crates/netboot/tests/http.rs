@@ -105,6 +105,38 @@ fn one_connection_carries_many_requests() {
 }
 
 #[test]
+fn requests_sent_ahead_are_answered_in_order_whoever_reads_them() {
+    let server = start(Limits::default());
+    let mut connection = connect(&server);
+    // The third has a body, and the fourth is of an older HTTP.
+    let ahead = "GET /boot.ipxe HTTP/1.1\r\n\r\nGET /big.iso HTTP/1.1\r\nRange: bytes=5-9\r\n\r\n\
+                 GET /empty HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /big.iso HTTP/1.0\r\n\r\n";
+    connection.0.get_mut().write_all(ahead.as_bytes()).unwrap();
+    let mut answers = Vec::new();
+    connection.0.read_to_end(&mut answers).unwrap();
+    let end = |text: &str| format!("\r\n\r\n{text}HTTP/1.1 ").into_bytes();
+    let holds = |bytes: &[u8]| answers.windows(bytes.len()).any(|part| part == bytes);
+    assert!(holds(&end("#!ipxe\n")));
+    assert!(holds(&[b"\r\n\r\n", &content()[5..10], b"HTTP/1.1 "].concat()));
+    assert!(answers.ends_with(&[&b"\r\n\r\n"[..], &content()].concat()));
+    assert_eq!(answers.windows(9).filter(|part| part == b"HTTP/1.1 ").count(), 3);
+    assert_eq!(answers.windows(9).filter(|part| part == b"HTTP/1.0 ").count(), 1);
+}
+
+#[test]
+fn a_connection_ends_when_the_client_says_so() {
+    let server = start(Limits::default());
+    for word in ["close", "Close"] {
+        let mut connection = connect(&server);
+        let answer = connection.get("/big.iso", &format!("Connection: {word}\r\n"));
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert!(answer.field("date").is_some());
+        assert!(answer.body == content());
+        assert_eq!(connection.0.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+#[test]
 fn an_answer_under_way_is_sent_whole_when_the_server_ends() {
     let server = start(Limits::default());
     let address = server.address;

@@ -189,6 +189,16 @@ impl File {
         file.metadata().is_ok_and(|now| part(Stamp::of(&now)) == stamp)
     }
 
+    /// The file on a disk that has the `length` bytes from `offset`, and where in it they begin, if the
+    /// kernel has them in memory, as far as their ends tell.
+    pub(crate) fn cached(&self, offset: u64, length: u64) -> Option<(&std::fs::File, u64)> {
+        let Content::Disk { file, start } = &self.content else { return None };
+        let first = start.saturating_add(offset);
+        let last = first.saturating_add(length).saturating_sub(1);
+        let has = |at| read_cached(file, at, &mut [0]) == Some(1);
+        (has(first) && has(last)).then_some((file, first))
+    }
+
     /// Fills `buffer` with what stands at `offset`.
     ///
     /// # Errors

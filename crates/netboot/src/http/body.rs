@@ -10,13 +10,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use rustix::fs::sendfile;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::plain::{patient, push};
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{Digest, File};
 
 /// Bytes read at once. One such piece is read while the one before is sent.
 const PIECE: u64 = 128 * 1024;
+
+/// Bytes that the kernel is asked to carry at once.
+const STRETCH: u64 = 1 << 20;
 
 /// Between two words about how far an answer is.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -57,9 +63,51 @@ impl FileBody {
         report.failure = (start < end).then_some(Failure::Lost);
         report.size = end - start;
         report.progress();
-        let mut body = Self { file, offset: start, end, left: end - start, reading: None, report };
-        body.read();
-        body
+        Self { file, offset: start, end, left: end - start, reading: None, report }
+    }
+
+    /// Sends itself. What the kernel has in memory it carries to the socket itself; what has to come
+    /// from a disk, which must hold up nobody else, or from somewhere else passes through here.
+    ///
+    /// # Errors
+    /// Where the file cannot be read on, or the client does not take it.
+    pub(super) async fn send(mut self, stream: &TcpStream, patience: Duration) -> io::Result<()> {
+        while self.offset < self.end {
+            let left = self.end - self.offset;
+            let length = match self.file.cached(self.offset, left.min(STRETCH)) {
+                Some((disk, at)) => {
+                    // At most STRETCH, which fits.
+                    let most = left.min(STRETCH) as usize;
+                    let carry = || Ok(sendfile(stream, disk, Some(&mut at.clone()), most)?);
+                    let length = patient(stream, patience, carry).await?;
+                    if length == 0 {
+                        // It was cut short after it was opened.
+                        let error = io::Error::from(io::ErrorKind::UnexpectedEof);
+                        self.report.failure = Some(Failure::Io(error.to_string()));
+                        return Err(error);
+                    }
+                    length as u64
+                }
+                None => self.pass(stream, patience).await?,
+            };
+            self.offset += length;
+            self.report.bytes += length;
+            self.report.progress();
+        }
+        self.report.failure = None;
+        Ok(())
+    }
+
+    /// Reads a piece and sends it.
+    async fn pass(&mut self, stream: &TcpStream, patience: Duration) -> io::Result<u64> {
+        let (file, offset) = (self.file.clone(), self.offset);
+        let length = PIECE.min(self.end - offset);
+        let read = tokio::task::spawn_blocking(move || piece(&file, offset, length)).await;
+        let bytes = read.map_err(io::Error::other).and_then(|read| read).inspect_err(|error| {
+            self.report.failure = Some(Failure::Io(error.to_string()));
+        })?;
+        push(stream, patience, &bytes, false).await?;
+        Ok(length)
     }
 
     /// Has the next piece read.
@@ -70,13 +118,15 @@ impl FileBody {
         }
         let (file, offset) = (self.file.clone(), self.offset);
         self.offset += length;
-        self.reading = Some(tokio::task::spawn_blocking(move || {
-            // At most PIECE, which fits.
-            let mut bytes = vec![0; length as usize];
-            file.read_exact_at(offset, &mut bytes)?;
-            Ok(Bytes::from(bytes))
-        }));
+        self.reading = Some(tokio::task::spawn_blocking(move || piece(&file, offset, length)));
     }
+}
+
+fn piece(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
+    // At most PIECE, which fits.
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(offset, &mut bytes)?;
+    Ok(Bytes::from(bytes))
 }
 
 impl Body for FileBody {
@@ -87,6 +137,9 @@ impl Body for FileBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.reading.is_none() {
+            self.read();
+        }
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
         let result = ready!(Pin::new(reading).poll(context));
         self.reading = None;
@@ -110,7 +163,7 @@ impl Body for FileBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.reading.is_none()
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,13 +2,14 @@
 //!
 //! Each connection is a task; what it may hold and how long it may idle is bounded. A request is
 //! answered by a function that reads the header fields and opens the file; the
-//! sockets only carry the result. No answer is 204, which makes iPXE wait for ever.
+//! sockets only carry the result. Without TLS the kernel sends files from its memory itself. No answer is 204, which makes iPXE wait for ever.
 
 mod body;
 mod condition;
 mod limits;
 mod media;
 mod patient;
+mod plain;
 mod range;
 mod respond;
 mod tls;
@@ -164,11 +165,28 @@ impl Guest {
         Some(Self { server: Arc::clone(server), client })
     }
 
-    async fn greet(self, stream: TcpStream, tls: Option<Tls>, ending: watch::Receiver<()>) {
+    fn asker(&self, local: SocketAddr) -> Asker {
+        Asker {
+            files: Arc::clone(&self.server.files),
+            events: Arc::clone(&self.server.events),
+            client: self.client,
+            local: local.ip(),
+        }
+    }
+
+    async fn greet(self, stream: TcpStream, tls: Option<Tls>, mut ending: watch::Receiver<()>) {
         let Ok(local) = stream.local_addr() else { return };
         // Answers are written whole, so that waiting to fill a segment only delays.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = tls else { return self.talk(stream, local, ending).await };
+        let Some(tls) = tls else {
+            let (asker, limits) = (self.asker(local), &self.server.limits);
+            // A client that hangs up ends its connection, as below.
+            let talked = plain::talk(stream, &asker, limits, &mut ending).await;
+            if let Ok(Some(rest)) = talked {
+                self.talk(rest, local, ending).await;
+            }
+            return;
+        };
         // Who does not get through the handshake in time has no request that could be told of.
         let handshake = tls.acceptor.accept(stream);
         if let Ok(Ok(stream)) = tokio::time::timeout(self.server.limits.idle, handshake).await {
@@ -182,12 +200,7 @@ impl Guest {
         local: SocketAddr,
         mut ending: watch::Receiver<()>,
     ) {
-        let asker = Asker {
-            files: Arc::clone(&self.server.files),
-            events: Arc::clone(&self.server.events),
-            client: self.client,
-            local: local.ip(),
-        };
+        let asker = self.asker(local);
         let service = service_fn(move |request| {
             let asker = asker.clone();
             async move { Ok::<_, Infallible>(respond(&asker, &request).await) }

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
 };
@@ -33,7 +32,7 @@ pub(super) struct Asker {
 type Answer = Response<Either<FileBody, Full<Bytes>>>;
 
 /// Answers a request.
-pub(super) async fn respond(asker: &Asker, request: &Request<Incoming>) -> Answer {
+pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
     let name = request.uri().path();
     let mut report = Report {
         events: Arc::clone(&asker.events),
@@ -85,7 +84,7 @@ async fn open(asker: &Asker, path: FilePath, query: Option<&str>) -> Result<File
     })
 }
 
-fn send(request: &Request<Incoming>, path: &FilePath, file: File, report: Report) -> Answer {
+fn send<B>(request: &Request<B>, path: &FilePath, file: File, report: Report) -> Answer {
     let headers = request.headers();
     let version = Version::of(&file);
     let mut answer = Response::builder().header(ACCEPT_RANGES, "bytes");

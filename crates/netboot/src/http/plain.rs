@@ -1,0 +1,229 @@
+//! Connections without TLS: the kernel itself carries files from its memory to the socket.
+//!
+//! Only what every boot program says is understood here, a GET or HEAD of HTTP/1.1 without a body.
+//! With the first request that is anything else the connection goes over to hyper, for good.
+
+use std::io::{self, Cursor};
+use std::time::{Duration, SystemTime};
+
+use http_body_util::{BodyExt, Either};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
+use hyper::http::response::Parts;
+use hyper::{HeaderMap, Method, Request, StatusCode, Version};
+use rustix::net::{SendFlags, send};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::respond::{Asker, respond};
+use super::{BUFFER, Limits};
+
+/// Header fields of a request, at most; hyper takes more.
+const FIELDS: usize = 64;
+
+/// Answers requests until the client hangs up, the server ends, or a request comes that is not plain:
+/// then the rest of the connection is returned, from that request on.
+pub(super) async fn talk(
+    mut stream: TcpStream,
+    asker: &Asker,
+    limits: &Limits,
+    ending: &mut watch::Receiver<()>,
+) -> io::Result<Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>>> {
+    let mut heard = Vec::new();
+    let mut patience = Instant::now() + limits.idle;
+    loop {
+        let asked = match parse(&heard) {
+            Head::Plain(asked) => *asked,
+            Head::Other => break,
+            Head::Partial if heard.len() >= BUFFER => break,
+            Head::Partial => {
+                let read = tokio::time::timeout_at(patience, stream.read_buf(&mut heard));
+                tokio::select! {
+                    // Nothing is under way.
+                    _ = ending.changed() => return Ok(None),
+                    read = read => match read {
+                        Ok(Ok(0)) | Err(_) => return Ok(None),
+                        Ok(read) => drop(read?),
+                    },
+                }
+                continue;
+            }
+        };
+        heard.drain(..asked.length);
+        // Not to be told that the server ends means that it has ended.
+        let last = asked.last || ending.has_changed().unwrap_or(true);
+        let (parts, body) = respond(asker, &asked.request).await.into_parts();
+        let head = write_head(&parts, last);
+        match body {
+            Either::Left(body) => {
+                push(&stream, limits.stalled, &head, true).await?;
+                body.send(&stream, limits.stalled).await?;
+            }
+            Either::Right(text) => {
+                let text = text.collect().await.map(http_body_util::Collected::to_bytes);
+                let Ok(text) = text;
+                push(&stream, limits.stalled, &[&head, &text[..]].concat(), false).await?;
+            }
+        }
+        if last {
+            return Ok(None);
+        }
+        patience = Instant::now() + limits.idle;
+    }
+    let (reader, writer) = stream.into_split();
+    Ok(Some(tokio::io::join(Cursor::new(heard).chain(reader), writer)))
+}
+
+enum Head {
+    Plain(Box<Asked>),
+    Partial,
+    Other,
+}
+
+struct Asked {
+    request: Request<()>,
+    /// Bytes of the head.
+    length: usize,
+    /// Whether the client wants to hear no more.
+    last: bool,
+}
+
+fn parse(bytes: &[u8]) -> Head {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut head = httparse::Request::new(&mut fields);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Head::Partial,
+        Err(_) => return Head::Other,
+    };
+    let asked = request(&head).and_then(|request| {
+        let last = last(request.headers())?;
+        Some(Head::Plain(Box::new(Asked { request, length, last })))
+    });
+    asked.unwrap_or(Head::Other)
+}
+
+/// None where it is not plain.
+fn request(head: &httparse::Request<'_, '_>) -> Option<Request<()>> {
+    let method = match head.method? {
+        "GET" => Method::GET,
+        "HEAD" => Method::HEAD,
+        _ => return None,
+    };
+    let path = head.path.filter(|path| path.starts_with('/') && head.version == Some(1))?;
+    let mut request = Request::builder().method(method).uri(path).version(Version::HTTP_11);
+    for field in head.headers.iter() {
+        request = request.header(field.name, field.value);
+    }
+    let request = request.body(()).ok()?;
+    let strange = [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, UPGRADE];
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let plain = hosts <= 1 && !strange.iter().any(|name| request.headers().contains_key(name));
+    plain.then_some(request)
+}
+
+/// What the client says of the connection; none where it is neither of the two.
+fn last(headers: &HeaderMap) -> Option<bool> {
+    let mut said = headers.get_all(CONNECTION).iter();
+    match (said.next(), said.next()) {
+        (None, _) => Some(false),
+        (Some(word), None) if word.as_bytes().eq_ignore_ascii_case(b"keep-alive") => Some(false),
+        (Some(word), None) if word.as_bytes().eq_ignore_ascii_case(b"close") => Some(true),
+        _ => None,
+    }
+}
+
+fn write_head(parts: &Parts, last: bool) -> Vec<u8> {
+    let status = parts.status;
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    for (name, value) in &parts.headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    // RFC 9110, section 8.6: an answer whose end nothing shows has a length.
+    if status != StatusCode::NOT_MODIFIED && !parts.headers.contains_key(CONTENT_LENGTH) {
+        head.extend_from_slice(b"content-length: 0\r\n");
+    }
+    if last {
+        head.extend_from_slice(b"connection: close\r\n");
+    }
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    head.extend_from_slice(format!("date: {date}\r\n\r\n").as_bytes());
+    head
+}
+
+/// Sends all of `bytes`; with `more`, they wait for what follows to fill a segment.
+pub(super) async fn push(
+    stream: &TcpStream,
+    patience: Duration,
+    mut bytes: &[u8],
+    more: bool,
+) -> io::Result<()> {
+    let mut flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    flags.set(SendFlags::MORE, more);
+    while !bytes.is_empty() {
+        let length = patient(stream, patience, || Ok(send(stream, bytes, flags)?)).await?;
+        bytes = &bytes[length..];
+    }
+    Ok(())
+}
+
+/// Does something that takes room in the socket's queue, once there is some.
+///
+/// # Errors
+/// Where it fails, or the client takes nothing for too long.
+pub(super) async fn patient(
+    stream: &TcpStream,
+    patience: Duration,
+    write: impl FnMut() -> io::Result<usize>,
+) -> io::Result<usize> {
+    let written = stream.async_io(Interest::WRITABLE, write);
+    tokio::time::timeout(patience, written).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_request_ends_where_the_next_begins() {
+        let bytes = b"GET /big.iso?a=1 HTTP/1.1\r\nHost: boot\r\nRange: bytes=0-1\r\n\r\nGET /next";
+        let Head::Plain(asked) = parse(bytes) else { panic!("it is plain") };
+        assert_eq!(&bytes[asked.length..], b"GET /next");
+        assert_eq!(asked.request.uri().path(), "/big.iso");
+        assert_eq!(asked.request.headers()["range"], "bytes=0-1");
+        assert!(!asked.last);
+        let Head::Plain(asked) = parse(b"HEAD / HTTP/1.1\r\nConnection: Close\r\n\r\n") else {
+            panic!("so is this")
+        };
+        assert!(asked.last);
+        for end in 0..bytes.len() - b"GET /next".len() {
+            assert!(matches!(parse(&bytes[..end]), Head::Partial), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_understood_in_two_ways_is_left_to_hyper() {
+        for text in [
+            "GET / HTTP/1.0\r\n\r\n",
+            "POST / HTTP/1.1\r\n\r\n",
+            "GET http://boot/ HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nContent-Length: 4\r\n\r\n",
+            "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "GET /\r\n\r\n",
+            "\x16\x03\x01\r\n\r\n",
+        ] {
+            assert!(matches!(parse(text.as_bytes()), Head::Other), "{text}");
+        }
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(FIELDS + 1));
+        assert!(matches!(parse(many.as_bytes()), Head::Other));
+    }
+}
