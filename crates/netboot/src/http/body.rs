@@ -95,6 +95,7 @@ impl FileBody {
             self.report.progress();
         }
         self.report.failure = None;
+        self.report.sha256 = self.file.digest();
         Ok(())
     }
 
