@@ -66,8 +66,7 @@ fn no_lease_is_given_twice_and_no_boot_lost_while_the_server_comes_and_goes() {
             });
         }
         // In the first part it is killed and stopped by turns; in the second its memory is watched.
-        let pause = boots / 20;
-        let mut due = pause;
+        let mut due = boots / 20;
         loop {
             let done = tales.lock().unwrap().len() as u32;
             if done >= boots {
@@ -77,7 +76,7 @@ fn no_lease_is_given_twice_and_no_boot_lost_while_the_server_comes_and_goes() {
                 server.end(restarts % 2 == 0);
                 server = network.start();
                 restarts += 1;
-                due = done + boots / 5;
+                due = done + (boots / 20).max(60);
             }
             if done >= boots / 2 && memory.len() as u32 <= (done - boots / 2) * 8 / boots {
                 memory.push(server.memory("VmRSS"));

@@ -40,6 +40,8 @@ use respond::{Asker, respond};
 
 /// Before another connection is accepted after the system could not give us one.
 const BREATH: Duration = Duration::from_millis(50);
+/// Files opened at once; each takes a thread.
+const OPENING: usize = 8;
 /// Bytes of a request's head, at most, and of an answer that wait to be written.
 const BUFFER: usize = 64 * 1024;
 
@@ -88,8 +90,13 @@ pub async fn serve_with(
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(limits.connections));
-    let server =
-        Arc::new(Server { files, limits: limits.clone(), events, per_client: Mutex::default() });
+    let server = Arc::new(Server {
+        files,
+        limits: limits.clone(),
+        events,
+        per_client: Mutex::default(),
+        opening: Arc::new(Semaphore::new(OPENING)),
+    });
     let mut connections = JoinSet::new();
     let (end, ending) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
@@ -129,6 +136,7 @@ struct Server {
     limits: Limits,
     events: Arc<dyn Sink>,
     per_client: Mutex<HashMap<IpAddr, usize>>,
+    opening: Arc<Semaphore>,
 }
 
 impl Server {
@@ -171,6 +179,7 @@ impl Guest {
             events: Arc::clone(&self.server.events),
             client: self.client,
             local: local.ip(),
+            opening: Arc::clone(&self.server.opening),
         }
     }
 

@@ -12,6 +12,7 @@ use hyper::header::{
 };
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 
 use super::body::{FileBody, Report};
 use super::condition::Version;
@@ -27,6 +28,7 @@ pub(super) struct Asker {
     pub(super) events: Arc<dyn Sink>,
     pub(super) client: SocketAddr,
     pub(super) local: IpAddr,
+    pub(super) opening: Arc<Semaphore>,
 }
 
 type Answer = Response<Either<FileBody, Full<Bytes>>>;
@@ -73,6 +75,7 @@ pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
 }
 
 async fn open(asker: &Asker, path: FilePath, query: Option<&str>) -> Result<File, OpenError> {
+    let _place = asker.opening.acquire().await.map_err(io::Error::other)?;
     let files = Arc::clone(&asker.files);
     let (client, local) = (asker.client.ip(), asker.local);
     let query = query.map(str::to_owned);

@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
@@ -30,6 +30,10 @@ use transfer::Job;
 
 /// How long transfers under way may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Files opened at once. Each takes a thread, and a crowd would have as many threads made as there are
+/// clients.
+const OPENING: usize = 8;
 
 /// A TFTP server that reads and never writes.
 ///
@@ -57,6 +61,7 @@ struct Shared {
     limits: Limits,
     events: Arc<dyn Sink>,
     state: Mutex<State>,
+    opening: Semaphore,
 }
 
 struct State {
@@ -70,7 +75,8 @@ impl TftpServer {
     pub fn new(files: Arc<dyn FileSource>, limits: Limits, events: Arc<dyn Sink>) -> Self {
         let sessions = Sessions::new(limits.clone());
         let state = Mutex::new(State { sessions, running: HashMap::new() });
-        Self { shared: Arc::new(Shared { files, limits, events, state }) }
+        let opening = Semaphore::new(OPENING);
+        Self { shared: Arc::new(Shared { files, limits, events, state, opening }) }
     }
 
     /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began

@@ -98,6 +98,7 @@ impl Job {
     }
 
     async fn open(&self) -> Result<File, OpenError> {
+        let _place = self.shared.opening.acquire().await.map_err(io::Error::other)?;
         let shared = Arc::clone(&self.shared);
         let path = self.asked.path.clone();
         let (client, local) = (self.client.ip(), self.local);
