@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::Value;
 use winpe_netboot::logic::Time;
 use winpe_netboot::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
-use winpe_netboot::policy::Config;
 use winpe_netboot::wire::dhcp::{Message, MessageType, Op};
 use winpe_tests::corpus;
 
@@ -89,6 +88,39 @@ fn each_client_is_offered_its_file_by_a_full_server_and_by_a_proxy() {
 }
 
 #[test]
+fn a_client_that_takes_the_least_gets_back_what_it_sent_and_all_that_boots_it() {
+    let Some(packets) = packets() else { return };
+    let names = format!("['{}']", vec!["192.168.0.1"; 16].join("', '"));
+    let config = format!(
+        "[[serve.subnet]]\nnetwork = '192.168.0.0/24'\nfirst = '192.168.0.128'\n\
+         last = '192.168.0.227'\ndomain = '{}'\ndns = {names}\nrouter = {names}\n\
+         [serve.pxelinux]\npath-prefix = 'http://192.168.0.10/{}/'",
+        vec!["d".repeat(60); 3].join("."),
+        "p".repeat(40),
+    );
+    let (mut seen, mut overloaded) = (0, 0);
+    for (name, packet) in packets.iter().filter(|packet| packet.0.contains("-discover-")) {
+        let mut request = Message::parse(&unhex(packet["raw"].as_str().unwrap())).unwrap();
+        // RFC 2131, section 2: 576 bytes with the headers of IP and UDP.
+        request.options.remove(57);
+        let raw = request.encode(usize::MAX).unwrap();
+        let bytes = answer(&mut configured(Role::Full, &config), &raw, "0.0.0.0:68", Port::Server);
+        assert!(bytes.len() <= 548, "{name}: {} bytes", bytes.len());
+        let offer = Message::parse(&bytes).unwrap();
+        for echoed in [61, 97] {
+            assert_eq!(offer.options.get(echoed), request.options.get(echoed), "{name}: {echoed}");
+        }
+        for needed in [1, 3, 51, 54, 60, 67, 208, 209, 210] {
+            assert!(offer.options.get(needed).is_some(), "{name}: option {needed}");
+        }
+        // Behind the type, which is the first option.
+        overloaded += usize::from(bytes[243..245] == [52, 1]);
+        seen += 1;
+    }
+    assert!(seen >= 13 && overloaded > 0, "{seen} clients, {overloaded} with options in sname");
+}
+
+#[test]
 fn the_boot_service_answers_the_captured_question() {
     let Some(packets) = packets() else { return };
     let mut asked = packets.iter().filter(|packet| packet.0.contains("-request4011-"));
@@ -119,19 +151,27 @@ fn check_boot(name: &str, request: &Message, answer: &Message) {
 }
 
 fn server(role: Role) -> Server {
+    configured(role, "")
+}
+
+fn configured(role: Role, config: &str) -> Server {
     let link =
         Link { address: [192, 168, 0, 10].into(), network: "192.168.0.0/24".parse().unwrap() };
-    Server::new(Arc::new(Config::default()), link, role)
+    Server::new(Arc::new(config.parse().unwrap()), link, role)
 }
 
 fn ask(server: &mut Server, raw: &[u8], from: &str, port: Port) -> Message {
+    Message::parse(&answer(server, raw, from, port)).unwrap()
+}
+
+fn answer(server: &mut Server, raw: &[u8], from: &str, port: Port) -> Vec<u8> {
     let now = Time::from_secs(1_800_000_000);
     let mut effects = server.receive(raw, Arrival { from: from.parse().unwrap(), port }, now);
     if let [Effect::Probe(address), ..] = effects[..] {
         effects = server.probed(address, None, now);
     }
     let sent = effects.iter().find_map(|effect| match effect {
-        Effect::Send { bytes, .. } => Some(Message::parse(bytes).unwrap()),
+        Effect::Send { bytes, .. } => Some(bytes.clone()),
         _ => None,
     });
     sent.unwrap_or_else(|| panic!("no answer: {effects:?}"))

@@ -1,12 +1,14 @@
 //! A server of the page, and machines that boot in events.
 
 use std::net::{SocketAddr, TcpListener};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use winpe_netboot::event::{Event, Failure, Heard, Protocol, Sink};
+use winpe_netboot::files::{Digest, File};
 use winpe_netboot::logic::dhcp::Ignore;
 use winpe_netboot::policy::{Client, Kind, Platform};
 use winpe_netboot::watch::{self, Watch};
@@ -117,7 +119,9 @@ impl Machine<'_> {
     pub(crate) fn loads(&self, protocol: Protocol, file: &str, bytes: u64, millis: u64) {
         let client = self.begins(protocol, file, 0, bytes);
         let elapsed = Duration::from_millis(millis);
-        let (file, sha256) = (file.to_owned(), None);
+        let go_on = |_| ControlFlow::Continue(());
+        let sha256 = Digest::of(&File::from_bytes(file.to_owned()), go_on).unwrap();
+        let file = file.to_owned();
         self.tell(Event::Sent { protocol, client, file, bytes, elapsed, sha256 });
     }
 

@@ -122,9 +122,14 @@ fn the_page_can_be_looked_at() {
     let folder = std::env::var_os("WINPE_SCREENSHOTS").map(PathBuf::from);
     let kept = folder.as_deref().unwrap_or(browser.profile.path());
     let url = shown.url("/");
-    for (name, size, scheme) in
-        [("light", "1100,1500", "1"), ("dark", "1100,1500", "0"), ("phone", "400,1800", "1")]
-    {
+    // The last is one boot with all its steps.
+    for (name, size, scheme, at) in [
+        ("light", "1100,1500", "1", ""),
+        ("dark", "1100,1500", "0", ""),
+        ("phone", "400,1800", "1", ""),
+        ("steps", "1100,1500", "1", "#52:54:00:00:00:01"),
+    ] {
+        let url = format!("{url}{at}");
         let picture = kept.join(format!("{name}.png"));
         let screenshot = format!("--screenshot={}", picture.display());
         let size = format!("--window-size={size}");

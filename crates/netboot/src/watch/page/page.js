@@ -71,7 +71,7 @@ function clients() {
 
 function card(client) {
   const parts = {
-    root: element("li", { class: "boot" }),
+    root: element("li", { class: "boot", id: client }),
     top: element("div", { class: "top" }),
     about: element("p", { class: "about" }),
     summary: element("p", { class: "summary" }),
@@ -85,6 +85,8 @@ function card(client) {
   };
   parts.details.append(parts.handle, parts.steps);
   parts.details.addEventListener("toggle", () => load(client));
+  // An address that ends in #52:54:00:00:00:01 shows that machine's steps.
+  parts.details.open = decodeURIComponent(location.hash.slice(1)) === client;
   parts.top.append(element("h2", { class: "name" }, client), parts.pill, parts.ago);
   parts.root.append(parts.top, parts.about, parts.summary, parts.why, parts.chain, parts.details);
   return parts;
