@@ -49,11 +49,14 @@ def shape(rng):
     paths += files("System32/en-US", 900, [".dll.mui", ".exe.mui"])
     for _ in range(450):
         folder = f"{word(4, 12)}.inf_amd64_{rng.randbytes(8).hex()}"
-        paths += files(f"System32/DriverStore/FileRepository/{folder}", rng.randint(2, 6), [".inf", ".sys"])
+        folder = f"System32/DriverStore/FileRepository/{folder}"
+        paths += files(folder, rng.randint(2, 6), [".inf", ".sys"])
     paths += files("WinSxS/Manifests", 2800, [".manifest"])
     while len(paths) < FILES:
-        folder = f"amd64_{word(4, 10)}-{word(4, 20)}_31bf3856ad364e35_10.0.19041.1_none_{rng.randbytes(8).hex()}"
-        paths += files(f"WinSxS/{folder}", min(rng.choice([1, 1, 1, 2, 2, 3, 5, 9]), FILES - len(paths)), [".dll", ".exe"])
+        folder = f"amd64_{word(4, 10)}-{word(4, 20)}_31bf3856ad364e35_10.0.19041.1_none_"
+        folder += rng.randbytes(8).hex()
+        count = min(rng.choice([1, 1, 1, 2, 2, 3, 5, 9]), FILES - len(paths))
+        paths += files(f"WinSxS/{folder}", count, [".dll", ".exe"])
     return paths
 
 

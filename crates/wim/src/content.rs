@@ -1,13 +1,14 @@
 //! What a file is to hold.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
+use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use memmap2::{Advice, MmapMut};
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use crate::archive::Archive;
@@ -49,7 +50,7 @@ pub(crate) struct Data<'a> {
 
 #[derive(Debug)]
 enum Origin<'a> {
-    Bytes(Cow<'a, [u8]>),
+    Bytes(Held<'a>),
     File { file: File, path: &'a Path },
     Blob(RefCell<BlobReader>),
 }
@@ -75,7 +76,7 @@ impl<'a> Data<'a> {
     }
 
     pub(crate) fn bytes(bytes: &'a [u8]) -> Self {
-        Self::held(Cow::Borrowed(bytes))
+        Self::held(Held::Borrowed(bytes))
     }
 
     /// Data of a WIM.
@@ -84,8 +85,8 @@ impl<'a> Data<'a> {
         Self { origin: Origin::Blob(RefCell::new(reader)), size, sha1 }
     }
 
-    fn held(bytes: Cow<'a, [u8]>) -> Self {
-        let sha1 = if bytes.is_empty() { EMPTY } else { Sha1Hasher::digest(&bytes).into() };
+    fn held(bytes: Held<'a>) -> Self {
+        let sha1 = if bytes.is_empty() { EMPTY } else { Sha1Hasher::digest(&*bytes).into() };
         let size = bytes.len() as u64;
         Self { origin: Origin::Bytes(bytes), size, sha1 }
     }
@@ -100,10 +101,14 @@ impl<'a> Data<'a> {
         if metadata.len() <= *room {
             *room -= metadata.len();
             let size = usize::try_from(metadata.len()).expect("below the room in memory");
-            // It may grow meanwhile: that is not read. It may shrink.
-            let mut bytes = Vec::with_capacity(size);
-            file.take(metadata.len()).read_to_end(&mut bytes).map_err(failed)?;
-            return Ok(Self::held(Cow::Owned(bytes)));
+            // It may grow meanwhile: that is not read.
+            return match Held::read(&file, size) {
+                Ok(bytes) => Ok(Self::held(bytes)),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    Err(WimError::Changed { path: path.to_path_buf() })
+                }
+                Err(error) => Err(failed(error)),
+            };
         }
         let mut data =
             Self { origin: Origin::File { file, path }, size: metadata.len(), sha1: EMPTY };
@@ -162,6 +167,46 @@ impl<'a> Data<'a> {
             }
             Origin::Blob(reader) => reader.borrow().compare(found),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Data in memory.
+#[derive(Debug)]
+enum Held<'a> {
+    Borrowed(&'a [u8]),
+    Vec(Vec<u8>),
+    /// The first bytes of the map, which is in large pages where the kernel has them: to take those of a
+    /// hive one by one costs as much as to hash it.
+    Map(MmapMut, usize),
+}
+
+impl Held<'_> {
+    /// The first bytes of a file.
+    fn read(file: &File, size: usize) -> std::io::Result<Self> {
+        const LARGE_PAGE: usize = 2 << 20;
+        if size >= 2 * LARGE_PAGE
+            && let Ok(mut map) = MmapMut::map_anon(size.next_multiple_of(LARGE_PAGE))
+        {
+            // Where there are none, small ones do.
+            let _ = map.advise(Advice::HugePage);
+            file.read_exact_at(&mut map[..size], 0)?;
+            return Ok(Self::Map(map, size));
+        }
+        let mut bytes = vec![0; size];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(Self::Vec(bytes))
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Vec(bytes) => bytes,
+            Self::Map(map, size) => &map[..*size],
         }
     }
 }

@@ -20,7 +20,8 @@
 //! # What a commit keeps
 //! A file that is replaced stays the same file: its names, security descriptor, attributes, creation
 //! time, alternate streams and hard links. What a change does not concern keeps its bytes: entries,
-//! data, other images, and the compressed chunks of a file of which only a part changed.
+//! data, other images, and the compressed chunks of a file, and of an image's metadata, of which only a
+//! part changed.
 //!
 //! # Known differences from wimlib
 //! * Paths are always looked up without regard to case; of names that differ only by case, an exact
