@@ -127,7 +127,7 @@ fn the_page_can_be_looked_at() {
         ("light", "1100,1500", "1", ""),
         ("dark", "1100,1500", "0", ""),
         ("phone", "400,1800", "1", ""),
-        ("steps", "1100,1500", "1", "#52:54:00:00:00:01"),
+        ("steps", "1100,3200", "1", "#52:54:00:00:00:01"),
     ] {
         let url = format!("{url}{at}");
         let picture = kept.join(format!("{name}.png"));
