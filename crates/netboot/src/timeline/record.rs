@@ -308,14 +308,15 @@ impl Timeline {
     }
 
     /// Makes room: of those that never booted some at once, so that a flood costs little for each of
-    /// its packets; of the others the one that was seen longest ago.
+    /// its packets; where all did, of those that were seen longest ago.
     fn forget(&mut self, keep: &str) {
         let others = self.clients.iter().filter(|(name, _)| *name != keep);
         let mut ranked: Vec<_> = others.map(|(name, client)| (client.rank(), name)).collect();
         ranked.sort_unstable();
         let share = self.clients.len() / 16;
         let strangers = ranked.iter().take(share).take_while(|((real, _), _)| !real).count();
-        let names = ranked.into_iter().take(strangers.max(1)).map(|(_, name)| name.clone());
+        let count = if strangers == 0 { share } else { strangers };
+        let names = ranked.into_iter().take(count.max(1)).map(|(_, name)| name.clone());
         for name in names.collect::<Vec<_>>() {
             let Some(client) = self.clients.remove(&name) else { continue };
             self.total -= client.steps();
