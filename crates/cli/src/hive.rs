@@ -26,7 +26,7 @@ use crate::printer::Printer;
 ///   winpe-iscsi hive export winpe.wim:2:SOFTWARE -o software.reg
 ///   winpe-iscsi hive diff SYSTEM.old SYSTEM
 ///
-/// HIVE is a file, or a hive inside a WIM: WIM:HIVE for the boot image, WIM:N:HIVE for another. There
+/// HIVE is a file, or a hive inside a WIM: WIM:HIVE for the boot image, WIM:IMAGE:HIVE for another. There
 /// HIVE is a name such as SYSTEM, or a path such as Users/Default/NTUSER.DAT.
 ///
 /// A hive that Windows did not write to its end is read through its transaction logs, which are

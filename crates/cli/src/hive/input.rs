@@ -38,11 +38,13 @@ impl std::str::FromStr for Place {
             return Ok(Self::File(text.into()));
         }
         let Some((wim, hive)) = text.rsplit_once(':') else { return Ok(Self::File(text.into())) };
-        let numbered = wim.rsplit_once(':').and_then(|(wim, image)| {
-            let image = image.parse::<u32>().ok()?;
-            (!Path::new(wim).as_os_str().is_empty()).then_some((wim, ImageSelector::Index(image)))
-        });
-        let (wim, image) = numbered.unwrap_or((wim, ImageSelector::Boot));
+        let (wim, image) = match wim.rsplit_once(':') {
+            Some((file, image)) if !file.is_empty() && !Path::new(wim).exists() => {
+                let Ok(image) = image.parse();
+                (file, image)
+            }
+            _ => (wim, ImageSelector::Boot),
+        };
         Ok(Self::Image { wim: wim.into(), image, path: in_image(hive) })
     }
 }
@@ -102,8 +104,9 @@ impl fmt::Display for Place {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Image { wim, image, path } => match image {
+                ImageSelector::Boot => write!(f, "{}:{path}", wim.display()),
                 ImageSelector::Index(index) => write!(f, "{}:{index}:{path}", wim.display()),
-                _ => write!(f, "{}:{path}", wim.display()),
+                ImageSelector::Name(name) => write!(f, "{}:{name}:{path}", wim.display()),
             },
         }
     }
@@ -244,4 +247,35 @@ fn logs_beside(hive: &Path) -> Result<Vec<Log>, Failure> {
         }
     }
     Ok(logs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_named_by_number_or_name() {
+        let name = |name: &str| ImageSelector::Name(name.to_owned());
+        for (text, image, shown) in [
+            ("a.wim:SYSTEM", ImageSelector::Boot, r"a.wim:Windows\System32\config\SYSTEM"),
+            ("a.wim:2:SYSTEM", ImageSelector::Index(2), r"a.wim:2:Windows\System32\config\SYSTEM"),
+            ("a.wim:Windows PE:/Users/x.dat", name("Windows PE"), r"a.wim:Windows PE:Users\x.dat"),
+        ] {
+            let Ok(place) = text.parse::<Place>();
+            assert_eq!(place.to_string(), shown);
+            assert!(matches!(place, Place::Image { image: found, .. } if found == image), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_may_have_a_colon_in_its_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("2026:11.wim");
+        std::fs::write(&file, "").expect("a file");
+        let text = format!("{}:SYSTEM", file.display());
+        let Ok(place) = text.parse::<Place>();
+        assert!(
+            matches!(place, Place::Image { wim, image: ImageSelector::Boot, .. } if wim == file)
+        );
+    }
 }

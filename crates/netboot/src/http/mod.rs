@@ -2,7 +2,8 @@
 //!
 //! Each connection is a task; what it may hold and how long it may idle is bounded. A request is
 //! answered by a function that reads the header fields and opens the file; the
-//! sockets only carry the result. Without TLS the kernel sends files from its memory itself. No answer is 204, which makes iPXE wait for ever.
+//! sockets only carry the result. Without TLS the kernel itself sends what it has in memory. No answer is
+//! 204, which makes iPXE wait for ever.
 
 mod body;
 mod condition;
