@@ -9,7 +9,8 @@ use winpe_tests::{tool, winpe_iscsi};
 
 use crate::serving::Serving;
 
-const BIG: usize = 1_500_000;
+/// Some seconds long at the rate below, since curl takes a megabyte at a time before it looks at that.
+const BIG: usize = 12_000_000;
 
 fn certificate(cable: &Cable) -> Option<(String, String)> {
     let openssl = tool("openssl", "openssl")?;
@@ -71,7 +72,7 @@ fn it_is_safe_to_leave_on() {
     assert!(leased.status.success(), "{leased:?}\n{}", server.printed());
     let fetched = cable.path("fetched");
     let url = "http://192.168.0.10/big.img";
-    let slow = ["-sS", "--limit-rate", "300k", "-o", &fetched, url];
+    let slow = ["-sS", "--limit-rate", "2M", "-o", &fetched, url];
     let mut slow = cable.at(&cable.theirs, &curl, &slow).spawn().unwrap();
     server.wait_for("filename /big.img");
     let entry = "[[entry]]\nname = 'newer'\ntitle = 'A newer menu'\nlocal = true\n";
