@@ -15,8 +15,12 @@ fuzz_target!(|input: &[u8]| {
         2 => [Version::V5.header().as_bytes(), b"\r\n", text].concat(),
         _ => utf16(Version::V5.header(), text),
     };
-    let codepages =
-        [encoding_rs::WINDOWS_1252, encoding_rs::SHIFT_JIS, encoding_rs::GB18030, encoding_rs::UTF_8];
+    let codepages = [
+        encoding_rs::WINDOWS_1252,
+        encoding_rs::SHIFT_JIS,
+        encoding_rs::GB18030,
+        encoding_rs::UTF_8,
+    ];
     let codepage = codepages[usize::from(flags >> 2 & 3)];
 
     let options = ParseOptions { mode: Mode::Lenient, codepage };

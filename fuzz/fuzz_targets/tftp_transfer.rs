@@ -47,6 +47,16 @@ fuzz_target!(|input: &[u8]| {
         if transfer.outcome().is_some() || rest.is_empty() {
             return;
         }
+        if let Some(wanted) = transfer.wanted_ahead() {
+            let end = LENGTH.min(read + wanted);
+            let fill = |room: &mut [u8]| {
+                room.copy_from_slice(&FILE[read..end]);
+                rest[0] % 4 > 0
+            };
+            if transfer.supply_with(end - read, end == LENGTH, fill) {
+                read = end;
+            }
+        }
         let deadline = transfer.deadline().expect("a transfer that waits knows until when");
         assert!(deadline - now <= Duration::from_secs(255));
         // An empty packet stands for silence.

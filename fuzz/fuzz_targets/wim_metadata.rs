@@ -6,9 +6,7 @@ use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
 use sha1::{Digest, Sha1};
-use winpe_wim::{
-    Archive, CommitOptions, Content, FileChange, ImageChanges, Target, WimError,
-};
+use winpe_wim::{Archive, CommitOptions, Content, FileChange, ImageChanges, Target, WimError};
 
 const PUT: &str = "dir\\new.txt";
 

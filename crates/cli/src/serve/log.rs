@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,8 @@ use crate::{Exit, Outcome};
 /// Lines of the log that may wait for the terminal; more are counted and left out, so that a slow
 /// terminal holds up no machine.
 const WAITING: usize = 4096;
+/// Between two writes to the terminal. To be woken for each line would slow down those who send.
+const TOGETHER: Duration = Duration::from_millis(10);
 /// Configurations that may wait for the server.
 const RELOADS: usize = 4;
 
@@ -81,6 +83,13 @@ pub(super) fn serve(
                 biased;
                 Some(event) = lines.recv() => {
                     print(&event, printer)?;
+                    while let Ok(event) = lines.try_recv() {
+                        print(&event, printer)?;
+                    }
+                    // Whoever follows a log wants each line as it happens, or nearly so: lines that
+                    // come close together are written together.
+                    printer.finish()?;
+                    tokio::time::sleep(TOGETHER).await;
                     let lost = lost.swap(0, Ordering::Relaxed);
                     if lost > 0 {
                         printer.warning(format_args!("{lost} lines of this log are left out"));
@@ -91,6 +100,7 @@ pub(super) fn serve(
                     while let Ok(event) = lines.try_recv() {
                         print(&event, printer)?;
                     }
+                    printer.finish()?;
                     ended.map_err(Failure::new)??;
                     return Ok(Exit::Done);
                 }
@@ -119,14 +129,15 @@ fn print(event: &Event, printer: &mut Printer) -> Result<(), Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (time, line) = (now.as_secs_f64(), event.to_string());
         serde_json::to_writer(printer.raw(), &LogLine { schema: 1, time, line, event })?;
-        writeln!(printer.raw())?;
-    } else {
-        match event {
-            Event::Warning { text } => printer.warning(text.escape_debug()),
-            Event::Hashed { before: Some(_), .. } => printer.warning(event),
-            event => printer.line(event)?,
-        }
+        return Ok(writeln!(printer.raw())?);
     }
-    // Whoever follows a log wants each line as it happens.
-    printer.finish()
+    let warning = match event {
+        Event::Warning { text } => text.escape_debug().to_string(),
+        Event::Hashed { before: Some(_), .. } => event.to_string(),
+        event => return Ok(printer.line(event)?),
+    };
+    // What was said before it comes before it.
+    printer.finish()?;
+    printer.warning(warning);
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::libc;
+use rustix::fs::{CWD, ResolveFlags};
 
 use super::{File, FilePath, FileRequest, FileSource, OpenError, PathError};
 
@@ -75,6 +76,11 @@ impl Catalog {
         Ok(self)
     }
 
+    fn entry(&self, request: &FileRequest<'_>) -> Option<&Entry> {
+        let named = self.0.get(&request.path.as_str().to_ascii_lowercase());
+        named.map(|named| &named.entry)
+    }
+
     /// The names, as they were spelt.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(|named| named.name.as_str())
@@ -83,8 +89,7 @@ impl Catalog {
 
 impl FileSource for Catalog {
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
-        let named = self.0.get(&request.path.as_str().to_ascii_lowercase());
-        match named.map(|named| &named.entry) {
+        match self.entry(request) {
             Some(Entry::Made(file)) => Ok(file.clone()),
             Some(Entry::Disk(path)) => open_disk(path),
             Some(Entry::PartOfDisk { path, start, length }) => {
@@ -93,6 +98,21 @@ impl FileSource for Catalog {
             None => Err(OpenError::NotFound),
         }
     }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        match self.entry(request) {
+            Some(Entry::Made(file)) => Some(Ok(file.clone())),
+            Some(Entry::Disk(path)) => open_disk_now(path),
+            Some(Entry::PartOfDisk { path, start, length }) => {
+                Some(open_disk_now(path)?.map(|file| file.part(*start, *length)))
+            }
+            None => Some(Err(OpenError::NotFound)),
+        }
+    }
+}
+
+fn open_disk_now(path: &Path) -> Option<Result<File, OpenError>> {
+    File::open_cached(CWD, path, ResolveFlags::empty())
 }
 
 fn open_disk(path: &Path) -> Result<File, OpenError> {
@@ -102,10 +122,7 @@ fn open_disk(path: &Path) -> Result<File, OpenError> {
         std::io::ErrorKind::NotFound => OpenError::NotFound,
         _ => OpenError::Io(error),
     })?;
-    if !file.metadata()?.is_file() {
-        return Err(OpenError::NotRegular);
-    }
-    Ok(File::from_disk(file)?)
+    File::regular(file)
 }
 
 #[cfg(test)]

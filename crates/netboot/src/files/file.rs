@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{ReadWriteFlags, preadv2};
+use rustix::path::Arg;
 
-use super::Digest;
+use super::{Digest, OpenError};
 
 /// Bytes that can be read at any place, by several readers at once.
 pub trait ReadAt: Send + Sync + 'static {
@@ -89,12 +92,39 @@ impl File {
     /// Where its length cannot be learnt.
     pub fn from_disk(file: std::fs::File) -> io::Result<Self> {
         let metadata = file.metadata()?;
+        Ok(Self::with_metadata(file, &metadata))
+    }
+
+    fn with_metadata(file: std::fs::File, metadata: &std::fs::Metadata) -> Self {
         let content = Content::Disk { file: Arc::new(file), start: 0 };
-        Ok(Self {
+        Self {
             modified: metadata.modified().ok(),
-            stamp: Some(Stamp::of(&metadata)),
+            stamp: Some(Stamp::of(metadata)),
             ..Self::new(metadata.len(), content)
-        })
+        }
+    }
+
+    /// A whole file of a disk, if it is one and no folder, device or pipe.
+    pub(super) fn regular(file: std::fs::File) -> Result<Self, OpenError> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(OpenError::NotRegular);
+        }
+        Ok(Self::with_metadata(file, &metadata))
+    }
+
+    /// Opens a file that the kernel finds without asking a disk (`RESOLVE_CACHED`, since Linux 5.12);
+    /// none where it does not.
+    pub(super) fn open_cached(
+        folder: impl AsFd,
+        path: impl Arg,
+        resolve: ResolveFlags,
+    ) -> Option<Result<Self, OpenError>> {
+        // Opening a pipe would otherwise wait for its writer.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let resolve = resolve | ResolveFlags::CACHED;
+        let file = openat2(folder, path, flags, Mode::empty(), resolve).ok()?;
+        Some(Self::regular(file.into()))
     }
 
     /// Anything else that can be read.

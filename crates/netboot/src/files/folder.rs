@@ -9,6 +9,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
+use rustix::fs::ResolveFlags;
 
 use super::{File, FilePath, FileRequest, FileSource, OpenError};
 
@@ -45,11 +46,7 @@ impl Folder {
     fn open_exact(&self, path: &FilePath) -> Result<File, OpenError> {
         // Opening a pipe would otherwise wait for its writer.
         let file = beneath(&self.root, path.as_str(), OFlag::O_NONBLOCK).map_err(refusal)?;
-        let file = fs::File::from(file);
-        if !file.metadata()?.is_file() {
-            return Err(OpenError::NotRegular);
-        }
-        Ok(File::from_disk(file)?)
+        File::regular(file.into())
     }
 
     /// The name as the disk spells it.
@@ -91,6 +88,12 @@ impl FileSource for Folder {
             Err(OpenError::NotFound) => self.open_exact(&self.respell(request.path)?),
             found => found,
         }
+    }
+
+    /// Only what the kernel knows under this very name.
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        File::open_cached(&self.root, request.path.as_str(), resolve)
     }
 }
 
@@ -193,6 +196,27 @@ mod tests {
         for name in ["upwards", "absolute", "ABSOLUTE", "parent/secret", "Parent/secret", "loop"] {
             let result = ground.open(name);
             assert!(matches!(result, Err(OpenError::Outside)), "{name}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_opened_at_once_is_what_is_opened_else() {
+        let ground = ground();
+        let root = ground.root();
+        symlink("../secret", root.join("upwards")).unwrap();
+        mkfifo(&root.join("pipe"), Mode::S_IRWXU).unwrap();
+        let now = |path: &str| {
+            let path = path.parse().unwrap();
+            let (client, local) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+            let request = FileRequest { path: &path, query: None, client, local };
+            Some(ground.folder.open_now(&request)?.map(|file| file.len()))
+        };
+        // An old kernel leaves them all to a thread.
+        assert!(matches!(now("Boot/BCD"), Some(Ok(3)) | None));
+        assert!(matches!(now("pipe"), Some(Err(OpenError::NotRegular)) | None));
+        for name in ["boot/bcd", "upwards", "none", "pxelinux.0/x"] {
+            let opened = now(name);
+            assert!(opened.is_none(), "{name}: {opened:?}");
         }
     }
 

@@ -8,6 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+
 use super::file::Stamp;
 use super::{Digest, File, FilePath, FileRequest, FileSource, OpenError};
 use crate::event::{Event, Sink};
@@ -80,13 +85,24 @@ impl Drop for Hashed {
 
 impl FileSource for Hashed {
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
-        let file = self.shared.source.open(request)?;
+        Ok(self.noticed(request, self.shared.source.open(request)?))
+    }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        let opened = self.shared.source.open_now(request)?;
+        Some(opened.map(|file| self.noticed(request, file)))
+    }
+}
+
+impl Hashed {
+    /// The file, whose digest is found out unless it is known.
+    fn noticed(&self, request: &FileRequest<'_>, file: File) -> File {
         let name = spelling(request.path);
         let (file, new) = self.shared.recognise(file, &name);
         if new && self.jobs.try_send(Job::Opened(name.clone(), file.clone())).is_err() {
             self.shared.state().waiting.remove(&name);
         }
-        Ok(file)
+        file
     }
 }
 
@@ -116,8 +132,10 @@ impl Shared {
     }
 
     fn work(&self, jobs: &Receiver<Job>) {
-        // Where the system does not allow it, hashing is only less polite.
-        let _ = rustix::process::nice(19);
+        // Else whoever is to send would wait for the end of a turn here. Where the system does not
+        // allow it, hashing is only less polite.
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
         for job in jobs {
             match job {
                 Job::Opened(name, file) => {

@@ -43,6 +43,16 @@ impl FileSource for Layers {
         }
         Err(OpenError::NotFound)
     }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        for source in &self.0 {
+            match source.open_now(request)? {
+                Err(OpenError::NotFound) => {}
+                found => return Some(found),
+            }
+        }
+        Some(Err(OpenError::NotFound))
+    }
 }
 
 /// A source whose files stand in a folder, as `menu.c32` of one does in `syslinux/menu.c32`.
@@ -63,6 +73,13 @@ impl<S: FileSource> FileSource for Mounted<S> {
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
         let path = request.path.below(&self.folder).ok_or(OpenError::NotFound)?;
         self.source.open(&FileRequest { path: &path, ..*request })
+    }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        match request.path.below(&self.folder) {
+            Some(path) => self.source.open_now(&FileRequest { path: &path, ..*request }),
+            None => Some(Err(OpenError::NotFound)),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod file;
 mod folder;
 mod hashed;
 mod layers;
+mod opener;
 mod path;
 mod swap;
 
@@ -24,6 +25,7 @@ pub use file::{File, ReadAt};
 pub use folder::Folder;
 pub use hashed::Hashed;
 pub use layers::{Layers, Mounted};
+pub(crate) use opener::Opener;
 pub use path::{FilePath, PathError};
 pub use swap::Swap;
 
@@ -37,6 +39,15 @@ pub trait FileSource: Send + Sync + 'static {
     /// # Errors
     /// Where there is no such file, or it may not be read.
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError>;
+
+    /// The same where no disk has to be waited for; none where that is not sure.
+    ///
+    /// # Errors
+    /// Where there is no such file, or it may not be read.
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        let _ = request;
+        None
+    }
 }
 
 /// Who asks for what. A source of fixed files looks at the path alone; one that makes its files when
@@ -74,5 +85,9 @@ pub enum OpenError {
 impl<T: FileSource + ?Sized> FileSource for std::sync::Arc<T> {
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
         (**self).open(request)
+    }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        (**self).open_now(request)
     }
 }

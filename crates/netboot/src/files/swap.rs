@@ -34,12 +34,19 @@ impl Swap {
     pub fn put(&self, source: Arc<dyn FileSource>) {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
     }
+
+    /// The present one. A disk may take its time; nobody waits for it at the lock.
+    fn source(&self) -> Arc<dyn FileSource> {
+        Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl FileSource for Swap {
     fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
-        // A disk may take its time; nobody waits for it at the lock.
-        let source = Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner));
-        source.open(request)
+        self.source().open(request)
+    }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        self.source().open_now(request)
     }
 }

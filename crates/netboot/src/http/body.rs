@@ -107,7 +107,7 @@ impl FileBody {
         let bytes = read.map_err(io::Error::other).and_then(|read| read).inspect_err(|error| {
             self.report.failure = Some(Failure::Io(error.to_string()));
         })?;
-        push(stream, patience, &bytes, false).await?;
+        push(stream, patience, &bytes).await?;
         Ok(length)
     }
 

@@ -35,14 +35,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
-use crate::files::FileSource;
+use crate::files::{FileSource, Opener};
 pub(crate) use patient::Patient;
 use respond::{Asker, respond};
 
 /// Before another connection is accepted after the system could not give us one.
 const BREATH: Duration = Duration::from_millis(50);
-/// Files opened at once; each takes a thread.
-const OPENING: usize = 8;
 /// Bytes of a request's head, at most, and of an answer that wait to be written.
 const BUFFER: usize = 64 * 1024;
 
@@ -92,11 +90,10 @@ pub async fn serve_with(
     let listener = TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(limits.connections));
     let server = Arc::new(Server {
-        files,
+        files: Opener::new(files),
         limits: limits.clone(),
         events,
         per_client: Mutex::default(),
-        opening: Arc::new(Semaphore::new(OPENING)),
     });
     let mut connections = JoinSet::new();
     let (end, ending) = watch::channel(());
@@ -133,11 +130,10 @@ pub async fn serve_with(
 }
 
 struct Server {
-    files: Arc<dyn FileSource>,
+    files: Opener,
     limits: Limits,
     events: Arc<dyn Sink>,
     per_client: Mutex<HashMap<IpAddr, usize>>,
-    opening: Arc<Semaphore>,
 }
 
 impl Server {
@@ -176,11 +172,10 @@ impl Guest {
 
     fn asker(&self, local: SocketAddr) -> Asker {
         Asker {
-            files: Arc::clone(&self.server.files),
+            files: self.server.files.clone(),
             events: Arc::clone(&self.server.events),
             client: self.client,
             local: local.ip(),
-            opening: Arc::clone(&self.server.opening),
         }
     }
 

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Either};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
+use rustix::net::sockopt::set_tcp_cork;
 use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest};
 use tokio::net::TcpStream;
@@ -57,13 +58,16 @@ pub(super) async fn talk(
         let head = write_head(&parts, last);
         match body {
             Either::Left(body) => {
-                push(&stream, limits.stalled, &head, true).await?;
+                // Segments go out full until the last.
+                set_tcp_cork(&stream, true)?;
+                push(&stream, limits.stalled, &head).await?;
                 body.send(&stream, limits.stalled).await?;
+                set_tcp_cork(&stream, false)?;
             }
             Either::Right(text) => {
                 let text = text.collect().await.map(http_body_util::Collected::to_bytes);
                 let Ok(text) = text;
-                push(&stream, limits.stalled, &[&head, &text[..]].concat(), false).await?;
+                push(&stream, limits.stalled, &[&head, &text[..]].concat()).await?;
             }
         }
         if last {
@@ -156,15 +160,13 @@ fn write_head(parts: &Parts, last: bool) -> Vec<u8> {
     head
 }
 
-/// Sends all of `bytes`; with `more`, they wait for what follows to fill a segment.
+/// Sends all of `bytes`.
 pub(super) async fn push(
     stream: &TcpStream,
     patience: Duration,
     mut bytes: &[u8],
-    more: bool,
 ) -> io::Result<()> {
-    let mut flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    flags.set(SendFlags::MORE, more);
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     while !bytes.is_empty() {
         let length = patient(stream, patience, || Ok(send(stream, bytes, flags)?)).await?;
         bytes = &bytes[length..];

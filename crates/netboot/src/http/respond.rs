@@ -1,6 +1,5 @@
 //! One request, one answer.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,23 +11,21 @@ use hyper::header::{
 };
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
 
 use super::body::{FileBody, Report};
 use super::condition::Version;
 use super::media::media_type;
 use super::range::{Selection, select};
 use crate::event::{Event, Failure, Protocol, Sink};
-use crate::files::{File, FilePath, FileRequest, FileSource, OpenError, PathError};
+use crate::files::{File, FilePath, OpenError, Opener, PathError};
 
 /// Who asks, and where the files are.
 #[derive(Clone)]
 pub(super) struct Asker {
-    pub(super) files: Arc<dyn FileSource>,
+    pub(super) files: Opener,
     pub(super) events: Arc<dyn Sink>,
     pub(super) client: SocketAddr,
     pub(super) local: IpAddr,
-    pub(super) opening: Arc<Semaphore>,
 }
 
 type Answer = Response<Either<FileBody, Full<Bytes>>>;
@@ -68,23 +65,11 @@ pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
             return message(Response::builder().status(status), "no such name\n");
         }
     };
-    match open(asker, path.clone(), request.uri().query()).await {
+    let query = request.uri().query();
+    match asker.files.open(&path, query, asker.client.ip(), asker.local).await {
         Ok(file) => send(request, &path, file, report),
         Err(error) => refuse(&error, report),
     }
-}
-
-async fn open(asker: &Asker, path: FilePath, query: Option<&str>) -> Result<File, OpenError> {
-    let _place = asker.opening.acquire().await.map_err(io::Error::other)?;
-    let files = Arc::clone(&asker.files);
-    let (client, local) = (asker.client.ip(), asker.local);
-    let query = query.map(str::to_owned);
-    let open =
-        move || files.open(&FileRequest { path: &path, query: query.as_deref(), client, local });
-    tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| {
-        // A source that panics fails this request alone.
-        Err(OpenError::Io(io::Error::other(error)))
-    })
 }
 
 fn send<B>(request: &Request<B>, path: &FilePath, file: File, report: Report) -> Answer {

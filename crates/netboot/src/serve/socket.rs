@@ -2,6 +2,8 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
@@ -81,6 +83,9 @@ impl fmt::Display for Service {
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
+/// Bytes of memory for datagrams that wait for us; the kernel counts a short one as about 800.
+const QUEUE: usize = 1 << 20;
+
 /// A TCP socket that listens on one interface only: the kernel would take what comes to its address
 /// from any.
 pub(super) fn tcp(interface: &Interface, port: u16) -> Result<Socket, ServeError> {
@@ -114,6 +119,9 @@ pub(super) fn udp(
         }
         let address = SocketAddrV4::new(address.unwrap_or(Ipv4Addr::UNSPECIFIED), port);
         socket.bind(&SocketAddr::V4(address).into())?;
+        // A rack that is switched on asks all at once. Where the system grants less, they ask again.
+        let _ = setsockopt(&socket, RcvBufForce, &QUEUE)
+            .or_else(|_| setsockopt(&socket, RcvBuf, &QUEUE));
         socket.set_nonblocking(true)?;
         Ok(socket)
     };

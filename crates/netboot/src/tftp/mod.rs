@@ -15,14 +15,15 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
-use crate::files::{FilePath, FileSource, OpenError};
+use crate::files::{FilePath, FileSource, OpenError, Opener};
 use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request};
 use endpoint::{Datagram, Endpoint};
@@ -30,10 +31,6 @@ use transfer::Job;
 
 /// How long transfers under way may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// Files opened at once. Each takes a thread, and a crowd would have as many threads made as there are
-/// clients.
-const OPENING: usize = 8;
 
 /// A TFTP server that reads and never writes.
 ///
@@ -57,11 +54,12 @@ pub struct TftpServer {
 }
 
 struct Shared {
-    files: Arc<dyn FileSource>,
+    files: Opener,
     limits: Limits,
     events: Arc<dyn Sink>,
     state: Mutex<State>,
-    opening: Semaphore,
+    /// Whether a transfer waits awake for its client.
+    awake: AtomicBool,
 }
 
 struct State {
@@ -75,8 +73,16 @@ impl TftpServer {
     pub fn new(files: Arc<dyn FileSource>, limits: Limits, events: Arc<dyn Sink>) -> Self {
         let sessions = Sessions::new(limits.clone());
         let state = Mutex::new(State { sessions, running: HashMap::new() });
-        let opening = Semaphore::new(OPENING);
-        Self { shared: Arc::new(Shared { files, limits, events, state, opening }) }
+        let files = Opener::new(files);
+        Self {
+            shared: Arc::new(Shared {
+                files,
+                limits,
+                events,
+                state,
+                awake: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began

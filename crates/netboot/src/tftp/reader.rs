@@ -3,18 +3,17 @@
 use std::io;
 
 use crate::files::{Digest, File};
+use crate::logic::tftp::Transfer;
 
 /// Reads a file from its beginning to its end.
 pub(super) struct Reader {
     file: File,
     offset: u64,
-    /// What was read last; used again and again.
-    piece: Vec<u8>,
 }
 
 impl Reader {
     pub(super) fn new(file: File) -> Self {
-        Self { file, offset: 0, piece: Vec::new() }
+        Self { file, offset: 0 }
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -30,23 +29,39 @@ impl Reader {
         self.offset
     }
 
-    /// Bytes that were not read yet.
-    pub(super) fn left(&self) -> u64 {
-        self.file.len() - self.offset
+    /// Gives a transfer the next bytes, as many as it wants unless the file ends before. Only what has
+    /// to come from a disk is left to another thread: going there and back takes as long as sending a
+    /// window.
+    pub(super) async fn supply(
+        &mut self,
+        transfer: &mut Transfer,
+        wanted: usize,
+    ) -> io::Result<()> {
+        if self.supply_now(transfer, wanted) {
+            return Ok(());
+        }
+        let (length, last) = self.next(wanted);
+        let (file, offset) = (self.file.clone(), self.offset);
+        let mut piece = vec![0; length];
+        let read = move || file.read_exact_at(offset, &mut piece).map(|()| piece);
+        let piece = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+        transfer.supply(&piece, last);
+        self.offset += length as u64;
+        Ok(())
     }
 
-    /// The next bytes, as many as are wanted unless the file ends before. Only what has to come from
-    /// a disk is left to another thread: going there and back takes as long as sending a window.
-    pub(super) async fn read(&mut self, wanted: usize) -> io::Result<&[u8]> {
-        let length = usize::try_from(self.left()).unwrap_or(usize::MAX).min(wanted);
-        self.piece.resize(length, 0);
-        if !self.file.read_now(self.offset, &mut self.piece) {
-            let (file, offset) = (self.file.clone(), self.offset);
-            let mut piece = std::mem::take(&mut self.piece);
-            let read = move || file.read_exact_at(offset, &mut piece).map(|()| piece);
-            self.piece = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
-        }
-        self.offset += length as u64;
-        Ok(&self.piece)
+    /// The same where no disk has to be waited for; says whether it did.
+    pub(super) fn supply_now(&mut self, transfer: &mut Transfer, wanted: usize) -> bool {
+        let (length, last) = self.next(wanted);
+        let read = |room: &mut [u8]| self.file.read_now(self.offset, room);
+        let supplied = transfer.supply_with(length, last, read);
+        self.offset += if supplied { length as u64 } else { 0 };
+        supplied
+    }
+
+    /// Length of the next bytes, and whether the file ends with them.
+    fn next(&self, wanted: usize) -> (usize, bool) {
+        let left = self.file.len() - self.offset;
+        (usize::try_from(left).unwrap_or(usize::MAX).min(wanted), left <= wanted as u64)
     }
 }

@@ -3,20 +3,22 @@
 use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt::IpMtu};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
 
 use super::endpoint::is_passing;
 use super::outlet::Outlet;
 use super::reader::Reader;
 use super::{Asked, Shared, told};
 use crate::event::{Event, Failure, Protocol};
-use crate::files::{Digest, File, FileRequest, OpenError};
+use crate::files::Digest;
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
 use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Packet};
 
@@ -24,6 +26,8 @@ use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, 
 const FOREIGN_ANSWERS: u32 = 8;
 /// Between two words about how far a transfer is.
 const PROGRESS: Duration = Duration::from_secs(1);
+/// A client that answers so soon is waited for awake.
+const SOON: Duration = Duration::from_millis(1);
 /// Bytes of a packet that a client sends during a transfer, at most: an error and its text.
 const LONGEST: usize = 1024;
 
@@ -67,7 +71,8 @@ impl Job {
         sha256: &mut Option<Digest>,
     ) -> io::Result<(u64, Option<Failure>)> {
         let socket = UdpSocket::bind((self.local, 0)).await?;
-        let file = match self.open().await {
+        let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
+        let file = match asked.await {
             Ok(file) => file,
             Err(error) => {
                 let (code, message, failure) = told(&error);
@@ -94,19 +99,6 @@ impl Job {
                 (bytes, Some(Failure::Io("the file could not be read on".to_owned())))
             }
             None => (bytes, Some(Failure::Refused("the client began another transfer"))),
-        })
-    }
-
-    async fn open(&self) -> Result<File, OpenError> {
-        let _place = self.shared.opening.acquire().await.map_err(io::Error::other)?;
-        let shared = Arc::clone(&self.shared);
-        let path = self.asked.path.clone();
-        let (client, local) = (self.client.ip(), self.local);
-        let open =
-            move || shared.files.open(&FileRequest { path: &path, query: None, client, local });
-        tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| {
-            // A source that panics fails this transfer alone.
-            Err(OpenError::Io(io::Error::other(error)))
         })
     }
 
@@ -140,6 +132,40 @@ impl Job {
         }
     }
 
+    /// What happens next.
+    ///
+    /// An answer that is due by `soon` is waited for awake, since going to sleep and being woken takes
+    /// longer than a machine next door takes to answer. Everybody else has their turn meanwhile, and
+    /// only one transfer at a time keeps a processor busy so.
+    async fn hear(
+        &mut self,
+        socket: &UdpSocket,
+        buffer: &mut [u8],
+        soon: Option<Instant>,
+        alarm: Pin<&mut Sleep>,
+    ) -> io::Result<Heard> {
+        if let Some(soon) = soon
+            && let Some(_awake) = Awake::take(&self.shared.awake)
+        {
+            while Instant::now() < soon {
+                match socket.try_recv_from(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    received => return Heard::received(received),
+                }
+                tokio::select! {
+                    biased;
+                    _ = &mut self.replaced => return Ok(Heard::Replaced),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+        }
+        tokio::select! {
+            received = socket.recv_from(buffer) => Heard::received(received),
+            () = alarm => Ok(Heard::Silence),
+            _ = &mut self.replaced => Ok(Heard::Replaced),
+        }
+    }
+
     /// Runs the transfer until it has an outcome or is replaced.
     async fn drive(
         &mut self,
@@ -159,14 +185,10 @@ impl Job {
                 self.progress(transfer, reader.size());
             }
             while let Some(wanted) = transfer.wanted() {
-                let last = reader.left() <= wanted as u64;
-                match reader.read(wanted).await {
-                    Ok(bytes) => transfer.supply(bytes, last),
-                    Err(_) => {
-                        transfer.unreadable(&mut packet);
-                        send(socket, &packet, self.client).await?;
-                        packet.clear();
-                    }
+                if reader.supply(transfer, wanted).await.is_err() {
+                    transfer.unreadable(&mut packet);
+                    send(socket, &packet, self.client).await?;
+                    packet.clear();
                 }
             }
             let now = Instant::now();
@@ -180,27 +202,29 @@ impl Job {
             if transfer.outcome().is_some() {
                 return Ok(());
             }
+            // Lock step would else wait for the file and then for the client.
+            if let Some(wanted) = transfer.wanted_ahead() {
+                reader.supply_now(transfer, wanted);
+            }
             // Each answer moves the deadline on; the alarm follows when it has gone off, since setting
             // it takes longer than looking whether it is due.
             let deadline = transfer.deadline().unwrap_or(now).into();
             if alarm.is_elapsed() || alarm.deadline() > deadline {
                 alarm.as_mut().reset(deadline);
             }
-            let received = tokio::select! {
-                received = socket.recv_from(&mut buffer) => received,
-                () = &mut alarm => {
+            let trip = transfer.round_trip().filter(|trip| *trip <= SOON);
+            let soon = trip.map(|trip| now + 2 * trip);
+            let (length, from) = match self.hear(socket, &mut buffer, soon, alarm.as_mut()).await? {
+                Heard::Packet(length, from) => (length, from),
+                Heard::Unreachable => continue,
+                Heard::Silence => {
                     transfer.expire(Instant::now());
                     if let Some((block, retries)) = transfer.stall() {
                         self.stalled(block, retries, told.heard.elapsed());
                     }
                     continue;
                 }
-                _ = &mut self.replaced => return Ok(()),
-            };
-            let (length, from) = match received {
-                Ok(received) => received,
-                Err(error) if is_passing(&error) => continue,
-                Err(error) => return Err(error),
+                Heard::Replaced => return Ok(()),
             };
             if from != self.client {
                 foreign += 1;
@@ -218,6 +242,44 @@ impl Job {
                 self.shared.state().sessions.answered(self.session);
             }
         }
+    }
+}
+
+/// What a transfer waits for.
+enum Heard {
+    /// A packet of so many bytes, and who sent it.
+    Packet(usize, SocketAddr),
+    /// An earlier packet found nobody.
+    Unreachable,
+    /// Nothing, for as long as an answer may take.
+    Silence,
+    /// The client has begun another transfer from the same port.
+    Replaced,
+}
+
+impl Heard {
+    fn received(received: io::Result<(usize, SocketAddr)>) -> io::Result<Self> {
+        match received {
+            Ok((length, from)) => Ok(Self::Packet(length, from)),
+            Err(error) if is_passing(&error) => Ok(Self::Unreachable),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The place of the one transfer that is awake, given back when it is dropped.
+struct Awake<'a>(&'a AtomicBool);
+
+impl<'a> Awake<'a> {
+    /// None while another transfer is awake.
+    fn take(place: &'a AtomicBool) -> Option<Self> {
+        (!place.swap(true, Ordering::Acquire)).then_some(Self(place))
+    }
+}
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

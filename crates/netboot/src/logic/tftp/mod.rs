@@ -13,6 +13,7 @@
 //! bytes when it wants some, each packet of the client, and the time; and takes the packets that it
 //! has to send, and when it wants to be woken.
 
+mod held;
 mod limits;
 mod negotiate;
 mod netascii;

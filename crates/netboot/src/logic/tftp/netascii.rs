@@ -1,7 +1,8 @@
 //! Text as RFC 764 carries it.
 
-/// Appends `bytes` to `out`, LF as CR LF and CR as CR NUL: at most twice as many.
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+/// `bytes` with LF as CR LF and CR as CR NUL: at most twice as many.
+pub(super) fn encode(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
             b'\n' => out.extend_from_slice(b"\r\n"),
@@ -9,6 +10,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
             byte => out.push(*byte),
         }
     }
+    out
 }
 
 #[cfg(test)]
@@ -17,8 +19,6 @@ mod tests {
 
     #[test]
     fn line_ends_and_lone_returns() {
-        let mut out = Vec::new();
-        encode(b"a\nb\r\nc\r", &mut out);
-        assert_eq!(out, b"a\r\nb\r\0\r\nc\r\0");
+        assert_eq!(encode(b"a\nb\r\nc\r"), b"a\r\nb\r\0\r\nc\r\0");
     }
 }

@@ -63,6 +63,11 @@ impl RoundTrip {
         base.saturating_mul(1 << self.backoff.min(16)).min(MOST)
     }
 
+    /// What the last round trips were like; none before the first.
+    pub(super) fn smoothed(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
     /// The shortest round trip yet: what answers sooner answers something older.
     pub(super) fn least_seen(&self) -> Duration {
         self.least_seen

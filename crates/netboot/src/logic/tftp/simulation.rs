@@ -147,6 +147,16 @@ fn simulate(file: &[u8], options: Options, weather: Weather, seed: u64) -> Endin
                 took: network.now - start,
             };
         }
+        // Some servers read ahead, and some of those do not get what they want at once.
+        if let Some(wanted) = server.wanted_ahead() {
+            let next = &file[read..file.len().min(read + wanted)];
+            let last = read + next.len() == file.len();
+            let supplied = server.supply_with(next.len(), last, |room| {
+                room.copy_from_slice(next);
+                seed % 4 > network.count % 3
+            });
+            read += if supplied { next.len() } else { 0 };
+        }
         let arrival = network.flying.keys().next().map(|(at, _)| *at);
         let deadline = server.deadline().expect("a server that waits knows until when");
         let patience = if client.done { deadline } else { client.patience };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use super::held::Held;
 use super::netascii;
 use super::round_trip::RoundTrip;
 use super::{Agreed, Limits};
@@ -48,9 +49,7 @@ pub struct Transfer {
     tries_allowed: u32,
     opening: Opening,
     /// What is not acknowledged yet, as it goes over the wire; it begins with block `acked + 1`.
-    buffer: Vec<u8>,
-    /// Bytes at the front of `buffer` that are acknowledged and not yet removed.
-    stale: usize,
+    held: Held,
     ended: bool,
     /// The last block acknowledged.
     acked: u64,
@@ -185,8 +184,7 @@ impl Transfer {
             agreed,
             tries_allowed: limits.tries,
             opening,
-            buffer: Vec::new(),
-            stale: 0,
+            held: Held::default(),
             ended: false,
             acked: 0,
             sent: 0,
@@ -203,25 +201,57 @@ impl Transfer {
     }
 
     /// How many of the next bytes of the file to supply; none where there is no need yet. What is
-    /// held is bounded by the window and one such supply, twice that for netascii.
+    /// held is bounded by twice the window and two such supplies, twice that for netascii.
     #[must_use]
     pub fn wanted(&self) -> Option<usize> {
+        self.wants(self.agreed.window_bytes())
+    }
+
+    /// The same of bytes that are not due yet, which may be supplied while the client is busy with
+    /// what it got; none before it has answered.
+    #[must_use]
+    pub fn wanted_ahead(&self) -> Option<usize> {
         let window = self.agreed.window_bytes();
-        let held = self.buffer.len() - self.stale;
-        let needed =
-            self.outcome.is_none() && self.opening == Opening::Over && !self.ended && held < window;
-        needed.then_some(window.clamp(*READ.start(), *READ.end()))
+        if self.confirmed() { self.wants(window + window.min(*READ.end())) } else { None }
+    }
+
+    /// What to supply so that at least `least` bytes are held.
+    fn wants(&self, least: usize) -> Option<usize> {
+        let open = self.outcome.is_none() && self.opening == Opening::Over && !self.ended;
+        let length = self.agreed.window_bytes().clamp(*READ.start(), *READ.end());
+        (open && self.held.len() < least).then_some(length)
     }
 
     /// Takes the next bytes of the file; `last` where it ends with them.
     pub fn supply(&mut self, bytes: &[u8], last: bool) {
-        self.buffer.drain(..self.stale);
-        self.stale = 0;
         match self.agreed.mode {
-            Mode::Octet => self.buffer.extend_from_slice(bytes),
-            Mode::Netascii => netascii::encode(bytes, &mut self.buffer),
+            Mode::Octet => self.held.append(bytes),
+            Mode::Netascii => self.held.append(&netascii::encode(bytes)),
         }
         self.ended |= last;
+    }
+
+    /// The same of `length` bytes that `fill` can put where they belong; false where it says that it
+    /// did not, and nothing was supplied.
+    pub fn supply_with(
+        &mut self,
+        length: usize,
+        last: bool,
+        fill: impl FnOnce(&mut [u8]) -> bool,
+    ) -> bool {
+        let filled = match self.agreed.mode {
+            Mode::Octet => self.held.append_with(length, fill),
+            Mode::Netascii => {
+                let mut bytes = vec![0; length];
+                let filled = fill(&mut bytes);
+                if filled {
+                    self.held.append(&netascii::encode(&bytes));
+                }
+                filled
+            }
+        };
+        self.ended |= filled && last;
+        filled
     }
 
     /// Ends the transfer because the file cannot be read on, and appends what tells the client so.
@@ -270,9 +300,9 @@ impl Transfer {
             return Err(if heard { Ignored::Repeated } else { Ignored::Stray });
         }
         let bytes = usize::from(self.agreed.block_size) * usize::from(ahead);
-        let held = self.buffer.len() - self.stale;
+        let held = self.held.len();
         self.progress.bytes += bytes.min(held) as u64;
-        self.stale += bytes.min(held);
+        self.held.release(bytes);
         self.acked = acked;
         self.answered(acked, now);
         if self.ended && bytes > held {
@@ -364,8 +394,8 @@ impl Transfer {
         // an empty one begins just at the end; after a short one nothing begins any more.
         let window =
             (self.acked + u64::from(self.agreed.window)).saturating_sub(self.sent) as usize;
-        let start = self.stale + (self.sent - self.acked) as usize * size;
-        let rest = self.buffer.len().checked_sub(start)?;
+        let start = (self.sent - self.acked) as usize * size;
+        let rest = self.held.len().checked_sub(start)?;
         let blocks = (rest / size + usize::from(self.ended)).min(window).min(most);
         if blocks == 0 {
             return None;
@@ -376,7 +406,7 @@ impl Transfer {
         self.launched(first, last, last > self.peak, now);
         self.sent = last;
         self.peak = self.peak.max(last);
-        let payload = &self.buffer[start..start + rest.min(blocks * size)];
+        let payload = &self.held.bytes()[start..start + rest.min(blocks * size)];
         Some(Run { first, blocks, block_size: self.agreed.block_size, payload })
     }
 
@@ -421,10 +451,16 @@ impl Transfer {
 
     /// Whether the last block is on its way and nothing but its window is unacknowledged.
     fn all_sent(&self) -> bool {
-        let held = (self.buffer.len() - self.stale) as u64;
+        let held = self.held.len() as u64;
         self.opening == Opening::Over
             && self.ended
             && self.peak > self.acked + held / u64::from(self.agreed.block_size)
+    }
+
+    /// How long the client takes to answer, as far as that was measured.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.trip.smoothed()
     }
 
     /// Whether the client has answered, so that its address is no forgery.

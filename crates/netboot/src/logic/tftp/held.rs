@@ -1,0 +1,93 @@
+//! What is on its way.
+
+/// Bytes that come in at the back and go at the front.
+///
+/// They lie in one piece. It is moved to the front of its memory only where as much has gone as there
+/// is left, so that each byte is moved once or so, and the memory is at most about twice as large as
+/// what was held at once.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    memory: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Held {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..self.end]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.append_with(bytes.len(), |room| {
+            room.copy_from_slice(bytes);
+            true
+        });
+    }
+
+    /// Appends as many bytes as `fill` puts where they belong; nothing where it says that it did not.
+    pub(super) fn append_with(
+        &mut self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> bool,
+    ) -> bool {
+        if self.end + length > self.memory.len() && self.start >= self.len() {
+            self.memory.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.len());
+        }
+        let end = self.end + length;
+        if end > self.memory.len() {
+            self.memory.resize(end, 0);
+        }
+        let filled = fill(&mut self.memory[self.end..end]);
+        if filled {
+            self.end = end;
+        }
+        filled
+    }
+
+    /// Lets so many bytes at the front go, or all that there are.
+    pub(super) fn release(&mut self, length: usize) {
+        self.start += length.min(self.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_went_in_comes_out_in_bounded_memory(
+            steps in prop::collection::vec((0_usize..40, 0_usize..60, any::<bool>()), 0..200),
+        ) {
+            let mut held = Held::default();
+            let mut model = std::collections::VecDeque::new();
+            let mut next = 0_u8;
+            let mut most = 0;
+            for (add, release, fills) in steps {
+                let bytes: Vec<u8> = (0..add).map(|index| next.wrapping_add(index as u8)).collect();
+                let filled = held.append_with(add, |room| {
+                    room.copy_from_slice(&bytes);
+                    fills
+                });
+                prop_assert_eq!(filled, fills);
+                if fills {
+                    next = next.wrapping_add(add as u8);
+                    model.extend(bytes);
+                }
+                prop_assert!(held.bytes().iter().eq(&model));
+                most = most.max(held.len() + add);
+                prop_assert!(held.memory.len() <= 2 * most + 40, "{} {most}", held.memory.len());
+                held.release(release);
+                model.drain(..release.min(model.len()));
+                prop_assert_eq!(held.len(), model.len());
+            }
+        }
+    }
+}
