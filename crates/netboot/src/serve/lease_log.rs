@@ -8,11 +8,15 @@
 //! A lease is on the disk before its client hears of it. After a crash at any moment the log holds
 //! each lease that a client was told of; at most a torn line at the end, which no client was told of,
 //! is lost. A new log is written beside the old one and takes its name when it is complete.
+//!
+//! Behind the last line stand spaces that the next lines take the place of: to write where a file has
+//! its blocks already costs the disk one step, to make it longer several.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -30,6 +34,8 @@ const LINE: u64 = 1024;
 const LEASES: usize = 1 << 20;
 /// Lines that are no leases and are named one by one.
 const NAMED: usize = 20;
+/// Bytes of spaces that are put behind the last line where there is no room left.
+const ROOM: u64 = 256 * 1024;
 /// So many lines that say nothing any more are worth writing the log anew.
 const STALE: usize = 10_000;
 
@@ -37,7 +43,7 @@ const STALE: usize = 10_000;
 #[derive(Debug)]
 pub struct LeaseLog {
     path: PathBuf,
-    file: File,
+    space: Space,
     /// What the log comes to.
     leases: BTreeMap<Ipv4Addr, Lease>,
     lines: usize,
@@ -97,9 +103,9 @@ impl LeaseLog {
         let path = folder.join("leases.log");
         let restored = read(&path).map_err(at(&path))?;
         let leases = restored.leases.iter().map(|lease| (lease.address, lease.clone())).collect();
-        let file = write_anew(&path, &leases).map_err(at(&path))?;
+        let space = write_anew(&path, &leases).map_err(at(&path))?;
         let lines = leases.len();
-        Ok((Self { path, file, leases, lines, _lock: lock }, restored))
+        Ok((Self { path, space, leases, lines, _lock: lock }, restored))
     }
 
     /// Adds leases and waits until they are on the disk.
@@ -114,13 +120,45 @@ impl LeaseLog {
             self.lines += 1;
             self.leases.insert(lease.address, lease.clone());
         }
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(at(&self.path))?;
+        self.space.append(text.as_bytes()).map_err(at(&self.path))?;
         if self.lines > self.leases.len() * 2 + STALE {
-            self.file = write_anew(&self.path, &self.leases).map_err(at(&self.path))?;
+            self.space = write_anew(&self.path, &self.leases).map_err(at(&self.path))?;
             self.lines = self.leases.len();
         }
         Ok(())
+    }
+}
+
+/// A file and the room in it.
+#[derive(Debug)]
+struct Space {
+    file: File,
+    /// Where the next line begins.
+    next: u64,
+    /// Where the spaces end.
+    end: u64,
+}
+
+impl Space {
+    /// Puts text behind the last line and waits until it is on the disk.
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+        let next = self.next + text.len() as u64;
+        self.file.write_all_at(text, self.next)?;
+        if next > self.end {
+            self.reserve(next)?;
+        } else {
+            self.file.sync_data()?;
+        }
+        self.next = next;
+        Ok(())
+    }
+
+    /// Puts spaces behind `next`, and waits until they are on the disk.
+    fn reserve(&mut self, next: u64) -> io::Result<()> {
+        // Without room all goes on, only slower.
+        let reserved = self.file.write_all_at(&[b' '; ROOM as usize], next);
+        self.end = if reserved.is_ok() { next + ROOM } else { next };
+        self.file.sync_all()
     }
 }
 
@@ -146,6 +184,9 @@ fn read(path: &Path) -> io::Result<Restored> {
             break;
         }
         let whole = line.pop_if(|last| *last == b'\n').is_some();
+        if !whole && line.iter().all(|byte| *byte == b' ') {
+            continue;
+        }
         let reason = match std::str::from_utf8(&line).map(parse_record) {
             _ if !whole => "it has no end".to_owned(),
             Ok(Ok(lease)) if leases.len() < LEASES || leases.contains_key(&lease.address) => {
@@ -164,19 +205,21 @@ fn read(path: &Path) -> io::Result<Restored> {
 }
 
 /// Writes the log beside itself and gives it its name when it is on the disk.
-fn write_anew(path: &Path, leases: &BTreeMap<Ipv4Addr, Lease>) -> io::Result<File> {
+fn write_anew(path: &Path, leases: &BTreeMap<Ipv4Addr, Lease>) -> io::Result<Space> {
     let beside = path.with_extension("new");
     let mut writer = BufWriter::new(File::create(&beside)?);
     for line in leases.values().filter_map(write_record) {
         writeln!(writer, "{line}")?;
     }
-    let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
+    let mut file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let next = file.stream_position()?;
+    let mut space = Space { file, next, end: next };
+    space.reserve(next)?;
     fs::rename(&beside, path)?;
     if let Some(folder) = path.parent() {
         File::open(folder)?.sync_all()?;
     }
-    Ok(file)
+    Ok(space)
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> LeaseLogError {
@@ -208,9 +251,10 @@ mod tests {
         log.append(&[lease(1), lease(2)]).unwrap();
         log.append(&[lease(3)]).unwrap();
         drop(log);
-        let whole = fs::read(&path).unwrap();
-        for end in 0..=whole.len() {
-            fs::write(&path, &whole[..end]).unwrap();
+        let mut whole = fs::read(&path).unwrap();
+        whole.truncate(whole.trim_ascii_end().len() + 1);
+        for (end, room) in (0..=whole.len()).flat_map(|end| [(end, 0), (end, 3000)]) {
+            fs::write(&path, [&whole[..end], &vec![b' '; room]].concat()).unwrap();
             let complete = whole[..end].iter().filter(|byte| **byte == b'\n').count();
             let (mut log, restored) = LeaseLog::open_in(folder.path()).unwrap();
             let expected: Vec<_> = (1..=3).map(lease).take(complete).collect();
@@ -221,6 +265,24 @@ mod tests {
             assert_eq!(restored.leases.len(), complete + 1, "what follows a torn line is whole");
             assert_eq!(restored.damage, Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn the_log_goes_on_beyond_its_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut log, _) = LeaseLog::open_in(folder.path()).unwrap();
+        let renew = |secs| Lease { expires: Time::from_secs(secs), ..lease(1) };
+        // Fewer than are written anew, and more than there is room for at first.
+        for from in (0..STALE as u64).step_by(1000) {
+            log.append(&(from..from + 1000).map(renew).collect::<Vec<_>>()).unwrap();
+        }
+        log.append(&[lease(2)]).unwrap();
+        drop(log);
+        let text = fs::read_to_string(folder.path().join("leases.log")).unwrap();
+        assert!(text.trim_end().len() as u64 > ROOM && text.lines().count() == STALE + 2);
+        let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
+        assert_eq!(restored.leases, [renew(STALE as u64 - 1), lease(2)]);
+        assert_eq!(restored.damage, Vec::<String>::new());
     }
 
     #[test]
@@ -260,7 +322,7 @@ mod tests {
         log.append(&renewals(6000)).unwrap();
         log.append(&[lease(2)]).unwrap();
         let size = fs::metadata(folder.path().join("leases.log")).unwrap().len();
-        assert!(size < 200, "{size} bytes");
+        assert!(size < 200 + ROOM, "{size} bytes");
         drop(log);
         let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
         assert_eq!(restored.leases[0].expires, Time::from_secs(11_999));

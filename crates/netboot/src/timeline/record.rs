@@ -312,12 +312,15 @@ impl Timeline {
     fn forget(&mut self, keep: &str) {
         let others = self.clients.iter().filter(|(name, _)| *name != keep);
         let mut ranked: Vec<_> = others.map(|(name, client)| (client.rank(), name)).collect();
-        ranked.sort_unstable();
-        let share = self.clients.len() / 16;
-        let strangers = ranked.iter().take(share).take_while(|((real, _), _)| !real).count();
-        let count = if strangers == 0 { share } else { strangers };
-        let names = ranked.into_iter().take(count.max(1)).map(|(_, name)| name.clone());
-        for name in names.collect::<Vec<_>>() {
+        let share = (self.clients.len() / 4).max(1);
+        if share < ranked.len() {
+            ranked.select_nth_unstable(share);
+            ranked.truncate(share);
+        }
+        if ranked.iter().any(|((real, _), _)| !real) {
+            ranked.retain(|((real, _), _)| !real);
+        }
+        for name in ranked.into_iter().map(|(_, name)| name.clone()).collect::<Vec<_>>() {
             let Some(client) = self.clients.remove(&name) else { continue };
             self.total -= client.steps();
             if let Some(address) = client.address {
