@@ -41,6 +41,7 @@ mod lease;
 mod pool;
 mod proxy;
 mod rate;
+mod scout;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ use self::guard::Guard;
 use self::lease::Leases;
 use self::pool::Pools;
 use self::rate::Rate;
+use self::scout::Scout;
 use super::Time;
 use crate::event::{Event, Heard};
 use crate::policy::{Client, Config, Kind, Network};
@@ -73,6 +75,7 @@ pub struct Server {
     leases: Leases,
     /// Offers that wait for a probe, by address.
     pending: BTreeMap<Ipv4Addr, Pending>,
+    scout: Scout,
     guard: Guard,
     rate: Rate,
 }
@@ -145,6 +148,7 @@ impl Server {
             pools,
             leases: Leases::default(),
             pending: BTreeMap::new(),
+            scout: Scout::default(),
             guard: Guard::default(),
             rate: Rate::default(),
         }
@@ -164,6 +168,7 @@ impl Server {
         self.pools = Pools::new(&config, self.link);
         self.config = config;
         self.pending.clear();
+        self.scout = Scout::default();
         for lease in std::mem::take(&mut self.leases).into_iter() {
             self.restore(lease);
         }
