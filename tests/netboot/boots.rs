@@ -244,6 +244,7 @@ fn pxelinux_searches_down_to_default() {
     let Some(mut boot) = boot else { return };
     boot.console("PXELINUX 6.04");
     boot.console("REACHED default");
+    boot.log("pxelinux.cfg/default\n");
     let asked = boot.requests();
     let asked: Vec<_> =
         asked.iter().filter_map(|name| name.strip_prefix("pxelinux.cfg/")).collect();

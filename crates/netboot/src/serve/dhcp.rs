@@ -21,7 +21,7 @@ use crate::wire::dhcp::Hardware;
 const LONGEST: usize = 4096;
 /// Messages decided on before the first of them is answered.
 const BATCH: usize = 64;
-/// Between two counts of the leases, and two looks at the addresses that are next.
+/// Between two counts of the leases.
 const COUNT: Duration = Duration::from_secs(5);
 /// Answers of probes that wait; there are no more probes than that at once.
 const PROBES: usize = 256;
@@ -42,12 +42,6 @@ pub(super) struct Driver {
     clock: Clock,
     probes: mpsc::Sender<Probed>,
     probed: mpsc::Receiver<Probed>,
-}
-
-/// Whether an offer waits for a probe.
-enum Awaited {
-    ByClient,
-    ByNobody,
 }
 
 struct Probed {
@@ -136,9 +130,6 @@ impl Driver {
                 }
                 Some(config) = self.configs.recv() => self.server.reconfigure(config),
                 _ = counts.tick() => {
-                    for address in self.server.scout(self.clock.now()) {
-                        self.probe(address, Awaited::ByNobody);
-                    }
                     let now = Some(self.server.bound(self.clock.now()));
                     if let Some(bound) = now.filter(|_| now != bound) {
                         self.events.event(Event::Leases { bound });
@@ -195,7 +186,7 @@ impl Driver {
                         self.events.event(Event::Warning { text });
                     }
                 }
-                Effect::Probe(address) => self.probe(address, Awaited::ByClient),
+                Effect::Probe(address) => self.probe(address),
                 Effect::Tell(event) => self.events.event(event),
                 // What holds a lease has passed the log.
                 Effect::Record(_) => {}
@@ -203,20 +194,15 @@ impl Driver {
         }
     }
 
-    fn probe(&self, address: Ipv4Addr, awaited: Awaited) {
+    fn probe(&self, address: Ipv4Addr) {
         let (interface, events) = (self.interface.clone(), Arc::clone(&self.events));
         let probes = self.probes.clone();
         tokio::spawn(async move {
-            let user = match (probe(&interface, address).await, awaited) {
-                (Ok(user), _) => user,
-                (Err(error), Awaited::ByClient) => {
-                    let text = format!("cannot find out whether {address} is in use: {error}");
-                    events.event(Event::Warning { text });
-                    None
-                }
-                // Whoever is given it will ask again.
-                (Err(_), Awaited::ByNobody) => return,
-            };
+            let user = probe(&interface, address).await.unwrap_or_else(|error| {
+                let text = format!("cannot find out whether {address} is in use: {error}");
+                events.event(Event::Warning { text });
+                None
+            });
             // Nobody left to tell means that the server has ended.
             let _ = probes.send(Probed { address, user }).await;
         });

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Given};
 use super::lease::{Lease, LeaseState};
-use super::scout::AHEAD;
-use super::{Arrival, Effect, Identity, Ignore, Role, Server};
+use super::{Arrival, Effect, Identity, Ignore, Server};
 use crate::event::Event;
 use crate::logic::Time;
 use crate::policy::{Boot, Client};
@@ -54,8 +53,8 @@ impl Server {
             pending.request = exchange.request.clone();
             return Err(Ignore::Probing(*address));
         }
-        let stranger = self.leases.of(&exchange.identity).is_none();
-        if stranger && self.leases.open_offers(now) >= self.most_offers(subnet) {
+        let known = self.leases.of(&exchange.identity).is_some();
+        if !known && self.leases.open_offers(now) >= self.most_offers(subnet) {
             return Err(Ignore::Flood);
         }
         let wanted = exchange.request.options.address(code::REQUESTED_ADDRESS);
@@ -64,8 +63,7 @@ impl Server {
             .choose(subnet, &exchange.identity, wanted, &self.leases, now)
             .ok_or_else(|| Ignore::PoolEmpty(self.pools.config(subnet).network))?;
         self.hold(&exchange.identity, choice.address, now);
-        let known = !choice.fresh || self.scout.is_free(choice.address, now);
-        if known || !self.can_probe(choice.address) {
+        if !choice.fresh || !self.can_probe(choice.address) {
             return self.offer(&exchange, choice.address);
         }
         if self.pending.len() >= PROBES {
@@ -77,22 +75,10 @@ impl Server {
         Ok(vec![Effect::Probe(choice.address)])
     }
 
-    /// Addresses to probe before anyone asks for one, so that new clients need not wait for it:
-    /// [`Server::probed`] takes the answers. To be called every few seconds.
-    pub fn scout(&mut self, now: Time) -> Vec<Ipv4Addr> {
-        let subnet = self.pools.find(self.link.address).filter(|_| self.role == Role::Full);
-        let Some(subnet) = subnet else { return Vec::new() };
-        let next = self.pools.upcoming(subnet, &self.leases, now, AHEAD);
-        self.scout.due(&next, now)
-    }
-
     /// Takes the answer to [`Effect::Probe`]: who uses the address, if anybody does. The client
     /// itself may, from an earlier boot.
     pub fn probed(&mut self, address: Ipv4Addr, user: Option<Hardware>, now: Time) -> Vec<Effect> {
-        let Some(pending) = self.pending.remove(&address) else {
-            self.scout.seen(address, user.is_some(), now);
-            return Vec::new();
-        };
+        let Some(pending) = self.pending.remove(&address) else { return Vec::new() };
         let Pending { request, identity, client, arrival, .. } = pending;
         let mut effects = Vec::new();
         let taken = user.filter(|user| *user != request.hardware);

@@ -41,7 +41,6 @@ mod lease;
 mod pool;
 mod proxy;
 mod rate;
-mod scout;
 
 #[cfg(test)]
 mod tests;
@@ -59,7 +58,6 @@ use self::guard::Guard;
 use self::lease::Leases;
 use self::pool::Pools;
 use self::rate::Rate;
-use self::scout::Scout;
 use super::Time;
 use crate::event::{Event, Heard};
 use crate::policy::{Client, Config, Kind, Network};
@@ -75,7 +73,6 @@ pub struct Server {
     leases: Leases,
     /// Offers that wait for a probe, by address.
     pending: BTreeMap<Ipv4Addr, Pending>,
-    scout: Scout,
     guard: Guard,
     rate: Rate,
 }
@@ -148,7 +145,6 @@ impl Server {
             pools,
             leases: Leases::default(),
             pending: BTreeMap::new(),
-            scout: Scout::default(),
             guard: Guard::default(),
             rate: Rate::default(),
         }
@@ -168,7 +164,6 @@ impl Server {
         self.pools = Pools::new(&config, self.link);
         self.config = config;
         self.pending.clear();
-        self.scout = Scout::default();
         for lease in std::mem::take(&mut self.leases).into_iter() {
             self.restore(lease);
         }

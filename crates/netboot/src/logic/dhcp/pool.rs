@@ -6,9 +6,6 @@ use super::{Identity, Link};
 use crate::logic::Time;
 use crate::policy::{Config, SubnetConfig};
 
-/// Addresses looked at in search of the next ones.
-const SEARCH: usize = 1024;
-
 /// The subnets, and which of their addresses are to be had.
 #[derive(Debug)]
 pub(super) struct Pools {
@@ -113,29 +110,6 @@ impl Pools {
             .or_else(|| self.next_unused(subnet, leases))
             .or_else(|| leases.expired(now).find(|address| may_have(self, *address)))?;
         Some(Choice { address, fresh: true })
-    }
-
-    /// The addresses that new clients will be given next, as far as they are found without a long
-    /// search.
-    pub(super) fn upcoming(
-        &self,
-        subnet: usize,
-        leases: &Leases,
-        now: Time,
-        count: usize,
-    ) -> Vec<Ipv4Addr> {
-        let last = self.config(subnet).pool().map_or(0, |(_, last)| u32::from(last));
-        let unused = self.subnets[subnet].unused.map(|first| u32::from(first)..=last);
-        let unused = unused.into_iter().flatten().map(Ipv4Addr::from);
-        let free = |address: &Ipv4Addr| leases.at(*address).is_none();
-        let had = leases.expired(now).take(SEARCH);
-        unused
-            .take(SEARCH)
-            .filter(free)
-            .chain(had)
-            .filter(|address| self.pool_holds(subnet, *address))
-            .take(count)
-            .collect()
     }
 
     /// Addresses that the pool has.

@@ -130,36 +130,6 @@ fn only_an_address_that_is_new_to_a_client_is_probed() {
 }
 
 #[test]
-fn a_new_client_gets_at_once_what_was_looked_at_before() {
-    let mut bench = Bench::full();
-    let next = bench.server.scout(bench.now);
-    assert_eq!(next.len(), 4);
-    assert!(bench.server.scout(bench.now).is_empty(), "each is looked at once");
-    for address in &next {
-        let user = (*address == next[1]).then_some(Hardware::ethernet([2; 6]));
-        assert_eq!(bench.server.probed(*address, user, bench.now), []);
-    }
-    let first = bench.send(&rom(1));
-    assert_eq!((first.message().unwrap().yiaddr, first.probes()), (next[0], 0));
-    // One that somebody used is looked at again, and perhaps free by now.
-    let second = bench.send(&rom(2));
-    assert_eq!((second.message().unwrap().yiaddr, second.probes()), (next[1], 1));
-
-    // What is known gets old, and is found out again before it does.
-    bench.pass(31);
-    let again = bench.server.scout(bench.now);
-    assert_eq!(again[..2], next[2..], "the first two are on offer");
-    assert_eq!(again.len(), 4);
-    bench.server.probed(next[2], None, bench.now);
-    bench.pass(31);
-    assert_eq!(bench.send(&rom(3)).probes(), 0);
-    assert_eq!(bench.send(&rom(4)).probes(), 1, "nobody said anything about {}", next[3]);
-
-    let proxy = &mut Bench::new(Role::Proxy, "");
-    assert!(proxy.server.scout(proxy.now).is_empty());
-}
-
-#[test]
 fn a_probe_delays_nobody_else() {
     let mut bench = Bench::full();
     let known = bench.lease(&rom(1));
