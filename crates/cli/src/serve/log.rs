@@ -80,10 +80,10 @@ pub(super) fn serve(
         let mut server = tokio::spawn(server.run(log, receiver, stop));
         loop {
             let reload = tokio::select! {
-                biased;
                 Some(event) = lines.recv() => {
                     print(&event, printer)?;
-                    while let Ok(event) = lines.try_recv() {
+                    for _ in 0..WAITING {
+                        let Ok(event) = lines.try_recv() else { break };
                         print(&event, printer)?;
                     }
                     // Whoever follows a log wants each line as it happens, or nearly so: lines that

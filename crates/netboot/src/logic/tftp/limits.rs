@@ -3,7 +3,7 @@
 use crate::wire::tftp::MAX_BLOCK_SIZE;
 
 /// What the server grants, at most. The defaults hold a rack of machines that boot at once and bound
-/// memory to about 100 MiB.
+/// memory to about 200 MiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

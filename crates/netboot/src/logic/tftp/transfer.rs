@@ -201,7 +201,8 @@ impl Transfer {
     }
 
     /// How many of the next bytes of the file to supply; none where there is no need yet. What is
-    /// held is bounded by twice the window and two such supplies, twice that for netascii.
+    /// held is bounded by twice the window and one such supply, twice that for netascii;
+    /// it lies in at most about twice as much memory.
     #[must_use]
     pub fn wanted(&self) -> Option<usize> {
         self.wants(self.agreed.window_bytes())
