@@ -61,7 +61,7 @@ fn the_log_says_what_was_served_and_what_has_changed() {
         lines.filter(|line| line["event"] == kind).collect()
     };
     let (name, mut before) = ("tools/loader.efi", Value::Null);
-    for content in ["one", "two"] {
+    for (round, content) in ["one", "two"].into_iter().enumerate() {
         std::fs::write(&file, content).unwrap();
         let sha256 = sha256sum(&file);
         assert_eq!(fetch(), content);
@@ -73,8 +73,12 @@ fn the_log_says_what_was_served_and_what_has_changed() {
         assert_eq!(hashed["before"], before, "{hashed}");
         // From then on each line of a transfer has it.
         assert_eq!(fetch(), content);
-        let sent = events(&server, "sent");
-        assert_eq!(sent.last().unwrap()["sha256"], sha256.as_str());
+        // The log comes a moment later.
+        let sent = (0..500).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            Some(events(&server, "sent")).filter(|sent| sent.len() == 2 * round + 2)
+        });
+        assert_eq!(sent.expect("two transfers").last().unwrap()["sha256"], sha256.as_str());
         before = sha256.into();
     }
     let steps = cable.at(&cable.ours, winpe_iscsi(), &["boots", "--steps"]).output().unwrap();
