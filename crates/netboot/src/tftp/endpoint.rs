@@ -8,13 +8,17 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt::Ipv4PacketInfo,
 };
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::watch::watch;
 
 /// Bytes of a request, at most. RFC 2347 allows 512; what is longer is cut off and then refused.
 pub(super) const LONGEST: usize = 2048;
 
 /// A socket that knows which of its addresses a datagram came to.
 pub(super) struct Endpoint {
-    socket: tokio::net::UdpSocket,
+    /// Watched for packets that come in.
+    socket: AsyncFd<UdpSocket>,
     /// Where it is bound; unspecified if to all addresses.
     local: IpAddr,
 }
@@ -35,21 +39,19 @@ impl Endpoint {
             setsockopt(&socket, Ipv4PacketInfo, &true)?;
         }
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, local })
+        Ok(Self { socket: watch(socket, Interest::READABLE)?, local })
     }
 
     /// The next datagram; none where an earlier answer found nobody.
     pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
-        let received = match self.local {
-            IpAddr::V4(_) => {
-                let receive = || receive_v4(&self.socket, buffer);
-                self.socket.async_io(Interest::READABLE, receive).await
+        let received = self.socket.async_io(Interest::READABLE, |socket| match self.local {
+            IpAddr::V4(_) => receive_v4(socket, buffer),
+            IpAddr::V6(local) => {
+                let (length, client) = socket.recv_from(buffer)?;
+                Ok(Some(Datagram { length, client, local: Some(local.into()) }))
             }
-            IpAddr::V6(local) => self.socket.recv_from(buffer).await.map(|(length, client)| {
-                Some(Datagram { length, client, local: Some(local.into()) })
-            }),
-        };
-        match received {
+        });
+        match received.await {
             Err(error) if is_passing(&error) => Ok(None),
             received => received,
         }
@@ -58,7 +60,7 @@ impl Endpoint {
     /// Sends a packet that nobody waits for, so that a full queue may lose it.
     pub(super) fn send(&self, packet: &[u8], client: SocketAddr) {
         // A client that misses it asks again.
-        let _ = self.socket.try_send_to(packet, client);
+        let _ = self.socket.get_ref().send_to(packet, client);
     }
 }
 
@@ -73,7 +75,7 @@ pub(super) fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-fn receive_v4(socket: &tokio::net::UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
+fn receive_v4(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
     let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
     let mut parts = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrIn>(

@@ -4,9 +4,12 @@
 //! client delays no other.
 
 mod endpoint;
+mod inlet;
 mod outlet;
+mod path;
 mod reader;
 mod transfer;
+mod watch;
 
 pub use crate::logic::tftp::Limits;
 
@@ -27,6 +30,7 @@ use crate::files::{FilePath, FileSource, OpenError, Opener};
 use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request};
 use endpoint::{Datagram, Endpoint};
+use path::Paths;
 use transfer::Job;
 
 /// How long transfers under way may take when the server is to end.
@@ -58,6 +62,7 @@ struct Shared {
     limits: Limits,
     events: Arc<dyn Sink>,
     state: Mutex<State>,
+    paths: Paths,
     /// Whether a transfer waits awake for its client.
     awake: AtomicBool,
 }
@@ -80,6 +85,7 @@ impl TftpServer {
                 limits,
                 events,
                 state,
+                paths: Paths::default(),
                 awake: AtomicBool::new(false),
             }),
         }

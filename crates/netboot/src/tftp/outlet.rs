@@ -1,15 +1,15 @@
 //! Packets on their way to one client.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 use super::endpoint::is_passing;
+use super::watch::watch;
 use crate::logic::tftp::Run;
 use crate::wire::tftp::DATA_HEADER;
 
@@ -23,14 +23,14 @@ const MESSAGE: usize = 65_535 - 40 - 8;
 /// offload): a call for each is what sending costs most of.
 pub(super) struct Outlet<'a> {
     socket: &'a UdpSocket,
-    client: SockaddrStorage,
+    client: SocketAddr,
     /// Until the kernel says that it cannot on this way.
     cuts: bool,
 }
 
 impl<'a> Outlet<'a> {
     pub(super) fn new(socket: &'a UdpSocket, client: SocketAddr) -> Self {
-        Self { socket, client: client.into(), cuts: true }
+        Self { socket, client, cuts: true }
     }
 
     /// How many packets with blocks of that size to hand over at once.
@@ -39,40 +39,70 @@ impl<'a> Outlet<'a> {
         if self.cuts { packets.clamp(1, SEGMENTS) } else { SEGMENTS }
     }
 
-    /// Sends packets; what the network refuses at this moment counts as lost on the way.
-    pub(super) async fn send(&mut self, run: &Run<'_>) -> io::Result<()> {
-        let packets: Vec<_> = run.packets().collect();
-        if let ([_, _, ..], Ok(size), true) =
-            (packets.as_slice(), u16::try_from(run.packet_size()), self.cuts)
-        {
-            let sent = self.message(&packets, &[ControlMessage::UdpGsoSegments(&size)]).await;
+    /// Sends DATA packets.
+    pub(super) async fn send_run(&mut self, run: &Run<'_>) -> io::Result<()> {
+        if let (true, 2.., Ok(size)) = (self.cuts, run.len(), u16::try_from(run.packet_size())) {
+            let packets: Vec<_> = run.packets().collect();
+            let parts: Vec<_> = packets.iter().flat_map(parts).collect();
+            let cut = [ControlMessage::UdpGsoSegments(&size)];
+            let sent = self.message(&parts, &cut).await;
             if !sent.as_ref().is_err_and(cannot_cut) {
-                return tolerate(sent);
+                return sent;
             }
             self.cuts = false;
         }
-        for packet in packets.chunks(1) {
-            tolerate(self.message(packet, &[]).await)?;
+        for packet in run.packets() {
+            self.message(&parts(&packet), &[]).await?;
         }
         Ok(())
     }
 
+    /// Sends a packet.
+    pub(super) async fn send(&self, packet: &[u8]) -> io::Result<()> {
+        self.send_to(packet, self.client).await
+    }
+
+    /// Sends a packet to somebody else.
+    pub(super) async fn send_to(&self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.patiently(|| self.socket.send_to(packet, to)).await
+    }
+
+    /// Sends packets that lie in pieces.
     async fn message(
         &self,
-        packets: &[([u8; DATA_HEADER], &[u8])],
+        parts: &[IoSlice<'_>],
         control: &[ControlMessage<'_>],
     ) -> io::Result<()> {
-        let parts: Vec<_> = packets
-            .iter()
-            .flat_map(|(header, payload)| [IoSlice::new(header), IoSlice::new(payload)])
-            .collect();
-        let descriptor = self.socket.as_raw_fd();
-        let send = || {
-            let flags = MsgFlags::MSG_DONTWAIT;
-            Ok(sendmsg(descriptor, &parts, control, flags, Some(&self.client))?)
-        };
-        self.socket.async_io(Interest::WRITABLE, send).await.map(drop)
+        let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let to = SockaddrStorage::from(self.client);
+        self.patiently(|| Ok(sendmsg(descriptor, parts, control, flags, Some(&to))?)).await
     }
+
+    /// What the network refuses at this moment counts as lost on the way.
+    async fn patiently(&self, send: impl Fn() -> io::Result<usize>) -> io::Result<()> {
+        loop {
+            match send() {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait_for_room().await?;
+                }
+                Err(error) if is_passing(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until the system takes packets again. The socket is watched for this as long as
+    /// it is waited for only: each packet that leaves wakes whoever watches.
+    async fn wait_for_room(&self) -> io::Result<()> {
+        let socket = watch(self.socket.try_clone()?, Interest::WRITABLE)?;
+        socket.writable().await?.retain_ready();
+        Ok(())
+    }
+}
+
+fn parts<'a>((header, payload): &'a ([u8; DATA_HEADER], &[u8])) -> [IoSlice<'a>; 2] {
+    [IoSlice::new(header), IoSlice::new(payload)]
 }
 
 /// What kernels say that do not know how, whose card leaves checksums to them, or where a packet is
@@ -81,8 +111,4 @@ fn cannot_cut(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     use Errno::{EINVAL, EIO, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP};
     matches!(errno, Some(EINVAL | EIO | EMSGSIZE | ENOPROTOOPT | EOPNOTSUPP))
-}
-
-fn tolerate(sent: io::Result<()>) -> io::Result<()> {
-    sent.or_else(|error| if is_passing(&error) { Ok(()) } else { Err(error) })
 }

@@ -2,25 +2,25 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{getsockopt, sockopt::IpMtu};
-use tokio::net::UdpSocket;
+use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use super::endpoint::is_passing;
+use super::inlet::Inlet;
 use super::outlet::Outlet;
 use super::reader::Reader;
 use super::{Asked, Shared, told};
 use crate::event::{Event, Failure, Protocol};
 use crate::files::Digest;
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
-use crate::wire::tftp::{DATA_HEADER, ErrorCode, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Packet};
+use crate::wire::tftp::{ErrorCode, Packet};
 
 /// Packets from foreign ports that are told so; a flood of them shall not use up the task.
 const FOREIGN_ANSWERS: u32 = 8;
@@ -28,8 +28,6 @@ const FOREIGN_ANSWERS: u32 = 8;
 const PROGRESS: Duration = Duration::from_secs(1);
 /// A client that answers so soon is waited for awake.
 const SOON: Duration = Duration::from_millis(1);
-/// Bytes of a packet that a client sends during a transfer, at most: an error and its text.
-const LONGEST: usize = 1024;
 
 /// One transfer, ready to run.
 pub(super) struct Job {
@@ -70,7 +68,8 @@ impl Job {
         &mut self,
         sha256: &mut Option<Digest>,
     ) -> io::Result<(u64, Option<Failure>)> {
-        let socket = UdpSocket::bind((self.local, 0)).await?;
+        let socket = bind(self.local)?;
+        let mut outlet = Outlet::new(&socket, self.client);
         let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
         let file = match asked.await {
             Ok(file) => file,
@@ -78,13 +77,14 @@ impl Job {
                 let (code, message, failure) = told(&error);
                 let mut packet = Vec::new();
                 Packet::Error { code, message: Cow::Borrowed(message) }.write(&mut packet);
-                socket.send_to(&packet, self.client).await?;
+                outlet.send(&packet).await?;
                 return Ok((0, Some(failure)));
             }
         };
         let mut transfer = self.negotiate(file.len());
         let mut reader = Reader::new(file);
-        self.drive(&socket, &mut transfer, &mut reader).await?;
+        let mut inlet = Inlet::new(&socket)?;
+        self.drive(&mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
         *sha256 = reader.digest();
         let bytes = transfer.progress().bytes;
         Ok(match transfer.outcome() {
@@ -103,7 +103,7 @@ impl Job {
     }
 
     fn negotiate(&self, size: u64) -> Transfer {
-        let path = || path_block_size(self.local, self.client);
+        let path = || self.shared.paths.block_size(self.local, self.client);
         let most = self.shared.limits.block_size;
         let block_size = most_block_size(self.asked.options.block_size, most, path);
         let limits = Limits { block_size, ..self.shared.limits.clone() };
@@ -124,10 +124,15 @@ impl Job {
         });
     }
 
-    /// One packet lost is everyday life; more in a row are worth a word.
-    fn stalled(&self, block: u64, retries: u32, silent: Duration) {
-        if retries > 1 {
+    /// Does what is due for want of an answer, if anything is. Packets that are none do not put it off.
+    fn expire(&self, transfer: &mut Transfer, heard: Instant) {
+        let before = transfer.stall();
+        transfer.expire(Instant::now());
+        // One packet lost is everyday life; more in a row are worth a word.
+        let stall = transfer.stall().filter(|stall| Some(*stall) != before);
+        if let Some((block, retries @ 2..)) = stall {
             let (client, file) = (self.client, self.asked.spelling.clone());
+            let silent = heard.elapsed();
             self.shared.events.event(Event::Stalled { client, file, block, retries, silent });
         }
     }
@@ -139,8 +144,7 @@ impl Job {
     /// only one transfer at a time keeps a processor busy so.
     async fn hear(
         &mut self,
-        socket: &UdpSocket,
-        buffer: &mut [u8],
+        inlet: &mut Inlet<'_>,
         soon: Option<Instant>,
         alarm: Pin<&mut Sleep>,
     ) -> io::Result<Heard> {
@@ -148,9 +152,8 @@ impl Job {
             && let Some(_awake) = Awake::take(&self.shared.awake)
         {
             while Instant::now() < soon {
-                match socket.try_recv_from(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    received => return Heard::received(received),
+                if let Some(received) = inlet.receive_now() {
+                    return Heard::received(received);
                 }
                 tokio::select! {
                     biased;
@@ -160,8 +163,8 @@ impl Job {
             }
         }
         tokio::select! {
-            received = socket.recv_from(buffer) => Heard::received(received),
-            () = alarm => Ok(Heard::Silence),
+            received = inlet.receive() => Heard::received(received),
+            () = alarm => inlet.overlooked().map_or(Ok(Heard::Silence), Heard::received),
             _ = &mut self.replaced => Ok(Heard::Replaced),
         }
     }
@@ -169,13 +172,12 @@ impl Job {
     /// Runs the transfer until it has an outcome or is replaced.
     async fn drive(
         &mut self,
-        socket: &UdpSocket,
+        inlet: &mut Inlet<'_>,
+        outlet: &mut Outlet<'_>,
         transfer: &mut Transfer,
         reader: &mut Reader,
     ) -> io::Result<()> {
-        let mut outlet = Outlet::new(socket, self.client);
         let mut packet = Vec::new();
-        let mut buffer = [0; LONGEST];
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut foreign = 0;
         let mut answered = false;
@@ -187,16 +189,16 @@ impl Job {
             while let Some(wanted) = transfer.wanted() {
                 if reader.supply(transfer, wanted).await.is_err() {
                     transfer.unreadable(&mut packet);
-                    send(socket, &packet, self.client).await?;
+                    outlet.send(&packet).await?;
                     packet.clear();
                 }
             }
             let now = Instant::now();
             while let Some(run) = transfer.transmit_run(now, outlet.most(transfer.block_size())) {
-                outlet.send(&run).await?;
+                outlet.send_run(&run).await?;
             }
             if transfer.transmit(now, &mut packet) {
-                send(socket, &packet, self.client).await?;
+                outlet.send(&packet).await?;
                 packet.clear();
             }
             if transfer.outcome().is_some() {
@@ -214,14 +216,11 @@ impl Job {
             }
             let trip = transfer.round_trip().filter(|trip| *trip <= SOON);
             let soon = trip.map(|trip| now + 2 * trip);
-            let (length, from) = match self.hear(socket, &mut buffer, soon, alarm.as_mut()).await? {
+            let (length, from) = match self.hear(inlet, soon, alarm.as_mut()).await? {
                 Heard::Packet(length, from) => (length, from),
                 Heard::Unreachable => continue,
                 Heard::Silence => {
-                    transfer.expire(Instant::now());
-                    if let Some((block, retries)) = transfer.stall() {
-                        self.stalled(block, retries, told.heard.elapsed());
-                    }
+                    self.expire(transfer, told.heard);
                     continue;
                 }
                 Heard::Replaced => return Ok(()),
@@ -229,14 +228,20 @@ impl Job {
             if from != self.client {
                 foreign += 1;
                 if foreign <= FOREIGN_ANSWERS {
-                    refuse_foreign(socket, from).await?;
+                    refuse_foreign(outlet, from).await?;
                 }
+                self.expire(transfer, told.heard);
                 continue;
             }
             told.heard = Instant::now();
-            let Ok(received) = Packet::parse(&buffer[..length]) else { continue };
             // Repeated and stray packets are the network's everyday life, and change nothing.
-            let _ = transfer.receive(&received, Instant::now());
+            let advanced = Packet::parse(inlet.packet(length))
+                .is_ok_and(|received| transfer.receive(&received, told.heard).is_ok());
+            if !advanced {
+                self.expire(transfer, told.heard);
+            } else if transfer.is_answered() {
+                inlet.expect_nothing();
+            }
             if !answered && transfer.confirmed() {
                 answered = true;
                 self.shared.state().sessions.answered(self.session);
@@ -319,49 +324,17 @@ impl Drop for End {
     }
 }
 
-/// Sends a packet; one that the network refuses at this moment counts as lost on the way.
-async fn send(socket: &UdpSocket, packet: &[u8], client: SocketAddr) -> io::Result<()> {
-    match socket.send_to(packet, client).await {
-        Err(error) if !is_passing(&error) => Err(error),
-        _ => Ok(()),
-    }
+/// A socket with a port of its own, which is what a transfer is known by.
+fn bind(local: IpAddr) -> io::Result<UdpSocket> {
+    let address = SocketAddr::from((local, 0));
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), None)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
-async fn refuse_foreign(socket: &UdpSocket, from: SocketAddr) -> io::Result<()> {
+async fn refuse_foreign(outlet: &Outlet<'_>, from: SocketAddr) -> io::Result<()> {
     let mut packet = Vec::new();
     let message = Cow::Borrowed("unknown transfer");
     Packet::Error { code: ErrorCode::UNKNOWN_TRANSFER, message }.write(&mut packet);
-    send(socket, &packet, from).await
-}
-
-/// The greatest block that the path to the client carries without fragments.
-fn path_block_size(local: IpAddr, client: SocketAddr) -> u16 {
-    let mtu = || {
-        let probe = std::net::UdpSocket::bind((local, 0)).ok()?;
-        probe.connect(client).ok()?;
-        usize::try_from(getsockopt(&probe, IpMtu).ok()?).ok()
-    };
-    // Ethernet's, where the system does not say.
-    block_for_mtu(mtu().unwrap_or(1500), if local.is_ipv4() { 20 } else { 40 })
-}
-
-/// `mtu` counts from the IP header, which takes `ip_header` bytes; UDP's takes 8.
-fn block_for_mtu(mtu: usize, ip_header: usize) -> u16 {
-    let block = mtu.saturating_sub(ip_header + 8 + DATA_HEADER);
-    u16::try_from(block).unwrap_or(MAX_BLOCK_SIZE).clamp(MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_fit_the_path() {
-        assert_eq!(block_for_mtu(1500, 20), 1468);
-        assert_eq!(block_for_mtu(1500, 40), 1448);
-        assert_eq!(block_for_mtu(65536, 20), 65464);
-        assert_eq!(block_for_mtu(0, 20), 8);
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 69));
-        assert!(path_block_size([127, 0, 0, 1].into(), loopback) > 1468);
-    }
+    outlet.send_to(&packet, from).await
 }

@@ -11,7 +11,7 @@ use crate::wire::tftp::{DATA_HEADER, ErrorCode, Mode, Packet, data_header};
 
 /// Bytes of the file that are asked for at once, so that small blocks need no read each, and many slow
 /// transfers little memory.
-const READ: std::ops::RangeInclusive<usize> = 16 * 1024..=64 * 1024;
+const READ: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
 /// Characters of a client's error text that are kept.
 const MESSAGE: usize = 80;
 
@@ -468,6 +468,12 @@ impl Transfer {
     #[must_use]
     pub fn confirmed(&self) -> bool {
         self.acked > 0 || (self.agreed.answer.is_some() && self.opening == Opening::Over)
+    }
+
+    /// Whether the client has answered all that was sent, so that it has nothing to say until more is.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.confirmed() && self.sent == self.acked
     }
 
     /// How it ended; none while it lasts.

@@ -1,0 +1,110 @@
+//! Packets on their way from one client.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::watch::watch;
+
+/// Bytes of a packet that a client sends during a transfer, at most: an error and its text.
+const LONGEST: usize = 1024;
+
+/// Receives on a socket that nobody else receives on.
+pub(super) struct Inlet<'a> {
+    socket: &'a UdpSocket,
+    watch: AsyncFd<BorrowedFd<'a>>,
+    buffer: [u8; LONGEST],
+}
+
+/// Length of a packet, and who sent it.
+type Received = io::Result<(usize, SocketAddr)>;
+
+impl<'a> Inlet<'a> {
+    /// `socket` does not block.
+    pub(super) fn new(socket: &'a UdpSocket) -> io::Result<Self> {
+        let watch = watch(socket.as_fd(), Interest::READABLE)?;
+        Ok(Self { socket, watch, buffer: [0; LONGEST] })
+    }
+
+    /// The first bytes of the packet that was received last.
+    pub(super) fn packet(&self, length: usize) -> &[u8] {
+        &self.buffer[..length]
+    }
+
+    /// The next packet.
+    pub(super) async fn receive(&mut self) -> Received {
+        loop {
+            // Cheaper than `readable`, which is prepared for others who wait for the same socket.
+            let mut ready = poll_fn(|context| self.watch.poll_read_ready(context)).await?;
+            if let Ok(received) = ready.try_io(|_| self.socket.recv_from(&mut self.buffer)) {
+                return received;
+            }
+        }
+    }
+
+    /// The next packet, if it has come in.
+    pub(super) fn receive_now(&mut self) -> Option<Received> {
+        let receive = |_: &BorrowedFd<'_>| self.socket.recv_from(&mut self.buffer);
+        some(self.watch.try_io(Interest::READABLE, receive))
+    }
+
+    /// Has the next packet waited for without a look whether it is there, which costs as much as
+    /// receiving it. For when the client has nothing to say: what is there all the same comes in
+    /// with the next packet, or is found by [`Inlet::overlooked`].
+    pub(super) fn expect_nothing(&self) {
+        let nothing = |_: &BorrowedFd<'_>| Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        let _ = self.watch.try_io(Interest::READABLE, nothing);
+    }
+
+    /// A packet that came in while nothing was expected.
+    pub(super) fn overlooked(&mut self) -> Option<Received> {
+        some(self.socket.recv_from(&mut self.buffer))
+    }
+}
+
+/// None where there is nothing to receive.
+fn some(received: Received) -> Option<Received> {
+    let nothing = received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+    (!nothing).then_some(received)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_in_unexpectedly_is_not_lost() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let from = client.local_addr().unwrap();
+        client.connect(socket.local_addr().unwrap()).unwrap();
+        let mut inlet = Inlet::new(&socket).unwrap();
+        for overlooked in [true, false] {
+            for packet in [b"one", b"two"] {
+                client.send(packet).unwrap();
+            }
+            assert_eq!(inlet.receive().await.unwrap(), (3, from));
+            assert_eq!(inlet.packet(3), b"one");
+            inlet.expect_nothing();
+            assert!(inlet.receive_now().is_none());
+            let soon = tokio::time::timeout(Duration::from_millis(50), inlet.receive()).await;
+            assert!(soon.is_err(), "nobody looked whether there is one");
+            if overlooked {
+                assert_eq!(inlet.overlooked().unwrap().unwrap(), (3, from));
+            } else {
+                client.send(b"three").unwrap();
+                assert_eq!(inlet.receive().await.unwrap(), (3, from));
+            }
+            assert_eq!(inlet.packet(3), b"two");
+        }
+        assert_eq!(inlet.receive_now().unwrap().unwrap().0, 5);
+        assert!(inlet.overlooked().is_none());
+    }
+}
