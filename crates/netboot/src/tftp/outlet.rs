@@ -112,3 +112,23 @@ fn cannot_cut(error: &io::Error) -> bool {
     use Errno::{EINVAL, EIO, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP};
     matches!(errno, Some(EINVAL | EIO | EMSGSIZE | ENOPROTOOPT | EOPNOTSUPP))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tftp::inlet::Inlet;
+
+    #[tokio::test]
+    async fn room_can_be_waited_for_while_packets_are() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let mut inlet = Inlet::new(&socket).unwrap();
+        let local = socket.local_addr().unwrap();
+        let outlet = Outlet::new(&socket, local);
+        for _ in 0..2 {
+            outlet.wait_for_room().await.unwrap();
+            outlet.send(b"packet").await.unwrap();
+            assert_eq!(inlet.receive().await.unwrap(), (6, local));
+        }
+    }
+}
