@@ -64,13 +64,14 @@ class Running:
 
     def memory(self, kind="VmHWM"):
         """Peak (VmHWM) or present (VmRSS) memory in MB, children included."""
-        tasks = [self.process.pid]
+        tasks, lines = [self.process.pid], []
         for pid in tasks:
             try:
                 tasks += map(int, open(f"/proc/{pid}/task/{pid}/children").read().split())
+                lines += [line for line in open(f"/proc/{pid}/status") if line.startswith(kind)]
             except OSError:
+                # A child that has just ended.
                 pass
-        lines = [l for pid in tasks for l in open(f"/proc/{pid}/status") if l.startswith(kind)]
         return sum(int(line.split()[1]) for line in lines) / 1024
 
     def stop(self):
