@@ -4,7 +4,11 @@
 
 mod support;
 
+use std::fs;
 use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use winpe_netboot::event::{Event, Failure};
 use winpe_netboot::files::{Catalog, File};
@@ -15,8 +19,11 @@ use support::{PATIENCE, Server};
 
 /// `big` has 100 kB, `outer` is a link out of the folder.
 fn serve(limits: Limits) -> Server {
+    serve_filled(limits, |root| fs::write(root.join("big"), vec![7; 100_000]).unwrap())
+}
+
+fn serve_filled(limits: Limits, fill: impl FnOnce(&Path)) -> Server {
     let made = Catalog::new().with("small", File::from_bytes("small")).unwrap();
-    let fill = |root: &std::path::Path| std::fs::write(root.join("big"), vec![7; 100_000]).unwrap();
     // All addresses, so that the one that was asked has to be found out.
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     let address = SocketAddr::from(([127, 0, 0, 2], socket.local_addr().unwrap().port()));
@@ -135,6 +142,53 @@ fn a_packet_from_a_foreign_port_does_no_harm() {
     assert_eq!(stranger.refusal().0, ErrorCode::UNKNOWN_TRANSFER);
     client.send(&Packet::Ack { block: 0 }, from);
     assert_eq!(client.finish(1000), vec![7; 100_000]);
+}
+
+#[test]
+fn a_flood_from_foreign_ports_does_no_harm() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    client.read("big", Options::default(), server.address);
+    let (first, from) = client.receive();
+    let over = AtomicBool::new(false);
+    let flood = || {
+        let stranger = Client::new();
+        while !over.load(Ordering::Relaxed) {
+            stranger.send(&Packet::Ack { block: 1 }, from);
+        }
+    };
+    let again = thread::scope(|scope| {
+        // On a machine with processors enough, more than the server can take.
+        let floods = [flood; 4].map(|flood| scope.spawn(flood));
+        let again = client.receive();
+        over.store(true, Ordering::Relaxed);
+        drop(floods);
+        again
+    });
+    assert_eq!(again, (first, from));
+    assert_eq!(client.finish(512), vec![7; 100_000]);
+}
+
+#[test]
+fn what_is_written_meanwhile_goes_to_those_who_come_later() {
+    let (old, new) = (vec![1; 50_000], vec![2; 30_000]);
+    let mut path = PathBuf::new();
+    let server = serve_filled(Limits::default(), |root| {
+        path = root.join("file");
+        fs::write(&path, &old).unwrap();
+    });
+    // As of some that lie in memory.
+    let file = File::from_disk(fs::File::open(&path).unwrap()).unwrap();
+    if !file.read_now(0, &mut [0; 512]) {
+        return println!("skipped: of this disk the kernel does not say what it has in memory");
+    }
+    let [early, late] = [Client::new(), Client::new()];
+    early.read("file", Options::default(), server.address);
+    early.receive();
+    fs::write(&path, &new).unwrap();
+    late.read("file", Options::default(), server.address);
+    assert_eq!(late.finish(512), new);
+    assert_eq!(early.finish(512), old);
 }
 
 #[test]

@@ -59,6 +59,11 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// Bytes of the stretch.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     fn of(metadata: &std::fs::Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -189,6 +194,19 @@ impl File {
             Content::Other(_) => None,
         };
         length == Some(buffer.len())
+    }
+
+    /// All of it, where it is in memory.
+    pub(crate) fn bytes(&self) -> Option<&Bytes> {
+        match &self.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Disk { .. } | Content::Other(_) => None,
+        }
+    }
+
+    /// The same file with its bytes in memory; they are as many.
+    pub(super) fn with_bytes(self, bytes: Bytes) -> Self {
+        Self { content: Content::Bytes(bytes), ..self }
     }
 
     /// Its SHA-256, once somebody has found it out; see [`Hashed`](super::Hashed).

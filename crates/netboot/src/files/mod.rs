@@ -17,6 +17,7 @@ mod hashed;
 mod layers;
 mod opener;
 mod path;
+mod pool;
 mod swap;
 
 pub use catalog::Catalog;
@@ -27,6 +28,7 @@ pub use hashed::Hashed;
 pub use layers::{Layers, Mounted};
 pub(crate) use opener::Opener;
 pub use path::{FilePath, PathError};
+pub(crate) use pool::Pool;
 pub use swap::Swap;
 
 use std::io;

@@ -1,9 +1,9 @@
 //! Packets on their way from one client.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -35,13 +35,13 @@ impl<'a> Inlet<'a> {
         &self.buffer[..length]
     }
 
-    /// The next packet.
-    pub(super) async fn receive(&mut self) -> Received {
+    /// The next packet, once it has come in.
+    pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
             // Cheaper than `readable`, which is prepared for others who wait for the same socket.
-            let mut ready = poll_fn(|context| self.watch.poll_read_ready(context)).await?;
+            let mut ready = ready!(self.watch.poll_read_ready(context))?;
             if let Ok(received) = ready.try_io(|_| self.socket.recv_from(&mut self.buffer)) {
-                return received;
+                return Poll::Ready(received);
             }
         }
     }
@@ -74,9 +74,16 @@ fn some(received: Received) -> Option<Received> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::time::Duration;
 
     use super::*;
+
+    impl Inlet<'_> {
+        pub(in super::super) async fn receive(&mut self) -> Received {
+            poll_fn(|context| self.poll_receive(context)).await
+        }
+    }
 
     #[tokio::test]
     async fn what_comes_in_unexpectedly_is_not_lost() {

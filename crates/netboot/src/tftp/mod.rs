@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
-use crate::files::{FilePath, FileSource, OpenError, Opener};
+use crate::files::{FilePath, FileSource, OpenError, Opener, Pool};
 use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request};
 use endpoint::{Datagram, Endpoint};
@@ -59,6 +59,8 @@ pub struct TftpServer {
 
 struct Shared {
     files: Opener,
+    /// What is sent at the moment.
+    pool: Pool,
     limits: Limits,
     events: Arc<dyn Sink>,
     state: Mutex<State>,
@@ -82,6 +84,7 @@ impl TftpServer {
         Self {
             shared: Arc::new(Shared {
                 files,
+                pool: Pool::default(),
                 limits,
                 events,
                 state,

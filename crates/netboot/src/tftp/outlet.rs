@@ -24,13 +24,15 @@ const MESSAGE: usize = 65_535 - 40 - 8;
 pub(super) struct Outlet<'a> {
     socket: &'a UdpSocket,
     client: SocketAddr,
+    /// The same as the system has it.
+    address: SockaddrStorage,
     /// Until the kernel says that it cannot on this way.
     cuts: bool,
 }
 
 impl<'a> Outlet<'a> {
     pub(super) fn new(socket: &'a UdpSocket, client: SocketAddr) -> Self {
-        Self { socket, client, cuts: true }
+        Self { socket, client, address: client.into(), cuts: true }
     }
 
     /// How many packets with blocks of that size to hand over at once.
@@ -41,20 +43,32 @@ impl<'a> Outlet<'a> {
 
     /// Sends DATA packets.
     pub(super) async fn send_run(&mut self, run: &Run<'_>) -> io::Result<()> {
+        let mut sent = 0;
+        while !self.send_run_now(run, &mut sent)? {
+            self.wait_for_room().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends DATA packets but for the first `sent`, which counts on; false where the system takes no
+    /// more now.
+    fn send_run_now(&mut self, run: &Run<'_>, sent: &mut usize) -> io::Result<bool> {
         if let (true, 2.., Ok(size)) = (self.cuts, run.len(), u16::try_from(run.packet_size())) {
             let packets: Vec<_> = run.packets().collect();
             let parts: Vec<_> = packets.iter().flat_map(parts).collect();
             let cut = [ControlMessage::UdpGsoSegments(&size)];
-            let sent = self.message(&parts, &cut).await;
-            if !sent.as_ref().is_err_and(cannot_cut) {
-                return sent;
+            match self.message(&parts, &cut) {
+                Err(error) if cannot_cut(&error) => self.cuts = false,
+                done => return done,
             }
-            self.cuts = false;
         }
-        for packet in run.packets() {
-            self.message(&parts(&packet), &[]).await?;
+        for packet in run.packets().skip(*sent) {
+            if !self.message(&parts(&packet), &[])? {
+                return Ok(false);
+            }
+            *sent += 1;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Sends a packet.
@@ -64,32 +78,17 @@ impl<'a> Outlet<'a> {
 
     /// Sends a packet to somebody else.
     pub(super) async fn send_to(&self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.patiently(|| self.socket.send_to(packet, to)).await
-    }
-
-    /// Sends packets that lie in pieces.
-    async fn message(
-        &self,
-        parts: &[IoSlice<'_>],
-        control: &[ControlMessage<'_>],
-    ) -> io::Result<()> {
-        let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        let to = SockaddrStorage::from(self.client);
-        self.patiently(|| Ok(sendmsg(descriptor, parts, control, flags, Some(&to))?)).await
-    }
-
-    /// What the network refuses at this moment counts as lost on the way.
-    async fn patiently(&self, send: impl Fn() -> io::Result<usize>) -> io::Result<()> {
-        loop {
-            match send() {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait_for_room().await?;
-                }
-                Err(error) if is_passing(&error) => return Ok(()),
-                Err(error) => return Err(error),
-            }
+        while !has_left(self.socket.send_to(packet, to))? {
+            self.wait_for_room().await?;
         }
+        Ok(())
+    }
+
+    /// Sends packets that lie in pieces; false where the system takes none now.
+    fn message(&self, parts: &[IoSlice<'_>], control: &[ControlMessage<'_>]) -> io::Result<bool> {
+        let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let sent = sendmsg(descriptor, parts, control, flags, Some(&self.address));
+        has_left(sent.map_err(io::Error::from))
     }
 
     /// Waits until the system takes packets again. The socket is watched for this as long as
@@ -98,6 +97,17 @@ impl<'a> Outlet<'a> {
         let socket = watch(self.socket.try_clone()?, Interest::WRITABLE)?;
         socket.writable().await?.retain_ready();
         Ok(())
+    }
+}
+
+/// Whether a packet has left, or waits for room. What the network refuses at this moment counts as
+/// lost on the way.
+fn has_left(sent: io::Result<usize>) -> io::Result<bool> {
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) if is_passing(&error) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

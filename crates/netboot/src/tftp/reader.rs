@@ -52,6 +52,13 @@ impl Reader {
 
     /// The same where no disk has to be waited for; says whether it did.
     pub(super) fn supply_now(&mut self, transfer: &mut Transfer, wanted: usize) -> bool {
+        if self.offset == 0
+            && let Some(bytes) = self.file.bytes()
+            && transfer.supply_whole(bytes)
+        {
+            self.offset = self.file.len();
+            return true;
+        }
         let (length, last) = self.next(wanted);
         let read = |room: &mut [u8]| self.file.read_now(self.offset, room);
         let supplied = transfer.supply_with(length, last, read);

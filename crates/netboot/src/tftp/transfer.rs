@@ -1,11 +1,13 @@
 //! The task that sends one file.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -82,7 +84,7 @@ impl Job {
             }
         };
         let mut transfer = self.negotiate(file.len());
-        let mut reader = Reader::new(file);
+        let mut reader = Reader::new(self.shared.pool.take_in(file));
         let mut inlet = Inlet::new(&socket)?;
         self.drive(&mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
         *sha256 = reader.digest();
@@ -125,9 +127,9 @@ impl Job {
     }
 
     /// Does what is due for want of an answer, if anything is. Packets that are none do not put it off.
-    fn expire(&self, transfer: &mut Transfer, heard: Instant) {
+    fn expire(&self, transfer: &mut Transfer, now: Instant, heard: Instant) {
         let before = transfer.stall();
-        transfer.expire(Instant::now());
+        transfer.expire(now);
         // One packet lost is everyday life; more in a row are worth a word.
         let stall = transfer.stall().filter(|stall| Some(*stall) != before);
         if let Some((block, retries @ 2..)) = stall {
@@ -146,12 +148,12 @@ impl Job {
         &mut self,
         inlet: &mut Inlet<'_>,
         soon: Option<Instant>,
-        alarm: Pin<&mut Sleep>,
+        mut alarm: Pin<&mut Sleep>,
     ) -> io::Result<Heard> {
         if let Some(soon) = soon
             && let Some(_awake) = Awake::take(&self.shared.awake)
         {
-            while Instant::now() < soon {
+            loop {
                 if let Some(received) = inlet.receive_now() {
                     return Heard::received(received);
                 }
@@ -160,13 +162,23 @@ impl Job {
                     _ = &mut self.replaced => return Ok(Heard::Replaced),
                     () = tokio::task::yield_now() => {}
                 }
+                if Instant::now() >= soon {
+                    break;
+                }
             }
         }
-        tokio::select! {
-            received = inlet.receive() => Heard::received(received),
-            () = alarm => inlet.overlooked().map_or(Ok(Heard::Silence), Heard::received),
-            _ = &mut self.replaced => Ok(Heard::Replaced),
-        }
+        poll_fn(|context| {
+            // First of all: with most packets nothing else is looked at.
+            if let Poll::Ready(received) = inlet.poll_receive(context) {
+                return Poll::Ready(Heard::received(received));
+            }
+            if alarm.as_mut().poll(context).is_ready() {
+                let overlooked = inlet.overlooked();
+                return Poll::Ready(overlooked.map_or(Ok(Heard::Silence), Heard::received));
+            }
+            Pin::new(&mut self.replaced).poll(context).map(|_| Ok(Heard::Replaced))
+        })
+        .await
     }
 
     /// Runs the transfer until it has an outcome or is replaced.
@@ -182,6 +194,7 @@ impl Job {
         let mut foreign = 0;
         let mut answered = false;
         let mut told = Told::new();
+        let mut now = told.heard;
         loop {
             if told.is_due() {
                 self.progress(transfer, reader.size());
@@ -192,8 +205,8 @@ impl Job {
                     outlet.send(&packet).await?;
                     packet.clear();
                 }
+                now = Instant::now();
             }
-            let now = Instant::now();
             while let Some(run) = transfer.transmit_run(now, outlet.most(transfer.block_size())) {
                 outlet.send_run(&run).await?;
             }
@@ -216,11 +229,13 @@ impl Job {
             }
             let trip = transfer.round_trip().filter(|trip| *trip <= SOON);
             let soon = trip.map(|trip| now + 2 * trip);
-            let (length, from) = match self.hear(inlet, soon, alarm.as_mut()).await? {
+            let heard = self.hear(inlet, soon, alarm.as_mut()).await?;
+            now = Instant::now();
+            let (length, from) = match heard {
                 Heard::Packet(length, from) => (length, from),
                 Heard::Unreachable => continue,
                 Heard::Silence => {
-                    self.expire(transfer, told.heard);
+                    self.expire(transfer, now, told.heard);
                     continue;
                 }
                 Heard::Replaced => return Ok(()),
@@ -230,15 +245,15 @@ impl Job {
                 if foreign <= FOREIGN_ANSWERS {
                     refuse_foreign(outlet, from).await?;
                 }
-                self.expire(transfer, told.heard);
+                self.expire(transfer, now, told.heard);
                 continue;
             }
-            told.heard = Instant::now();
+            told.heard = now;
             // Repeated and stray packets are the network's everyday life, and change nothing.
             let advanced = Packet::parse(inlet.packet(length))
                 .is_ok_and(|received| transfer.receive(&received, told.heard).is_ok());
             if !advanced {
-                self.expire(transfer, told.heard);
+                self.expire(transfer, now, told.heard);
             } else if transfer.is_answered() {
                 inlet.expect_nothing();
             }

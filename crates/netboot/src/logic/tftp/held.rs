@@ -1,20 +1,43 @@
 //! What is on its way.
 
+use bytes::Bytes;
+
 /// Bytes that come in at the back and go at the front.
 ///
-/// They lie in one piece. It is moved to the front of its memory only where as much has gone as there
-/// is left, so that each byte is moved once or so, and the memory is at most about twice as large as
-/// what was held at once.
+/// They lie in one piece, and in memory that others share where all came at once. Else the piece is
+/// moved to the front of its memory only where as much has gone as there is left, so that each byte is
+/// moved once or so, and the memory is at most about twice as large as what was held at once.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    memory: Vec<u8>,
+    memory: Memory,
     start: usize,
     end: usize,
 }
 
+#[derive(Debug)]
+enum Memory {
+    Own(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
 impl Held {
+    /// All that there will be.
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self { start: 0, end: bytes.len(), memory: Memory::Shared(bytes) }
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.memory[self.start..self.end]
+        let memory = match &self.memory {
+            Memory::Own(memory) => memory,
+            Memory::Shared(memory) => &memory[..],
+        };
+        &memory[self.start..self.end]
     }
 
     pub(super) fn len(&self) -> usize {
@@ -34,18 +57,24 @@ impl Held {
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> bool,
     ) -> bool {
-        if self.end + length > self.memory.len() && self.start >= self.len() {
-            self.memory.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.len());
+        let held = self.len();
+        let mut memory = match std::mem::take(&mut self.memory) {
+            Memory::Own(memory) => memory,
+            Memory::Shared(memory) => memory.into(),
+        };
+        if self.end + length > memory.len() && self.start >= held {
+            memory.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, held);
         }
         let end = self.end + length;
-        if end > self.memory.len() {
-            self.memory.resize(end, 0);
+        if end > memory.len() {
+            memory.resize(end, 0);
         }
-        let filled = fill(&mut self.memory[self.end..end]);
+        let filled = fill(&mut memory[self.end..end]);
         if filled {
             self.end = end;
         }
+        self.memory = Memory::Own(memory);
         filled
     }
 
@@ -64,10 +93,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_went_in_comes_out_in_bounded_memory(
+            shared in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
             steps in prop::collection::vec((0_usize..40, 0_usize..60, any::<bool>()), 0..200),
         ) {
-            let mut held = Held::default();
-            let mut model = std::collections::VecDeque::new();
+            let mut held = shared.map_or_else(Held::default, |shared| Held::whole(shared.into()));
+            let mut model: std::collections::VecDeque<_> = held.bytes().to_vec().into();
             let mut next = 0_u8;
             let mut most = 0;
             for (add, release, fills) in steps {
@@ -83,7 +113,8 @@ mod tests {
                 }
                 prop_assert!(held.bytes().iter().eq(&model));
                 most = most.max(held.len() + add);
-                prop_assert!(held.memory.len() <= 2 * most + 40, "{} {most}", held.memory.len());
+                let Memory::Own(memory) = &held.memory else { panic!("what was added is its own") };
+                prop_assert!(memory.len() <= 2 * most + 40, "{} {most}", memory.len());
                 held.release(release);
                 model.drain(..release.min(model.len()));
                 prop_assert_eq!(held.len(), model.len());

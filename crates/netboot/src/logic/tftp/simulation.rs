@@ -127,7 +127,8 @@ fn simulate(file: &[u8], options: Options, weather: Weather, seed: u64) -> Endin
         patience: start + 1000 * MS,
         said: Vec::new(),
     };
-    let mut read = 0;
+    let whole = seed.is_multiple_of(3) && server.supply_whole(&file.to_vec().into());
+    let mut read = if whole { file.len() } else { 0 };
     for _ in 0..1_000_000 {
         while let Some(wanted) = server.wanted() {
             let end = file.len().min(read + wanted);

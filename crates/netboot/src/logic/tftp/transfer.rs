@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::held::Held;
 use super::netascii;
 use super::round_trip::RoundTrip;
@@ -253,6 +255,17 @@ impl Transfer {
         };
         self.ended |= filled && last;
         filled
+    }
+
+    /// Takes the whole file at once, in place of all bytes that would be supplied, and copies none;
+    /// false where it does not go out as it is, and nothing was supplied.
+    pub fn supply_whole(&mut self, file: &Bytes) -> bool {
+        let as_it_is = self.agreed.mode == Mode::Octet;
+        if as_it_is {
+            self.held = Held::whole(file.clone());
+            self.ended = true;
+        }
+        as_it_is
     }
 
     /// Ends the transfer because the file cannot be read on, and appends what tells the client so.

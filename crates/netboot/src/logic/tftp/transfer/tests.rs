@@ -217,6 +217,7 @@ fn netascii_is_cut_into_blocks_after_it_is_translated() {
     let limits = Limits::default();
     let mut transfer = Transfer::new(negotiate(&request, 256, &limits, 0), &limits);
     let now = Instant::now();
+    assert!(!transfer.supply_whole(&file.clone().into()), "it has another length then");
     assert_eq!(flight(&mut transfer, &file, now)[0][4..], *b"\r\n".repeat(256));
     transfer.receive(&Packet::Ack { block: 1 }, now).unwrap();
     assert_eq!(flight(&mut transfer, &file, now), [b"\0\x03\0\x02"]);
