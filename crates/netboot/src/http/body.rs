@@ -22,7 +22,7 @@ use crate::files::{Digest, File};
 const PIECE: u64 = 128 * 1024;
 
 /// Bytes that the kernel is asked to carry at once.
-const STRETCH: u64 = 1 << 20;
+const STRETCH: u64 = 2 << 20;
 
 /// Between two words about how far an answer is.
 const PROGRESS: Duration = Duration::from_secs(1);
