@@ -204,9 +204,9 @@ impl File {
         }
     }
 
-    /// The same file with its bytes in memory; they are as many.
-    pub(super) fn with_bytes(self, bytes: Bytes) -> Self {
-        Self { content: Content::Bytes(bytes), ..self }
+    /// Has it in memory from now on. `bytes` is all of it.
+    pub(super) fn hold(&mut self, bytes: Bytes) {
+        self.content = Content::Bytes(bytes);
     }
 
     /// Its SHA-256, once somebody has found it out; see [`Hashed`](super::Hashed).

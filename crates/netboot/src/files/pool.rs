@@ -30,15 +30,13 @@ impl AsRef<[u8]> for Content {
 }
 
 impl Pool {
-    /// The same file, in memory where it is small, no disk has to be waited for and there is room.
-    pub(crate) fn take_in(&self, file: File) -> File {
-        let content = match file.stamp() {
-            Some(stamp) if file.len() <= LARGEST => self.content(stamp, &file),
-            _ => None,
-        };
-        match content {
-            Some(content) => file.with_bytes(Bytes::from_owner(Content(content))),
-            None => file,
+    /// Has a file in memory if it is small, no disk has to be waited for and there is room.
+    pub(crate) fn take_in(&self, file: &mut File) {
+        let Some(stamp) = file.stamp().filter(|_| file.bytes().is_none()) else { return };
+        if file.len() <= LARGEST
+            && let Some(content) = self.content(stamp, file)
+        {
+            file.hold(Bytes::from_owner(Content(content)));
         }
     }
 
@@ -75,6 +73,12 @@ mod tests {
         File::from_disk(fs::File::open(path).unwrap()).unwrap()
     }
 
+    fn fetched(pool: &Pool, path: &Path) -> File {
+        let mut file = open(path);
+        pool.take_in(&mut file);
+        file
+    }
+
     fn live(pool: &Pool) -> usize {
         pool.contents.lock().unwrap().values().filter(|content| content.strong_count() > 0).count()
     }
@@ -95,10 +99,10 @@ mod tests {
         let Some(folder) = folder() else { return };
         let (pool, path) = (Pool::default(), folder.path().join("file"));
         fs::write(&path, "old").unwrap();
-        let [one, two] = [(), ()].map(|()| pool.take_in(open(&path)));
+        let [one, two] = [(), ()].map(|()| fetched(&pool, &path));
         assert_eq!(one.bytes().unwrap().as_ptr(), two.bytes().unwrap().as_ptr());
         fs::write(&path, "newer").unwrap();
-        let newer = pool.take_in(open(&path));
+        let newer = fetched(&pool, &path);
         assert_eq!(
             (&one.bytes().unwrap()[..], &newer.bytes().unwrap()[..]),
             (&b"old"[..], &b"newer"[..])
@@ -117,7 +121,7 @@ mod tests {
         let file = |name: &str, length: u64| {
             let path = folder.path().join(name);
             fs::write(&path, vec![1; usize::try_from(length).unwrap()]).unwrap();
-            pool.take_in(open(&path))
+            fetched(&pool, &path)
         };
         assert!(file("large", LARGEST + 1).bytes().is_none());
         let fill: Vec<_> =

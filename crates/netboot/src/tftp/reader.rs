@@ -2,18 +2,19 @@
 
 use std::io;
 
-use crate::files::{Digest, File};
+use crate::files::{Digest, File, Pool};
 use crate::logic::tftp::Transfer;
 
 /// Reads a file from its beginning to its end.
-pub(super) struct Reader {
+pub(super) struct Reader<'a> {
     file: File,
     offset: u64,
+    pool: &'a Pool,
 }
 
-impl Reader {
-    pub(super) fn new(file: File) -> Self {
-        Self { file, offset: 0 }
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: File, pool: &'a Pool) -> Self {
+        Self { file, offset: 0, pool }
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -52,17 +53,22 @@ impl Reader {
 
     /// The same where no disk has to be waited for; says whether it did.
     pub(super) fn supply_now(&mut self, transfer: &mut Transfer, wanted: usize) -> bool {
-        if self.offset == 0
-            && let Some(bytes) = self.file.bytes()
-            && transfer.supply_whole(bytes)
-        {
-            self.offset = self.file.len();
+        if self.offset == 0 && self.supply_whole(transfer) {
             return true;
         }
         let (length, last) = self.next(wanted);
         let read = |room: &mut [u8]| self.file.read_now(self.offset, room);
         let supplied = transfer.supply_with(length, last, read);
         self.offset += if supplied { length as u64 } else { 0 };
+        supplied
+    }
+
+    /// All of the file, if it is in memory or small.
+    fn supply_whole(&mut self, transfer: &mut Transfer) -> bool {
+        // Only now, so that who wants to know its length alone has nothing read.
+        self.pool.take_in(&mut self.file);
+        let supplied = self.file.bytes().is_some_and(|bytes| transfer.supply_whole(bytes));
+        self.offset = if supplied { self.file.len() } else { 0 };
         supplied
     }
 

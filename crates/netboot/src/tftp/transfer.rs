@@ -84,7 +84,8 @@ impl Job {
             }
         };
         let mut transfer = self.negotiate(file.len());
-        let mut reader = Reader::new(self.shared.pool.take_in(file));
+        let shared = Arc::clone(&self.shared);
+        let mut reader = Reader::new(file, &shared.pool);
         let mut inlet = Inlet::new(&socket)?;
         self.drive(&mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
         *sha256 = reader.digest();
@@ -168,7 +169,7 @@ impl Job {
             }
         }
         poll_fn(|context| {
-            // First of all: with most packets nothing else is looked at.
+            // First, so that nothing else is looked at when there is one.
             if let Poll::Ready(received) = inlet.poll_receive(context) {
                 return Poll::Ready(Heard::received(received));
             }
@@ -187,7 +188,7 @@ impl Job {
         inlet: &mut Inlet<'_>,
         outlet: &mut Outlet<'_>,
         transfer: &mut Transfer,
-        reader: &mut Reader,
+        reader: &mut Reader<'_>,
     ) -> io::Result<()> {
         let mut packet = Vec::new();
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
