@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::File;
 use super::file::Stamp;
 
-/// Bytes of a file that is taken in, at most: boot programs are smaller.
+/// Bytes of a file that is taken in, at most: what most machines load first is smaller.
 const LARGEST: u64 = 1 << 20;
 /// Bytes of all of them together, at most.
 const ROOM: u64 = 16 << 20;

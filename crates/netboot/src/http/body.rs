@@ -21,7 +21,7 @@ use crate::files::{Digest, File};
 /// Bytes read at once. One such piece is read while the one before is sent.
 const PIECE: u64 = 128 * 1024;
 
-/// Bytes that the kernel is asked to carry at once.
+/// Bytes that the kernel is asked to carry at once; with half as many it is asked too often.
 const STRETCH: u64 = 2 << 20;
 
 /// Between two words about how far an answer is.
