@@ -176,8 +176,9 @@ TFTP = {"winpe-iscsi": winpe, "tftpd-hpa": hpa, "atftpd": atftpd, "dnsmasq": dns
 def turns(args, at, contenders, measure):
     """Each contender's figures of each round, and its peak memory."""
     figures, peak = {name: [] for name in contenders}, {}
-    for _ in range(args.rounds):
-        for name, start in contenders.items():
+    for turn in range(args.rounds):
+        # Backwards every other time: who always comes second has the better or the worse of each hour.
+        for name, start in list(contenders.items())[::-1 if turn % 2 else 1]:
             server = start(args, at)
             try:
                 figures[name].append(measure(name))
@@ -284,15 +285,19 @@ def http(args, at):
 
     def measure(name):
         server = f"{SERVER}:80"
-        return {"one": client("http", server, "/huge"),
-                "eight": client("http", server, "/huge", "--connections", 8),
-                "ranges": client("http-ranges", server, "/huge", "--size", size)}
+        one, ranges = ("http", server, "/huge"), ("http-ranges", server, "/huge", "--size", size)
+        # A single one lasts a third of a second, in which a host does anything.
+        return {"one": [client(*one) for _ in range(6)],
+                "eight": [client(*one, "--connections", 8) for _ in range(2)],
+                "ranges": [client(*ranges) for _ in range(6)]}
     figures, peak = turns(args, at, contenders, measure)
     print("\n### HTTP, 1 GB")
-    rate = lambda name, key: statistics.median(r[key]["bytes"] / r[key]["seconds"] / 1e6 for r in figures[name])
-    asks = lambda name: statistics.median(r["ranges"]["requests"] / r["ranges"]["seconds"] for r in figures[name])
+
+    def rate(name, key, what="bytes"):
+        return statistics.median(run[what] / run["seconds"] for r in figures[name] for run in r[key])
     table(["", "1 client, MB/s", "8 clients, MB/s", "64 KiB ranges/s", "peak MB"],
-          [[name, f"{rate(name, 'one'):.0f}", f"{rate(name, 'eight'):.0f}", f"{asks(name):.0f}", f"{peak[name]:.1f}"] for name in contenders])
+          [[name, f"{rate(name, 'one') / 1e6:.0f}", f"{rate(name, 'eight') / 1e6:.0f}",
+            f"{rate(name, 'ranges', 'requests'):.0f}", f"{peak[name]:.1f}"] for name in contenders])
 
 
 SECTIONS = {f.__name__: f for f in (tftp, crowd, loss, dhcp, burst, http)}

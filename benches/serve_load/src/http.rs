@@ -58,7 +58,8 @@ pub(crate) fn ranges(
 fn get(stream: &mut TcpStream, path: &str, range: Option<(u64, u64)>) -> io::Result<u64> {
     let range =
         range.map_or(String::new(), |(first, last)| format!("Range: bytes={first}-{last}\r\n"));
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: server\r\n{range}\r\n")?;
+    // At once, in one segment, as boot programs do.
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: server\r\n{range}\r\n").as_bytes())?;
     let mut head = Vec::new();
     let mut buffer = vec![0; PIECE];
     let body = loop {
