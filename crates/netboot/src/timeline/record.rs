@@ -68,7 +68,7 @@ impl Timeline {
             }
             Event::Sent { protocol, client, file, bytes, elapsed, sha256 } => {
                 let (bytes, elapsed) = (*bytes, *elapsed);
-                self.file(*protocol, *client, file, now, |it| {
+                let name = self.file(*protocol, *client, file, now, |it| {
                     // A HEAD opens no body.
                     let asked = it.protocol == Protocol::Http && it.size.is_none();
                     it.outcome = if asked { Outcome::SizeOnly } else { Outcome::Sent };
@@ -77,7 +77,7 @@ impl Timeline {
                     it.stalled_at = None;
                     it.millis = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
                 });
-                self.sent(client.ip(), bytes);
+                self.sent(&name, bytes);
             }
             Event::Failed { protocol, client, file, bytes, reason } => {
                 self.failed(*protocol, *client, file, *bytes, reason, now);
@@ -172,7 +172,7 @@ impl Timeline {
         reason: &Failure,
         now: Time,
     ) {
-        self.file(protocol, client, file, now, |it| {
+        let name = self.file(protocol, client, file, now, |it| {
             it.bytes = bytes;
             it.outcome = match reason {
                 Failure::SizeProbe => Outcome::SizeOnly,
@@ -184,10 +184,10 @@ impl Timeline {
                 it.reason = Some(shortened(&reason.to_string(), FILE));
             }
         });
-        self.sent(client.ip(), bytes);
+        self.sent(&name, bytes);
     }
 
-    /// Changes the transfer that is under way.
+    /// Changes the transfer that is under way; the name of its client.
     fn file(
         &mut self,
         protocol: Protocol,
@@ -195,12 +195,12 @@ impl Timeline {
         file: &str,
         now: Time,
         change: impl FnOnce(&mut FileStep),
-    ) {
-        self.stalled(protocol, client, file, change);
-        let name = self.name_of(client.ip());
+    ) -> String {
+        let name = self.stalled(protocol, client, file, change);
         if let Some(boot) = self.last_boot(&name) {
             boot.last = now;
         }
+        name
     }
 
     /// The same for what is no sign of life.
@@ -210,7 +210,7 @@ impl Timeline {
         client: SocketAddr,
         file: &str,
         change: impl FnOnce(&mut FileStep),
-    ) {
+    ) -> String {
         let name = self.name_of(client.ip());
         let wanted = clean(file);
         if let Some(boot) = self.last_boot(&name)
@@ -219,11 +219,11 @@ impl Timeline {
             change(file);
             self.changed(&name);
         }
+        name
     }
 
-    fn sent(&mut self, address: IpAddr, bytes: u64) {
-        let name = self.name_of(address);
-        if let Some(boot) = self.last_boot(&name) {
+    fn sent(&mut self, name: &str, bytes: u64) {
+        if let Some(boot) = self.last_boot(name) {
             boot.bytes = boot.bytes.saturating_add(bytes);
         }
     }
