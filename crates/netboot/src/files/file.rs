@@ -14,6 +14,9 @@ use rustix::path::Arg;
 
 use super::{Digest, OpenError};
 
+/// Bytes that the kernel reads from a disk at once, unless told otherwise.
+const SHORT: u64 = 128 * 1024;
+
 /// Bytes that can be read at any place, by several readers at once.
 pub trait ReadAt: Send + Sync + 'static {
     /// Fills the beginning of `buffer` with what stands at `offset` and says how much that is; 0 only
@@ -244,7 +247,9 @@ impl File {
         let first = start.saturating_add(offset);
         let last = first.saturating_add(length).saturating_sub(1);
         let has = |at| read_cached(file, at, &mut [0]) == Some(1);
-        (has(first) && has(last)).then_some((file, first))
+        // What is short comes from a disk as a whole.
+        let whole = length <= SHORT;
+        (has(last) && (whole || has(first))).then_some((file, first))
     }
 
     /// Fills `buffer` with what stands at `offset`.
