@@ -44,6 +44,7 @@
 //! There are no secrets to keep: an iSCSI URI holds none, and
 //! a password for one cannot be configured.
 
+mod awake;
 pub mod event;
 pub mod files;
 pub mod http;

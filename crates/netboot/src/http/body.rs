@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use rustix::fs::sendfile;
+use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -107,7 +108,7 @@ impl FileBody {
         let bytes = read.map_err(io::Error::other).and_then(|read| read).inspect_err(|error| {
             self.report.failure = Some(Failure::Io(error.to_string()));
         })?;
-        push(stream, patience, &bytes).await?;
+        push(stream, patience, &bytes, SendFlags::empty()).await?;
         Ok(length)
     }
 

@@ -7,10 +7,10 @@ use std::io::{self, Cursor};
 use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Either};
+use hyper::body::Body;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
-use rustix::net::sockopt::set_tcp_cork;
 use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest};
 use tokio::net::TcpStream;
@@ -19,9 +19,12 @@ use tokio::time::Instant;
 
 use super::respond::{Asker, respond};
 use super::{BUFFER, Limits};
+use crate::awake::{Awake, SOON};
 
 /// Header fields of a request, at most; hyper takes more.
 const FIELDS: usize = 64;
+/// Bytes of a request's head, as boot programs write it.
+const REQUEST: usize = 1024;
 
 /// Answers requests until the client hangs up, the server ends, or a request comes that is not plain:
 /// then the rest of the connection is returned, from that request on.
@@ -31,15 +34,17 @@ pub(super) async fn talk(
     limits: &Limits,
     ending: &mut watch::Receiver<()>,
 ) -> io::Result<Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>>> {
-    let mut heard = Vec::new();
+    let mut heard = Vec::with_capacity(REQUEST);
     let mut patience = Instant::now() + limits.idle;
+    let mut pause = Pause::default();
     loop {
         let asked = match parse(&heard) {
             Head::Plain(asked) => *asked,
             Head::Other => break,
             Head::Partial if heard.len() >= BUFFER => break,
             Head::Partial => {
-                let read = tokio::time::timeout_at(patience, stream.read_buf(&mut heard));
+                let read = hear(&mut stream, &mut heard, pause.soon());
+                let read = tokio::time::timeout_at(patience, read);
                 tokio::select! {
                     // Nothing is under way.
                     _ = ending.changed() => return Ok(None),
@@ -48,6 +53,7 @@ pub(super) async fn talk(
                         Ok(read) => drop(read?),
                     },
                 }
+                pause.end();
                 continue;
             }
         };
@@ -58,25 +64,74 @@ pub(super) async fn talk(
         let head = write_head(&parts, last);
         match body {
             Either::Left(body) => {
-                // Segments go out full until the last.
-                set_tcp_cork(&stream, true)?;
-                push(&stream, limits.stalled, &head).await?;
+                // The first segment goes out full, with the beginning of the file.
+                let more = if body.is_end_stream() { SendFlags::empty() } else { SendFlags::MORE };
+                push(&stream, limits.stalled, &head, more).await?;
                 body.send(&stream, limits.stalled).await?;
-                set_tcp_cork(&stream, false)?;
             }
             Either::Right(text) => {
                 let text = text.collect().await.map(http_body_util::Collected::to_bytes);
                 let Ok(text) = text;
-                push(&stream, limits.stalled, &[&head, &text[..]].concat()).await?;
+                let text = [&head, &text[..]].concat();
+                push(&stream, limits.stalled, &text, SendFlags::empty()).await?;
             }
         }
         if last {
             return Ok(None);
         }
-        patience = Instant::now() + limits.idle;
+        let now = Instant::now();
+        patience = now + limits.idle;
+        pause.begin(now);
     }
     let (reader, writer) = stream.into_split();
     Ok(Some(tokio::io::join(Cursor::new(heard).chain(reader), writer)))
+}
+
+/// Receives more bytes. What is due by `soon` is waited for awake.
+async fn hear(
+    stream: &mut TcpStream,
+    heard: &mut Vec<u8>,
+    soon: Option<Instant>,
+) -> io::Result<usize> {
+    if let Some(soon) = soon
+        && let Some(_awake) = Awake::take()
+    {
+        while Instant::now() < soon {
+            tokio::select! {
+                biased;
+                read = stream.read_buf(heard) => return read,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    stream.read_buf(heard).await
+}
+
+/// The time between an answer and the next request. Who reads a disk over the network asks for the next
+/// few blocks as soon as it has these.
+#[derive(Default)]
+struct Pause {
+    began: Option<Instant>,
+    /// How long the last one was.
+    last: Option<Duration>,
+}
+
+impl Pause {
+    fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
+    }
+
+    fn end(&mut self) {
+        if let Some(began) = self.began.take() {
+            self.last = Some(began.elapsed());
+        }
+    }
+
+    /// Until when the next request is worth being waited for awake.
+    fn soon(&self) -> Option<Instant> {
+        let often = self.last.is_some_and(|last| last <= SOON);
+        self.began.filter(|_| often).map(|began| began + SOON)
+    }
 }
 
 enum Head {
@@ -165,8 +220,9 @@ pub(super) async fn push(
     stream: &TcpStream,
     patience: Duration,
     mut bytes: &[u8],
+    flags: SendFlags,
 ) -> io::Result<()> {
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let flags = flags | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     while !bytes.is_empty() {
         let length = patient(stream, patience, || Ok(send(stream, bytes, flags)?)).await?;
         bytes = &bytes[length..];
@@ -190,6 +246,21 @@ pub(super) async fn patient(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_again_at_once_is_waited_for_awake() {
+        let now = Instant::now();
+        let mut pause = Pause::default();
+        assert_eq!(pause.soon(), None);
+        pause.begin(now);
+        assert_eq!(pause.soon(), None, "nothing is known yet");
+        for (last, soon) in [(SOON, Some(now + SOON)), (2 * SOON, None)] {
+            pause.last = Some(last);
+            assert_eq!(pause.soon(), soon);
+        }
+        pause.end();
+        assert_eq!(pause.soon(), None, "a request is being read");
+    }
 
     #[test]
     fn a_plain_request_ends_where_the_next_begins() {

@@ -18,7 +18,6 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,8 +64,6 @@ struct Shared {
     events: Arc<dyn Sink>,
     state: Mutex<State>,
     paths: Paths,
-    /// Whether a transfer waits awake for its client.
-    awake: AtomicBool,
 }
 
 struct State {
@@ -89,7 +86,6 @@ impl TftpServer {
                 events,
                 state,
                 paths: Paths::default(),
-                awake: AtomicBool::new(false),
             }),
         }
     }

@@ -6,7 +6,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use super::inlet::Inlet;
 use super::outlet::Outlet;
 use super::reader::Reader;
 use super::{Asked, Shared, told};
+use crate::awake::{Awake, SOON};
 use crate::event::{Event, Failure, Protocol};
 use crate::files::Digest;
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
@@ -28,8 +28,6 @@ use crate::wire::tftp::{ErrorCode, Packet};
 const FOREIGN_ANSWERS: u32 = 8;
 /// Between two words about how far a transfer is.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// A client that answers so soon is waited for awake.
-const SOON: Duration = Duration::from_millis(1);
 
 /// One transfer, ready to run.
 pub(super) struct Job {
@@ -142,9 +140,7 @@ impl Job {
 
     /// What happens next.
     ///
-    /// An answer that is due by `soon` is waited for awake, since going to sleep and being woken takes
-    /// longer than a machine next door takes to answer. Everybody else has their turn meanwhile, and
-    /// only one transfer at a time keeps a processor busy so.
+    /// An answer that is due by `soon` is waited for awake.
     async fn hear(
         &mut self,
         inlet: &mut Inlet<'_>,
@@ -152,7 +148,7 @@ impl Job {
         mut alarm: Pin<&mut Sleep>,
     ) -> io::Result<Heard> {
         if let Some(soon) = soon
-            && let Some(_awake) = Awake::take(&self.shared.awake)
+            && let Some(_awake) = Awake::take()
         {
             loop {
                 if let Some(received) = inlet.receive_now() {
@@ -285,22 +281,6 @@ impl Heard {
             Err(error) if is_passing(&error) => Ok(Self::Unreachable),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The place of the one transfer that is awake, given back when it is dropped.
-struct Awake<'a>(&'a AtomicBool);
-
-impl<'a> Awake<'a> {
-    /// None while another transfer is awake.
-    fn take(place: &'a AtomicBool) -> Option<Self> {
-        (!place.swap(true, Ordering::Acquire)).then_some(Self(place))
-    }
-}
-
-impl Drop for Awake<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }
 
