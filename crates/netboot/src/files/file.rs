@@ -241,15 +241,21 @@ impl File {
     }
 
     /// The file on a disk that has the `length` bytes from `offset`, and where in it they begin, if the
-    /// kernel has them in memory, as far as their ends tell.
-    pub(crate) fn cached(&self, offset: u64, length: u64) -> Option<(&std::fs::File, u64)> {
+    /// kernel has them in memory, as far as their last one tells, and their first, unless what is before
+    /// them was there just now, as `follows` says.
+    pub(crate) fn cached(
+        &self,
+        offset: u64,
+        length: u64,
+        follows: bool,
+    ) -> Option<(&std::fs::File, u64)> {
         let Content::Disk { file, start } = &self.content else { return None };
         let first = start.saturating_add(offset);
         let last = first.saturating_add(length).saturating_sub(1);
         let has = |at| read_cached(file, at, &mut [0]) == Some(1);
         // What is short comes from a disk as a whole.
-        let whole = length <= SHORT;
-        (has(last) && (whole || has(first))).then_some((file, first))
+        let begins = follows || length <= SHORT || has(first);
+        (begins && has(last)).then_some((file, first))
     }
 
     /// Fills `buffer` with what stands at `offset`.

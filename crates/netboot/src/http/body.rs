@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use rustix::fs::sendfile;
 use rustix::net::SendFlags;
+use rustix::net::sockopt::set_tcp_cork;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -67,15 +68,30 @@ impl FileBody {
         Self { file, offset: start, end, left: end - start, reading: None, report }
     }
 
-    /// Sends itself. What the kernel has in memory it carries to the socket itself; what has to come
-    /// from a disk, which must hold up nobody else, or from somewhere else passes through here.
+    /// Sends `head` and itself. What the kernel has in memory it carries to the socket itself; what has
+    /// to come from a disk, which must hold up nobody else, or from somewhere else passes through here.
     ///
     /// # Errors
     /// Where the file cannot be read on, or the client does not take it.
-    pub(super) async fn send(mut self, stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    pub(super) async fn send(
+        mut self,
+        stream: &TcpStream,
+        patience: Duration,
+        head: &[u8],
+    ) -> io::Result<()> {
+        // Segments go out full until the last: with a cork, or for less by a word with the head alone.
+        let long = self.left > STRETCH;
+        if long {
+            set_tcp_cork(stream, true)?;
+        }
+        let flags = if self.left > 0 { SendFlags::MORE } else { SendFlags::empty() };
+        push(stream, patience, head, flags).await?;
+        let mut carried = false;
         while self.offset < self.end {
             let left = self.end - self.offset;
-            let length = match self.file.cached(self.offset, left.min(STRETCH)) {
+            let cached = self.file.cached(self.offset, left.min(STRETCH), carried);
+            carried = cached.is_some();
+            let length = match cached {
                 Some((disk, at)) => {
                     // At most STRETCH, which fits.
                     let most = left.min(STRETCH) as usize;
@@ -94,6 +110,9 @@ impl FileBody {
             self.offset += length;
             self.report.bytes += length;
             self.report.progress();
+        }
+        if long {
+            set_tcp_cork(stream, false)?;
         }
         self.report.failure = None;
         self.report.sha256 = self.file.digest();

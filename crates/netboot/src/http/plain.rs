@@ -7,7 +7,6 @@ use std::io::{self, Cursor};
 use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Either};
-use hyper::body::Body;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
@@ -64,10 +63,7 @@ pub(super) async fn talk(
         let head = write_head(&parts, last);
         match body {
             Either::Left(body) => {
-                // The first segment goes out full, with the beginning of the file.
-                let more = if body.is_end_stream() { SendFlags::empty() } else { SendFlags::MORE };
-                push(&stream, limits.stalled, &head, more).await?;
-                body.send(&stream, limits.stalled).await?;
+                body.send(&stream, limits.stalled, &head).await?;
             }
             Either::Right(text) => {
                 let text = text.collect().await.map(http_body_util::Collected::to_bytes);
