@@ -110,6 +110,10 @@ impl FileBody {
             self.offset += length;
             self.report.bytes += length;
             self.report.progress();
+            if self.offset < self.end {
+                // It may be that the client is faster still, for a gigabyte.
+                tokio::task::yield_now().await;
+            }
         }
         if long {
             set_tcp_cork(stream, false)?;
