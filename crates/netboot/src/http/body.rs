@@ -23,8 +23,9 @@ use crate::files::{Digest, File};
 /// Bytes read at once. One such piece is read while the one before is sent.
 const PIECE: u64 = 128 * 1024;
 
-/// Bytes that the kernel is asked to carry at once; with half as many it is asked too often.
-const STRETCH: u64 = 2 << 20;
+/// Bytes that the kernel is asked to carry at once; asked for a quarter it is asked too often. A
+/// connection seldom has room for so much, unless its client takes it faster than it comes.
+const STRETCH: u64 = 8 << 20;
 
 /// Between two words about how far an answer is.
 const PROGRESS: Duration = Duration::from_secs(1);
