@@ -81,7 +81,7 @@ impl FileBody {
         head: &[u8],
     ) -> io::Result<()> {
         // Segments go out full until the last: with a cork, or for less by a word with the head alone.
-        let long = self.left > STRETCH;
+        let long = self.left > PIECE;
         if long {
             set_tcp_cork(stream, true)?;
         }
