@@ -288,7 +288,7 @@ def http(args, at):
     def measure(name):
         server = f"{SERVER}:80"
         one, ranges = ("http", server, "/huge"), ("http-ranges", server, "/huge", "--size", size)
-        # A single one lasts a third of a second, in which a host does anything.
+        # A single one lasts a fraction of a second, in which a host does anything.
         return {"one": [client(*one) for _ in range(6)],
                 "eight": [client(*one, "--connections", 8) for _ in range(2)],
                 "ranges": [client(*ranges) for _ in range(6)]}

@@ -112,7 +112,7 @@ impl FileBody {
             self.report.bytes += length;
             self.report.progress();
             if self.offset < self.end {
-                // Else one that takes it as fast as it comes would keep all others waiting.
+                // Else a client that takes it as fast as it comes would keep all others waiting.
                 tokio::task::yield_now().await;
             }
         }
