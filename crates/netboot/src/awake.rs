@@ -19,7 +19,7 @@ pub(crate) struct Awake(());
 impl Awake {
     /// None while somebody else is awake.
     pub(crate) fn take() -> Option<Self> {
-        (!TAKEN.swap(true, Ordering::Acquire)).then_some(Self(()))
+        (!TAKEN.swap(true, Ordering::Acquire)).then(|| Self(()))
     }
 }
 
@@ -40,6 +40,7 @@ mod tests {
         for _ in 0..2 {
             let _awake = places.next().expect("the one before has given it back");
             assert!(Awake::take().is_none());
+            assert!(Awake::take().is_none(), "asking in vain gives nothing back");
         }
     }
 }
