@@ -99,9 +99,12 @@ impl Watch {
         self.tell(state.timeline.revision());
     }
 
-    /// Ready at each change.
+    /// The revision, and ready at each change.
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+        let state = self.state();
+        let changed = self.changed.subscribe();
+        self.tell(state.timeline.revision());
+        changed
     }
 
     fn record(&self, event: &Event) {
@@ -111,7 +114,12 @@ impl Watch {
         self.tell(state.timeline.revision());
     }
 
+    /// While the state is locked, so that whoever begins to listen misses nothing.
     fn tell(&self, revision: u64) {
+        // Takes longer than all the rest that an event takes here.
+        if self.changed.receiver_count() == 0 {
+            return;
+        }
         self.changed.send_if_modified(|known| std::mem::replace(known, revision) != revision);
     }
 
