@@ -198,3 +198,35 @@ fn another_interface_gets_no_answer() {
     assert!(!udhcpc.output().unwrap().status.success(), "{}", serving.log());
     serving.end().unwrap();
 }
+
+#[test]
+fn blocks_that_the_cable_carries_in_pieces_only_arrive() {
+    let Some(network) = Network::new() else { return };
+    let Some(client) = tool("atftp", "atftp") else { return };
+    network.ip(&["-n", &network.theirs, "addr", "add", "192.168.0.20/24", "dev", "far"]);
+    let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    network.write("files/file", &content);
+    let serving = network.serve(&format!("mode = 'dhcp'\nfolders = [{:?}]", network.path("files")));
+    let fetched = network.path("fetched");
+    for (mtu, options) in [
+        ("1500", &["blksize 8192"][..]),
+        ("1500", &["blksize 8192", "windowsize 8"]),
+        // Not even what every client takes.
+        ("500", &[]),
+        ("500", &["windowsize 8"]),
+    ] {
+        for (side, device) in [(&network.ours, "near"), (&network.theirs, "far")] {
+            network.ip(&["-n", side, "link", "set", device, "mtu", mtu]);
+        }
+        let mut command = network.there(&client);
+        for option in options {
+            command.args(["--option", option]);
+        }
+        let output =
+            command.args(["--get", "-r", "file", "-l", &fetched, "192.168.0.10"]).output().unwrap();
+        let arrived = fs::read(&fetched).is_ok_and(|fetched| fetched == content);
+        assert!(arrived, "{mtu} {options:?}: {output:?}\n{}", serving.log());
+        fs::remove_file(&fetched).unwrap();
+    }
+    serving.end().unwrap();
+}

@@ -134,7 +134,8 @@ pub enum Event {
         #[serde(serialize_with = "code")]
         reason: Failure,
     },
-    /// How far a file is: told when it is opened, and then about once a second.
+    /// How far a file is: told about once a second, and before [`Event::Stalled`]; by HTTP also when it is
+    /// opened.
     Progress {
         /// How it is sent.
         protocol: Protocol,

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
 
+use rustix::net::RecvFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -40,7 +41,7 @@ impl<'a> Inlet<'a> {
         loop {
             // Cheaper than `readable`, which is prepared for others who wait for the same socket.
             let mut ready = ready!(self.watch.poll_read_ready(context))?;
-            if let Ok(received) = ready.try_io(|_| self.socket.recv_from(&mut self.buffer)) {
+            if let Ok(received) = ready.try_io(|_| receive(self.socket, &mut self.buffer)) {
                 return Poll::Ready(received);
             }
         }
@@ -48,8 +49,8 @@ impl<'a> Inlet<'a> {
 
     /// The next packet, if it has come in.
     pub(super) fn receive_now(&mut self) -> Option<Received> {
-        let receive = |_: &BorrowedFd<'_>| self.socket.recv_from(&mut self.buffer);
-        some(self.watch.try_io(Interest::READABLE, receive))
+        let next = |_: &BorrowedFd<'_>| receive(self.socket, &mut self.buffer);
+        some(self.watch.try_io(Interest::READABLE, next))
     }
 
     /// Has the next packet waited for without a look whether it is there, which costs as much as
@@ -62,8 +63,16 @@ impl<'a> Inlet<'a> {
 
     /// A packet that came in while nothing was expected.
     pub(super) fn overlooked(&mut self) -> Option<Received> {
-        some(self.socket.recv_from(&mut self.buffer))
+        some(receive(self.socket, &mut self.buffer))
     }
+}
+
+/// As [`UdpSocket::recv_from`], but not by the C library: that sees to it in each call that a thread can
+/// be cancelled there.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Received {
+    let (length, _, from) = rustix::net::recvfrom(socket, buffer, RecvFlags::DONTWAIT)?;
+    let from = from.ok_or(io::ErrorKind::InvalidData)?;
+    Ok((length, from.try_into()?))
 }
 
 /// None where there is nothing to receive.

@@ -6,6 +6,8 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
+use rustix::net::SendFlags;
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 use tokio::io::Interest;
 
 use super::endpoint::is_passing;
@@ -18,6 +20,9 @@ use crate::wire::tftp::DATA_HEADER;
 const SEGMENTS: usize = 64;
 /// Bytes of such a message: what an IP packet can carry, without its header and UDP's.
 const MESSAGE: usize = 65_535 - 40 - 8;
+/// Bytes of a packet that is put together before it is sent, at most: the kernel takes one piece faster
+/// than two, and longer ones take longer to copy than that.
+const WHOLE: usize = 2048;
 
 /// Sends to one client, many packets with one call where the kernel can cut them (UDP segmentation
 /// offload): a call for each is what sending costs most of.
@@ -26,13 +31,21 @@ pub(super) struct Outlet<'a> {
     client: SocketAddr,
     /// The same as the system has it.
     address: SockaddrStorage,
+    /// The packet that was put together last.
+    whole: Vec<u8>,
     /// Until the kernel says that it cannot on this way.
     cuts: bool,
+    /// Until a packet is longer than what the way carries in one piece. Those that are never cut up need
+    /// no numbers (RFC 6864), which the kernel takes as long to give as to look for the way.
+    atomic: bool,
 }
 
 impl<'a> Outlet<'a> {
     pub(super) fn new(socket: &'a UdpSocket, client: SocketAddr) -> Self {
-        Self { socket, client, address: client.into(), cuts: true }
+        let (address, whole) = (client.into(), Vec::new());
+        let atomic =
+            client.is_ipv4() && set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DO).is_ok();
+        Self { socket, client, address, whole, cuts: true, atomic }
     }
 
     /// How many packets with blocks of that size to hand over at once.
@@ -63,7 +76,7 @@ impl<'a> Outlet<'a> {
             }
         }
         for packet in run.packets().skip(*sent) {
-            if !self.message(&parts(&packet), &[])? {
+            if !self.send_parts(&packet)? {
                 return Ok(false);
             }
             *sent += 1;
@@ -71,24 +84,62 @@ impl<'a> Outlet<'a> {
         Ok(true)
     }
 
+    fn send_parts(&mut self, packet: &([u8; DATA_HEADER], &[u8])) -> io::Result<bool> {
+        let (header, payload) = packet;
+        if header.len() + payload.len() > WHOLE {
+            return self.message(&parts(packet), &[]);
+        }
+        let mut whole = std::mem::take(&mut self.whole);
+        whole.clear();
+        whole.extend_from_slice(header);
+        whole.extend_from_slice(payload);
+        let left = self.send_now(&whole, self.client);
+        self.whole = whole;
+        left
+    }
+
     /// Sends a packet.
-    pub(super) async fn send(&self, packet: &[u8]) -> io::Result<()> {
+    pub(super) async fn send(&mut self, packet: &[u8]) -> io::Result<()> {
         self.send_to(packet, self.client).await
     }
 
     /// Sends a packet to somebody else.
-    pub(super) async fn send_to(&self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
-        while !has_left(self.socket.send_to(packet, to))? {
+    pub(super) async fn send_to(&mut self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
+        while !self.send_now(packet, to)? {
             self.wait_for_room().await?;
         }
         Ok(())
     }
 
+    /// Sends a packet; false where the system takes none now.
+    fn send_now(&mut self, packet: &[u8], to: SocketAddr) -> io::Result<bool> {
+        // Not by the C library: that sees to it in each call that a thread can be cancelled there.
+        self.attempt(|socket| Ok(rustix::net::sendto(socket, packet, SendFlags::DONTWAIT, &to)?))
+    }
+
     /// Sends packets that lie in pieces; false where the system takes none now.
-    fn message(&self, parts: &[IoSlice<'_>], control: &[ControlMessage<'_>]) -> io::Result<bool> {
-        let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        let sent = sendmsg(descriptor, parts, control, flags, Some(&self.address));
-        has_left(sent.map_err(io::Error::from))
+    fn message(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        control: &[ControlMessage<'_>],
+    ) -> io::Result<bool> {
+        let address = self.address;
+        self.attempt(|socket| {
+            let (descriptor, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+            Ok(sendmsg(descriptor, parts, control, flags, Some(&address))?)
+        })
+    }
+
+    /// Sends by `send`; once more where what it sends has to be cut up on this way.
+    fn attempt(&mut self, send: impl Fn(&UdpSocket) -> io::Result<usize>) -> io::Result<bool> {
+        let mut sent = send(self.socket);
+        let is_long = |error: &io::Error| error.raw_os_error() == Some(Errno::EMSGSIZE as i32);
+        if self.atomic && sent.as_ref().is_err_and(is_long) {
+            self.atomic = false;
+            set_ip_mtu_discover(self.socket, Ipv4PathMtuDiscovery::WANT)?;
+            sent = send(self.socket);
+        }
+        has_left(sent)
     }
 
     /// Waits until the system takes packets again. The socket is watched for this as long as
@@ -134,7 +185,7 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let mut inlet = Inlet::new(&socket).unwrap();
         let local = socket.local_addr().unwrap();
-        let outlet = Outlet::new(&socket, local);
+        let mut outlet = Outlet::new(&socket, local);
         for _ in 0..2 {
             outlet.wait_for_room().await.unwrap();
             outlet.send(b"packet").await.unwrap();

@@ -29,6 +29,10 @@ const FOREIGN_ANSWERS: u32 = 8;
 /// Between two words about how far a transfer is.
 const PROGRESS: Duration = Duration::from_secs(1);
 
+/// Times that a transfer which is over lets others go on before it is closed and told of. That takes as
+/// long as some packets, which somebody waits for.
+const COURTESY: u32 = 16;
+
 /// One transfer, ready to run.
 pub(super) struct Job {
     pub(super) shared: Arc<Shared>,
@@ -44,30 +48,24 @@ impl Job {
     pub(super) async fn run(mut self) {
         // Also where the task is ended from outside.
         let _end = End { shared: Arc::clone(&self.shared), session: self.session };
-        let began = Instant::now();
-        let mut sha256 = None;
-        let (bytes, failure) = match self.send_file(&mut sha256).await {
-            Ok((bytes, failure)) => (bytes, failure),
-            Err(error) => (0, Some(Failure::Io(error.to_string()))),
-        };
+        let ended = self.send_file().await.unwrap_or_else(|error| {
+            let failure = Some(Failure::Io(error.to_string()));
+            Ended { failure, ..Ended::default() }
+        });
+        let Ended { bytes, failure, elapsed, sha256 } = ended;
+        let (protocol, client, file) = (Protocol::Tftp, self.client, self.asked.spelling);
         match failure {
-            Some(reason) => self.shared.failed(self.client, &self.asked.spelling, bytes, reason),
-            None => self.shared.events.event(Event::Sent {
-                protocol: Protocol::Tftp,
-                client: self.client,
-                file: self.asked.spelling.clone(),
-                bytes,
-                elapsed: began.elapsed(),
-                sha256,
-            }),
+            Some(reason) => self.shared.failed(client, &file, bytes, reason),
+            None => {
+                let sent = Event::Sent { protocol, client, file, bytes, elapsed, sha256 };
+                self.shared.events.event(sent);
+            }
         }
     }
 
-    /// Bytes that arrived, and why not all did. An error is one of the socket.
-    async fn send_file(
-        &mut self,
-        sha256: &mut Option<Digest>,
-    ) -> io::Result<(u64, Option<Failure>)> {
+    /// An error is one of the socket.
+    async fn send_file(&mut self) -> io::Result<Ended> {
+        let began = Instant::now();
         let socket = bind(self.local)?;
         let mut outlet = Outlet::new(&socket, self.client);
         let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
@@ -78,7 +76,7 @@ impl Job {
                 let mut packet = Vec::new();
                 Packet::Error { code, message: Cow::Borrowed(message) }.write(&mut packet);
                 outlet.send(&packet).await?;
-                return Ok((0, Some(failure)));
+                return Ok(Ended { failure: Some(failure), ..Ended::default() });
             }
         };
         let mut transfer = self.negotiate(file.len());
@@ -86,21 +84,13 @@ impl Job {
         let mut reader = Reader::new(file, &shared.pool);
         let mut inlet = Inlet::new(&socket)?;
         self.drive(&mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
-        *sha256 = reader.digest();
-        let bytes = transfer.progress().bytes;
-        Ok(match transfer.outcome() {
-            Some(Outcome::Complete | Outcome::Unconfirmed) => (reader.offset(), None),
-            Some(Outcome::SizeProbe) => (bytes, Some(Failure::SizeProbe)),
-            Some(Outcome::Aborted { code, message }) => {
-                let failure = Failure::ClientError { code: code.0, text: message.clone() };
-                (bytes, Some(failure))
-            }
-            Some(Outcome::Lost) => (bytes, Some(Failure::Lost)),
-            Some(Outcome::Unreadable) => {
-                (bytes, Some(Failure::Io("the file could not be read on".to_owned())))
-            }
-            None => (bytes, Some(Failure::Refused("the client began another transfer"))),
-        })
+        let elapsed = began.elapsed();
+        for _ in 0..COURTESY {
+            tokio::task::yield_now().await;
+        }
+        let failure = failure(transfer.outcome());
+        let bytes = if failure.is_none() { reader.offset() } else { transfer.progress().bytes };
+        Ok(Ended { bytes, failure, elapsed, sha256: reader.digest() })
     }
 
     fn negotiate(&self, size: u64) -> Transfer {
@@ -126,7 +116,7 @@ impl Job {
     }
 
     /// Does what is due for want of an answer, if anything is. Packets that are none do not put it off.
-    fn expire(&self, transfer: &mut Transfer, now: Instant, heard: Instant) {
+    fn expire(&self, transfer: &mut Transfer, size: u64, now: Instant, heard: Instant) {
         let before = transfer.stall();
         transfer.expire(now);
         // One packet lost is everyday life; more in a row are worth a word.
@@ -134,6 +124,7 @@ impl Job {
         if let Some((block, retries @ 2..)) = stall {
             let (client, file) = (self.client, self.asked.spelling.clone());
             let silent = heard.elapsed();
+            self.progress(transfer, size);
             self.shared.events.event(Event::Stalled { client, file, block, retries, silent });
         }
     }
@@ -232,7 +223,7 @@ impl Job {
                 Heard::Packet(length, from) => (length, from),
                 Heard::Unreachable => continue,
                 Heard::Silence => {
-                    self.expire(transfer, now, told.heard);
+                    self.expire(transfer, reader.size(), now, told.heard);
                     continue;
                 }
                 Heard::Replaced => return Ok(()),
@@ -242,7 +233,7 @@ impl Job {
                 if foreign <= FOREIGN_ANSWERS {
                     refuse_foreign(outlet, from).await?;
                 }
-                self.expire(transfer, now, told.heard);
+                self.expire(transfer, reader.size(), now, told.heard);
                 continue;
             }
             told.heard = now;
@@ -250,7 +241,7 @@ impl Job {
             let advanced = Packet::parse(inlet.packet(length))
                 .is_ok_and(|received| transfer.receive(&received, told.heard).is_ok());
             if !advanced {
-                self.expire(transfer, now, told.heard);
+                self.expire(transfer, reader.size(), now, told.heard);
             } else if transfer.is_answered() {
                 inlet.expect_nothing();
             }
@@ -259,6 +250,31 @@ impl Job {
                 self.shared.state().sessions.answered(self.session);
             }
         }
+    }
+}
+
+/// What came of a transfer.
+#[derive(Default)]
+struct Ended {
+    /// Bytes that arrived.
+    bytes: u64,
+    /// Why not all did.
+    failure: Option<Failure>,
+    elapsed: Duration,
+    sha256: Option<Digest>,
+}
+
+/// None where the client has the whole file. A transfer without an outcome was replaced.
+fn failure(outcome: Option<&Outcome>) -> Option<Failure> {
+    match outcome {
+        Some(Outcome::Complete | Outcome::Unconfirmed) => None,
+        Some(Outcome::SizeProbe) => Some(Failure::SizeProbe),
+        Some(Outcome::Aborted { code, message }) => {
+            Some(Failure::ClientError { code: code.0, text: message.clone() })
+        }
+        Some(Outcome::Lost) => Some(Failure::Lost),
+        Some(Outcome::Unreadable) => Some(Failure::Io("the file could not be read on".to_owned())),
+        None => Some(Failure::Refused("the client began another transfer")),
     }
 }
 
@@ -287,20 +303,21 @@ impl Heard {
 /// When the client was heard last, and when others were told how far the transfer is.
 struct Told {
     heard: Instant,
-    progress: Option<Instant>,
+    progress: Instant,
 }
 
 impl Told {
     fn new() -> Self {
-        Self { heard: Instant::now(), progress: None }
+        let now = Instant::now();
+        Self { heard: now, progress: now }
     }
 
-    /// Once at the beginning, then once in each [`PROGRESS`].
+    /// Once in each [`PROGRESS`]; never of most files, which do not take as long.
     fn is_due(&mut self) -> bool {
         // What was heard last is as good a clock as any, and costs nothing for each packet.
-        let due = self.progress.is_none_or(|told| self.heard.duration_since(told) >= PROGRESS);
+        let due = self.heard.duration_since(self.progress) >= PROGRESS;
         if due {
-            self.progress = Some(self.heard);
+            self.progress = self.heard;
         }
         due
     }
@@ -328,7 +345,7 @@ fn bind(local: IpAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-async fn refuse_foreign(outlet: &Outlet<'_>, from: SocketAddr) -> io::Result<()> {
+async fn refuse_foreign(outlet: &mut Outlet<'_>, from: SocketAddr) -> io::Result<()> {
     let mut packet = Vec::new();
     let message = Cow::Borrowed("unknown transfer");
     Packet::Error { code: ErrorCode::UNKNOWN_TRANSFER, message }.write(&mut packet);

@@ -73,6 +73,9 @@ impl Timeline {
                     let asked = it.protocol == Protocol::Http && it.size.is_none();
                     it.outcome = if asked { Outcome::SizeOnly } else { Outcome::Sent };
                     it.bytes = bytes;
+                    if !asked {
+                        it.size.get_or_insert(bytes);
+                    }
                     it.sha256 = sha256.or(it.sha256);
                     it.stalled_at = None;
                     it.millis = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
