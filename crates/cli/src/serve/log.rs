@@ -23,7 +23,7 @@ use crate::{Exit, Outcome};
 /// terminal holds up no machine.
 const WAITING: usize = 4096;
 /// Between two writes to the terminal. To be woken for each line would slow down those who send.
-const TOGETHER: Duration = Duration::from_millis(10);
+const TOGETHER: Duration = Duration::from_millis(25);
 /// Configurations that may wait for the server.
 const RELOADS: usize = 4;
 
