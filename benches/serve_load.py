@@ -101,6 +101,7 @@ def client(*words, check=True):
 
 
 def winpe(args, at, address=SERVER):
+    assert address == SERVER, "it serves an interface, at its first address"
     state = args.state / f"state-{time.monotonic_ns()}"
     config = at / "winpe-iscsi.toml"
     config.write_text(f"""

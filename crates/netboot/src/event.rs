@@ -134,8 +134,8 @@ pub enum Event {
         #[serde(serialize_with = "code")]
         reason: Failure,
     },
-    /// How far a file is: told about once a second, and before [`Event::Stalled`]; by HTTP also when it is
-    /// opened.
+    /// How far a file is: told about once a second; by TFTP also before [`Event::Stalled`] and where what was
+    /// opened is not sent whole, by HTTP also when it is opened.
     Progress {
         /// How it is sent.
         protocol: Protocol,

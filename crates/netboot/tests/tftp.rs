@@ -146,6 +146,18 @@ fn a_packet_from_a_foreign_port_does_no_harm() {
 }
 
 #[test]
+fn the_size_is_told_of_what_is_given_up_at_once() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    client.read("big", Options { transfer_size: Some(0), ..Options::default() }, server.address);
+    let (bytes, from) = client.receive();
+    assert_eq!(bytes, b"\0\x06tsize\x00100000\0");
+    client.send(&Packet::Error { code: ErrorCode::UNDEFINED, message: "enough".into() }, from);
+    server.wait_for(|event| matches!(event, Event::Progress { bytes: 0, size: 100_000, .. }));
+    server.wait_for(|event| matches!(event, Event::Failed { reason: Failure::SizeProbe, .. }));
+}
+
+#[test]
 fn a_flood_from_foreign_ports_does_no_harm() {
     let server = serve(Limits::default());
     let client = Client::new();

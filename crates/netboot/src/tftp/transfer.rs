@@ -89,6 +89,10 @@ impl Job {
             tokio::task::yield_now().await;
         }
         let failure = failure(transfer.outcome());
+        if failure.is_some() {
+            // How much of how much: the end alone tells the size of what arrived whole.
+            self.progress(&transfer, reader.size());
+        }
         let bytes = if failure.is_none() { reader.offset() } else { transfer.progress().bytes };
         Ok(Ended { bytes, failure, elapsed, sha256: reader.digest() })
     }

@@ -75,7 +75,8 @@ pub struct FileStep {
     pub name: String,
     /// What it is for.
     pub role: Role,
-    /// Its size, or that of the part that was asked for; none where it was not opened.
+    /// Its size, or that of the part that was asked for; none where it was not opened, or only
+    /// just now.
     pub size: Option<u64>,
     /// Bytes sent.
     pub bytes: u64,
