@@ -222,6 +222,27 @@ fn a_repeated_request_begins_no_second_transfer() {
 }
 
 #[test]
+fn a_request_that_was_repeated_and_comes_late_ends_no_transfer() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    client.read("big", Options::default(), server.address);
+    let (_, from) = client.receive();
+    client.send(&Packet::Ack { block: 1 }, from);
+    assert_eq!(client.receive().0[..4], *b"\0\x03\0\x02");
+    client.read("big", Options::default(), server.address);
+    // Whoever is to answer it has done so by the time that another client is answered.
+    let other = Client::new();
+    other.read("small", Options::default(), server.address);
+    other.receive();
+    client.send(&Packet::Ack { block: 2 }, from);
+    // The second block may have been sent again meanwhile.
+    let mut next =
+        (0..9).map(|_| client.receive()).skip_while(|(block, _)| block[..4] == *b"\0\x03\0\x02");
+    let (third, same) = next.next().expect("a third block");
+    assert_eq!((&third[..4], same), (&b"\0\x03\0\x03"[..], from));
+}
+
+#[test]
 fn another_request_from_the_same_port_replaces_the_transfer() {
     let server = serve(Limits::default());
     let client = Client::new();

@@ -19,7 +19,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -165,7 +165,7 @@ impl TftpServer {
             }
         };
         let mut state = self.shared.state();
-        let (session, replaces) = match state.sessions.admit(client, bytes) {
+        let (session, replaces) = match state.sessions.admit(client, bytes, Instant::now()) {
             Admission::Begin { session, replaces } => (session, replaces),
             Admission::Repeated => return Answer::Nothing,
             Admission::Busy(busy) => {

@@ -46,8 +46,6 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) async fn run(mut self) {
-        // Also where the task is ended from outside.
-        let _end = End { shared: Arc::clone(&self.shared), session: self.session };
         let ended = self.send_file().await.unwrap_or_else(|error| {
             let failure = Some(Failure::Io(error.to_string()));
             Ended { failure, ..Ended::default() }
@@ -66,6 +64,8 @@ impl Job {
     /// An error is one of the socket.
     async fn send_file(&mut self) -> io::Result<Ended> {
         let began = Instant::now();
+        // Also where the task is ended from outside.
+        let end = End { shared: Arc::clone(&self.shared), session: self.session };
         let socket = bind(self.local)?;
         let mut outlet = Outlet::new(&socket, self.client);
         let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
@@ -85,6 +85,8 @@ impl Job {
         let mut inlet = Inlet::new(&socket)?;
         self.drive(&mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
         let elapsed = began.elapsed();
+        // At once: the client may ask for the next file, or for the same again.
+        drop(end);
         for _ in 0..COURTESY {
             tokio::task::yield_now().await;
         }
@@ -251,7 +253,7 @@ impl Job {
             }
             if !answered && transfer.confirmed() {
                 answered = true;
-                self.shared.state().sessions.answered(self.session);
+                self.shared.state().sessions.answered(self.session, now);
             }
         }
     }

@@ -2,17 +2,25 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use super::Limits;
+
+/// How long after a client's first answer the request that it answers may come once more. A client that
+/// has waited asks again, after a second at the earliest, and both requests may have been under way for
+/// as long. One that has begun anew hears nothing, and asks again later.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The transfers that run, and what they hold of what is bounded.
 ///
 /// ```
+/// use std::time::Instant;
 /// use winpe_netboot::logic::tftp::{Admission, Limits, Sessions};
+/// let now = Instant::now();
 /// let mut sessions = Sessions::new(Limits::default());
 /// let client = "192.168.0.181:2070".parse()?;
-/// let Admission::Begin { session, .. } = sessions.admit(client, b"a request") else { panic!() };
-/// assert!(matches!(sessions.admit(client, b"a request"), Admission::Repeated));
+/// let Admission::Begin { session, .. } = sessions.admit(client, b"a request", now) else { panic!() };
+/// assert!(matches!(sessions.admit(client, b"a request", now), Admission::Repeated));
 /// sessions.end(session);
 /// assert!(sessions.is_empty());
 /// # Ok::<(), std::net::AddrParseError>(())
@@ -31,7 +39,8 @@ pub struct Sessions {
 struct Running {
     number: u64,
     request: Box<[u8]>,
-    answered: bool,
+    /// When the client answered first.
+    answered: Option<Instant>,
     window_bytes: usize,
 }
 
@@ -52,7 +61,8 @@ pub enum Admission {
         /// The transfer to end first: the same port has begun something new.
         replaces: Option<Session>,
     },
-    /// Do nothing: the transfer that the request began waits for its client already.
+    /// Do nothing: the transfer that the request began waits for its client already, or has just heard
+    /// of it.
     Repeated,
     /// Do nothing, so that the client asks again later.
     Busy(Busy),
@@ -95,12 +105,10 @@ impl Sessions {
         }
     }
 
-    /// Decides about a read request; `request` is its datagram.
-    pub fn admit(&mut self, client: SocketAddr, request: &[u8]) -> Admission {
+    /// Decides about a read request; `request` is its datagram, which came at `now`.
+    pub fn admit(&mut self, client: SocketAddr, request: &[u8], now: Instant) -> Admission {
         let replaces = match self.running.get(&client) {
-            Some(running) if !running.answered && *running.request == *request => {
-                return Admission::Repeated;
-            }
+            Some(running) if running.is_begun_by(request, now) => return Admission::Repeated,
             Some(running) => Some(Session { client, number: running.number }),
             None => None,
         };
@@ -126,7 +134,7 @@ impl Sessions {
             Running {
                 number: session.number,
                 request: request.into(),
-                answered: false,
+                answered: None,
                 window_bytes: 0,
             },
         );
@@ -148,10 +156,11 @@ impl Sessions {
     }
 
     /// The client has answered, so that its address is no forgery.
-    pub fn answered(&mut self, session: Session) {
+    pub fn answered(&mut self, session: Session, now: Instant) {
         if let Some(running) = self.find(session)
-            && !std::mem::replace(&mut running.answered, true)
+            && running.answered.is_none()
         {
+            running.answered = Some(now);
             self.unanswered -= 1;
         }
     }
@@ -163,7 +172,7 @@ impl Sessions {
         }
         let Some(running) = self.running.remove(&session.client) else { return };
         self.window_bytes -= running.window_bytes;
-        self.unanswered -= usize::from(!running.answered);
+        self.unanswered -= usize::from(running.answered.is_none());
         if let Some(of_client) = self.per_client.get_mut(&session.client.ip()) {
             *of_client -= 1;
             if *of_client == 0 {
@@ -183,6 +192,14 @@ impl Sessions {
     }
 }
 
+impl Running {
+    /// Whether `request` is the one that began it, which has come once more.
+    fn is_begun_by(&self, request: &[u8], now: Instant) -> bool {
+        let late = |answered| now.saturating_duration_since(answered) < LATE;
+        *self.request == *request && self.answered.is_none_or(late)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +209,7 @@ mod tests {
     }
 
     fn begin(sessions: &mut Sessions, client: SocketAddr, request: &[u8]) -> Session {
-        match sessions.admit(client, request) {
+        match sessions.admit(client, request, Instant::now()) {
             Admission::Begin { session, .. } => session,
             refused => panic!("{refused:?}"),
         }
@@ -200,10 +217,10 @@ mod tests {
 
     #[test]
     fn never_two_transfers_to_one_port() {
-        let mut sessions = Sessions::new(Limits::default());
+        let (mut sessions, now) = (Sessions::new(Limits::default()), Instant::now());
         let first = begin(&mut sessions, client(1, 2070), b"a");
-        assert_eq!(sessions.admit(client(1, 2070), b"a"), Admission::Repeated);
-        let Admission::Begin { replaces, .. } = sessions.admit(client(1, 2070), b"b") else {
+        assert_eq!(sessions.admit(client(1, 2070), b"a", now), Admission::Repeated);
+        let Admission::Begin { replaces, .. } = sessions.admit(client(1, 2070), b"b", now) else {
             panic!("another file is another transfer");
         };
         assert_eq!(replaces, Some(first));
@@ -211,14 +228,23 @@ mod tests {
     }
 
     #[test]
-    fn the_same_request_after_an_answer_begins_anew() {
-        let mut sessions = Sessions::new(Limits::default());
+    fn the_same_request_begins_anew_when_it_cannot_be_late() {
+        let (mut sessions, now) = (Sessions::new(Limits::default()), Instant::now());
         let first = begin(&mut sessions, client(1, 2070), b"a");
-        sessions.answered(first);
-        let second = begin(&mut sessions, client(1, 2070), b"a");
+        sessions.answered(first, now);
+        let late = now + LATE - Duration::from_millis(1);
+        assert_eq!(sessions.admit(client(1, 2070), b"a", late), Admission::Repeated);
+        // What it has answered since says nothing about when it asked.
+        sessions.answered(first, late);
+        let Admission::Begin { session: second, replaces } =
+            sessions.admit(client(1, 2070), b"a", now + LATE)
+        else {
+            panic!("nobody repeats what was answered so long ago");
+        };
+        assert_eq!(replaces, Some(first));
         // The first one's end comes late and must not end the second.
         sessions.end(first);
-        assert_eq!(sessions.admit(client(1, 2070), b"a"), Admission::Repeated);
+        assert_eq!(sessions.admit(client(1, 2070), b"a", now), Admission::Repeated);
         sessions.end(second);
         assert!(sessions.is_empty());
         assert_eq!((sessions.unanswered, sessions.per_client.len()), (0, 0));
@@ -227,18 +253,18 @@ mod tests {
     #[test]
     fn a_flood_leaves_room_for_those_that_answer() {
         let limits = Limits { transfers: 8, unanswered: 4, ..Limits::default() };
-        let mut sessions = Sessions::new(limits);
+        let (mut sessions, now) = (Sessions::new(limits), Instant::now());
         let real = begin(&mut sessions, client(1, 1), b"a");
-        sessions.answered(real);
+        sessions.answered(real, now);
         for host in 2..6 {
             begin(&mut sessions, client(host, 1), b"a");
         }
-        let flood = sessions.admit(client(6, 1), b"a");
+        let flood = sessions.admit(client(6, 1), b"a", now);
         assert_eq!(flood, Admission::Busy(Busy::Unanswered));
         for port in 2..5 {
             sessions.end(Session { client: client(port as u8, 1), number: u64::from(port) - 1 });
             let session = begin(&mut sessions, client(7, port), b"a");
-            sessions.answered(session);
+            sessions.answered(session, now);
         }
     }
 
@@ -248,7 +274,8 @@ mod tests {
         let mut sessions = Sessions::new(limits);
         begin(&mut sessions, client(1, 1), b"a");
         begin(&mut sessions, client(1, 2), b"a");
-        assert_eq!(sessions.admit(client(1, 3), b"a"), Admission::Busy(Busy::Client));
+        let third = sessions.admit(client(1, 3), b"a", Instant::now());
+        assert_eq!(third, Admission::Busy(Busy::Client));
         begin(&mut sessions, client(2, 1), b"a");
     }
 
