@@ -88,6 +88,23 @@ fn the_log_says_what_was_served_and_what_has_changed() {
 }
 
 #[test]
+fn files_are_served_and_an_end_is_heard_while_other_servers_are_looked_for() {
+    let Some(cable) = Cable::new() else { return };
+    let Some(curl) = tool("curl", "curl") else { return };
+    cable.ip(&["-n", &cable.theirs, "addr", "add", "192.168.0.20/24", "dev", "far"]);
+    cable.write("srv/x", "one");
+    let config = cable.write("winpe-iscsi.toml", config(&cable, ""));
+    let mut server = Serving::start(&cable, &["serve", "--config", &config]);
+    server.wait_for("looking for other DHCP servers");
+    for url in ["http://192.168.0.10/x", "tftp://192.168.0.10/x"] {
+        let output = cable.there(&curl, &["-sS", url]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "one", "{url}: {output:?}");
+    }
+    server.ends_by("-TERM");
+    assert!(!server.printed().contains("giving addresses"), "{}", server.printed());
+}
+
+#[test]
 fn whoever_started_the_server_is_told_how_it_is() {
     let Some(cable) = Cable::new() else { return };
     cable.write("srv/x", "x");

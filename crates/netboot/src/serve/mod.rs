@@ -152,20 +152,6 @@ impl Server {
         if let Some(address) = ports.watch.as_ref().and_then(page_address) {
             note(format!("boots are shown at http://{address}/"));
         }
-        let role = find_role(&config, &interface, ports.question, &note).await?;
-        let log = (role == Role::Full).then(|| LeaseLog::open(&config)).transpose()?;
-        let (address, network) = (interface.address, interface.network);
-        let what = match role {
-            Role::Full => "giving addresses and boot files",
-            Role::Proxy => "giving boot files beside another DHCP server",
-        };
-        note(format!("{what} on {} ({address}, {network})", interface.name));
-        let ready = format!("READY=1\nSTATUS={what} on {}", interface.name);
-        if let Err(error) = notify::tell(&ready) {
-            let text = format!("cannot tell who started the server that it serves: {error}");
-            events.event(Event::Warning { text });
-        }
-
         let (stop, stopped) = signal::channel(());
         let wait = || {
             let mut stopped = stopped.clone();
@@ -177,7 +163,7 @@ impl Server {
         let swap = Arc::new(Swap::new(files.source));
         let hashed = Hashed::new(Arc::clone(&swap) as _, Arc::clone(&events));
         let hashed = Arc::new(hashed.map_err(ServeError::Thread)?);
-        hashed.expect(files.served, address.into());
+        hashed.expect(files.served, interface.address.into());
         let source: Arc<dyn FileSource> = Arc::clone(&hashed) as _;
         let tftp_limits = tftp::Limits::default();
         let tftp_server = TftpServer::new(Arc::clone(&source), tftp_limits, Arc::clone(&events));
@@ -195,17 +181,23 @@ impl Server {
         let services = async {
             tokio::try_join!(
                 async {
-                    let sockets = ports.dhcp;
+                    let role = find_role(&config, &interface, ports.question, &note);
+                    let role = tokio::select! {
+                        role = role => role?,
+                        () = wait() => return Ok(()),
+                    };
+                    let log = (role == Role::Full).then(|| LeaseLog::open(&config)).transpose()?;
                     let driver = dhcp::Driver::new(
-                        config,
+                        Arc::clone(&config),
                         &interface,
                         role,
-                        sockets,
+                        ports.dhcp,
                         log,
                         from_reload,
                         &events,
-                    );
-                    driver?.run(wait()).await
+                    )?;
+                    ready(role, &interface, &events);
+                    driver.run(wait()).await
                 },
                 async { tftp_server.serve(ports.tftp, wait()).await.map_err(lost(Service::Tftp)) },
                 async {
@@ -255,6 +247,20 @@ impl Server {
                 services.await.map(|_| ())
             }
         }
+    }
+}
+
+/// Says that all is served now: files are before it is known who gives addresses.
+fn ready(role: Role, interface: &Interface, events: &Arc<dyn Sink>) {
+    let what = match role {
+        Role::Full => "giving addresses and boot files",
+        Role::Proxy => "giving boot files beside another DHCP server",
+    };
+    let Interface { name, address, network, .. } = interface;
+    events.event(Event::Note { text: format!("{what} on {name} ({address}, {network})") });
+    if let Err(error) = notify::tell(&format!("READY=1\nSTATUS={what} on {name}")) {
+        let text = format!("cannot tell who started the server that it serves: {error}");
+        events.event(Event::Warning { text });
     }
 }
 

@@ -43,24 +43,24 @@ impl Boot {
         }
     }
 
-    /// Adds a step; says how many more are held than before. In the middle, where most repeat
-    /// themselves, one gives way.
-    pub(super) fn push(&mut self, step: Step, most: usize) -> usize {
+    /// Adds a step. Where there are too many, some give way in the middle, where most repeat themselves:
+    /// a quarter at once, so that not each further step moves half of them.
+    pub(super) fn push(&mut self, step: Step, most: usize) {
         self.last = step.time;
         if let Some(last) = self.steps.last_mut()
             && last.file.is_none()
             && (last.kind, &last.text) == (step.kind, &step.text)
         {
             last.count = last.count.saturating_add(1);
-            return 0;
+            return;
         }
         self.steps.push(step);
-        if self.steps.len() <= most {
-            return 1;
+        if self.steps.len() > most {
+            let some = (most / 4).max(1);
+            let first = (self.steps.len() - some) / 2;
+            self.steps.drain(first..first + some);
+            self.omitted += some as u64;
         }
-        self.steps.remove(most / 2);
-        self.omitted += 1;
-        0
     }
 
     /// The transfer that is under way to this port.

@@ -270,7 +270,10 @@ impl Timeline {
         }
         let most = self.limits.steps;
         if let Some(boot) = self.last_boot(name) {
-            self.total += boot.push(step, most);
+            let before = boot.steps.len();
+            boot.push(step, most);
+            let after = boot.steps.len();
+            self.total = self.total - before + after;
         }
         self.changed(name);
         while self.total > self.limits.total && self.clients.len() > 1 {
