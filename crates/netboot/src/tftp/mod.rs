@@ -3,7 +3,6 @@
 //! One task waits for requests; each transfer is a task with a socket of its own, so that a slow
 //! client delays no other.
 
-mod alarm;
 mod endpoint;
 mod inlet;
 mod outlet;

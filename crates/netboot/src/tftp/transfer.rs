@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
 
-use super::alarm::Alarm;
 use super::endpoint::is_passing;
 use super::inlet::Inlet;
 use super::outlet::Outlet;
@@ -142,7 +142,7 @@ impl Job {
         &mut self,
         inlet: &mut Inlet<'_>,
         soon: Option<Instant>,
-        alarm: &mut Alarm<'_>,
+        mut alarm: Pin<&mut Sleep>,
     ) -> io::Result<Heard> {
         if let Some(soon) = soon
             && let Some(_awake) = Awake::take()
@@ -166,7 +166,7 @@ impl Job {
             if let Poll::Ready(received) = inlet.poll_receive(context) {
                 return Poll::Ready(Heard::received(received));
             }
-            if alarm.poll(context).is_ready() {
+            if alarm.as_mut().poll(context).is_ready() {
                 let overlooked = inlet.overlooked();
                 return Poll::Ready(overlooked.map_or(Ok(Heard::Silence), Heard::received));
             }
@@ -184,12 +184,11 @@ impl Job {
         reader: &mut Reader<'_>,
     ) -> io::Result<()> {
         let mut packet = Vec::new();
+        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut foreign = 0;
         let mut answered = false;
         let mut told = Told::new();
         let mut now = told.heard;
-        let sleep = pin!(tokio::time::sleep_until(now.into()));
-        let mut alarm = Alarm::new(sleep);
         loop {
             if told.is_due() {
                 self.progress(transfer, reader.size());
@@ -216,10 +215,15 @@ impl Job {
             if let Some(wanted) = transfer.wanted_ahead() {
                 reader.supply_now(transfer, wanted);
             }
-            alarm.set(transfer.deadline().unwrap_or(now));
+            // Each answer moves the deadline on; the alarm follows when it has gone off, since setting
+            // it takes longer than looking whether it is due.
+            let deadline = transfer.deadline().unwrap_or(now).into();
+            if alarm.is_elapsed() || alarm.deadline() > deadline {
+                alarm.as_mut().reset(deadline);
+            }
             let trip = transfer.round_trip().filter(|trip| *trip <= SOON);
             let soon = trip.map(|trip| now + 2 * trip);
-            let heard = self.hear(inlet, soon, &mut alarm).await?;
+            let heard = self.hear(inlet, soon, alarm.as_mut()).await?;
             now = Instant::now();
             let (length, from) = match heard {
                 Heard::Packet(length, from) => (length, from),
