@@ -17,7 +17,8 @@ const LONGEST: usize = 1024;
 /// Receives on a socket that nobody else receives on.
 pub(super) struct Inlet<'a> {
     socket: &'a UdpSocket,
-    watch: AsyncFd<BorrowedFd<'a>>,
+    /// Made when packets are first slept for, since each takes longer from then on.
+    watch: Option<AsyncFd<BorrowedFd<'a>>>,
     buffer: [u8; LONGEST],
 }
 
@@ -26,9 +27,8 @@ type Received = io::Result<(usize, SocketAddr)>;
 
 impl<'a> Inlet<'a> {
     /// `socket` does not block.
-    pub(super) fn new(socket: &'a UdpSocket) -> io::Result<Self> {
-        let watch = watch(socket.as_fd(), Interest::READABLE)?;
-        Ok(Self { socket, watch, buffer: [0; LONGEST] })
+    pub(super) fn new(socket: &'a UdpSocket) -> Self {
+        Self { socket, watch: None, buffer: [0; LONGEST] }
     }
 
     /// The first bytes of the packet that was received last.
@@ -38,31 +38,31 @@ impl<'a> Inlet<'a> {
 
     /// The next packet, once it has come in.
     pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
+        let watch = match &mut self.watch {
+            Some(watch) => watch,
+            none => none.insert(watch(self.socket.as_fd(), Interest::READABLE)?),
+        };
         loop {
             // Cheaper than `readable`, which is prepared for others who wait for the same socket.
-            let mut ready = ready!(self.watch.poll_read_ready(context))?;
+            let mut ready = ready!(watch.poll_read_ready(context))?;
             if let Ok(received) = ready.try_io(|_| receive(self.socket, &mut self.buffer)) {
                 return Poll::Ready(received);
             }
         }
     }
 
-    /// The next packet, if it has come in.
-    pub(super) fn receive_now(&mut self) -> Option<Received> {
-        let next = |_: &BorrowedFd<'_>| receive(self.socket, &mut self.buffer);
-        some(self.watch.try_io(Interest::READABLE, next))
-    }
-
     /// Has the next packet waited for without a look whether it is there, which costs as much as
     /// receiving it. For when the client has nothing to say: what is there all the same comes in
-    /// with the next packet, or is found by [`Inlet::overlooked`].
+    /// with the next packet, or is found by [`Inlet::receive_now`].
     pub(super) fn expect_nothing(&self) {
         let nothing = |_: &BorrowedFd<'_>| Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        let _ = self.watch.try_io(Interest::READABLE, nothing);
+        if let Some(watch) = &self.watch {
+            let _ = watch.try_io(Interest::READABLE, nothing);
+        }
     }
 
-    /// A packet that came in while nothing was expected.
-    pub(super) fn overlooked(&mut self) -> Option<Received> {
+    /// The next packet, if it has come in, even while nothing was expected.
+    pub(super) fn receive_now(&mut self) -> Option<Received> {
         some(receive(self.socket, &mut self.buffer))
     }
 }
@@ -101,7 +101,7 @@ mod tests {
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         let from = client.local_addr().unwrap();
         client.connect(socket.local_addr().unwrap()).unwrap();
-        let mut inlet = Inlet::new(&socket).unwrap();
+        let mut inlet = Inlet::new(&socket);
         for overlooked in [true, false] {
             for packet in [b"one", b"two"] {
                 client.send(packet).unwrap();
@@ -109,11 +109,10 @@ mod tests {
             assert_eq!(inlet.receive().await.unwrap(), (3, from));
             assert_eq!(inlet.packet(3), b"one");
             inlet.expect_nothing();
-            assert!(inlet.receive_now().is_none());
             let soon = tokio::time::timeout(Duration::from_millis(50), inlet.receive()).await;
             assert!(soon.is_err(), "nobody looked whether there is one");
             if overlooked {
-                assert_eq!(inlet.overlooked().unwrap().unwrap(), (3, from));
+                assert_eq!(inlet.receive_now().unwrap().unwrap(), (3, from));
             } else {
                 client.send(b"three").unwrap();
                 assert_eq!(inlet.receive().await.unwrap(), (3, from));
@@ -121,6 +120,6 @@ mod tests {
             assert_eq!(inlet.packet(3), b"two");
         }
         assert_eq!(inlet.receive_now().unwrap().unwrap().0, 5);
-        assert!(inlet.overlooked().is_none());
+        assert!(inlet.receive_now().is_none());
     }
 }

@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod inlet;
+mod lookout;
 mod outlet;
 mod path;
 mod reader;
@@ -29,6 +30,7 @@ use crate::files::{FilePath, FileSource, OpenError, Opener, Pool};
 use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request};
 use endpoint::{Datagram, Endpoint};
+use lookout::Lookout;
 use path::Paths;
 use transfer::Job;
 
@@ -64,6 +66,7 @@ struct Shared {
     events: Arc<dyn Sink>,
     state: Mutex<State>,
     paths: Paths,
+    lookout: Arc<Lookout>,
 }
 
 struct State {
@@ -86,6 +89,7 @@ impl TftpServer {
                 events,
                 state,
                 paths: Paths::default(),
+                lookout: Arc::default(),
             }),
         }
     }

@@ -183,7 +183,7 @@ mod tests {
     async fn room_can_be_waited_for_while_packets_are() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        let mut inlet = Inlet::new(&socket).unwrap();
+        let mut inlet = Inlet::new(&socket);
         let local = socket.local_addr().unwrap();
         let mut outlet = Outlet::new(&socket, local);
         for _ in 0..2 {

@@ -15,10 +15,11 @@ use tokio::time::Sleep;
 
 use super::endpoint::is_passing;
 use super::inlet::Inlet;
+use super::lookout::Port;
 use super::outlet::Outlet;
 use super::reader::Reader;
 use super::{Asked, Shared, told};
-use crate::awake::{Awake, SOON};
+use crate::awake::SOON;
 use crate::event::{Event, Failure, Protocol};
 use crate::files::Digest;
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
@@ -66,8 +67,8 @@ impl Job {
         let began = Instant::now();
         // Also where the task is ended from outside.
         let end = End { shared: Arc::clone(&self.shared), session: self.session };
-        let socket = bind(self.local)?;
-        let mut outlet = Outlet::new(&socket, self.client);
+        let port = Arc::new(Port::new(bind(self.local)?));
+        let mut outlet = Outlet::new(&port.socket, self.client);
         let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
         let file = match asked.await {
             Ok(file) => file,
@@ -82,8 +83,8 @@ impl Job {
         let mut transfer = self.negotiate(file.len());
         let shared = Arc::clone(&self.shared);
         let mut reader = Reader::new(file, &shared.pool);
-        let mut inlet = Inlet::new(&socket)?;
-        self.drive(&mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
+        let mut inlet = Inlet::new(&port.socket);
+        self.drive(&port, &mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
         let elapsed = began.elapsed();
         // At once: the client may ask for the next file, or for the same again.
         drop(end);
@@ -140,25 +141,19 @@ impl Job {
     /// An answer that is due by `soon` is waited for awake.
     async fn hear(
         &mut self,
+        port: &Arc<Port>,
         inlet: &mut Inlet<'_>,
         soon: Option<Instant>,
         mut alarm: Pin<&mut Sleep>,
     ) -> io::Result<Heard> {
-        if let Some(soon) = soon
-            && let Some(_awake) = Awake::take()
-        {
-            loop {
-                if let Some(received) = inlet.receive_now() {
-                    return Heard::received(received);
-                }
-                tokio::select! {
-                    biased;
-                    _ = &mut self.replaced => return Ok(Heard::Replaced),
-                    () = tokio::task::yield_now() => {}
-                }
-                if Instant::now() >= soon {
-                    break;
-                }
+        if let Some(soon) = soon {
+            let looked = tokio::select! {
+                biased;
+                looked = self.shared.lookout.wait(port, soon) => looked,
+                _ = &mut self.replaced => return Ok(Heard::Replaced),
+            };
+            if looked && let Some(received) = inlet.receive_now() {
+                return Heard::received(received);
             }
         }
         poll_fn(|context| {
@@ -167,7 +162,7 @@ impl Job {
                 return Poll::Ready(Heard::received(received));
             }
             if alarm.as_mut().poll(context).is_ready() {
-                let overlooked = inlet.overlooked();
+                let overlooked = inlet.receive_now();
                 return Poll::Ready(overlooked.map_or(Ok(Heard::Silence), Heard::received));
             }
             Pin::new(&mut self.replaced).poll(context).map(|_| Ok(Heard::Replaced))
@@ -178,6 +173,7 @@ impl Job {
     /// Runs the transfer until it has an outcome or is replaced.
     async fn drive(
         &mut self,
+        port: &Arc<Port>,
         inlet: &mut Inlet<'_>,
         outlet: &mut Outlet<'_>,
         transfer: &mut Transfer,
@@ -221,9 +217,10 @@ impl Job {
             if alarm.is_elapsed() || alarm.deadline() > deadline {
                 alarm.as_mut().reset(deadline);
             }
-            let trip = transfer.round_trip().filter(|trip| *trip <= SOON);
-            let soon = trip.map(|trip| now + 2 * trip);
-            let heard = self.hear(inlet, soon, alarm.as_mut()).await?;
+            // Who has not answered yet may be as near as any.
+            let trip = transfer.round_trip().unwrap_or(SOON / 2);
+            let soon = (trip <= SOON).then(|| now + 2 * trip);
+            let heard = self.hear(port, inlet, soon, alarm.as_mut()).await?;
             now = Instant::now();
             let (length, from) = match heard {
                 Heard::Packet(length, from) => (length, from),
