@@ -73,6 +73,23 @@ fn parts_of_one_file_are_one_step() {
 }
 
 #[test]
+fn a_long_boot_keeps_how_it_began_and_where_it_is() {
+    let mut bench = Bench::new();
+    bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+    for number in 0..1000 {
+        bench.loads(&number.to_string(), 1);
+    }
+    let boot = bench.timeline.boot(bench.newest(), bench.now).unwrap();
+    let steps = boot.steps.unwrap();
+    assert_eq!(boot.omitted + steps.len() as u64, 4 + 1000);
+    let loaded: Vec<_> =
+        steps.iter().filter_map(|step| step.file.as_ref()?.name.parse().ok()).collect();
+    assert_eq!(loaded.len(), steps.len() - 4, "the addresses stay");
+    assert!(loaded.starts_with(&(0..32).collect::<Vec<_>>()), "{loaded:?}");
+    assert!(loaded.ends_with(&(964..1000).collect::<Vec<_>>()), "{loaded:?}");
+}
+
+#[test]
 fn an_operating_system_that_only_wants_an_address_is_no_boot() {
     let mut bench = Bench::new();
     bench.windows("DISCOVER");
