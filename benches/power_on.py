@@ -10,7 +10,8 @@ dnsmasq is set up so that nobody waits for it: no ping, and iPXE's option 175.17
 that it is none is there for both. A boot ends when the machine's serial console shows the last line of the
 chain. Before the first round the machine has booted once, since ours looks for 0.3 s whether the address of a
 machine that it has never met is in use. The machine has CPU 1, all servers have CPU 0; contenders take turns,
-each first as often as the other, and the median is printed.
+each first as often as the other. Printed are the median and the least: between them lies what the other guests
+of the host cost.
 From Debian come qemu-system-x86, ovmf, ipxe, ipxe-qemu, pxelinux, syslinux-common, tgt, xorriso,
 dnsmasq-base and nginx-light.
 """
@@ -251,8 +252,8 @@ def main():
                 for who, serve in list(contenders.items())[::-1 if turn % 2 else 1]:
                     if (who, name) not in NOT_COMPARED:
                         times[who].append(boot(at, name, serve))
-            medians = (f"{statistics.median(it):.2f}" if it else "–" for it in times.values())
-            print(f"| {name} | " + " | ".join(medians) + " |", flush=True)
+            cells = (f"{statistics.median(it):.2f} ({min(it):.2f})" if it else "–" for it in times.values())
+            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
     finally:
         remove_network()
         shutil.rmtree(at)
