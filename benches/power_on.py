@@ -38,7 +38,7 @@ CHAINS = {
     "undionly": ("plain", "", LOCAL, "us", MENU),
     "dell": ("plain", 'chain = "dell"', LOCAL, "us", MENU),
     "memdisk": ("rom", 'chain = "dell"\ntimeout = 1', CD, "us", "REACHED"),
-    "sanboot": ("rom", "timeout = 1", DISK, "us", "REACHED"),
+    "sanboot": ("rom", "menu = false", DISK, "us", "REACHED"),
     "gpxecmd": ("rom", 'chain = "dell"\ntimeout = 1', DISK, "us", "REACHED"),
     "efi": ("efi", "", LOCAL, "us", MENU),
     "efi-http": ("efi-http", "", LOCAL, "us", MENU),

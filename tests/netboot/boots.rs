@@ -300,6 +300,35 @@ fn ipxe_boots_a_disk_over_iscsi() {
     boot.console("REACHED the disk");
 }
 
+/// A disk over iSCSI that boots without a menu, though the menu would take another entry.
+fn without_a_menu(name: &'static str, chain: &str) -> Option<Boot> {
+    let rig = Rig::new()?;
+    let disk = target::disk(&rig, "REACHED the disk");
+    let target = target::serve_disk(&rig, &disk)?;
+    let rest = format!(
+        "{LOCAL}[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n\
+         [[client]]\nname = \"lab\"\noui = \"52:54:00\"\ndefault = \"san\"\nmenu = false\n",
+        target::NAME,
+    );
+    let config = config(&rig, &format!("chain = {chain:?}\ntimeout = 0"), &rest);
+    let mut boot = Boot::start(name, rig, Firmware::BiosRom, &config, vec![target])?;
+    boot.log("filename /clients/lab/boot.ipxe");
+    boot.console("REACHED the disk");
+    assert!(!boot.machine.printed().contains(MENU));
+    Some(boot)
+}
+
+#[test]
+fn without_a_menu_ipxe_boots_at_once() {
+    without_a_menu("sanboot-alone", "ipxe");
+}
+
+#[test]
+fn without_a_menu_pxelinux_boots_at_once() {
+    let Some(boot) = without_a_menu("gpxecmd-alone", "dell") else { return };
+    assert!(boot.requests().contains(&"gpxecmd.c32".to_owned()), "{:?}", boot.requests());
+}
+
 #[test]
 fn gpxecmd_boots_a_disk_over_iscsi() {
     let Some(rig) = Rig::new() else { return };

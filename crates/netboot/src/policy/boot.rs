@@ -148,6 +148,12 @@ impl<'a> View<'a> {
         boot_file(platform, self.chain(), self.secure_boot(), overrides)
     }
 
+    /// Whether people may choose; without a menu the default entry boots at once.
+    #[must_use]
+    pub fn menu(&self) -> bool {
+        self.client.and_then(|client| client.menu).unwrap_or(self.config.serve.menu)
+    }
+
     /// The entry that the menu takes by itself.
     #[must_use]
     pub fn default(&self) -> Option<&'a str> {

@@ -110,6 +110,8 @@ pub struct Serve {
     pub http_base_holds: BTreeSet<Held>,
     /// How BIOS machines get to the menu.
     pub chain: Chain,
+    /// Whether people may choose. Without a menu the default entry boots at once.
+    pub menu: bool,
     /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
     pub secure_boot: Option<SecureBoot>,
     /// Boot files that differ from the table.
@@ -146,6 +148,7 @@ impl Default for Serve {
             chain: Chain::default(),
             secure_boot: None,
             boot_files: Overrides::new(),
+            menu: true,
             timeout: 10,
             default: None,
             pxelinux: PxelinuxConfig::default(),
@@ -247,6 +250,9 @@ pub struct ClientConfig {
     /// As in `[serve]`.
     #[serde(default)]
     pub boot_files: Overrides,
+    /// As in `[serve]`.
+    #[serde(default)]
+    pub menu: Option<bool>,
     /// As in `[serve]`.
     #[serde(default)]
     pub default: Option<String>,

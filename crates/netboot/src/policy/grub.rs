@@ -31,8 +31,11 @@ pub fn menu(config: &Config, view: &View<'_>) -> String {
     let default = config.entries.iter().filter(own).find(|it| view.default() == Some(&it.name));
     let default = default.map_or(IPXE, |entry| &entry.name);
     let mut text = format!("set default='{default}'\n");
-    if view.timeout() > 0 {
-        push(&mut text, format_args!("set timeout={}", view.timeout()));
+    match view.timeout() {
+        _ if !view.menu() => text.push_str("set timeout=0\n"),
+        // To wait for ever is what it does by itself.
+        0 => {}
+        seconds => push(&mut text, format_args!("set timeout={seconds}")),
     }
     let left: Vec<_> = config.entries.iter().filter(|entry| !own(entry)).map(plain).collect();
     if !left.is_empty() {
@@ -111,5 +114,11 @@ mod tests {
     fn a_menu_that_needs_no_ipxe_has_none() {
         let menu = made("[serve]\ntimeout = 0\n[[entry]]\nname = 'local'\nlocal = true");
         assert_eq!(menu, "set default='local'\nmenuentry 'local' --id 'local' {\n\texit\n}\n");
+    }
+
+    #[test]
+    fn without_a_menu_grub_does_not_wait() {
+        let menu = made("[serve]\nmenu = false\n[[entry]]\nname = 'local'\nlocal = true");
+        assert!(menu.starts_with("set default='local'\nset timeout=0\n"), "{menu}");
     }
 }

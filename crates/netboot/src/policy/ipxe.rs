@@ -10,21 +10,28 @@ use super::http_base::Held;
 use super::menu::{Entry, Target, is_url};
 use super::part::{BOOT_WIM, PXEBOOT};
 
-/// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu.
+/// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu, or the default entry at once.
 #[must_use]
 pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String {
     let base = config.pxelinux_base(server);
     let mut script = "#!ipxe\n".to_owned();
+    // What does not boot leads to the menu all the same.
+    let first = match view.default() {
+        Some(default) if !view.menu() => format!("entry_{default}"),
+        _ => "menu".to_owned(),
+    };
     if view.chain() != Chain::Ipxe {
         let wanted = &config.serve.pxelinux;
         let menu = wanted.config_file.clone().filter(|file| !file.is_empty());
         let menu = menu.unwrap_or_else(|| view.path("pxelinux.cfg/boot"));
         let prefix = wanted.path_prefix.as_deref().unwrap_or(&base);
         // PXELINUX is a BIOS program.
-        script.push_str("iseq ${platform} efi && goto menu ||\n");
+        push(&mut script, format_args!("iseq ${{platform}} efi && goto {first} ||"));
         push(&mut script, format_args!("set 209:string {menu}"));
         push(&mut script, format_args!("set 210:string {prefix}"));
-        push(&mut script, format_args!("chain ${{210:string}}{PXELINUX} || goto menu"));
+        push(&mut script, format_args!("chain ${{210:string}}{PXELINUX} || goto {first}"));
+    } else if first != "menu" {
+        push(&mut script, format_args!("goto {first}"));
     }
     if config.entries.is_empty() {
         script.push_str(":menu\necho The menu is empty.\nshell\n");
@@ -48,8 +55,7 @@ pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String
 fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
     let default = view.default().unwrap_or_default();
     // An iPXE built without menus takes the default.
-    push(script, format_args!("set target {default}"));
-    script.push_str(":menu\nmenu Network boot || goto entry_${target}\n");
+    push(script, format_args!(":menu\nmenu Network boot || goto entry_{default}"));
     for entry in &config.entries {
         push(script, format_args!("item {} {}", entry.name, entry.title()));
     }

@@ -24,10 +24,11 @@ pub fn start_ipxe() -> String {
     format!("default ipxe\nprompt 0\n\nlabel ipxe\n\tkernel {IPXE_KERNEL}\n")
 }
 
-/// The menu.
+/// The menu; where there is to be none, the same labels, of which the default boots at once.
 #[must_use]
 pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) -> String {
-    let mut text = "default menu.c32\nprompt 0\nmenu title Network boot\n".to_owned();
+    let first = view.default().filter(|_| !view.menu()).unwrap_or("menu.c32");
+    let mut text = format!("default {first}\nprompt 0\nmenu title Network boot\n");
     if view.timeout() > 0 {
         // In tenths of a second, 35996 at most.
         let tenths = view.timeout().saturating_mul(10).min(35_996);

@@ -67,7 +67,7 @@ fn the_dell_chain_is_that_of_the_seed() {
 #[test]
 fn ipxe_has_a_menu_of_its_own() {
     let script = read(&prepare(MENU), "boot.ipxe").unwrap();
-    let expected = "#!ipxe\nset target boot_local\n:menu\nmenu Network boot || goto entry_${target}\n\
+    let expected = "#!ipxe\n:menu\nmenu Network boot || goto entry_boot_local\n\
         item boot_local ^Boot Local System\nitem boot_san Boot ^Storage Area Network\n\
         item windows_pe windows_pe\nitem winpe_iso winpe_iso\nitem pe pe\nitem shell iPXE shell\n\
         choose --default boot_local --timeout 10000 target || goto shell\n";
@@ -81,7 +81,10 @@ fn ipxe_has_a_menu_of_its_own() {
 
 #[test]
 fn each_label_that_a_script_goes_to_is_there() {
-    for config in [MENU.to_owned(), format!("[serve]\nchain = 'dell'\n{MENU}"), String::new()] {
+    let serve = ["", "chain = 'dell'", "menu = false", "menu = false\nchain = 'dell'"];
+    let configs =
+        serve.into_iter().flat_map(|it| ["", MENU].map(|menu| format!("[serve]\n{it}\n{menu}")));
+    for config in configs {
         let script = read(&prepare(&config), "boot.ipxe").unwrap();
         for target in script.split("goto ").skip(1) {
             let label = target.split_whitespace().next().unwrap();
@@ -90,6 +93,25 @@ fn each_label_that_a_script_goes_to_is_there() {
             }
         }
     }
+}
+
+#[test]
+fn without_a_menu_the_default_boots_at_once_and_what_fails_leads_to_the_menu() {
+    let alone = "[[client]]\nname = 'lab'\noui = '52:54:00'\ndefault = 'boot_san'\nmenu = false";
+    let files = prepare(&format!("{MENU}{alone}"));
+    let script = read(&files, "clients/lab/boot.ipxe").unwrap();
+    let start = "#!ipxe\ngoto entry_boot_san\n:menu\nmenu Network boot || goto entry_boot_san\n";
+    assert!(script.starts_with(start), "{script}");
+    assert!(script.contains("\n:failed\n") && script.contains("\ngoto menu\n"), "{script}");
+    assert!(!read(&files, "boot.ipxe").unwrap().contains("goto entry_boot_san\n:menu"));
+
+    let files = prepare(&format!("[serve]\nchain = 'dell'\n{MENU}{alone}"));
+    let script = read(&files, "clients/lab/boot.ipxe").unwrap();
+    assert!(script.contains("efi && goto entry_boot_san ||\n"), "{script}");
+    assert!(script.contains("pxelinux.0 || goto entry_boot_san\n"), "{script}");
+    let config = read(&files, "clients/lab/pxelinux.cfg/boot").unwrap();
+    assert!(config.starts_with("default boot_san\nprompt 0\n"), "{config}");
+    assert!(config.contains("\nlabel boot_san\n"), "{config}");
 }
 
 #[test]
