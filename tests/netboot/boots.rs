@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// The title of the menus that the server makes.
 const MENU: &str = "Network boot";
 
+/// What PXELINUX asks with when it has nothing to boot.
+const PROMPT: &str = "boot:";
+
 /// A server and a machine that boots from it.
 struct Boot {
     name: &'static str,
@@ -84,6 +87,7 @@ fn config(rig: &Rig, serve: &str, rest: &str) -> String {
     format!("[serve]\nmode = \"dhcp\"\nstate = {:?}\n{serve}\n{rest}", state.to_str().unwrap())
 }
 
+const ABSENT: &str = "[[entry]]\nname = \"absent\"\npxe = \"absent.0\"\n";
 const LOCAL: &str = "[[entry]]\nname = \"local\"\ntitle = \"The disk within\"\nlocal = true\n";
 
 #[test]
@@ -327,6 +331,28 @@ fn without_a_menu_ipxe_boots_at_once() {
 fn without_a_menu_pxelinux_boots_at_once() {
     let Some(boot) = without_a_menu("gpxecmd-alone", "dell") else { return };
     assert!(boot.requests().contains(&"gpxecmd.c32".to_owned()), "{:?}", boot.requests());
+    assert!(!boot.machine.printed().contains(PROMPT));
+}
+
+#[test]
+fn without_a_menu_what_fails_leads_ipxe_to_the_menu() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "menu = false", ABSENT);
+    let boot = Boot::start("ipxe-alone-fails", rig, Firmware::BiosRom, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("TFTP did not send absent.0");
+    boot.console("This did not boot.");
+    boot.console(MENU);
+}
+
+#[test]
+fn without_a_menu_what_fails_leads_pxelinux_to_its_prompt() {
+    let Some(rig) = Rig::new() else { return };
+    let config = config(&rig, "menu = false\nchain = \"dell\"", ABSENT);
+    let boot = Boot::start("pxelinux-alone-fails", rig, Firmware::BiosRom, &config, vec![]);
+    let Some(mut boot) = boot else { return };
+    boot.log("did not send /absent.0");
+    boot.console(PROMPT);
 }
 
 #[test]

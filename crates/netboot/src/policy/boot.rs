@@ -148,18 +148,19 @@ impl<'a> View<'a> {
         boot_file(platform, self.chain(), self.secure_boot(), overrides)
     }
 
-    /// Whether people may choose; without a menu the default entry boots at once.
-    #[must_use]
-    pub fn menu(&self) -> bool {
-        self.client.and_then(|client| client.menu).unwrap_or(self.config.serve.menu)
-    }
-
     /// The entry that the menu takes by itself.
     #[must_use]
     pub fn default(&self) -> Option<&'a str> {
         let own = self.client.and_then(|client| client.default.as_deref());
         own.or(self.config.serve.default.as_deref())
             .or_else(|| self.config.entries.first().map(|entry| entry.name.as_str()))
+    }
+
+    /// The entry that boots at once, where there is to be no menu.
+    #[must_use]
+    pub fn at_once(&self) -> Option<&'a str> {
+        let menu = self.client.and_then(|client| client.menu).unwrap_or(self.config.serve.menu);
+        self.default().filter(|_| !menu)
     }
 
     /// Seconds the menu waits.

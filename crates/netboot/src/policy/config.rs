@@ -110,12 +110,13 @@ pub struct Serve {
     pub http_base_holds: BTreeSet<Held>,
     /// How BIOS machines get to the menu.
     pub chain: Chain,
-    /// Whether people may choose. Without a menu the default entry boots at once.
-    pub menu: bool,
     /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
     pub secure_boot: Option<SecureBoot>,
     /// Boot files that differ from the table.
     pub boot_files: Overrides,
+    /// Whether people may choose. Without a menu the default entry boots at once; where it fails, iPXE shows
+    /// the menu all the same, and PXELINUX its prompt.
+    pub menu: bool,
     /// Seconds the menu waits before it takes its default; 0 waits for ever.
     pub timeout: u32,
     /// The entry that the menu takes by itself; the first one, where none is named.

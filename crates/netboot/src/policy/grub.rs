@@ -32,7 +32,7 @@ pub fn menu(config: &Config, view: &View<'_>) -> String {
     let default = default.map_or(IPXE, |entry| &entry.name);
     let mut text = format!("set default='{default}'\n");
     match view.timeout() {
-        _ if !view.menu() => text.push_str("set timeout=0\n"),
+        _ if view.at_once().is_some() => text.push_str("set timeout=0\n"),
         // To wait for ever is what it does by itself.
         0 => {}
         seconds => push(&mut text, format_args!("set timeout={seconds}")),

@@ -15,11 +15,7 @@ use super::part::{BOOT_WIM, PXEBOOT};
 pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String {
     let base = config.pxelinux_base(server);
     let mut script = "#!ipxe\n".to_owned();
-    // What does not boot leads to the menu all the same.
-    let first = match view.default() {
-        Some(default) if !view.menu() => format!("entry_{default}"),
-        _ => "menu".to_owned(),
-    };
+    let first = view.at_once().map_or("menu".to_owned(), |entry| format!("entry_{entry}"));
     if view.chain() != Chain::Ipxe {
         let wanted = &config.serve.pxelinux;
         let menu = wanted.config_file.clone().filter(|file| !file.is_empty());
@@ -30,7 +26,7 @@ pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String
         push(&mut script, format_args!("set 209:string {menu}"));
         push(&mut script, format_args!("set 210:string {prefix}"));
         push(&mut script, format_args!("chain ${{210:string}}{PXELINUX} || goto {first}"));
-    } else if first != "menu" {
+    } else if view.at_once().is_some() {
         push(&mut script, format_args!("goto {first}"));
     }
     if config.entries.is_empty() {

@@ -27,7 +27,7 @@ pub fn start_ipxe() -> String {
 /// The menu; where there is to be none, the same labels, of which the default boots at once.
 #[must_use]
 pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) -> String {
-    let first = view.default().filter(|_| !view.menu()).unwrap_or("menu.c32");
+    let first = view.at_once().unwrap_or("menu.c32");
     let mut text = format!("default {first}\nprompt 0\nmenu title Network boot\n");
     if view.timeout() > 0 {
         // In tenths of a second, 35996 at most.
