@@ -73,6 +73,21 @@ impl Root {
 }
 
 #[test]
+fn the_c_code_stops_when_it_overruns_its_memory() {
+    if tool("nm", "binutils").is_none() {
+        return;
+    }
+    let mut command = Command::new("nm");
+    let symbols = text(&command.arg("--dynamic").arg(winpe_iscsi()).output().unwrap());
+    for symbol in ["__stack_chk_fail", "__vfprintf_chk"] {
+        assert!(
+            symbols.contains(symbol),
+            "no {symbol}: .cargo/config.toml has the flags; cargo clean -p wimlib-sys builds it with them"
+        );
+    }
+}
+
+#[test]
 fn the_package_installs_runs_and_is_gone_without_a_trace() {
     let Some(package) = package() else { return };
     let root = Root::new();

@@ -13,6 +13,7 @@ use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use thiserror::Error;
 
 use super::lease_log::state_folder;
+use super::syscalls;
 use crate::policy::{Config, Mode, distribution_paths};
 
 /// The newest kind of rules asked for; an older kernel enforces those that it knows.
@@ -49,6 +50,9 @@ pub enum ConfineError {
     /// The kernel does not take its rules.
     #[error("the kernel refuses the rules for files: {0}")]
     Rules(#[from] RulesetError),
+    /// The kernel does not take the filter of system calls.
+    #[error("the kernel refuses the filter of system calls: {0}")]
+    Calls(#[from] seccompiler::Error),
 }
 
 /// Gives up what is not needed; returns what was done, in words.
@@ -75,6 +79,8 @@ pub(super) fn confine(config: &Config, more: &[PathBuf]) -> Result<Vec<String>, 
     }
     let writes = has_state.then_some(state);
     told.push(restrict_files(config, more, writes)?.to_owned());
+    // Last, since what comes before needs calls that are refused from now on.
+    told.push(syscalls::restrict()?.to_owned());
     Ok(told)
 }
 

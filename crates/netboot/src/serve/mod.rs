@@ -29,6 +29,7 @@ mod record;
 mod reload;
 mod role;
 mod socket;
+mod syscalls;
 
 pub use confine::ConfineError;
 pub use detect::find_servers;
