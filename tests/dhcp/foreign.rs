@@ -20,7 +20,7 @@ esac
 ";
 
 /// One run of udhcpc: address, boot server, boot file, mask, lease, as it understood them.
-fn udhcpc(network: &Network, words: &[&str]) -> Option<String> {
+pub(crate) fn udhcpc(network: &Network, words: &[&str]) -> Option<String> {
     let program = tool("udhcpc", "udhcpc")?;
     let script = network.folder.path().join("script");
     fs::write(&script, SCRIPT).unwrap();

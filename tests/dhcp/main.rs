@@ -2,4 +2,5 @@
 
 mod captured;
 mod foreign;
+mod login;
 mod network;

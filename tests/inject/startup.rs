@@ -137,6 +137,14 @@ fn the_scripts_are_golden() {
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{name}");
         golden(name, &text.replace("\r\n", "\n"));
     }
+    // The secret of a boot server is in no file of the image.
+    let bench = Bench::new();
+    let report = bench.run(&inject(&["--connect", URI, "--chap-at-boot"])).expect(0).stdout;
+    assert!(!report.contains(r"winpe-iscsi\chap.cmd"), "{report}");
+    let script = read(&bench, r"Windows\System32\winpe-iscsi\connect.cmd");
+    let script = String::from_utf8(script).unwrap();
+    assert!(script.contains(r#"call "%SystemRoot%\System32\winpe-iscsi-chap.cmd""#), "{script}");
+    assert!(script.contains(r#"example:win7 "%chap_user%" "%chap_secret%" &&"#), "{script}");
     // Without CHAP and without a call, the script is there to be run by hand.
     let bench = Bench::new();
     let report = bench.run(&inject(&["--connect", URI])).expect(0).stdout;

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use winpe_san::{CHAP_AT_BOOT, Chap, Secret, chap_script};
 use winpe_wim::Archive;
 
 use crate::support::Bench;
@@ -31,6 +32,7 @@ fn cmd_exe_goes_through_the_scripts() {
             "--connect=iscsi:10.0.0.1::::iqn.2011-12.com.example:a",
             "--connect=iscsi:nas::3261::iqn.2011-12.com.example:b",
             "--chap-secret-file=chap",
+            "--chap-at-boot",
             "--autostart",
         ])
         .expect(0);
@@ -54,8 +56,7 @@ fn cmd_exe_goes_through_the_scripts() {
     let hex: String = "%PATH%\"&^|!12".bytes().map(|byte| format!("{byte:02x}")).collect();
     let chap = format!("\"lab/admin\" \"0x{hex}\"");
     let stars = |count| ["*"; 20][..count].join(" ");
-    assert_eq!(
-        run(&wine, &bench.path("run")),
+    let expected = |chap: &str| {
         [
             "wpeinit".to_owned(),
             "Starting the iSCSI initiator".to_owned(),
@@ -70,7 +71,14 @@ fn cmd_exe_goes_through_the_scripts() {
             "rescan".to_owned(),
             "done 0".to_owned(),
         ]
-    );
+    };
+    assert_eq!(run(&wine, &bench.path("run")), expected(&chap), "the image's secret");
+
+    // What a boot server adds for this machine.
+    let own = Chap::new("pc1", Secret::new("secret & of pc1")).unwrap();
+    fs::write(bench.path("run/System32").join(CHAP_AT_BOOT), chap_script(&own)).unwrap();
+    let hex: String = "secret & of pc1".bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(run(&wine, &bench.path("run")), expected(&format!("\"pc1\" \"0x{hex}\"")));
 }
 
 /// What `startnet.cmd` prints, in a prefix of its own.

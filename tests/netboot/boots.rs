@@ -3,7 +3,9 @@
 //! Each test reads the machine's serial console and the server's log, and prints when each stage was
 //! reached.
 
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use winpe_tests::{supplied, tool, winpe_iscsi};
@@ -294,7 +296,7 @@ fn memdisk_boots_a_cd_over_http() {
 fn ipxe_boots_a_disk_over_iscsi() {
     let Some(rig) = Rig::new() else { return };
     let disk = target::disk(&rig, "REACHED the disk");
-    let Some(target) = target::serve_disk(&rig, &disk) else { return };
+    let Some(target) = target::serve_disk(&rig, &disk, &[]) else { return };
     let entry =
         format!("[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n", target::NAME);
     let config = config(&rig, "timeout = 1", &entry);
@@ -308,7 +310,7 @@ fn ipxe_boots_a_disk_over_iscsi() {
 fn without_a_menu(name: &'static str, chain: &str) -> Option<Boot> {
     let rig = Rig::new()?;
     let disk = target::disk(&rig, "REACHED the disk");
-    let target = target::serve_disk(&rig, &disk)?;
+    let target = target::serve_disk(&rig, &disk, &[])?;
     let rest = format!(
         "{LOCAL}[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n\
          [[client]]\nname = \"lab\"\noui = \"52:54:00\"\ndefault = \"san\"\nmenu = false\n",
@@ -332,6 +334,49 @@ fn without_a_menu_pxelinux_boots_at_once() {
     let Some(boot) = without_a_menu("gpxecmd-alone", "dell") else { return };
     assert!(boot.requests().contains(&"gpxecmd.c32".to_owned()), "{:?}", boot.requests());
     assert!(!boot.machine.printed().contains(PROMPT));
+}
+
+/// A disk over iSCSI whose target wants this machine's own secret, and proves that it has one itself.
+fn with_a_login(name: &'static str, chain: &str) {
+    let Some(rig) = Rig::new() else { return };
+    let disk = target::disk(&rig, "REACHED the disk");
+    // What a command line of iPXE would take apart.
+    let machine = target::Account { user: "pc1", secret: "a ${ip} && #'b", of_target: false };
+    let back = target::Account { user: "nas", secret: "secret-of-nas1", of_target: true };
+    let secret = machine.secret;
+    let files = [
+        ("chap", format!("# the lab\n52-54-00-00-00-01 {} {secret}\n", machine.user)),
+        ("back", format!("{}\n{}\n", back.user, back.secret)),
+    ];
+    let [chap, mutual] = files.map(|(name, text)| {
+        let file = rig.file(name, text);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    });
+    let Some(target) = target::serve_disk(&rig, &disk, &[machine, back]) else { return };
+    let rest = format!(
+        "[serve.login]\ninitiator-name = \"iqn.2026-11.com.example:{{mac}}\"\n\
+         chap-secret-file = {chap:?}\nmutual-chap-secret-file = {mutual:?}\n\
+         [[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n",
+        target::NAME,
+    );
+    let config = config(&rig, &format!("chain = {chain:?}\nmenu = false"), &rest);
+    let boot = Boot::start(name, rig, Firmware::BiosRom, &config, vec![target]);
+    let Some(mut boot) = boot else { return };
+    boot.log("filename /login.ipxe");
+    boot.console("REACHED the disk");
+    let log = boot.server.printed();
+    assert!(!log.contains(secret) && !log.contains("secret-of-nas1"), "{log}");
+}
+
+#[test]
+fn a_machine_logs_in_with_its_own_secret() {
+    with_a_login("sanboot-login", "ipxe");
+}
+
+#[test]
+fn a_machine_logs_in_with_its_own_secret_from_a_pxelinux_menu() {
+    with_a_login("gpxecmd-login", "dell");
 }
 
 #[test]
@@ -359,7 +404,7 @@ fn without_a_menu_what_fails_leads_pxelinux_to_its_prompt() {
 fn gpxecmd_boots_a_disk_over_iscsi() {
     let Some(rig) = Rig::new() else { return };
     let disk = target::disk(&rig, "REACHED the disk");
-    let Some(target) = target::serve_disk(&rig, &disk) else { return };
+    let Some(target) = target::serve_disk(&rig, &disk, &[]) else { return };
     let entry =
         format!("[[entry]]\nname = \"san\"\nsan = \"iscsi:{SERVER}:::1:{}\"\n", target::NAME);
     let config = config(&rig, "chain = \"dell\"\ntimeout = 1", &entry);

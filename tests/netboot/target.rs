@@ -53,8 +53,16 @@ pub(crate) fn cd(rig: &Rig, text: &str) -> Option<String> {
     Some(iso)
 }
 
-/// An iSCSI target that serves a disk as LUN 1, since LUN 0 is the target's own controller.
-pub(crate) fn serve_disk(rig: &Rig, disk: &str) -> Option<Running> {
+/// A CHAP name and secret, and whether the target proves itself with it.
+pub(crate) struct Account {
+    pub(crate) user: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) of_target: bool,
+}
+
+/// An iSCSI target that serves a disk as LUN 1, since LUN 0 is the target's own controller. With accounts it
+/// wants CHAP.
+pub(crate) fn serve_disk(rig: &Rig, disk: &str, accounts: &[Account]) -> Option<Running> {
     let (daemon, control) = (tool("tgtd", "tgt")?, tool("tgtadm", "tgt")?);
     // Each daemon has a control socket of its own, by number.
     let number = (std::process::id() % 30_000 + rig.number).to_string();
@@ -68,14 +76,19 @@ pub(crate) fn serve_disk(rig: &Rig, disk: &str) -> Option<Running> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    for words in [
-        &["--op", "new", "--mode", "target", "--tid", "1", "-T", NAME][..],
-        &["--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", disk],
-        &["--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"],
-    ] {
+    let tell = |words: &[&str]| {
         let mut command = Command::new(&control);
         let output = command.args(["-C", &number, "--lld", "iscsi"]).args(words).output().unwrap();
         assert!(output.status.success(), "{words:?}: {output:?}\n{}", target.printed());
+    };
+    tell(&["--op", "new", "--mode", "target", "--tid", "1", "-T", NAME]);
+    tell(&["--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", disk]);
+    for Account { user, secret, of_target } in accounts {
+        tell(&["--op", "new", "--mode", "account", "--user", user, "--password", secret]);
+        let bind = ["--op", "bind", "--mode", "account", "--tid", "1", "--user", user];
+        let outgoing = of_target.then_some("--outgoing");
+        tell(&bind.iter().copied().chain(outgoing).collect::<Vec<_>>());
     }
+    tell(&["--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"]);
     Some(target)
 }

@@ -74,6 +74,10 @@ pub(crate) struct Args {
     /// Log in with the CHAP name and secret that stand in the two lines of this file
     #[arg(long, value_name = "FILE", help_heading = "At the start of WinPE")]
     chap_secret_file: Option<PathBuf>,
+    /// Log in with the CHAP name and secret that `winpe-iscsi serve` gives each machine as it boots
+    /// (login in [serve] or [[client]]), so that the image holds none
+    #[arg(long, help_heading = "At the start of WinPE")]
+    chap_at_boot: bool,
     /// Start the initiator and log in by itself
     #[arg(long, help_heading = "At the start of WinPE")]
     autostart: bool,

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -71,6 +70,8 @@ pub struct Recipe {
     pub initiator_name: Option<IscsiName>,
     /// A file of two lines: the CHAP name and the secret. The recipe itself never holds a secret.
     pub chap_secret_file: Option<PathBuf>,
+    /// Take the CHAP name and secret from the boot server, which gives each machine its own.
+    pub chap_at_boot: bool,
     /// Start the initiator and log in when WinPE starts.
     pub autostart: bool,
     /// Deal with the event log of Windows 11, without which the initiator does not start.
@@ -189,22 +190,6 @@ impl Recipe {
 
 fn is_builtin(profile: &str) -> bool {
     Profile::builtin_names().contains(&profile)
-}
-
-impl TryFrom<String> for SanUri {
-    type Error = <Self as FromStr>::Err;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl TryFrom<String> for IscsiName {
-    type Error = <Self as FromStr>::Err;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
 }
 
 #[cfg(test)]

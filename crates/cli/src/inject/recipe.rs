@@ -37,6 +37,7 @@ impl Args {
             connect,
             initiator_name,
             chap_secret_file,
+            chap_at_boot,
             autostart,
             event_log_workaround,
             driver,
@@ -62,6 +63,7 @@ impl Args {
         self.allow_build_mismatch |= allow_build_mismatch;
         self.integrity |= integrity;
         self.force |= force;
+        self.chap_at_boot |= chap_at_boot;
         self.autostart |= autostart;
         self.event_log_workaround |= event_log_workaround;
         Ok(())
@@ -80,7 +82,8 @@ impl Args {
             }
             _ => {}
         }
-        if self.chap_secret_file.is_some() && self.connect.is_empty() {
+        let has_chap = self.chap_secret_file.is_some() || self.chap_at_boot;
+        if has_chap && self.connect.is_empty() {
             let failure = Failure::new("there is a CHAP secret and no target to log in to");
             return Err(failure.hint("--connect names one"));
         }
@@ -99,6 +102,7 @@ impl Args {
     pub(super) fn startup(&self) -> Result<Startup, Failure> {
         let mut startup = Startup::new()
             .connect(self.connect.iter().cloned())
+            .chap_at_boot(self.chap_at_boot)
             .autostart(self.autostart)
             .event_log_workaround(self.event_log_workaround)
             .drivers(&self.driver);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
 use winpe_netboot::policy::part::Origin;
-use winpe_netboot::policy::{Config, Files, MenuRow, Row, boot_table, menu_table};
+use winpe_netboot::policy::{self, Config, Files, Logins, MenuRow, Row, boot_table, menu_table};
 use winpe_netboot::serve::Interface;
 
 use crate::failure::Failure;
@@ -21,6 +21,7 @@ struct Report<'a> {
     http_base: Option<&'a str>,
     clients: Vec<ClientRow<'a>>,
     menu: Vec<EntryRow<'a>>,
+    logins: Vec<LoginRow<'a>>,
     files: &'a [FileRow],
     missing: Vec<MissingFile<'a>>,
     hints: Vec<String>,
@@ -41,6 +42,15 @@ struct EntryRow<'a> {
     name: &'a str,
     boots: &'a str,
     files: Vec<PartRow<'a>>,
+}
+
+/// With what machines log in to iSCSI targets; no secret.
+#[derive(Serialize)]
+struct LoginRow<'a> {
+    table: Option<&'a str>,
+    initiator_name: Option<&'a str>,
+    chap: Option<&'a str>,
+    mutual_chap: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -67,6 +77,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     let files = Files::prepare(config, interface.address).map_err(Failure::new)?;
     let clients = boot_table(config, interface.address);
     let menu = menu_table(config);
+    let logins = Logins::read(config).map_err(Failure::new)?.rows();
     let hashed = hash(&files, interface, printer)?;
     let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
@@ -78,6 +89,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             http_base: config.serve.http_base.as_deref(),
             clients: clients.iter().map(ClientRow::of).collect(),
             menu: menu.iter().map(EntryRow::of).collect(),
+            logins: logins.iter().map(LoginRow::of).collect(),
             files: &hashed,
             missing: files
                 .missing
@@ -119,6 +131,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             }
         }
     }
+    print_logins(&logins, printer)?;
     printer.line("")?;
     printer.heading("files, and their SHA-256")?;
     for row in &hashed {
@@ -131,6 +144,22 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
         printer.status(format_args!("hint: {hint}"));
     }
     Ok(exit)
+}
+
+fn print_logins(logins: &[policy::LoginRow], printer: &mut Printer) -> Result<(), Failure> {
+    if logins.is_empty() {
+        return Ok(());
+    }
+    printer.line("")?;
+    printer.heading("logins to iSCSI targets")?;
+    for row in logins {
+        let table = row.table.as_deref().unwrap_or("all clients");
+        let keys = [("as", &row.initiator), ("CHAP", &row.chap), ("target's CHAP", &row.mutual)];
+        for (key, value) in keys.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+            printer.line(format_args!("  {table:14} {key} {value}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads whatever clients are led to, which shows too that it can be read.
@@ -197,6 +226,17 @@ impl<'a> ClientRow<'a> {
             file: &row.file,
             config_file: row.config_file.as_deref(),
             path_prefix: &row.path_prefix,
+        }
+    }
+}
+
+impl<'a> LoginRow<'a> {
+    fn of(row: &'a policy::LoginRow) -> Self {
+        Self {
+            table: row.table.as_deref(),
+            initiator_name: row.initiator.as_deref(),
+            chap: row.chap.as_deref(),
+            mutual_chap: row.mutual.as_deref(),
         }
     }
 }

@@ -5,18 +5,15 @@
 //!                    ├─► early.cmd      event log, drivers      (before the network)
 //!                    ├─► wpeinit        network
 //!                    └─► connect.cmd    service, portals, logins
-//!                          └─► chap.cmd   name and secret
+//!                          └─► chap.cmd   name and secret: the image's, or the boot server's
 //! ```
 //! The scripts are files of our own in `Windows\System32\winpe-iscsi`. What the image starts anyway
 //! gets nothing but a call of them, so that whatever stands there is kept.
 
-mod chap;
-mod name;
 mod plan;
 mod script;
 mod startnet;
 mod text;
-mod uri;
 mod winpeshl;
 
 use std::fmt;
@@ -30,11 +27,9 @@ use winpe_registry::{Edit, Op, Value};
 use crate::path::ImagePath;
 use crate::reg::{SourcedEdit, parse_reg};
 
-pub use chap::{Chap, ChapError, Secret};
-pub use name::{IscsiName, IscsiNameError};
 pub(crate) use plan::{event_log_warning, is_secret, plan};
 pub(crate) use script::OUR_FOLDER;
-pub use uri::{SanUri, SanUriError};
+pub use winpe_san::{Chap, ChapError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret};
 
 /// What WinPE is to do when it starts. Without anything, nothing of it is changed.
 ///
@@ -51,6 +46,7 @@ pub struct Startup {
     targets: Vec<SanUri>,
     initiator: Option<IscsiName>,
     chap: Option<Chap>,
+    chap_at_boot: bool,
     autostart: bool,
     event_log: bool,
     drivers: Vec<PathBuf>,
@@ -84,6 +80,14 @@ impl Startup {
         self
     }
 
+    /// Whether the script takes the CHAP name and secret from [`winpe_san::CHAP_AT_BOOT`] in
+    /// `Windows\System32`, which a boot server adds for each machine as it boots. They are in no image then.
+    #[must_use]
+    pub fn chap_at_boot(mut self, at_boot: bool) -> Self {
+        self.chap_at_boot = at_boot;
+        self
+    }
+
     /// Whether the script is called when WinPE starts; without targets it starts the service.
     #[must_use]
     pub fn autostart(mut self, autostart: bool) -> Self {
@@ -109,7 +113,8 @@ impl Startup {
 
     /// Whether files of the image change.
     fn has_files(&self) -> bool {
-        let Self { targets, initiator: _, chap: _, autostart, event_log, drivers } = self;
+        let Self { targets, initiator: _, chap: _, chap_at_boot: _, autostart, event_log, drivers } =
+            self;
         !targets.is_empty() || *autostart || *event_log || !drivers.is_empty()
     }
 

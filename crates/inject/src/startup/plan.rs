@@ -4,9 +4,10 @@ use std::fs;
 
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 use winpe_registry::KeyPath;
+use winpe_san::chap_script;
 use winpe_wim::{Arch, Archive, Content, FileChange};
 
-use super::script::{self, CHAP, CONNECT, EARLY, FOLDER};
+use super::script::{self, CHAP, CONNECT, ChapFrom, EARLY, FOLDER};
 use super::startnet::{self, Calls};
 use super::text::Text;
 use super::winpeshl::{self, Launches};
@@ -41,7 +42,7 @@ pub(crate) fn plan(
     let report = StartupReport {
         started_by: None,
         targets: startup.targets.clone(),
-        chap: startup.chap.is_some(),
+        chap: startup.chap.is_some() || startup.chap_at_boot,
         drivers: vec![],
         texts: vec![],
     };
@@ -53,10 +54,11 @@ pub(crate) fn plan(
         planner.script(EARLY, script::early(startup.event_log, &drivers))?;
     }
     if startup.autostart || !startup.targets.is_empty() {
-        planner.script(CONNECT, script::connect(&startup.targets, startup.chap.is_some()))?;
+        let chap = ChapFrom { image: startup.chap.is_some(), server: startup.chap_at_boot };
+        planner.script(CONNECT, script::connect(&startup.targets, chap))?;
     }
     if let Some(chap) = &startup.chap {
-        planner.put(ours(CHAP), script::chap(chap), "the CHAP name and secret")?;
+        planner.put(ours(CHAP), chap_script(chap), "the CHAP name and secret")?;
         planner.warn(
             "the CHAP secret is in the image as plain text; whoever can read the image has it",
         );

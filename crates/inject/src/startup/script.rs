@@ -2,8 +2,7 @@
 //!
 //! Texts that are always the same are data, in `crates/inject/startup`.
 
-use super::chap::Chap;
-use super::uri::{PORT, SanUri};
+use winpe_san::{CHAP_AT_BOOT, PORT, SanUri};
 
 /// The folder of all that is ours.
 pub(crate) const OUR_FOLDER: &str = r"Windows\System32\winpe-iscsi";
@@ -41,15 +40,29 @@ pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
     windows(&text)
 }
 
-/// The login to all targets. Where `chap` is set, its name and secret come from [`CHAP`].
-pub(super) fn connect(targets: &[SanUri], chap: bool) -> Vec<u8> {
+/// Where the CHAP name and secret of a login come from. The boot server's count where both are there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ChapFrom {
+    /// From [`CHAP`] in the image.
+    pub(super) image: bool,
+    /// From [`CHAP_AT_BOOT`], which the boot server adds.
+    pub(super) server: bool,
+}
+
+/// The login to all targets.
+pub(super) fn connect(targets: &[SanUri], chap: ChapFrom) -> Vec<u8> {
     let mut text =
         format!("{HEAD}rem Made by winpe-iscsi. Run it again if a login failed.\n{SERVICE}");
-    if chap {
+    if chap.image {
         text.push_str(&format!("call \"%~dp0{CHAP}\"\n"));
     }
+    if chap.server {
+        let file = format!(r"%SystemRoot%\System32\{CHAP_AT_BOOT}");
+        text.push_str(&format!("if exist \"{file}\" call \"{file}\"\n"));
+        text.push_str("if not defined chap_secret echo The boot server gave no CHAP secret\n");
+    }
     for (number, target) in (1..).zip(targets) {
-        text.push_str(&login(number, target, chap));
+        text.push_str(&login(number, target, chap.image || chap.server));
     }
     if !targets.is_empty() {
         text.push_str("\necho rescan| diskpart >nul\n");
@@ -121,22 +134,6 @@ fn session(uri: &SanUri, chap: bool) -> String {
     }
 }
 
-/// The CHAP name and secret. Padded, so that the size tells nothing of them.
-pub(super) fn chap(chap: &Chap) -> Vec<u8> {
-    const SIZE: usize = 512;
-    let mut text = format!(
-        "@rem The name and secret for CHAP. Whoever has this file can log in.\n\
-         @set \"chap_user={}\"\n@set \"chap_secret={}\"\n@rem ",
-        chap.user(),
-        chap.word()
-    );
-    // Three line ends stand before the padding and one behind it, each of two bytes in the file.
-    let padding = SIZE.saturating_sub(text.len() + 3 + 2);
-    text.push_str(&".".repeat(padding));
-    text.push('\n');
-    windows(&text)
-}
-
 /// With the line ends of Windows.
 fn windows(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()
@@ -144,7 +141,6 @@ fn windows(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chap::Secret;
     use super::*;
 
     fn text(bytes: Vec<u8>) -> String {
@@ -164,22 +160,9 @@ mod tests {
     }
 
     #[test]
-    fn only_one_file_has_the_secret_and_its_size_tells_nothing() {
-        let uri = ["iscsi:h::::iqn.a".parse().unwrap(), "iscsi:h::1::iqn.b".parse().unwrap()];
-        let connect = text(connect(&uri, true));
-        let sizes = [("lab", "secret-of-lab"), ("a-longer-name", "secret&of&labora")].map(|it| {
-            let file = chap(&Chap::new(it.0, Secret::new(it.1)).unwrap());
-            assert!(text(file.clone()).contains(&format!("chap_user={}", it.0)));
-            assert!(!connect.contains(it.1));
-            file.len()
-        });
-        assert_eq!(sizes, [512, 512]);
-    }
-
-    #[test]
     fn labels_are_each_there_once() {
         let uri = ["iscsi:h::::iqn.a".parse().unwrap(), "iscsi:h::1::iqn.b".parse().unwrap()];
-        let script = text(connect(&uri, true));
+        let script = text(connect(&uri, ChapFrom { image: true, server: true }));
         let labels: Vec<_> = script.lines().filter(|line| line.starts_with(':')).collect();
         for label in &labels {
             assert_eq!(labels.iter().filter(|it| it == &label).count(), 1, "{label}");
@@ -188,6 +171,9 @@ mod tests {
         for target in targets.map(|rest| rest.split_whitespace().next().unwrap()) {
             assert!(labels.contains(&format!(":{target}").as_str()), "{target}");
         }
+        let call = r#"if exist "%SystemRoot%\System32\winpe-iscsi-chap.cmd" call "#;
+        let calls = [r#"call "%~dp0chap.cmd""#, call].map(|call| script.find(call).unwrap());
+        assert!(calls[0] < calls[1], "the server's secret replaces the image's");
         let early = text(early(true, &[r"drivers\a%b\n.inf".to_owned()]));
         assert!(early.contains("goto logged") && early.contains("\n:logged\n"));
         assert!(early.contains(r#"drvload "%~dp0drivers\a%%b\n.inf""#), "{early}");

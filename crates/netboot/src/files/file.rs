@@ -45,6 +45,7 @@ pub struct File {
     /// Which version of which file of a disk it is.
     stamp: Option<Stamp>,
     digest: Arc<OnceLock<Digest>>,
+    secret: bool,
 }
 
 /// What tells a stretch of a file on a disk from each other one, and from itself after it was written.
@@ -141,7 +142,8 @@ impl File {
     }
 
     fn new(length: u64, content: Content) -> Self {
-        Self { content, length, modified: None, stamp: None, digest: Arc::default() }
+        let digest = Arc::default();
+        Self { content, length, modified: None, stamp: None, digest, secret: false }
     }
 
     /// The part of this file that begins at `start`, such as a file within an image; cut short where
@@ -164,7 +166,24 @@ impl File {
             }
         };
         let stamp = |stamp: Stamp| Stamp { start: stamp.start + skip, length, ..stamp };
-        Self { modified: self.modified, stamp: self.stamp.map(stamp), ..Self::new(length, content) }
+        Self {
+            modified: self.modified,
+            stamp: self.stamp.map(stamp),
+            secret: self.secret,
+            ..Self::new(length, content)
+        }
+    }
+
+    /// The same file, which is for one client alone: it is never hashed, and no cache may keep it.
+    #[must_use]
+    pub fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// Whether it is for one client alone.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.secret
     }
 
     /// Its length in bytes.

@@ -79,6 +79,9 @@ pub enum OpenError {
     /// A symbolic link leads out of the folder that is served.
     #[error("leads out of the folder that is served")]
     Outside,
+    /// It is not for this client.
+    #[error("{0}")]
+    Refused(&'static str),
     /// The operating system refused or failed.
     #[error(transparent)]
     Io(#[from] io::Error),

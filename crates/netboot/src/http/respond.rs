@@ -7,7 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, RANGE,
 };
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
@@ -85,6 +86,9 @@ fn send<B>(request: &Request<B>, path: &FilePath, file: File, report: Report) ->
         }
     }
     answer = answer.header(CONTENT_TYPE, media_type(path));
+    if file.is_secret() {
+        answer = answer.header(CACHE_CONTROL, "no-store");
+    }
 
     // RFC 9110, section 14.2: HEAD has no ranges.
     let range = headers.get(RANGE).filter(|_| request.method() == Method::GET);
@@ -124,6 +128,9 @@ fn refuse(error: &OpenError, mut report: Report) -> Answer {
         OpenError::Outside => {
             let failure = Failure::Refused("leads out of the folder that is served");
             (StatusCode::FORBIDDEN, "forbidden\n", failure)
+        }
+        OpenError::Refused(reason) => {
+            (StatusCode::FORBIDDEN, "forbidden\n", Failure::Refused(reason))
         }
         OpenError::Io(error) => {
             let failure = Failure::Io(error.to_string());

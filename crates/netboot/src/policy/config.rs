@@ -43,6 +43,7 @@ use thiserror::Error;
 
 use super::bootfile::{Chain, Overrides, SecureBoot};
 use super::http_base::Held;
+use super::login::LoginConfig;
 use super::matcher::Matcher;
 use super::menu::{Entry, is_url};
 use super::subnet::SubnetConfig;
@@ -121,6 +122,8 @@ pub struct Serve {
     pub timeout: u32,
     /// The entry that the menu takes by itself; the first one, where none is named.
     pub default: Option<String>,
+    /// `[serve.login]`: with what machines log in to their iSCSI targets.
+    pub login: LoginConfig,
     /// `[serve.pxelinux]`.
     pub pxelinux: PxelinuxConfig,
     /// `[[serve.subnet]]`: links and their addresses.
@@ -152,6 +155,7 @@ impl Default for Serve {
             menu: true,
             timeout: 10,
             default: None,
+            login: LoginConfig::default(),
             pxelinux: PxelinuxConfig::default(),
             subnets: Vec::new(),
             reservations: Vec::new(),
@@ -260,6 +264,9 @@ pub struct ClientConfig {
     /// As in `[serve]`.
     #[serde(default)]
     pub timeout: Option<u32>,
+    /// As in `[serve]`, key by key.
+    #[serde(default)]
+    pub login: LoginConfig,
 }
 
 /// Why a configuration is not valid.
@@ -301,6 +308,10 @@ impl Config {
     pub fn read_paths_from(&mut self, folder: &Path) {
         for path in self.serve.folders.iter_mut().chain(&mut self.serve.state) {
             *path = folder.join(&*path);
+        }
+        self.serve.login.read_paths_from(folder);
+        for client in &mut self.clients {
+            client.login.read_paths_from(folder);
         }
         for entry in &mut self.entries {
             for image in [&mut entry.wim, &mut entry.windows, &mut entry.iso].into_iter().flatten()
@@ -348,6 +359,7 @@ impl ClientConfig {
     fn check(&self) -> Result<(), String> {
         check_name("client", &self.name)?;
         self.check_matchers()?;
+        self.check_login()?;
         if [&self.mac, &self.oui, &self.uuid, &self.vendor_class].iter().all(|key| key.is_none()) {
             return Err(format!(
                 "client {:?} needs one of mac, oui, uuid and vendor-class",
@@ -364,6 +376,7 @@ impl Serve {
             return Err("http-port must not be 0".to_owned());
         }
         self.check_http_base()?;
+        self.login.check("[serve]")?;
         if let Some(prefix) = &self.pxelinux.path_prefix
             && !prefix.ends_with('/')
         {

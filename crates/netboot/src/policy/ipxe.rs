@@ -7,6 +7,7 @@ use super::boot::View;
 use super::bootfile::{Chain, PXELINUX};
 use super::config::Config;
 use super::http_base::Held;
+use super::login;
 use super::menu::{Entry, Target, is_url};
 use super::part::{BOOT_WIM, PXEBOOT};
 
@@ -101,7 +102,12 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             "iseq ${platform} efi && exit ||".to_owned(),
             format!("sanboot --no-describe --drive 0x80{or}"),
         ],
-        Some(Target::San(uri)) => vec![format!("sanboot {uri}{or}")],
+        Some(Target::San(uri)) => {
+            let login = config
+                .has_logins()
+                .then(|| format!("chain {}{}{or}", config.base_url(server), login::SCRIPT));
+            login.into_iter().chain([format!("sanboot {uri}{or}")]).collect()
+        }
         Some(Target::Wim { image, index } | Target::Windows { disc: image, index }) => {
             let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
             let network_loader = match config.loader_entry() {
@@ -119,6 +125,11 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
                 // other does not.
                 if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
             }));
+            if config.has_logins() {
+                // A machine without a login has no such file, and an image may not ask for it.
+                let url = format!("{}{}", config.base_url(server), login::BATCH);
+                commands.push(format!("{} ||", initrd(login::BATCH, &url)));
+            }
             commands.push(format!("{}{or}", initrd(BOOT_WIM, &url(image))));
             commands.push(format!("boot{or}"));
             commands

@@ -67,6 +67,20 @@ impl ClientConfig {
     }
 }
 
+impl ClientConfig {
+    /// Whether this table means the machine of a hardware address, whatever it says of itself.
+    #[must_use]
+    pub fn has_hardware(&self, machine: Hardware) -> bool {
+        let is = |wanted: &[u8]| {
+            machine.kind() == Hardware::ETHERNET && machine.address().starts_with(wanted)
+        };
+        let holds = |key: &Option<Matcher>| {
+            key.as_ref().is_none_or(|it| it.any(|text| bytes(text).is_some_and(|it| is(&it))))
+        };
+        (self.mac.is_some() || self.oui.is_some()) && holds(&self.mac) && holds(&self.oui)
+    }
+}
+
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<_> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
@@ -83,11 +97,16 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// A MAC address with colons or hyphens.
+pub(super) fn parse_mac(text: &str) -> Option<Hardware> {
+    let bytes = bytes(text)?;
+    Some(Hardware::ethernet(bytes.try_into().ok()?))
+}
+
 /// Reads a MAC address from text.
 pub(super) fn mac<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hardware, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let mac = bytes(&text).and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
-    mac.map(Hardware::ethernet).ok_or_else(|| {
+    parse_mac(&text).ok_or_else(|| {
         let expected = "a MAC address such as 00:14:22:01:23:45";
         de::Error::invalid_value(de::Unexpected::Str(&text), &expected)
     })

@@ -60,6 +60,8 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
     match entry.target() {
         None => Vec::new(),
         Some(Target::Local) => vec!["localboot 0".to_owned()],
+        // The script has the login too.
+        Some(Target::San(_)) if config.has_logins() => by_ipxe(&script),
         Some(Target::San(uri)) => by_ipxe(&format!("sanboot {uri}")),
         Some(Target::Wim { .. } | Target::Windows { .. }) => by_ipxe(&script),
         Some(Target::Iso(image)) => match (entry.file(), below) {

@@ -8,6 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::commit::Commits;
+use super::logins::{Holder, Question};
 use super::probe::probe;
 use super::socket::udp;
 use super::{Interface, LeaseLog, Restored, ServeError, Service};
@@ -37,11 +38,20 @@ pub(super) struct Driver {
     interface: Interface,
     sockets: Live,
     commits: Commits,
-    configs: mpsc::Receiver<Arc<Config>>,
+    others: Others,
+    role: Role,
     events: Arc<dyn Sink>,
     clock: Clock,
     probes: mpsc::Sender<Probed>,
     probed: mpsc::Receiver<Probed>,
+}
+
+/// What other tasks of the server send to this one.
+pub(super) struct Others {
+    /// Configurations that come into force.
+    pub(super) configs: mpsc::Receiver<Arc<Config>>,
+    /// Who asks whose an address is.
+    pub(super) questions: mpsc::Receiver<Question>,
 }
 
 struct Probed {
@@ -83,7 +93,7 @@ impl Driver {
         role: Role,
         sockets: Sockets,
         log: Option<(LeaseLog, Restored)>,
-        configs: mpsc::Receiver<Arc<Config>>,
+        others: Others,
         events: &Arc<dyn Sink>,
     ) -> Result<Self, ServeError> {
         let link = Link { address: interface.address, network: interface.network };
@@ -101,7 +111,8 @@ impl Driver {
             interface: interface.clone(),
             sockets: Live::new(sockets)?,
             commits: Commits::new(log),
-            configs,
+            others,
+            role,
             events: Arc::clone(events),
             clock: Clock::start(),
             probes,
@@ -128,7 +139,8 @@ impl Driver {
                     let decided = self.server.probed(probed.address, probed.user, self.clock.now());
                     effects = self.commits.pass(decided);
                 }
-                Some(config) = self.configs.recv() => self.server.reconfigure(config),
+                Some(question) = self.others.questions.recv() => self.answer(question),
+                Some(config) = self.others.configs.recv() => self.server.reconfigure(config),
                 _ = counts.tick() => {
                     let now = Some(self.server.bound(self.clock.now()));
                     if let Some(bound) = now.filter(|_| now != bound) {
@@ -149,6 +161,18 @@ impl Driver {
             self.commits.begin();
             self.act(effects).await;
         }
+    }
+
+    fn answer(&self, question: Question) {
+        let holder = match self.role {
+            Role::Proxy => Holder::Unknown,
+            Role::Full => match self.server.holder(question.address, self.clock.now()) {
+                Some(machine) => Holder::Machine(machine),
+                None => Holder::None,
+            },
+        };
+        // A client that has gone needs no answer.
+        let _ = question.answer.send(holder);
     }
 
     /// Decides on what has arrived on a port, up to a batch.

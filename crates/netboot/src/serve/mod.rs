@@ -22,6 +22,7 @@ mod detect;
 mod dhcp;
 mod interface;
 mod lease_log;
+mod logins;
 mod notify;
 mod ports;
 mod probe;
@@ -46,12 +47,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch as signal};
 
 use self::detect::find_servers_by;
+use self::logins::{QUESTIONS, with_logins};
 use self::ports::{Ports, page_address};
 use self::reload::Reload;
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
 use crate::logic::dhcp::Role;
-use crate::policy::{Config, Files};
+use crate::policy::{Config, Files, Logins};
 use crate::tftp::TftpServer;
 use crate::watch::{self, Watch};
 use crate::{http, tftp};
@@ -100,6 +102,7 @@ pub struct Server {
     interface: Interface,
     ports: Ports,
     files: Files,
+    logins: Logins,
     /// What became of the server's rights, in words.
     confined: Vec<String>,
 }
@@ -111,10 +114,12 @@ impl Server {
     /// Where the configuration cannot be served, or a port cannot be had.
     pub fn bind(config: Arc<Config>, interface: &Interface) -> Result<Self, ServeError> {
         let files = Files::prepare(&config, interface.address)?;
+        let logins = Logins::read(&config)?;
         let ports = Ports::open(&config, interface)?;
         let mut config = Arc::unwrap_or_clone(config);
         config.watch.syslog = Some(ports.syslog.is_some());
-        Ok(Self { config, interface: interface.clone(), ports, files, confined: Vec::new() })
+        let confined = Vec::new();
+        Ok(Self { config, interface: interface.clone(), ports, files, logins, confined })
     }
 
     /// Gives up what is not needed any more: the rights of root, where the configuration names a user,
@@ -141,7 +146,7 @@ impl Server {
         configs: mpsc::Receiver<Config>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
-        let Self { config, interface, ports, files, confined } = self;
+        let Self { config, interface, ports, files, logins, confined } = self;
         let config = Arc::new(config);
         let watch = Arc::new(Watch::new());
         let events = watch.before(events);
@@ -161,7 +166,9 @@ impl Server {
                 let _ = stopped.changed().await;
             }
         };
-        let swap = Arc::new(Swap::new(files.source));
+        let (leases, questions) = mpsc::channel(QUESTIONS);
+        let source = with_logins(files.source, logins, &interface, leases.clone());
+        let swap = Arc::new(Swap::new(source));
         let hashed = Hashed::new(Arc::clone(&swap) as _, Arc::clone(&events));
         let hashed = Arc::new(hashed.map_err(ServeError::Thread)?);
         hashed.expect(files.served, interface.address.into());
@@ -174,6 +181,7 @@ impl Server {
             config: Arc::clone(&config),
             interface: interface.clone(),
             source: swap,
+            leases,
             hashed,
             dhcp: to_dhcp,
             events: Arc::clone(&events),
@@ -194,7 +202,7 @@ impl Server {
                         role,
                         ports.dhcp,
                         log,
-                        from_reload,
+                        dhcp::Others { configs: from_reload, questions },
                         &events,
                     )?;
                     ready(role, &interface, &events);

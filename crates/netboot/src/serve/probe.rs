@@ -35,6 +35,13 @@ pub(super) async fn probe(
     Ok(find(&table, &interface.name, address))
 }
 
+/// The machine that the kernel has spoken to under this address, if it is on the link. Reads a file of the
+/// kernel's and does not wait for the network.
+pub(super) fn neighbour(interface: &Interface, address: Ipv4Addr) -> io::Result<Option<Hardware>> {
+    let table = std::fs::read_to_string(ARP_TABLE)?;
+    Ok(find(&table, &interface.name, address))
+}
+
 /// The hardware address that the table has for an address on an interface.
 fn find(table: &str, interface: &str, address: Ipv4Addr) -> Option<Hardware> {
     table.lines().skip(1).find_map(|line| {

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Interface, notify};
+use super::logins::{Question, with_logins};
+use super::{Interface, ServeError, notify};
 use crate::event::{Event, Sink};
 use crate::files::{Hashed, Swap};
-use crate::policy::{Config, Files};
+use crate::policy::{Config, Files, Logins};
 
 /// What a running server goes by.
 pub(super) struct Reload {
     pub(super) config: Arc<Config>,
     pub(super) interface: Interface,
     pub(super) source: Arc<Swap>,
+    /// Where the files ask whose an address is.
+    pub(super) leases: mpsc::Sender<Question>,
     pub(super) hashed: Arc<Hashed>,
     pub(super) dhcp: mpsc::Sender<Arc<Config>>,
     pub(super) events: Arc<dyn Sink>,
@@ -48,12 +51,17 @@ impl Reload {
         }
         let config = Arc::new(config);
         let (wanted, address) = (Arc::clone(&config), self.interface.address);
-        let prepared = tokio::task::spawn_blocking(move || Files::prepare(&wanted, address)).await;
-        let files = prepared.map_err(|error| error.to_string())?.map_err(|it| it.to_string())?;
+        let prepare = move || -> Result<_, ServeError> {
+            Ok((Files::prepare(&wanted, address)?, Logins::read(&wanted)?))
+        };
+        let prepared = tokio::task::spawn_blocking(prepare).await;
+        let prepared = prepared.map_err(|error| error.to_string())?;
+        let (files, logins) = prepared.map_err(|error| error.to_string())?;
         for missing in &files.missing {
             self.events.event(Event::Warning { text: missing.to_string() });
         }
-        self.source.put(files.source);
+        let leases = self.leases.clone();
+        self.source.put(with_logins(files.source, logins, &self.interface, leases));
         self.hashed.expect(files.served, self.interface.address.into());
         // The driver goes before this task only when the server ends.
         let _ = self.dhcp.send(Arc::clone(&config)).await;

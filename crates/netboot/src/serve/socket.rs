@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{ConfineError, Interface, LeaseLogError, Refusal};
 use crate::http::TlsError;
-use crate::policy::FilesError;
+use crate::policy::{FilesError, LoginError};
 
 /// What a port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub enum ServeError {
     /// The files are not all there.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// The logins of machines cannot be read.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// A port cannot be had.
     #[error("{service}: port {port}: {source}")]
     Port {

@@ -261,6 +261,9 @@ fn told(error: &OpenError) -> (ErrorCode, &'static str, Failure) {
             let reason = Failure::Refused("leads out of the folder that is served");
             (ErrorCode::ACCESS, "access denied", reason)
         }
+        OpenError::Refused(reason) => {
+            (ErrorCode::ACCESS, "access denied", Failure::Refused(reason))
+        }
         OpenError::Io(error) => {
             let reason = Failure::Io(error.to_string());
             (ErrorCode::ACCESS, "the file cannot be read", reason)

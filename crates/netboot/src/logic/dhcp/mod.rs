@@ -61,7 +61,7 @@ use self::rate::Rate;
 use super::Time;
 use crate::event::{Event, Heard};
 use crate::policy::{Client, Config, Kind, Network};
-use crate::wire::dhcp::{Message, MessageType, Op, code};
+use crate::wire::dhcp::{Hardware, Message, MessageType, Op, code};
 
 /// The server: what it was told and what it remembers.
 #[derive(Debug)]
@@ -174,6 +174,18 @@ impl Server {
     pub fn bound(&self, now: Time) -> usize {
         let bound = |lease: &&Lease| lease.state == LeaseState::Bound && lease.expires > now;
         self.leases.iter().filter(bound).count()
+    }
+
+    /// The machine that holds an address by a lease in force; none where it has no hardware address.
+    #[must_use]
+    pub fn holder(&self, address: Ipv4Addr, now: Time) -> Option<Hardware> {
+        let lease = self.leases.at(address)?;
+        match lease.identity {
+            Identity::Hardware(hardware) => {
+                (lease.state == LeaseState::Bound && lease.expires > now).then_some(hardware)
+            }
+            Identity::ClientId(_) => None,
+        }
     }
 
     /// Each lease that outlives the process.

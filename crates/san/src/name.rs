@@ -12,11 +12,11 @@ const LONGEST: usize = 223;
 /// The name of an initiator, of one of the three forms: `iqn.`, `eui.` and `naa.`.
 ///
 /// ```
-/// use winpe_inject::IscsiName;
+/// use winpe_san::IscsiName;
 /// let name: IscsiName = "iqn.2011-12.com.example:lab".parse()?;
 /// assert_eq!(name.as_str(), "iqn.2011-12.com.example:lab");
 /// assert!("iqn.2011-13.com.example:lab".parse::<IscsiName>().is_err(), "no such month");
-/// # Ok::<(), winpe_inject::IscsiNameError>(())
+/// # Ok::<(), winpe_san::IscsiNameError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -37,6 +37,14 @@ impl IscsiName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for IscsiName {
+    type Error = IscsiNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

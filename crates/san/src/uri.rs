@@ -12,12 +12,12 @@ use super::name::{IscsiNameError, check_target};
 /// `iscsi:HOST:PROTOCOL:PORT:LUN:NAME`, where protocol, port and LUN may be left empty.
 ///
 /// ```
-/// use winpe_inject::SanUri;
+/// use winpe_san::SanUri;
 /// let uri: SanUri = "iscsi:192.168.0.20::::iqn.2011-12.com.example:win7".parse()?;
 /// assert_eq!((uri.host(), uri.port(), uri.lun()), ("192.168.0.20", 3260, 0));
 /// let uri: SanUri = "iscsi:[2001:db8::20]::3261:2:iqn.2011-12.com.example:win7".parse()?;
 /// assert_eq!((uri.host(), uri.port(), uri.lun()), ("2001:db8::20", 3261, 2));
-/// # Ok::<(), winpe_inject::SanUriError>(())
+/// # Ok::<(), winpe_san::SanUriError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -43,8 +43,8 @@ pub struct SanUriError {
     pub found: String,
 }
 
-/// Where portals listen unless a port is given.
-pub(super) const PORT: u16 = 3260;
+/// The TCP port of a portal unless the URI names another (RFC 7143, section 4.1).
+pub const PORT: u16 = 3260;
 
 impl SanUri {
     /// A name, or an address without brackets.
@@ -69,6 +69,14 @@ impl SanUri {
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
+    }
+}
+
+impl TryFrom<String> for SanUri {
+    type Error = SanUriError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

@@ -35,10 +35,10 @@ impl fmt::Debug for Secret {
 /// The CHAP name and secret of an initiator.
 ///
 /// ```
-/// use winpe_inject::{Chap, Secret};
+/// use winpe_san::{Chap, Secret};
 /// let chap = Chap::new("lab", Secret::new("correct-horse"))?;
 /// assert_eq!(format!("{chap:?}"), r#"Chap { user: "lab", secret: Secret(hidden) }"#);
-/// # Ok::<(), winpe_inject::ChapError>(())
+/// # Ok::<(), winpe_san::ChapError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chap {
@@ -74,6 +74,14 @@ pub enum ChapError {
         /// What it is instead.
         found: String,
     },
+    /// It is no text, or too long.
+    #[error("{}: expected a short text, found {found}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
     /// The name cannot be a word of a Windows command.
     #[error(
         "the CHAP name must be of 1 to 223 letters, digits and - . : _ @ + = / \\, so that a command \
@@ -87,8 +95,8 @@ pub enum ChapError {
     Length,
 }
 
-/// No such file is longer.
-const LONGEST_FILE: u64 = 4096;
+/// Bytes of a file of secrets, at most: a line for each of some thousand machines.
+const LONGEST_FILE: u64 = 1 << 20;
 
 impl Chap {
     /// # Errors
@@ -112,23 +120,13 @@ impl Chap {
     /// # Errors
     /// [`ChapError`]; none quotes the file.
     pub fn read(path: &Path) -> Result<Self, ChapError> {
-        let failed = |source| ChapError::Read { path: path.into(), source };
-        let file = File::open(path).map_err(failed)?;
-        let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-        if mode & 0o004 != 0 {
-            return Err(ChapError::Exposed { path: path.into(), mode });
-        }
-        let mut bytes = Vec::new();
-        file.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-        let lines = |found: String| ChapError::Lines { path: path.into(), found };
-        if bytes.len() as u64 > LONGEST_FILE {
-            return Err(lines(format!("more than {LONGEST_FILE} bytes")));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| lines("text that is not UTF-8".into()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let text = read_private(path)?;
         match text.lines().collect::<Vec<_>>()[..] {
             [user, secret] => Self::new(user, Secret::new(secret)),
-            ref other => Err(lines(format!("{} lines", other.len()))),
+            ref other => {
+                let found = format!("{} lines", other.len());
+                Err(ChapError::Lines { path: path.into(), found })
+            }
         }
     }
 
@@ -143,17 +141,27 @@ impl Chap {
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
+}
 
-    /// The secret as a word of a command. `iscsicli` reads what begins with `0x` as hex digits, which
-    /// no command processor changes; a secret of plain characters is left as it is.
-    pub(super) fn word(&self) -> String {
-        let secret = self.secret.expose();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        if secret.chars().all(plain) && !secret.to_ascii_lowercase().starts_with("0x") {
-            return secret.to_owned();
-        }
-        secret.bytes().fold("0x".to_owned(), |word, byte| format!("{word}{byte:02x}"))
+/// The text of a file that holds secrets. One that every user of the machine can read is refused.
+///
+/// # Errors
+/// [`ChapError::Read`], [`ChapError::Exposed`], [`ChapError::Text`]; none quotes the file.
+pub fn read_private(path: &Path) -> Result<String, ChapError> {
+    let failed = |source| ChapError::Read { path: path.into(), source };
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o004 != 0 {
+        return Err(ChapError::Exposed { path: path.into(), mode });
     }
+    let mut bytes = Vec::new();
+    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let unfit = |found: String| ChapError::Text { path: path.into(), found };
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(unfit(format!("more than {LONGEST_FILE} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unfit("text that is not UTF-8".into()))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 #[cfg(test)]
@@ -188,19 +196,11 @@ mod tests {
             (b"lab\nsecret-of-l\n", 0o600, "12 to 16"),
             (b"lab\nsecret-of-lab-long\n", 0o600, "12 to 16"),
             (b"secret-of-lab %PATH%\nsecret-of-lab\n", 0o600, "CHAP name"),
-            (&[b's'; 5000], 0o600, "more than 4096"),
+            (&[b's'; (1 << 20) + 1], 0o600, "more than 1048576"),
         ] {
             let error = Chap::read(file(text, mode).path()).unwrap_err();
             assert!(error.to_string().contains(says), "{error}");
             assert!(!format!("{error} {error:?}").contains("secret-of"), "{error:?}");
         }
-    }
-
-    #[test]
-    fn a_secret_is_one_word_for_any_command_processor() {
-        let word = |secret: &str| Chap::new("lab", Secret::new(secret)).unwrap().word();
-        assert_eq!(word("plain.word-12"), "plain.word-12");
-        assert_eq!(word("0x1234567890"), "0x307831323334353637383930");
-        assert_eq!(word("a\"b%PATH%&^ \\"), "0x61226225504154482526 5e205c".replace(' ', ""));
     }
 }

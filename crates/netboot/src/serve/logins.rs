@@ -1,0 +1,138 @@
+//! The logins of machines, given to the address that holds the lease of the machine, and to no other.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Interface;
+use super::probe::neighbour;
+use crate::files::{File, FileRequest, FileSource, Layers, OpenError};
+use crate::policy::Logins;
+use crate::policy::login::{BATCH, SCRIPT};
+use crate::wire::dhcp::Hardware;
+
+/// Questions that may wait for the task that keeps the leases.
+pub(super) const QUESTIONS: usize = 64;
+
+/// Asks the task that keeps the leases whose an address is.
+pub(super) struct Question {
+    pub(super) address: Ipv4Addr,
+    pub(super) answer: oneshot::Sender<Holder>,
+}
+
+/// Whose an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Another server gives the addresses.
+    Unknown,
+    /// No lease of it is in force.
+    None,
+    /// The machine that was given it.
+    Machine(Hardware),
+}
+
+/// A source of [`SCRIPT`] and [`BATCH`], made for each client when it asks.
+///
+/// A client is the machine that the lease of its address names. Where it is on the link, its neighbour entry
+/// must name the same machine: a machine that took the address of another by hand is refused. Without leases,
+/// beside another DHCP server, the neighbour entry alone counts.
+struct LoginFiles {
+    logins: Logins,
+    interface: Interface,
+    leases: mpsc::Sender<Question>,
+}
+
+/// The files with the logins before them. No folder can put another file in the place of a login.
+pub(super) fn with_logins(
+    files: Arc<dyn FileSource>,
+    logins: Logins,
+    interface: &Interface,
+    leases: mpsc::Sender<Question>,
+) -> Arc<dyn FileSource> {
+    if logins.is_empty() {
+        return files;
+    }
+    let logins = LoginFiles { logins, interface: interface.clone(), leases };
+    Arc::new(Layers::new([Arc::new(logins) as Arc<dyn FileSource>, files]))
+}
+
+impl LoginFiles {
+    /// Which machine has an address. Blocks until the leases were looked at.
+    fn machine(&self, address: Ipv4Addr) -> Result<Hardware, OpenError> {
+        let (answer, answered) = oneshot::channel();
+        let holder = match self.leases.blocking_send(Question { address, answer }) {
+            Ok(()) => answered.blocking_recv().unwrap_or(Holder::None),
+            // The task is not there before it is known who gives addresses, and when the server ends.
+            Err(_) => Holder::None,
+        };
+        let on_link = self.interface.network.contains(address);
+        let neighbour = if on_link { neighbour(&self.interface, address)? } else { None };
+        decide(holder, on_link, neighbour).map_err(OpenError::Refused)
+    }
+}
+
+fn decide(
+    holder: Holder,
+    on_link: bool,
+    neighbour: Option<Hardware>,
+) -> Result<Hardware, &'static str> {
+    match (holder, on_link, neighbour) {
+        (Holder::Machine(machine), true, Some(seen)) if seen == machine => Ok(machine),
+        (Holder::Machine(_), true, _) => Err("the address is the lease of another machine"),
+        (Holder::Machine(machine), false, _) => Ok(machine),
+        (Holder::None, ..) => Err("the address has no lease of this server"),
+        (Holder::Unknown, true, Some(seen)) => Ok(seen),
+        (Holder::Unknown, ..) => Err("the client is not on the link"),
+    }
+}
+
+impl FileSource for LoginFiles {
+    fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
+        let name = request.path.as_str();
+        if name != SCRIPT && name != BATCH {
+            return Err(OpenError::NotFound);
+        }
+        let IpAddr::V4(address) = request.client else {
+            return Err(OpenError::Refused("logins are for clients by IPv4"));
+        };
+        let machine = self.machine(address)?;
+        let login = self.logins.of(machine).unwrap_or_default();
+        let bytes = match name {
+            // A machine of which nothing is said logs in without name and secret.
+            SCRIPT => login.script().into_bytes(),
+            _ => login.batch().ok_or(OpenError::NotFound)?,
+        };
+        Ok(File::from_bytes(bytes).secret())
+    }
+
+    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
+        let name = request.path.as_str();
+        // A login is looked up by a thread that may wait for the leases.
+        (name != SCRIPT && name != BATCH).then_some(Err(OpenError::NotFound))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_goes_to_the_machine_whose_lease_it_is() {
+        let [ours, theirs] = [1, 2].map(|last| Hardware::ethernet([2, 0, 0, 0, 0, last]));
+        assert_eq!(decide(Holder::Machine(ours), true, Some(ours)), Ok(ours));
+        // Behind a relay there is no neighbour entry to compare with.
+        assert_eq!(decide(Holder::Machine(ours), false, None), Ok(ours));
+        assert_eq!(decide(Holder::Unknown, true, Some(ours)), Ok(ours));
+        for (holder, on_link, neighbour) in [
+            (Holder::Machine(ours), true, Some(theirs)),
+            (Holder::Machine(ours), true, None),
+            (Holder::None, true, Some(ours)),
+            (Holder::None, false, None),
+            (Holder::Unknown, true, None),
+            (Holder::Unknown, false, None),
+        ] {
+            assert!(decide(holder, on_link, neighbour).is_err(), "{holder:?} {neighbour:?}");
+        }
+    }
+}
