@@ -102,7 +102,7 @@ impl Driver {
             for text in restored.damage {
                 events.event(Event::Warning { text });
             }
-            restored.leases.into_iter().for_each(|lease| server.restore(lease));
+            restored.leases.into_iter().for_each(|lease| server.restore(lease, Time::from_secs(0)));
             log
         });
         let (probes, probed) = mpsc::channel(PROBES);
@@ -140,7 +140,9 @@ impl Driver {
                     effects = self.commits.pass(decided);
                 }
                 Some(question) = self.others.questions.recv() => self.answer(question),
-                Some(config) = self.others.configs.recv() => self.server.reconfigure(config),
+                Some(config) = self.others.configs.recv() => {
+                    self.server.reconfigure(config, self.clock.now());
+                }
                 _ = counts.tick() => {
                     let now = Some(self.server.bound(self.clock.now()));
                     if let Some(bound) = now.filter(|_| now != bound) {

@@ -26,6 +26,8 @@ pub(super) struct Answer<'a> {
 pub(super) struct Given<'a> {
     pub(super) address: Ipv4Addr,
     pub(super) subnet: &'a SubnetConfig,
+    /// Seconds of the lease.
+    pub(super) seconds: u32,
 }
 
 /// RFC 5071: F1 00 74 7E.
@@ -187,7 +189,7 @@ impl Expendable {
 
 impl Given<'_> {
     fn set_options(&self, options: &mut Options) {
-        let lease = self.subnet.lease;
+        let lease = self.seconds;
         let network = self.subnet.network;
         options.set(code::LEASE_TIME, lease.to_be_bytes());
         options.set(code::RENEWAL_TIME, (lease / 2).to_be_bytes());

@@ -14,13 +14,26 @@ use crate::wire::dhcp::{Hardware, Message, MessageType, code, sub_options};
 /// How long an offer waits for its REQUEST.
 const HOLD: Duration = Duration::from_secs(30);
 /// How long an address that somebody else uses is left alone.
-const QUARANTINE: Duration = Duration::from_secs(600);
+pub(super) const QUARANTINE: Duration = Duration::from_secs(600);
+/// Seconds of a lease at least; below them a client is better off to ask again.
+const LEAST_LEASE: u32 = 30;
 /// Offers at once to clients that nobody knows, at most.
 const OFFERS: usize = 4096;
 /// Probes under way at once.
 const PROBES: usize = 256;
 /// A probe that was not answered for after this time never will be.
 const PROBE_LOST: Duration = Duration::from_secs(5);
+
+/// How a client asks for an address (RFC 2131, section 4.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// It takes the offer of this server.
+    Selecting,
+    /// It boots, and remembers an address.
+    InitReboot,
+    /// It runs, and uses the address (RENEWING and REBINDING).
+    Renewing,
+}
 
 /// A message and what is known about it.
 #[derive(Debug)]
@@ -53,7 +66,7 @@ impl Server {
             pending.request = exchange.request.clone();
             return Err(Ignore::Probing(*address));
         }
-        let known = self.leases.of(&exchange.identity).is_some();
+        let known = self.leases.knows(&exchange.identity, now);
         if !known && self.leases.open_offers(now) >= self.most_offers(subnet) {
             return Err(Ignore::Flood);
         }
@@ -62,6 +75,7 @@ impl Server {
             .pools
             .choose(subnet, &exchange.identity, wanted, &self.leases, now)
             .ok_or_else(|| Ignore::PoolEmpty(self.pools.config(subnet).network))?;
+        self.given(&exchange.identity, choice.address, now)?;
         self.hold(&exchange.identity, choice.address, now);
         if !choice.fresh || !self.can_probe(choice.address) {
             return self.offer(&exchange, choice.address);
@@ -83,26 +97,28 @@ impl Server {
         let mut effects = Vec::new();
         let taken = user.filter(|user| *user != request.hardware);
         if let Some(user) = taken {
-            effects.push(self.quarantine(address, identity.clone(), now));
+            let expires = now + QUARANTINE;
+            let (state, identity) = (LeaseState::Declined, Identity::Hardware(user));
+            let lease = Lease { address, identity, state, expires };
+            self.leases.block(lease.clone());
+            effects.extend(self.record(lease));
             let text = format!("{address} is used by {user}, which did not ask for it here");
             effects.push(Effect::Tell(Event::Warning { text }));
         }
         let kind = MessageType::Discover;
-        let name = request.hardware.to_string();
         let exchange = Exchange { request: &request, kind, identity, client, arrival, now };
         let decided =
             if taken.is_some() { self.discover(exchange) } else { self.offer(&exchange, address) };
         match decided {
             Ok(more) => effects.extend(more),
-            Err(reason) => effects
-                .push(Effect::Tell(Event::Ignored { client: name, reason: reason.to_string() })),
+            Err(reason) => effects.extend(self.ignored(&request, &reason, now)),
         }
         effects
     }
 
     fn offer(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
         let (boot, told) = self.boot(exchange);
-        let given = self.given(address);
+        let given = Some(self.given(&exchange.identity, address, exchange.now)?);
         let mut effects = self.answer(exchange, MessageType::Offer, given, boot.as_ref())?;
         effects.extend(told);
         Ok(effects)
@@ -113,33 +129,44 @@ impl Server {
         let wanted = options.address(code::REQUESTED_ADDRESS);
         if let Some(server) = options.address(code::SERVER_ID) {
             if server != self.server_id(exchange.request) {
-                self.let_go(&exchange.identity, exchange.now);
+                self.leases.withdraw(&exchange.identity, None, exchange.now);
                 self.pending.retain(|_, pending| pending.identity != exchange.identity);
                 return Err(Ignore::OtherServer(server));
             }
-            return self.confirm(exchange, wanted.ok_or(Ignore::NoAddress)?, true);
+            return self.confirm(exchange, wanted.ok_or(Ignore::NoAddress)?, Asks::Selecting);
         }
-        // INIT-REBOOT has the address in option 50, RENEWING and REBINDING in ciaddr.
         let ciaddr = exchange.request.ciaddr;
-        let address = wanted.or_else(|| (!ciaddr.is_unspecified()).then_some(ciaddr));
-        self.confirm(exchange, address.ok_or(Ignore::NoAddress)?, self.config.serve.authoritative)
+        if ciaddr.is_unspecified() {
+            return self.confirm(exchange, wanted.ok_or(Ignore::NoAddress)?, Asks::InitReboot);
+        }
+        self.confirm(exchange, ciaddr, Asks::Renewing)
     }
 
     /// ACK or NAK. A server without authority is silent about what it does not know, as another one
     /// may know it.
+    ///
+    /// With authority, a client that nobody knows gets the address that it remembers, where that is free:
+    /// so machines keep the addresses of a server that this one takes the place of (dnsmasq does the
+    /// same with `dhcp-authoritative`; Kea refuses). One that has another address here is refused while it
+    /// boots, and gets its own by DISCOVER. One that runs is not: a system whose disk is on iSCSI
+    /// does not survive that its address goes.
     fn confirm(
         &mut self,
         exchange: &Exchange<'_>,
         address: Ipv4Addr,
-        authority: bool,
+        asks: Asks,
     ) -> Result<Vec<Effect>, Ignore> {
-        let now = exchange.now;
+        let Exchange { identity, now, .. } = exchange;
         let subnet = self.subnet(exchange)?;
-        let identity = &exchange.identity;
-        let own = self.leases.of(identity).is_some_and(|lease| lease.address == address);
-        let may = self.pools.may_have(subnet, identity, address, &self.leases, now);
-        if may && (own || authority) {
-            return self.acknowledge(exchange, address);
+        let authority = asks == Asks::Selecting || self.config.serve.authoritative;
+        let own = self.leases.is_own(identity, address);
+        let may = self.pools.may_have(subnet, identity, address, &self.leases, *now);
+        let bound = self.leases.bound(identity, subnet, *now).map(|lease| lease.address);
+        let reserved = self.pools.reservation(subnet, identity, &self.leases, *now);
+        let elsewhere = bound.into_iter().chain(reserved).any(|other| other != address);
+        let refused = authority && asks == Asks::InitReboot && elsewhere;
+        if may && !refused && (own || authority) {
+            return self.acknowledge(exchange, subnet, address);
         }
         if authority { self.refuse(exchange, address) } else { Err(Ignore::NotOurs(address)) }
     }
@@ -147,24 +174,23 @@ impl Server {
     fn acknowledge(
         &mut self,
         exchange: &Exchange<'_>,
+        subnet: usize,
         address: Ipv4Addr,
     ) -> Result<Vec<Effect>, Ignore> {
         let now = exchange.now;
         let (boot, told) = self.boot(exchange);
-        let given = self.given(address);
-        let seconds = given.as_ref().map_or(0, |given| given.subnet.lease);
-        let sent = self.answer(exchange, MessageType::Ack, given, boot.as_ref())?;
+        let given = self.given(&exchange.identity, address, now)?;
+        let expires = now + Duration::from_secs(given.seconds.into());
+        let sent = self.answer(exchange, MessageType::Ack, Some(given), boot.as_ref())?;
         if let Some(boot) = &boot {
             self.guard.count(&exchange.identity, &boot.file, exchange.request.xid, now);
         }
-        let lease = Lease {
-            address,
-            identity: exchange.identity.clone(),
-            state: LeaseState::Bound,
-            expires: now + Duration::from_secs(seconds.into()),
-        };
-        self.leases.put(lease.clone());
-        let mut effects = vec![Effect::Record(lease)];
+        let (identity, state) = (exchange.identity.clone(), LeaseState::Bound);
+        let lease = Lease { address, identity, state, expires };
+        let ended = self.leases.put(lease.clone(), subnet, now);
+        // The new one first: should the end of the write be lost, the client still has an address.
+        let leases = [Some(lease), ended].into_iter().flatten();
+        let mut effects: Vec<_> = leases.filter_map(|lease| self.record(lease)).collect();
         effects.extend(sent);
         effects.extend(told);
         Ok(effects)
@@ -180,23 +206,34 @@ impl Server {
     pub(super) fn decline(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         let options = &exchange.request.options;
         let address = options.address(code::REQUESTED_ADDRESS).ok_or(Ignore::NoAddress)?;
-        if self.leases.of(&exchange.identity).is_none_or(|lease| lease.address != address) {
-            return Err(Ignore::NotOurs(address));
-        }
-        let recorded = self.quarantine(address, exchange.identity.clone(), exchange.now);
-        let text = format!("{} found {address} in use by another machine", exchange.identity);
-        Ok(vec![recorded, Effect::Tell(Event::Warning { text })])
+        let (identity, now) = (exchange.identity.clone(), exchange.now);
+        let own = self.leases.at(address).filter(|it| it.identity == identity && it.expires > now);
+        let subnet = self.pools.find(address).filter(|_| own.is_some());
+        let subnet = subnet.ok_or(Ignore::NotOurs(address))?;
+        let text = format!("{identity} found {address} in use by another machine");
+        let (state, expires) = (LeaseState::Declined, now + QUARANTINE);
+        let lease = Lease { address, identity, state, expires };
+        let freed = self.leases.put(lease.clone(), subnet, now);
+        let leases = [Some(lease), freed].into_iter().flatten();
+        let mut effects: Vec<_> = leases.filter_map(|lease| self.record(lease)).collect();
+        effects.push(Effect::Tell(Event::Warning { text }));
+        Ok(effects)
     }
 
     pub(super) fn release(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         let address = exchange.request.ciaddr;
-        let own = self.leases.of(&exchange.identity).filter(|lease| lease.address == address);
-        let mut lease = own.ok_or(Ignore::NotOurs(address))?.clone();
+        let own = |lease: &&Lease| {
+            lease.identity == exchange.identity && lease.state == LeaseState::Bound
+        };
+        let lease = self.leases.at(address).filter(own).cloned();
+        let subnet = self.pools.find(address);
+        let (mut lease, subnet) = lease.zip(subnet).ok_or(Ignore::NotOurs(address))?;
         lease.state = LeaseState::Released;
         lease.expires = exchange.now;
-        self.leases.put(lease.clone());
+        self.leases.put(lease.clone(), subnet, exchange.now);
         let text = format!("{} released {address}", exchange.identity);
-        Ok(vec![Effect::Record(lease), Effect::Tell(Event::Note { text })])
+        let told = Effect::Tell(Event::Note { text });
+        Ok(self.record(lease).into_iter().chain([told]).collect())
     }
 
     /// Section 4.3.5: no address, no lease time, to the address that the client has.
@@ -224,9 +261,33 @@ impl Server {
         }
     }
 
-    fn given(&self, address: Ipv4Addr) -> Option<Given<'_>> {
-        let subnet = self.pools.config(self.pools.find(address)?);
-        Some(Given { address, subnet })
+    /// What an OFFER or ACK says of an address. While nothing can be recorded, that is no more than what
+    /// the disk holds already, as this is all that is known after a restart.
+    fn given(
+        &self,
+        identity: &Identity,
+        address: Ipv4Addr,
+        now: Time,
+    ) -> Result<Given<'_>, Ignore> {
+        let subnet = self.pools.find(address).ok_or(Ignore::UnknownNetwork(address))?;
+        let subnet = self.pools.config(subnet);
+        let mut seconds = subnet.lease;
+        if let Some(recorded) = &self.recorded {
+            let lease = recorded
+                .get(&address)
+                .filter(|lease| lease.identity == *identity && lease.state == LeaseState::Bound);
+            let left = lease.map_or(0, |lease| lease.expires.since(now).as_secs());
+            seconds = seconds.min(u32::try_from(left).unwrap_or(u32::MAX));
+            if seconds < LEAST_LEASE {
+                return Err(Ignore::NotRecorded(address));
+            }
+        }
+        Ok(Given { address, subnet, seconds })
+    }
+
+    /// The effect of a lease that changed; none while nothing can be recorded.
+    fn record(&self, lease: Lease) -> Option<Effect> {
+        self.recorded.is_none().then_some(Effect::Record(lease))
     }
 
     /// The subnet that the client is on, as the relay says it (RFC 3527, RFC 3011, RFC 2131), the
@@ -234,10 +295,12 @@ impl Server {
     pub(super) fn subnet(&self, exchange: &Exchange<'_>) -> Result<usize, Ignore> {
         let request = exchange.request;
         let there = if request.giaddr.is_unspecified() {
-            [request.ciaddr, self.link.address].into_iter().find(|it| !it.is_unspecified())
+            if !request.ciaddr.is_unspecified() {
+                return self.machine("ciaddr", request.ciaddr);
+            }
+            None
         } else {
-            // No packet makes the server send to networks that nobody named.
-            self.pools.find(request.giaddr).ok_or(Ignore::UnknownNetwork(request.giaddr))?;
+            self.machine("giaddr", request.giaddr)?;
             let relay = request.options.get(code::RELAY_AGENT).unwrap_or_default();
             relay_address(relay, code::relay::LINK_SELECTION)
                 .or_else(|| request.options.address(code::SUBNET_SELECTION))
@@ -245,6 +308,19 @@ impl Server {
         };
         let there = there.unwrap_or(self.link.address);
         self.pools.find(there).ok_or(Ignore::UnknownNetwork(there))
+    }
+
+    /// The subnet of an address that an answer goes to. No packet makes the server send to itself, to all,
+    /// or to networks that the configuration does not name.
+    pub(super) fn machine(&self, field: &'static str, address: Ipv4Addr) -> Result<usize, Ignore> {
+        let subnet = self.pools.find(address).ok_or(Ignore::UnknownNetwork(address))?;
+        if address == self.link.address {
+            return Err(Ignore::OwnAddress { field, address });
+        }
+        if !self.pools.config(subnet).network.is_host(address) {
+            return Err(Ignore::NoMachine { field, address });
+        }
+        Ok(subnet)
     }
 
     /// What the server calls itself; a relay may say what (RFC 5107).
@@ -291,28 +367,12 @@ impl Server {
         let in_force = |lease: &Lease| {
             lease.identity == *identity && lease.state == LeaseState::Bound && lease.expires > now
         };
+        let Some(subnet) = self.pools.find(address) else { return };
         if !self.leases.at(address).is_some_and(in_force) {
-            self.let_go(identity, now);
             let (identity, expires) = (identity.clone(), now + HOLD);
             let state = LeaseState::Offered;
-            self.leases.put(Lease { address, identity, state, expires });
+            self.leases.put(Lease { address, identity, state, expires }, subnet, now);
         }
-    }
-
-    /// The client does not take what it was offered.
-    fn let_go(&mut self, identity: &Identity, now: Time) {
-        let own = self.leases.of(identity).filter(|lease| lease.state == LeaseState::Offered);
-        if let Some(mut lease) = own.cloned() {
-            lease.expires = now;
-            self.leases.put(lease);
-        }
-    }
-
-    fn quarantine(&mut self, address: Ipv4Addr, identity: Identity, now: Time) -> Effect {
-        let expires = now + QUARANTINE;
-        let lease = Lease { address, identity, state: LeaseState::Declined, expires };
-        self.leases.put(lease.clone());
-        Effect::Record(lease)
     }
 
     /// Only on the server's own link can it see who uses an address.

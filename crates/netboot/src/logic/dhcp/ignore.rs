@@ -36,6 +36,25 @@ pub enum Ignore {
     /// It comes from a network that is not configured.
     #[error("{0} is in no configured subnet")]
     UnknownNetwork(Ipv4Addr),
+    /// It names the server itself as a client or relay, and would be answered there.
+    #[error("{field} {address} is this server's own address")]
+    OwnAddress {
+        /// The field of the message.
+        field: &'static str,
+        /// What it says.
+        address: Ipv4Addr,
+    },
+    /// It names a client or relay at an address that no machine has, such as a broadcast address.
+    #[error("{field} {address} is not the address of a machine")]
+    NoMachine {
+        /// The field of the message.
+        field: &'static str,
+        /// What it says.
+        address: Ipv4Addr,
+    },
+    /// The lease could not be written to the disk, and would be forgotten with the next restart.
+    #[error("leases cannot be written to the disk, so {0} is not given")]
+    NotRecorded(Ipv4Addr),
     /// There is no address left.
     #[error("no address is left in {0}")]
     PoolEmpty(Network),

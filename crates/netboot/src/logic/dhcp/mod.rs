@@ -52,6 +52,7 @@ pub use lease::{Lease, LeaseState};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::exchange::Pending;
 use self::guard::Guard;
@@ -63,6 +64,9 @@ use crate::event::{Event, Heard};
 use crate::policy::{Client, Config, Kind, Network};
 use crate::wire::dhcp::{Hardware, Message, MessageType, Op, code};
 
+/// Between two warnings that a pool is empty.
+const EXHAUSTED: Duration = Duration::from_secs(60);
+
 /// The server: what it was told and what it remembers.
 #[derive(Debug)]
 pub struct Server {
@@ -71,6 +75,10 @@ pub struct Server {
     role: Role,
     pools: Pools,
     leases: Leases,
+    /// The leases on the disk, while no other can be recorded.
+    recorded: Option<BTreeMap<Ipv4Addr, Lease>>,
+    /// When it was last told that a network has no address left.
+    exhausted: Vec<(Network, Time)>,
     /// Offers that wait for a probe, by address.
     pending: BTreeMap<Ipv4Addr, Pending>,
     guard: Guard,
@@ -144,6 +152,8 @@ impl Server {
             role,
             pools,
             leases: Leases::default(),
+            recorded: None,
+            exhausted: Vec::new(),
             pending: BTreeMap::new(),
             guard: Guard::default(),
             rate: Rate::default(),
@@ -151,22 +161,57 @@ impl Server {
     }
 
     /// Remembers a lease of an earlier run. One that lies outside every pool and reservation is
-    /// forgotten, so that a log cannot grow the memory beyond what the configuration allows.
-    pub fn restore(&mut self, lease: Lease) {
-        if self.pools.holds(lease.address) {
-            self.leases.put(lease);
+    /// forgotten, so that a log cannot grow the memory beyond what the configuration allows. None lasts
+    /// longer than if it were given now: the clock may have been wrong when it was recorded.
+    pub fn restore(&mut self, mut lease: Lease, now: Time) {
+        let Some(subnet) = self.pools.find(lease.address) else { return };
+        if !self.pools.holds(lease.address) {
+            return;
         }
+        let lasts = match lease.state {
+            LeaseState::Declined => exchange::QUARANTINE,
+            _ => Duration::from_secs(self.pools.config(subnet).lease.into()),
+        };
+        lease.expires = lease.expires.min(now + lasts);
+        let bound = self.leases.bound(&lease.identity, subnet, now);
+        if lease.state == LeaseState::Bound
+            && bound.is_some_and(|other| other.expires > lease.expires)
+        {
+            lease.state = LeaseState::Released;
+            lease.expires = lease.expires.min(now);
+        }
+        self.leases.put(lease, subnet, now);
     }
 
     /// Goes by another configuration from now on. Leases stay, but for those that lie outside every
     /// pool now.
-    pub fn reconfigure(&mut self, config: Arc<Config>) {
+    pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
         self.pools = Pools::new(&config, self.link);
         self.config = config;
         self.pending.clear();
+        self.exhausted.clear();
         for lease in std::mem::take(&mut self.leases).into_iter() {
-            self.restore(lease);
+            let subnet = self.pools.find(lease.address);
+            if let Some(subnet) = subnet.filter(|_| self.pools.holds(lease.address)) {
+                self.leases.put(lease, subnet, now);
+            }
         }
+    }
+
+    /// From now on no lease can be recorded. What is given then is what these leases, which are recorded,
+    /// allow: their owners keep them until they end, and nobody else gets an address.
+    pub fn stop_recording(&mut self, recorded: impl IntoIterator<Item = Lease>) {
+        self.recorded = Some(recorded.into_iter().map(|lease| (lease.address, lease)).collect());
+    }
+
+    /// Leases can be recorded again; returns those that were given back or declined meanwhile.
+    pub fn resume_recording(&mut self) -> Vec<Effect> {
+        let Some(recorded) = self.recorded.take() else { return Vec::new() };
+        let missed = self.leases().filter(|lease| {
+            lease.state != LeaseState::Bound
+                && recorded.get(&lease.address).is_none_or(|it| it.state != lease.state)
+        });
+        missed.cloned().map(Effect::Record).collect()
     }
 
     /// How many leases are in force.
@@ -195,12 +240,12 @@ impl Server {
 
     /// Decides on a packet.
     pub fn receive(&mut self, packet: &[u8], arrival: Arrival, now: Time) -> Vec<Effect> {
-        let ignored = |client: String, reason: &Ignore| {
-            vec![Effect::Tell(Event::Ignored { client, reason: reason.to_string() })]
-        };
         let request = match Message::parse(packet) {
             Ok(request) => request,
-            Err(error) => return ignored(arrival.from.to_string(), &error.into()),
+            Err(error) => {
+                let (client, reason) = (arrival.from.to_string(), Ignore::from(error).to_string());
+                return vec![Effect::Tell(Event::Ignored { client, reason })];
+            }
         };
         if self.asked_ourselves(&request, arrival) {
             return Vec::new();
@@ -217,10 +262,29 @@ impl Server {
             Err(reason) => {
                 let known = reason.names_a_client().then(|| heard(&request, Some(reason.clone())));
                 let mut effects: Vec<_> = known.flatten().map(Effect::Tell).into_iter().collect();
-                effects.extend(ignored(request.hardware.to_string(), &reason));
+                effects.extend(self.ignored(&request, &reason, now));
                 effects
             }
         }
+    }
+
+    /// Says why a message gets no answer, and now and then that a pool is empty.
+    fn ignored(&mut self, request: &Message, reason: &Ignore, now: Time) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Ignore::PoolEmpty(network) = *reason {
+            self.exhausted.retain(|(_, told)| now.since(*told) < EXHAUSTED);
+            if !self.exhausted.iter().any(|(known, _)| *known == network) {
+                self.exhausted.push((network, now));
+                let text = format!(
+                    "no address is left in {network}: new machines get none until a lease ends; a wider \
+                     pool (first, last) or a shorter lease in [[serve.subnet]] helps"
+                );
+                effects.push(Effect::Tell(Event::Warning { text }));
+            }
+        }
+        let client = request.hardware.to_string();
+        effects.push(Effect::Tell(Event::Ignored { client, reason: reason.to_string() }));
+        effects
     }
 
     /// Whether this machine asked, to find other servers: broadcasts come back to who sent them. From a
@@ -246,7 +310,7 @@ impl Server {
             (None, Some(_)) => return Err(Ignore::MessageType),
         };
         let identity = Identity::of(request).ok_or(Ignore::Nobody)?;
-        let known = self.leases.of(&identity).is_some();
+        let known = self.leases.knows(&identity, now);
         self.rate.count(&identity, known, now)?;
         let client = Client::of(request);
         if client.kind != Kind::Other && !self.config.allows(&client) {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use super::lease::{LeaseState, Leases};
+use super::lease::Leases;
 use super::{Identity, Link};
 use crate::logic::Time;
 use crate::policy::{Config, SubnetConfig};
@@ -35,7 +35,12 @@ impl Pools {
     pub(super) fn new(config: &Config, link: Link) -> Self {
         let mut subnets = config.serve.subnets.clone();
         if !subnets.iter().any(|subnet| subnet.network.contains(link.address)) {
-            subnets.push(SubnetConfig::for_link(link.network));
+            let mut here = SubnetConfig::for_link(link.network);
+            if !subnets.is_empty() {
+                // Somebody said which addresses are given, and these are not among them.
+                (here.first, here.last) = (None, None);
+            }
+            subnets.push(here);
         }
         let mut kept = BTreeSet::from([link.address]);
         for subnet in &subnets {
@@ -85,6 +90,18 @@ impl Pools {
         (reserved || self.pool_holds(subnet, address)) && !leases.is_taken(address, identity, now)
     }
 
+    /// The address that is kept for a client in a subnet, where it may have it now.
+    pub(super) fn reservation(
+        &self,
+        subnet: usize,
+        identity: &Identity,
+        leases: &Leases,
+        now: Time,
+    ) -> Option<Ipv4Addr> {
+        let reserved = self.reserved.get(identity).copied();
+        reserved.filter(|it| self.may_have(subnet, identity, *it, leases, now))
+    }
+
     /// An address for a client: its reservation, the one it has or had, the one it asks for, one
     /// that was never used, the one that was free for the longest time.
     pub(super) fn choose(
@@ -97,13 +114,10 @@ impl Pools {
     ) -> Option<Choice> {
         let may_have =
             |pools: &Self, address| pools.may_have(subnet, identity, address, leases, now);
-        let reserved = self.reserved.get(identity).copied();
-        let own = leases.of(identity).filter(|lease| lease.state != LeaseState::Declined);
-        let own = own.map(|lease| lease.address);
-        for address in [reserved, own].into_iter().flatten() {
-            if may_have(self, address) {
-                return Some(Choice { address, fresh: false });
-            }
+        let reserved = self.reservation(subnet, identity, leases, now);
+        let own = leases.of(identity, subnet).map(|lease| lease.address);
+        if let Some(address) = reserved.into_iter().chain(own).find(|it| may_have(self, *it)) {
+            return Some(Choice { address, fresh: false });
         }
         let address = wanted
             .filter(|address| may_have(self, *address))

@@ -24,9 +24,7 @@ impl Server {
             return Err(Ignore::LeftToServer(exchange.kind.name()));
         }
         let from = *exchange.arrival.from.ip();
-        if self.pools.find(from).is_none() {
-            return Err(Ignore::UnknownNetwork(from));
-        }
+        self.machine("source", from)?;
         let boot = self.boot_file(exchange)?;
         self.answer(exchange, MessageType::Ack, None, Some(&boot))
     }

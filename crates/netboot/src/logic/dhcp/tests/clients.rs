@@ -89,6 +89,14 @@ pub(super) fn select(discover: &Message, offer: &Message) -> Message {
     request
 }
 
+/// The REQUEST of a client that boots and remembers an address.
+pub(super) fn init_reboot(discover: &Message, address: std::net::Ipv4Addr) -> Message {
+    let mut request = discover.clone();
+    request.options.set(code::MESSAGE_TYPE, [MessageType::Request as u8]);
+    request.options.set(code::REQUESTED_ADDRESS, address.octets());
+    request
+}
+
 /// A message of the client that has `ack`, of another type.
 pub(super) fn later(discover: &Message, ack: &Message, kind: MessageType) -> Message {
     let mut message = discover.clone();

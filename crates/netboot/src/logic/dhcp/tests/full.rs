@@ -445,9 +445,9 @@ fn leases_outlive_the_server() {
     let leases: Vec<_> = bench.server.leases().cloned().collect();
     assert_eq!(leases.len(), 1, "offers do not");
     let mut next = Bench::full();
-    next.server.restore(Lease { address: [10, 9, 9, 9].into(), ..leases[0].clone() });
+    next.server.restore(Lease { address: [10, 9, 9, 9].into(), ..leases[0].clone() }, next.now);
     assert_eq!(next.server.leases().count(), 0, "not one that may not be given");
-    leases.into_iter().for_each(|lease| next.server.restore(lease));
+    leases.into_iter().for_each(|lease| next.server.restore(lease, next.now));
     assert_ne!(next.lease(&rom(2)).yiaddr, address);
     assert_eq!(next.lease(&ipxe(1, 0, b"iPXE")).yiaddr, address);
 }

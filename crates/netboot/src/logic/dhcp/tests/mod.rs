@@ -1,10 +1,13 @@
 //! Whole exchanges in simulated time.
 
+mod addresses;
 mod clients;
 mod full;
 mod proxy;
+mod recorded;
 mod settings;
 mod simulation;
+mod single;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

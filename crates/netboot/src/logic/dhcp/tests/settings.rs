@@ -53,11 +53,11 @@ fn another_configuration_leaves_leases_that_it_has_room_for() {
     let before = bench.lease(&rom(1));
     assert_eq!(bench.server.bound(bench.now), 1);
     let wider = format!("[serve]\nchain = 'pxelinux'\n{}", subnet(100, 150));
-    bench.server.reconfigure(Arc::new(wider.parse().unwrap()));
+    bench.server.reconfigure(Arc::new(wider.parse().unwrap()), bench.now);
     let after = bench.lease(&rom(1));
     assert_eq!(after.yiaddr, before.yiaddr);
     assert_eq!(after.file_name(), b"pxelinux.0");
-    bench.server.reconfigure(Arc::new(subnet(200, 210).parse().unwrap()));
+    bench.server.reconfigure(Arc::new(subnet(200, 210).parse().unwrap()), bench.now);
     assert_eq!(bench.server.bound(bench.now), 0);
     assert_ne!(bench.lease(&rom(1)).yiaddr, before.yiaddr);
 }
