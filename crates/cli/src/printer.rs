@@ -68,6 +68,18 @@ impl Printer {
         }
     }
 
+    /// Another one that writes to the same places, for another thread.
+    pub(crate) fn beside(&self) -> Self {
+        let choice = self.err.current_choice();
+        Self {
+            json: self.json,
+            quiet: self.quiet,
+            out: io::BufWriter::new(AutoStream::new(io::stdout(), choice)),
+            plain: io::stdout(),
+            err: AutoStream::new(io::stderr(), choice),
+        }
+    }
+
     /// Whether results are wanted as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json

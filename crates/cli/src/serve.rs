@@ -4,14 +4,18 @@ mod changes;
 mod check;
 mod export;
 mod images;
+mod lines;
 mod log;
+mod recorder;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use winpe_netboot::policy::{Config, Mode, quick_menu};
-use winpe_netboot::serve::{Interface, InterfaceError, LeaseLogError, ServeError};
+use winpe_netboot::serve::{
+    ConfineError, Interface, InterfaceError, LeaseLogError, ServeError, StateError,
+};
 
 use crate::Outcome;
 use crate::failure::Failure;
@@ -39,8 +43,12 @@ use crate::suggest::did_you_mean;
 /// `winpe-iscsi boots` and http://127.0.0.1:8067/ show each machine's boot and where it stopped. SIGHUP, or
 /// a change of the configuration file, has it read again; transfers go on.
 ///
+/// Output that cannot be written ends nothing: lines are counted and left out. So are those that repeat
+/// themselves, and what a flood brings; a line every ten seconds says how many of which.
+///
 /// With --json each event is a line with schema, time, line (as people read it), event (answered,
-/// ignored, requested, sent, hashed, failed, stalled, console, warning, note) and the fields of that event.
+/// ignored, requested, sent, hashed, failed, stalled, console, repeated, warning, note) and the fields of
+/// that event.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -173,8 +181,15 @@ impl From<ServeError> for Failure {
             ServeError::Refused(_) => {
                 "--mode proxy serves boot files beside it; --force gives addresses all the same"
             }
-            ServeError::LeaseLog(LeaseLogError::Io { .. }) => {
+            ServeError::LeaseLog(LeaseLogError::State(StateError::Io { .. })) => {
                 "state = \"DIR\" in [serve] of the configuration names another folder for it"
+            }
+            ServeError::LeaseLog(LeaseLogError::Locked { .. }) => {
+                "one folder of leases is for one server: state = \"DIR\" in [serve] names another; \
+                 --mode proxy needs none"
+            }
+            ServeError::Confine(ConfineError::State(StateError::Unexpected { .. })) => {
+                "look what it is, and who put it there, before you remove it"
             }
             _ => return Self::new(error),
         };

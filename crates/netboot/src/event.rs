@@ -26,9 +26,15 @@
 //! | `failed` | `protocol`, `client`, `file`, `bytes`, `reason`: one of `not_found`, `refused`, `size_probe`, `client_error`, `lost`, `busy`, `malformed`, `io` |
 //! | `stalled` | `client`, `file`, `block`, `retries`, `seconds` |
 //! | `console` | `client` (address), `line` |
+//! | `repeated` | `of` (an `event`), `count`, `clients`, `seconds`, `example` (a line): what a log leaves out |
 //! | `warning`, `note` | `text` |
 //!
-//! `heard`, `progress` and `leases` are no lines of a log; they are for [`timeline`](crate::timeline).
+//! `heard`, `progress`, `leases` and `impaired` are no lines of a log; they are for
+//! [`timeline`](crate::timeline) and [`watch`](crate::watch).
+
+mod quiet;
+
+pub use quiet::Quiet;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -174,6 +180,28 @@ pub enum Event {
         /// So many.
         bound: usize,
     },
+    /// Lines that a log leaves out, as they are like others or too many ([`Quiet`]).
+    Repeated {
+        /// The `event` that they are.
+        of: &'static str,
+        /// So many.
+        count: u64,
+        /// Of so many clients; at least, where there are very many.
+        clients: usize,
+        /// Within this time.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
+        elapsed: Duration,
+        /// The first of them, as a line.
+        example: String,
+    },
+    /// A part of the server does less than it should, or does all again.
+    #[serde(skip)]
+    Impaired {
+        /// Which: `leases`.
+        part: &'static str,
+        /// Why; none where it does all again.
+        reason: Option<String>,
+    },
     /// Something the administrator should know.
     Warning {
         /// In words.
@@ -277,7 +305,10 @@ impl Event {
     /// Whether it is worth a line of a log. What is not, is for those that show a boot as it happens.
     #[must_use]
     pub fn is_logged(&self) -> bool {
-        !matches!(self, Self::Heard(_) | Self::Progress { .. } | Self::Leases { .. })
+        !matches!(
+            self,
+            Self::Heard(_) | Self::Progress { .. } | Self::Leases { .. } | Self::Impaired { .. }
+        )
     }
 }
 
@@ -312,6 +343,19 @@ impl fmt::Display for Event {
                 silent.as_secs_f64(),
             ),
             Self::Console { client, line } => write!(f, "{client} says: {}", line.escape_debug()),
+            Self::Repeated { of: _, count, clients, elapsed, example } => {
+                let seconds = elapsed.as_secs();
+                let (lines, machines) = (plural(*count), plural(*clients as u64));
+                write!(
+                    f,
+                    "... and {count} more line{lines} in the last {seconds} s from {clients} \
+                     machine{machines}, such as: {example}"
+                )
+            }
+            Self::Impaired { part, reason } => match reason {
+                Some(reason) => write!(f, "{part}: {}", reason.escape_debug()),
+                None => write!(f, "{part}: as they should be"),
+            },
             Self::Leases { bound } => write!(f, "{bound} leases in force"),
             Self::Requested { protocol, client, file } => {
                 let verb = match protocol {
@@ -363,6 +407,10 @@ impl fmt::Display for Protocol {
     }
 }
 
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
 /// Megabytes a second; none where the time is too short to say.
 fn speed(bytes: u64, elapsed: Duration) -> Option<f64> {
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
@@ -373,75 +421,4 @@ fn speed(bytes: u64, elapsed: Duration) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_reads_as_tftp_servers_write_it() {
-        let event = Event::Requested {
-            protocol: Protocol::Tftp,
-            client: "192.168.0.181:2070".parse().unwrap(),
-            file: "pxelinux.cfg/default".to_owned(),
-        };
-        assert_eq!(event.to_string(), "RRQ from 192.168.0.181 filename pxelinux.cfg/default");
-    }
-
-    #[test]
-    fn no_client_writes_lines_of_its_own() {
-        let event = Event::Failed {
-            protocol: Protocol::Http,
-            client: "10.0.0.1:80".parse().unwrap(),
-            file: "a\nRRQ from 10.0.0.2 filename b\u{1b}[2J".to_owned(),
-            bytes: 0,
-            reason: Failure::NotFound,
-        };
-        assert_eq!(
-            event.to_string(),
-            "HTTP did not send a\\nRRQ from 10.0.0.2 filename b\\u{1b}[2J to 10.0.0.1: not found"
-        );
-    }
-
-    #[test]
-    fn machines_get_fields() {
-        let failed = Event::Failed {
-            protocol: Protocol::Http,
-            client: "10.0.0.1:80".parse().unwrap(),
-            file: "a\nb".to_owned(),
-            bytes: 7,
-            reason: Failure::Refused("name with .."),
-        };
-        assert_eq!(
-            serde_json::to_string(&failed).unwrap(),
-            r#"{"event":"failed","protocol":"http","client":"10.0.0.1:80","file":"a\nb","bytes":7,"reason":"refused"}"#
-        );
-        let sent = Event::Sent {
-            protocol: Protocol::Tftp,
-            client: "10.0.0.1:80".parse().unwrap(),
-            file: "pxelinux.0".to_owned(),
-            bytes: 42,
-            elapsed: Duration::from_millis(1500),
-            sha256: None,
-        };
-        assert_eq!(
-            serde_json::to_string(&sent).unwrap(),
-            r#"{"event":"sent","protocol":"tftp","client":"10.0.0.1:80","file":"pxelinux.0","bytes":42,"seconds":1.5,"sha256":null}"#
-        );
-    }
-
-    #[test]
-    fn speed_is_told_where_time_passed() {
-        let sent = |millis| {
-            Event::Sent {
-                protocol: Protocol::Tftp,
-                client: "10.0.0.1:80".parse().unwrap(),
-                file: "boot.wim".to_owned(),
-                bytes: 300_000_000,
-                elapsed: Duration::from_millis(millis),
-                sha256: None,
-            }
-            .to_string()
-        };
-        assert!(sent(1500).ends_with("300000000 bytes in 1.500 s, 200.0 MB/s"), "{}", sent(1500));
-        assert!(sent(0).ends_with("300000000 bytes in 0.000 s"), "{}", sent(0));
-    }
-}
+mod tests;

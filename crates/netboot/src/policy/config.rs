@@ -382,8 +382,14 @@ impl Serve {
         {
             return Err(format!("pxelinux.path-prefix {prefix:?} must end in a slash"));
         }
-        for subnet in &self.subnets {
+        for (index, subnet) in self.subnets.iter().enumerate() {
             subnet.check()?;
+            let network = subnet.network;
+            if let Some(other) =
+                self.subnets[..index].iter().find(|it| it.network.overlaps(network))
+            {
+                return Err(format!("subnet {network} overlaps with subnet {}", other.network));
+            }
         }
         let (mut macs, mut addresses) = (BTreeSet::new(), BTreeSet::new());
         for reservation in &self.reservations {
@@ -477,6 +483,10 @@ mod tests {
         for (text, expected) in [
             ("[serve.pxelinux]\npath-prefix = 'http://a'", "must end in a slash"),
             ("[serve]\ndefault = 'x'", "is not in the menu"),
+            (
+                "[[serve.subnet]]\nnetwork = '10.0.0.0/8'\n[[serve.subnet]]\nnetwork = '10.1.0.0/16'",
+                "subnet 10.1.0.0/16 overlaps with subnet 10.0.0.0/8",
+            ),
             ("[[client]]\nname = 'a'", "needs one of mac"),
             ("[[client]]\nname = 'a/b'\noui = '00:14:22'", "letters, digits"),
             (

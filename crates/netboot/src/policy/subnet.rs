@@ -130,6 +130,12 @@ impl Network {
         u32::from(address) & u32::from(self.mask()) == u32::from(self.base)
     }
 
+    /// Whether some address is in both networks.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.contains(other.base) || other.contains(self.base)
+    }
+
     /// Whether an address may be a machine's.
     #[must_use]
     pub fn is_host(self, address: Ipv4Addr) -> bool {

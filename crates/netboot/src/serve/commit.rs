@@ -2,8 +2,10 @@
 
 use std::future::pending;
 use std::io;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::lease_log::{LeaseLog, LeaseLogError};
 use super::{ServeError, Service};
@@ -11,13 +13,18 @@ use crate::logic::dhcp::{Effect, Lease};
 
 /// Leases that wait, at most; while there are so many no packet is received.
 const WAITING: usize = 4096;
+/// Before a disk that refused is tried again for the first time, and at most.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// A disk that refuses again within this time is tried again as rarely as before.
+const STEADY: Duration = Duration::from_secs(60);
 
 /// The lease log, and what may be told only when it is on the disk.
 ///
 /// ```text
 ///   effects with a lease ─► next ─► writing (one wait for the disk) ─► effects to be done
-///                            ▲          │ all that comes meanwhile
-///                            └──────────┘ goes with the next one
+///                            ▲          │ all that comes meanwhile        or none of them, where
+///                            └──────────┘ goes with the next one          the disk refuses
 /// ```
 ///
 /// So a disk that takes a millisecond costs each client a millisecond or two, however many come at
@@ -27,11 +34,31 @@ pub(super) struct Commits {
     keeps: bool,
     log: Option<LeaseLog>,
     next: Group,
-    writing: Option<(JoinHandle<Written>, Vec<Effect>)>,
+    writing: Option<(JoinHandle<Attempt>, Vec<Effect>)>,
+    /// Where the disk refuses: when it is tried again.
+    retry: Option<Instant>,
+    /// How long it was waited for the last time, and until when that counts.
+    patience: (Duration, Instant),
 }
 
-/// The log comes back with its bytes on the disk.
-type Written = Result<LeaseLog, LeaseLogError>;
+/// The log comes back from the thread that wrote it, or tried to.
+type Attempt = (LeaseLog, Result<(), LeaseLogError>);
+
+/// How a write went.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is on the disk: these may be done now.
+    Written(Vec<Effect>),
+    /// The disk refuses from now on, and has these leases.
+    Refused {
+        /// Why, in words.
+        reason: String,
+        /// The leases.
+        recorded: Vec<Lease>,
+    },
+    /// The disk takes leases again.
+    Recovered,
+}
 
 #[derive(Default)]
 struct Group {
@@ -41,15 +68,28 @@ struct Group {
 }
 
 impl Commits {
-    /// None where no addresses are given.
-    pub(super) fn new(log: Option<LeaseLog>) -> Self {
-        Self { keeps: log.is_some(), log, next: Group::default(), writing: None }
+    /// None where no addresses are given. `refused`: the disk takes nothing at present.
+    pub(super) fn new(log: Option<LeaseLog>, refused: bool) -> Self {
+        let now = Instant::now();
+        Self {
+            keeps: log.is_some(),
+            log,
+            next: Group::default(),
+            writing: None,
+            retry: refused.then(|| now + FIRST_RETRY),
+            patience: (FIRST_RETRY, now),
+        }
     }
 
     /// Takes the effects of one packet and returns those that need not wait.
     pub(super) fn pass(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
-        if !self.keeps || !effects.iter().any(|effect| matches!(effect, Effect::Record(_))) {
+        let records = |effect: &Effect| matches!(effect, Effect::Record(_));
+        if !self.keeps || !effects.iter().any(records) {
             return effects;
+        }
+        if self.retry.is_some() {
+            // No client is told what cannot be recorded.
+            return Vec::new();
         }
         for effect in effects {
             match effect {
@@ -71,23 +111,71 @@ impl Commits {
         }
         let Some(mut log) = self.log.take() else { return };
         let Group { leases, rest } = std::mem::take(&mut self.next);
-        let write = move || log.append(&leases).map(|()| log);
+        let write = move || {
+            let written = log.append(&leases);
+            (log, written)
+        };
         self.writing = Some((tokio::task::spawn_blocking(write), rest));
     }
 
-    /// Waits until a group is on the disk, and returns what may be done now; for ever where nothing is
-    /// being written. May be dropped and called again.
+    /// Waits until a group is on the disk, or it is known that it will not be; for ever where nothing is
+    /// to be written. Where the disk refuses, tries again now and then. May be dropped and called again.
     ///
     /// # Errors
-    /// Where the disk refuses; then none of it may be done.
-    pub(super) async fn written(&mut self) -> Result<Vec<Effect>, ServeError> {
-        let Some((writing, _)) = &mut self.writing else { return pending().await };
-        let log = writing.await.map_err(|error| ServeError::Lost {
-            service: Service::Dhcp,
-            source: io::Error::other(error),
-        })??;
-        self.log = Some(log);
-        Ok(self.writing.take().map(|(_, rest)| rest).unwrap_or_default())
+    /// Where the thread that writes is lost.
+    pub(super) async fn written(&mut self) -> Result<Outcome, ServeError> {
+        loop {
+            if let Some((writing, _)) = &mut self.writing {
+                let attempt = writing.await.map_err(|error| ServeError::Lost {
+                    service: Service::Dhcp,
+                    source: io::Error::other(error),
+                })?;
+                let rest = self.writing.take().map(|(_, rest)| rest).unwrap_or_default();
+                if let Some(outcome) = self.attempted(attempt, rest) {
+                    return Ok(outcome);
+                }
+            }
+            let Some(retry) = self.retry else { return pending().await };
+            sleep_until(retry).await;
+            let Some(mut log) = self.log.take() else { return pending().await };
+            let write = move || {
+                let written = log.make_room().map_err(LeaseLogError::from);
+                (log, written)
+            };
+            self.writing = Some((tokio::task::spawn_blocking(write), Vec::new()));
+        }
+    }
+
+    /// Takes the log back. None where it was tried again in vain.
+    fn attempted(&mut self, attempt: Attempt, rest: Vec<Effect>) -> Option<Outcome> {
+        let (log, written) = attempt;
+        let log = self.log.insert(log);
+        let now = Instant::now();
+        let refused_before = self.retry.is_some();
+        let Err(error) = written else {
+            self.retry = None;
+            if !refused_before {
+                return Some(Outcome::Written(rest));
+            }
+            self.patience.1 = now + STEADY;
+            return Some(Outcome::Recovered);
+        };
+        let (wait, until) = self.patience;
+        let wait = if refused_before || now < until { wait.saturating_mul(2) } else { FIRST_RETRY };
+        self.patience = (wait.min(LAST_RETRY), now + STEADY);
+        self.retry = Some(now + self.patience.0);
+        if refused_before {
+            return None;
+        }
+        let recorded = log.leases().cloned().collect();
+        // Their clients ask again.
+        self.next = Group::default();
+        Some(Outcome::Refused { reason: error.to_string(), recorded })
+    }
+
+    /// Whether the disk takes nothing at present.
+    pub(super) fn is_refused(&self) -> bool {
+        self.retry.is_some()
     }
 
     /// Whether nothing is being written and nothing waits.
@@ -97,49 +185,4 @@ impl Commits {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::event::Event;
-    use crate::logic::Time;
-    use crate::logic::dhcp::{Identity, LeaseState};
-    use crate::wire::dhcp::Hardware;
-
-    fn lease(number: u8) -> Lease {
-        Lease {
-            address: [10, 0, 0, number].into(),
-            identity: Identity::Hardware(Hardware::ethernet([2, 0, 0, 0, 0, number])),
-            state: LeaseState::Bound,
-            expires: Time::from_secs(1_800_000_000),
-        }
-    }
-
-    fn tell(text: &str) -> Effect {
-        Effect::Tell(Event::Note { text: text.to_owned() })
-    }
-
-    #[tokio::test]
-    async fn what_follows_a_lease_waits_for_the_disk_and_nothing_else_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let (log, _) = LeaseLog::open_in(folder.path()).unwrap();
-        let mut commits = Commits::new(Some(log));
-        assert_eq!(commits.pass(vec![tell("offer")]), [tell("offer")]);
-        assert_eq!(commits.pass(vec![Effect::Record(lease(1)), tell("ack 1")]), []);
-        commits.begin();
-        // These come while the first is being written, and go together.
-        for number in 2..5 {
-            assert_eq!(commits.pass(vec![Effect::Record(lease(number)), tell("later")]), []);
-            commits.begin();
-        }
-        assert_eq!(commits.written().await.unwrap(), [tell("ack 1")]);
-        commits.begin();
-        assert_eq!(commits.written().await.unwrap(), [tell("later"), tell("later"), tell("later")]);
-        assert!(commits.is_idle());
-        let idle = tokio::time::timeout(Duration::from_millis(10), commits.written()).await;
-        assert!(idle.is_err(), "nothing is being written");
-        drop(commits);
-        let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
-        assert_eq!(restored.leases, [lease(1), lease(2), lease(3), lease(4)]);
-    }
-}
+mod tests;

@@ -2,17 +2,18 @@
 //! the files those that it serves and writes.
 
 use std::io;
-use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
-    RulesetStatus, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, path_beneath_rules,
 };
 use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use thiserror::Error;
 
-use super::lease_log::state_folder;
+use super::lease_log::{FILES, state_folder};
+use super::state::{Recipient, StateError, StateFolder};
 use super::syscalls;
 use crate::policy::{Config, Mode, distribution_paths};
 
@@ -39,14 +40,9 @@ pub enum ConfineError {
         /// Why.
         source: io::Error,
     },
-    /// The folder of the leases cannot be given to that user.
-    #[error("{}: {source}", path.display())]
-    State {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// The folder of the leases cannot be used or given to that user.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The kernel does not take its rules.
     #[error("the kernel refuses the rules for files: {0}")]
     Rules(#[from] RulesetError),
@@ -55,20 +51,20 @@ pub enum ConfineError {
     Calls(#[from] seccompiler::Error),
 }
 
-/// Gives up what is not needed; returns what was done, in words.
+/// Gives up what is not needed; returns what was done, in words, and the folder of the leases.
 ///
 /// Both count for this thread and those that it makes from now on, so this comes before a runtime.
-pub(super) fn confine(config: &Config, more: &[PathBuf]) -> Result<Vec<String>, ConfineError> {
+pub(super) fn confine(
+    config: &Config,
+    more: &[PathBuf],
+) -> Result<(Vec<String>, Option<StateFolder>), ConfineError> {
     let mut told = Vec::new();
-    let state = state_folder(config);
     let has_state = config.serve.mode != Mode::Proxy;
-    if has_state {
-        let failed = |source| ConfineError::State { path: state.to_owned(), source };
-        std::fs::create_dir_all(state).map_err(failed)?;
-    }
+    let state = has_state.then(|| StateFolder::open(state_folder(config)));
+    let mut state = state.transpose()?;
     match &config.serve.user {
         Some(name) if geteuid().is_root() => {
-            become_user(name, has_state.then_some(state))?;
+            become_user(name, state.as_mut())?;
             told.push(format!("runs as user {name} now"));
         }
         None if geteuid().is_root() => {
@@ -77,21 +73,21 @@ pub(super) fn confine(config: &Config, more: &[PathBuf]) -> Result<Vec<String>, 
         // Somebody else has seen to it.
         _ => {}
     }
-    let writes = has_state.then_some(state);
-    told.push(restrict_files(config, more, writes)?.to_owned());
+    told.push(restrict_files(config, more, state.as_ref())?.to_owned());
     // Last, since what comes before needs calls that are refused from now on.
     told.push(syscalls::restrict()?.to_owned());
-    Ok(told)
+    Ok((told, state))
 }
 
-fn become_user(name: &str, state: Option<&Path>) -> Result<(), ConfineError> {
+fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), ConfineError> {
     let failed =
         |error: nix::Error| ConfineError::Become { name: name.to_owned(), source: error.into() };
     let user = User::from_name(name).map_err(failed)?;
     let user = user.ok_or_else(|| ConfineError::NoUser { name: name.to_owned() })?;
     if let Some(folder) = state {
-        give(folder, &user)
-            .map_err(|source| ConfineError::State { path: folder.to_owned(), source })?;
+        // With what an earlier run as root has left there.
+        let to = Recipient { uid: user.uid.as_raw(), gid: user.gid.as_raw() };
+        folder.give(to, &FILES)?;
     }
     // Groups first: who is not root any more cannot leave them. The capabilities go with the last step.
     setgroups(&[]).map_err(failed)?;
@@ -99,34 +95,22 @@ fn become_user(name: &str, state: Option<&Path>) -> Result<(), ConfineError> {
     setuid(user.uid).map_err(failed)
 }
 
-/// The folder of the leases, and what an earlier run as root has left there.
-fn give(folder: &Path, user: &User) -> io::Result<()> {
-    let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
-    chown(folder, uid, gid)?;
-    for name in ["leases.log", "leases.lock", "leases.new"] {
-        match chown(folder.join(name), uid, gid) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 fn restrict_files(
     config: &Config,
     more: &[PathBuf],
-    writes: Option<&Path>,
+    writes: Option<&StateFolder>,
 ) -> Result<&'static str, ConfineError> {
     let images = config.entries.iter().filter_map(|entry| Some(PathBuf::from(entry.file()?.1)));
     let reads = config.serve.folders.iter().cloned().chain(images).chain(more.iter().cloned());
     let own = distribution_paths().chain([PathBuf::from(ARP_TABLES)]);
+    let writes = writes.map(|folder| PathBeneath::new(folder.as_fd(), AccessFs::from_all(RULES)));
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(RULES))?
         // Every port that is needed is open.
         .handle_access(AccessNet::BindTcp)?
         .create()?
         .add_rules(path_beneath_rules(reads.chain(own), AccessFs::from_read(RULES)))?
-        .add_rules(path_beneath_rules(writes, AccessFs::from_all(RULES)))?
+        .add_rules(writes.map(Ok::<_, RulesetError>))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => "sees only the files that it serves (Landlock)",

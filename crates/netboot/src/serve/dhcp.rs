@@ -2,18 +2,18 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::commit::Commits;
+use super::clock::Clock;
+use super::commit::{Commits, Outcome};
 use super::logins::{Holder, Question};
 use super::probe::probe;
 use super::socket::udp;
 use super::{Interface, LeaseLog, Restored, ServeError, Service};
 use crate::event::{Event, Sink};
-use crate::logic::Time;
 use crate::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
 use crate::policy::Config;
 use crate::wire::dhcp::Hardware;
@@ -26,6 +26,9 @@ const BATCH: usize = 64;
 const COUNT: Duration = Duration::from_secs(5);
 /// Answers of probes that wait; there are no more probes than that at once.
 const PROBES: usize = 256;
+
+/// What [`Event::Impaired`] calls the recording of leases.
+const LEASES: &str = "leases";
 
 /// Ports 67 and 4011, before there is a runtime.
 pub(super) struct Sockets {
@@ -98,23 +101,32 @@ impl Driver {
     ) -> Result<Self, ServeError> {
         let link = Link { address: interface.address, network: interface.network };
         let mut server = Server::new(config, link, role);
+        let clock = Clock::start();
+        let mut problem = None;
         let log = log.map(|(log, restored)| {
             for text in restored.damage {
                 events.event(Event::Warning { text });
             }
-            restored.leases.into_iter().for_each(|lease| server.restore(lease, Time::from_secs(0)));
+            let now = clock.now();
+            restored.leases.into_iter().for_each(|lease| server.restore(lease, now));
+            problem = restored.problem;
             log
         });
+        if let Some(reason) = &problem {
+            let recorded: Vec<_> = server.leases().cloned().collect();
+            server.stop_recording(recorded, clock.now());
+            tell_refused(events.as_ref(), reason);
+        }
         let (probes, probed) = mpsc::channel(PROBES);
         Ok(Self {
             server,
             interface: interface.clone(),
             sockets: Live::new(sockets)?,
-            commits: Commits::new(log),
+            commits: Commits::new(log, problem.is_some()),
             others,
             role,
             events: Arc::clone(events),
-            clock: Clock::start(),
+            clock,
             probes,
             probed,
         })
@@ -137,7 +149,7 @@ impl Driver {
                 // The driver holds a sender itself, so that there is always an answer to wait for.
                 Some(probed) = self.probed.recv() => {
                     let decided = self.server.probed(probed.address, probed.user, self.clock.now());
-                    effects = self.commits.pass(decided);
+                    effects = self.pass(decided);
                 }
                 Some(question) = self.others.questions.recv() => self.answer(question),
                 Some(config) = self.others.configs.recv() => {
@@ -150,7 +162,7 @@ impl Driver {
                     }
                     bound = now;
                 }
-                written = self.commits.written() => effects = written?,
+                outcome = self.commits.written() => effects = self.committed(outcome?),
                 ready = self.sockets.server.readable(), if open => {
                     ready.map_err(lost)?;
                     self.receive(Port::Server, &mut buffer, &mut effects);
@@ -187,15 +199,48 @@ impl Driver {
             };
             let arrival = Arrival { from, port };
             let decided = self.server.receive(&buffer[..length], arrival, self.clock.now());
-            effects.extend(self.commits.pass(decided));
+            effects.extend(self.pass(decided));
+        }
+    }
+
+    /// Has leases written, by the clock of the wall, which the next start goes by.
+    fn pass(&mut self, mut effects: Vec<Effect>) -> Vec<Effect> {
+        for effect in &mut effects {
+            if let Effect::Record(lease) = effect {
+                lease.expires = self.clock.to_wall(lease.expires);
+            }
+        }
+        self.commits.pass(effects)
+    }
+
+    /// What may be done once the disk has taken leases, or refused them.
+    fn committed(&mut self, outcome: Outcome) -> Vec<Effect> {
+        match outcome {
+            Outcome::Written(effects) => effects,
+            Outcome::Refused { reason, recorded } => {
+                let recorded = recorded.into_iter().map(|mut lease| {
+                    lease.expires = self.clock.of_wall(lease.expires);
+                    lease
+                });
+                self.server.stop_recording(recorded, self.clock.now());
+                tell_refused(self.events.as_ref(), &reason);
+                Vec::new()
+            }
+            Outcome::Recovered => {
+                self.events.event(Event::Impaired { part: LEASES, reason: None });
+                let text = "leases are recorded again".to_owned();
+                self.events.event(Event::Note { text });
+                let missed = self.server.resume_recording();
+                self.pass(missed)
+            }
         }
     }
 
     /// Tells those whose leases were promised the disk before the server ends.
     async fn settle(mut self) -> Result<(), ServeError> {
         self.commits.begin();
-        while !self.commits.is_idle() {
-            let effects = self.commits.written().await?;
+        while !self.commits.is_idle() && !self.commits.is_refused() {
+            let Outcome::Written(effects) = self.commits.written().await? else { break };
             self.commits.begin();
             self.act(effects).await;
         }
@@ -235,21 +280,15 @@ impl Driver {
     }
 }
 
-/// Time that never goes back while the server runs, whatever is done to the machine's clock.
-struct Clock {
-    began: Time,
-    since: Instant,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { began: Time::default() + wall, since: Instant::now() }
-    }
-
-    fn now(&self) -> Time {
-        self.began + self.since.elapsed()
-    }
+/// Says once that the disk refuses, and what that means.
+fn tell_refused(events: &dyn Sink, reason: &str) {
+    let reason = reason.to_owned();
+    let text = format!(
+        "leases cannot be recorded: {reason}; machines keep what is recorded, new ones get no address, \
+         and files are served as before"
+    );
+    events.event(Event::Impaired { part: LEASES, reason: Some(reason) });
+    events.event(Event::Warning { text });
 }
 
 fn lost(source: std::io::Error) -> ServeError {

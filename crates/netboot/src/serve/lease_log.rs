@@ -9,45 +9,62 @@
 //! each lease that a client was told of; at most a torn line at the end, which no client was told of,
 //! is lost. A new log is written beside the old one and takes its name when it is complete.
 //!
-//! Behind the last line stand spaces that the next lines take the place of: to write where a file has
-//! its blocks already costs the disk one step, to make it longer several.
+//! A disk that refuses loses nothing: what it did not take was promised to no client, and all that it took
+//! before is read at the next start. A full one often takes a log that is written anew, which is shorter.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use thiserror::Error;
 
+use super::lease_file::{LOG, NEW, ROOM, Space, Storage};
 use super::record::{parse_record, write_record};
+use super::state::{StateError, StateFolder};
 use crate::logic::dhcp::Lease;
 use crate::policy::Config;
 
 /// Where leases are kept where the configuration does not say.
 const STATE: &str = "/var/lib/winpe-iscsi";
+/// The file that says by its lock that a server runs.
+const LOCK: &str = "leases.lock";
+/// The files that a server makes.
+pub(super) const FILES: [&str; 3] = [LOG, LOCK, NEW];
 /// A line is shorter: the longest identity has 255 bytes.
 const LINE: u64 = 1024;
 /// Leases of a log at most; pools are not larger in all.
 const LEASES: usize = 1 << 20;
 /// Lines that are no leases and are named one by one.
 const NAMED: usize = 20;
-/// Bytes of spaces that are put behind the last line where there is no room left.
-const ROOM: u64 = 256 * 1024;
+/// Bytes that a line usually has, and what a file system takes for a file besides.
+const USUAL: u64 = 96;
+const MARGIN: u64 = 16 * 1024;
 /// So many lines that say nothing any more are worth writing the log anew.
 const STALE: usize = 10_000;
+
+type Leases = BTreeMap<Ipv4Addr, Lease>;
 
 /// The log, open for writing.
 #[derive(Debug)]
 pub struct LeaseLog {
-    path: PathBuf,
-    space: Space,
+    storage: Box<dyn Storage>,
+    /// The file; none where the disk has refused it so far.
+    space: Option<Space>,
     /// What the log comes to.
-    leases: BTreeMap<Ipv4Addr, Lease>,
+    leases: Leases,
     lines: usize,
-    _lock: Flock<File>,
+    /// So many lines have it written anew.
+    most: usize,
+    /// Room that is too little, where more was not to be had when there was twice as much.
+    cramped: u64,
+    /// What the file comes to, where it has its name, but perhaps not on the disk.
+    unsynced: Option<Leases>,
+    _locks: Locks,
 }
 
 /// What a log held.
@@ -57,6 +74,8 @@ pub struct Restored {
     pub leases: Vec<Lease>,
     /// Lines that are none, with their numbers and why; no more than the first few.
     pub damage: Vec<String>,
+    /// Why the disk takes no leases at present, where it takes none.
+    pub problem: Option<String>,
 }
 
 /// Why leases cannot be kept.
@@ -68,21 +87,16 @@ pub enum LeaseLogError {
         /// The lock.
         path: PathBuf,
     },
-    /// The disk refuses.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// The disk refuses, or a file is not what it should be.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 impl LeaseLog {
     /// Opens the log that the configuration names.
     ///
     /// # Errors
-    /// Where it cannot be written, or another server does.
+    /// Where it cannot be read, or another server writes it.
     pub fn open(config: &Config) -> Result<(Self, Restored), LeaseLogError> {
         Self::open_in(state_folder(config))
     }
@@ -90,75 +104,185 @@ impl LeaseLog {
     /// Opens the log in a folder, which is made where it is missing.
     ///
     /// # Errors
-    /// Where it cannot be written, or another server does.
+    /// Where it cannot be read, or another server writes it. A full disk is no error, but the
+    /// [`problem`](Restored::problem).
     pub fn open_in(folder: &Path) -> Result<(Self, Restored), LeaseLogError> {
-        fs::create_dir_all(folder).map_err(at(folder))?;
-        let lock_path = folder.join("leases.lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = Flock::lock(lock.map_err(at(&lock_path))?, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, error)| match error {
-                nix::Error::EWOULDBLOCK => LeaseLogError::Locked { path: lock_path.clone() },
-                error => at(&lock_path)(error.into()),
-            })?;
-        let path = folder.join("leases.log");
-        let restored = read(&path).map_err(at(&path))?;
+        Self::open_at(StateFolder::open(folder)?)
+    }
+
+    pub(super) fn open_at(folder: StateFolder) -> Result<(Self, Restored), LeaseLogError> {
+        let locks = Locks::take(&folder)?;
+        let (mut restored, mut old) = (Restored::default(), None);
+        match folder.file(LOG, OFlags::RDONLY) {
+            Ok(file) => {
+                let path = folder.join(LOG);
+                let read = read(&path, file);
+                let (found, end) = read.map_err(|source| StateError::Io { path, source })?;
+                restored = found;
+                let file = folder.file(LOG, OFlags::RDWR).ok();
+                old = file.map(|file| Space::resume(Box::new(file), end));
+            }
+            Err(StateError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
         let leases = restored.leases.iter().map(|lease| (lease.address, lease.clone())).collect();
-        let space = write_anew(&path, &leases).map_err(at(&path))?;
+        let mut log = Self::new(Box::new(folder), old, leases, locks);
+        match log.write_anew(log.leases.clone()).or_else(|_| log.make_room()) {
+            Ok(()) => {}
+            Err(error) if error.is_disk() => restored.problem = Some(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+        Ok((log, restored))
+    }
+
+    fn new(storage: Box<dyn Storage>, space: Option<Space>, leases: Leases, locks: Locks) -> Self {
         let lines = leases.len();
-        Ok((Self { path, space, leases, lines, _lock: lock }, restored))
+        Self {
+            storage,
+            space,
+            leases,
+            lines,
+            most: STALE,
+            cramped: u64::MAX,
+            unsynced: None,
+            _locks: locks,
+        }
     }
 
     /// Adds leases and waits until they are on the disk.
     ///
     /// # Errors
-    /// Where the disk refuses; then none of them may be told to a client.
+    /// Where the disk refuses; then none of them may be told to a client, and all that were added before
+    /// are still there.
     pub fn append(&mut self, leases: &[Lease]) -> Result<(), LeaseLogError> {
-        let mut text = String::new();
-        for (lease, line) in leases.iter().filter_map(|it| Some((it, write_record(it)?))) {
-            text.push_str(&line);
-            text.push('\n');
-            self.lines += 1;
-            self.leases.insert(lease.address, lease.clone());
+        let lines: Vec<_> =
+            leases.iter().filter_map(|lease| Some((lease, write_record(lease)?))).collect();
+        let text: String = lines.iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
+        let added = lines.iter().map(|(lease, _)| (lease.address, (*lease).clone()));
+        if self.add(text.as_bytes()).is_err() {
+            let mut all = self.leases.clone();
+            all.extend(added);
+            return Ok(self.write_shorter(all)?);
         }
-        self.space.append(text.as_bytes()).map_err(at(&self.path))?;
-        if self.lines > self.leases.len() * 2 + STALE {
-            self.space = write_anew(&self.path, &self.leases).map_err(at(&self.path))?;
-            self.lines = self.leases.len();
+        self.leases.extend(added);
+        self.lines += lines.len();
+        self.look_ahead();
+        if self.lines > self.leases.len() * 2 + self.most {
+            // All is on the disk already; without room for a second log the first one grows on.
+            self.most = match self.write_anew(self.leases.clone()) {
+                Ok(()) => STALE,
+                Err(_) => self.lines,
+            };
         }
+        Ok(())
+    }
+
+    /// Sees to it that a full disk has room for the log written anew: what this one keeps free behind its
+    /// last line. Where that becomes too little and no more can be had, it is written anew at once.
+    fn look_ahead(&mut self) {
+        let needed = self.leases.len() as u64 * USUAL + MARGIN;
+        let Some(space) = &mut self.space else { return };
+        let room = space.room();
+        if room >= needed.min(self.cramped) {
+            return;
+        }
+        if space.extend(needed + ROOM).is_ok() {
+            self.cramped = u64::MAX;
+            return;
+        }
+        self.cramped = room / 2;
+        if self.lines > self.leases.len() {
+            // Where this fails too, what was added is on the disk all the same.
+            let _ = self.write_shorter(self.leases.clone());
+        }
+    }
+
+    /// Tries to write after the disk has refused.
+    ///
+    /// # Errors
+    /// Where it still does.
+    pub(super) fn make_room(&mut self) -> Result<(), StateError> {
+        self.write_shorter(self.leases.clone())
+    }
+
+    /// What is on the disk.
+    pub(super) fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.values()
+    }
+
+    fn add(&mut self, text: &[u8]) -> Result<(), StateError> {
+        if let Some(leases) = self.unsynced.take() {
+            if let Err(error) = self.storage.sync() {
+                self.unsynced = Some(leases);
+                return Err(error);
+            }
+            self.leases = leases;
+        }
+        let refused = || self.storage.failed(io::ErrorKind::StorageFull.into());
+        let space = self.space.as_mut().ok_or_else(refused)?;
+        space.append(text).map_err(|error| self.storage.failed(error))
+    }
+
+    /// Writes the log anew where there may be just enough room, by what the old one has in reserve.
+    fn write_shorter(&mut self, leases: Leases) -> Result<(), StateError> {
+        if let Some(space) = &mut self.space {
+            // Where the old file cannot be made shorter, there may still be room for a new one.
+            let _ = space.cut();
+        }
+        self.write_anew(leases)
+    }
+
+    /// Writes the log beside itself and gives it its name when it is on the disk.
+    fn write_anew(&mut self, leases: Leases) -> Result<(), StateError> {
+        let file = self.storage.fresh()?;
+        let begun = Space::begin(file, leases.values().filter_map(write_record));
+        let begun = begun.map_err(|error| self.storage.failed(error));
+        let space = begun.and_then(|space| self.storage.publish().map(|()| space));
+        let space = space.inspect_err(|_| self.storage.discard())?;
+        // From here on the old file has no name, and nothing that is added to it would be read again.
+        self.space = Some(space);
+        self.lines = leases.len();
+        self.cramped = u64::MAX;
+        if let Err(error) = self.storage.sync() {
+            self.unsynced = Some(leases);
+            return Err(error);
+        }
+        self.unsynced = None;
+        self.leases = leases;
         Ok(())
     }
 }
 
-/// A file and the room in it.
+/// What keeps a second server away from the log. The lock of the folder itself needs no room on the disk;
+/// that of the file is the one that network file systems know.
 #[derive(Debug)]
-struct Space {
-    file: File,
-    /// Where the next line begins.
-    next: u64,
-    /// Where the spaces end.
-    end: u64,
+struct Locks {
+    _folder: Option<std::os::fd::OwnedFd>,
+    _file: Option<File>,
 }
 
-impl Space {
-    /// Puts text behind the last line and waits until it is on the disk.
-    fn append(&mut self, text: &[u8]) -> io::Result<()> {
-        let next = self.next + text.len() as u64;
-        self.file.write_all_at(text, self.next)?;
-        if next > self.end {
-            self.reserve(next)?;
-        } else {
-            self.file.sync_data()?;
+impl Locks {
+    fn take(folder: &StateFolder) -> Result<Self, LeaseLogError> {
+        let locked = || LeaseLogError::Locked { path: folder.join(LOCK) };
+        let at = |source: io::Error| StateError::Io { path: folder.join(LOCK), source };
+        let file = match folder.file(LOCK, OFlags::RDWR | OFlags::CREATE) {
+            // It may be there, on a disk that is read-only now.
+            Err(error) if error.is_disk() => folder.file(LOCK, OFlags::RDONLY).ok(),
+            file => Some(file?),
+        };
+        let lock =
+            |file: &dyn AsFd| match flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => Ok(true),
+                Err(Errno::WOULDBLOCK) => Err(locked()),
+                Err(_) => Ok(false),
+            };
+        let copy = folder.as_fd().try_clone_to_owned().map_err(at)?;
+        let file = file.map(|file| lock(&file).map(|held| held.then_some(file))).transpose()?;
+        let copy = lock(&copy)?.then_some(copy);
+        if file.is_none() && copy.is_none() {
+            return Err(at(io::ErrorKind::Unsupported.into()).into());
         }
-        self.next = next;
-        Ok(())
-    }
-
-    /// Puts spaces behind `next`, and waits until they are on the disk.
-    fn reserve(&mut self, next: u64) -> io::Result<()> {
-        // Without room all goes on, only slower.
-        let reserved = self.file.write_all_at(&[b' '; ROOM as usize], next);
-        self.end = if reserved.is_ok() { next + ROOM } else { next };
-        self.file.sync_all()
+        Ok(Self { _folder: copy, _file: file.flatten() })
     }
 }
 
@@ -167,23 +291,24 @@ pub(super) fn state_folder(config: &Config) -> &Path {
     config.serve.state.as_deref().unwrap_or(Path::new(STATE))
 }
 
-/// Reads a log of any content in bounded memory.
-fn read(path: &Path) -> io::Result<Restored> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Restored::default()),
-        Err(error) => return Err(error),
-    };
+/// Reads a log of any content in bounded memory, and tells where its last line ends.
+fn read(path: &Path, file: File) -> io::Result<(Restored, u64)> {
     let mut reader = BufReader::new(file);
     let mut leases = BTreeMap::new();
     let mut damage = Vec::new();
     let mut line = Vec::new();
+    let (mut place, mut end) = (0, 0);
     for number in 1_usize.. {
         line.clear();
-        if reader.by_ref().take(LINE).read_until(b'\n', &mut line)? == 0 {
+        let length = reader.by_ref().take(LINE).read_until(b'\n', &mut line)?;
+        if length == 0 {
             break;
         }
+        place += length as u64;
         let whole = line.pop_if(|last| *last == b'\n').is_some();
+        if whole {
+            end = place;
+        }
         if !whole && line.iter().all(|byte| *byte == b' ') {
             continue;
         }
@@ -201,139 +326,10 @@ fn read(path: &Path) -> io::Result<Restored> {
             damage.push(format!("{}: line {number} is left out: {reason}", path.display()));
         }
     }
-    Ok(Restored { leases: leases.into_values().collect(), damage })
-}
-
-/// Writes the log beside itself and gives it its name when it is on the disk.
-fn write_anew(path: &Path, leases: &BTreeMap<Ipv4Addr, Lease>) -> io::Result<Space> {
-    let beside = path.with_extension("new");
-    let mut writer = BufWriter::new(File::create(&beside)?);
-    for line in leases.values().filter_map(write_record) {
-        writeln!(writer, "{line}")?;
-    }
-    let mut file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-    let next = file.stream_position()?;
-    let mut space = Space { file, next, end: next };
-    space.reserve(next)?;
-    fs::rename(&beside, path)?;
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(space)
-}
-
-fn at(path: &Path) -> impl FnOnce(io::Error) -> LeaseLogError {
-    let path = path.to_owned();
-    move |source| LeaseLogError::Io { path, source }
+    Ok((Restored { leases: leases.into_values().collect(), damage, problem: None }, end))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::logic::Time;
-    use crate::logic::dhcp::{Identity, LeaseState};
-    use crate::wire::dhcp::Hardware;
-
-    fn lease(number: u8) -> Lease {
-        Lease {
-            address: [10, 0, 0, number].into(),
-            identity: Identity::Hardware(Hardware::ethernet([2, 0, 0, 0, 0, number])),
-            state: LeaseState::Bound,
-            expires: Time::from_secs(1_800_000_000),
-        }
-    }
-
-    #[test]
-    fn a_crash_at_any_byte_loses_only_the_line_that_it_tore() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("leases.log");
-        let (mut log, _) = LeaseLog::open_in(folder.path()).unwrap();
-        log.append(&[lease(1), lease(2)]).unwrap();
-        log.append(&[lease(3)]).unwrap();
-        drop(log);
-        let mut whole = fs::read(&path).unwrap();
-        whole.truncate(whole.trim_ascii_end().len() + 1);
-        for (end, room) in (0..=whole.len()).flat_map(|end| [(end, 0), (end, 3000)]) {
-            fs::write(&path, [&whole[..end], &vec![b' '; room]].concat()).unwrap();
-            let complete = whole[..end].iter().filter(|byte| **byte == b'\n').count();
-            let (mut log, restored) = LeaseLog::open_in(folder.path()).unwrap();
-            let expected: Vec<_> = (1..=3).map(lease).take(complete).collect();
-            assert_eq!(restored.leases, expected, "cut at {end}");
-            log.append(&[lease(9)]).unwrap();
-            drop(log);
-            let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
-            assert_eq!(restored.leases.len(), complete + 1, "what follows a torn line is whole");
-            assert_eq!(restored.damage, Vec::<String>::new());
-        }
-    }
-
-    #[test]
-    fn the_log_goes_on_beyond_its_room() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut log, _) = LeaseLog::open_in(folder.path()).unwrap();
-        let renew = |secs| Lease { expires: Time::from_secs(secs), ..lease(1) };
-        // Fewer than are written anew, and more than there is room for at first.
-        for from in (0..STALE as u64).step_by(1000) {
-            log.append(&(from..from + 1000).map(renew).collect::<Vec<_>>()).unwrap();
-        }
-        log.append(&[lease(2)]).unwrap();
-        drop(log);
-        let text = fs::read_to_string(folder.path().join("leases.log")).unwrap();
-        assert!(text.trim_end().len() as u64 > ROOM && text.lines().count() == STALE + 2);
-        let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
-        assert_eq!(restored.leases, [renew(STALE as u64 - 1), lease(2)]);
-        assert_eq!(restored.damage, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_crash_while_writing_anew_leaves_the_old_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut log, _) = LeaseLog::open_in(folder.path()).unwrap();
-        log.append(&[lease(1)]).unwrap();
-        drop(log);
-        fs::write(folder.path().join("leases.new"), "torn").unwrap();
-        let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
-        assert_eq!(restored.leases, [lease(1)]);
-    }
-
-    #[test]
-    fn damage_is_named_and_passed_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("leases.log");
-        let good = write_record(&lease(1)).unwrap();
-        let long = "x".repeat(5000);
-        let mut bytes = format!("nonsense\n{long}\n{good}\n").into_bytes();
-        bytes.extend([0xff, b'\n']);
-        fs::write(&path, bytes).unwrap();
-        let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
-        assert_eq!(restored.leases, [lease(1)]);
-        assert!(restored.damage[0].contains("line 1 is left out: expected five words, found 1"));
-    }
-
-    #[test]
-    fn the_last_line_of_an_address_counts_and_the_log_stays_small() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut log, _) = LeaseLog::open_in(folder.path()).unwrap();
-        let renewals = |from: u64| {
-            let renew = |secs| Lease { expires: Time::from_secs(secs), ..lease(1) };
-            (from..from + 6000).map(renew).collect::<Vec<_>>()
-        };
-        log.append(&renewals(0)).unwrap();
-        log.append(&renewals(6000)).unwrap();
-        log.append(&[lease(2)]).unwrap();
-        let size = fs::metadata(folder.path().join("leases.log")).unwrap().len();
-        assert!(size < 200 + ROOM, "{size} bytes");
-        drop(log);
-        let (_, restored) = LeaseLog::open_in(folder.path()).unwrap();
-        assert_eq!(restored.leases[0].expires, Time::from_secs(11_999));
-        assert_eq!(restored.leases.len(), 2);
-    }
-
-    #[test]
-    fn one_log_has_one_server() {
-        let folder = tempfile::tempdir().unwrap();
-        let (_log, _) = LeaseLog::open_in(folder.path()).unwrap();
-        let second = LeaseLog::open_in(folder.path());
-        assert!(matches!(second, Err(LeaseLogError::Locked { .. })), "{second:?}");
-    }
-}
+pub(super) mod faulty;
+#[cfg(test)]
+mod tests;

@@ -16,11 +16,13 @@
 //! # }
 //! ```
 
+mod clock;
 mod commit;
 mod confine;
 mod detect;
 mod dhcp;
 mod interface;
+mod lease_file;
 mod lease_log;
 mod logins;
 mod notify;
@@ -30,6 +32,7 @@ mod record;
 mod reload;
 mod role;
 mod socket;
+mod state;
 mod syscalls;
 
 pub use confine::ConfineError;
@@ -39,6 +42,7 @@ pub use lease_log::{LeaseLog, LeaseLogError, Restored};
 pub use record::{RecordError, parse_record, write_record};
 pub use role::{Refusal, decide_role};
 pub use socket::{ServeError, Service};
+pub use state::{StateError, StateFolder};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +57,7 @@ use self::reload::Reload;
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
 use crate::logic::dhcp::Role;
-use crate::policy::{Config, Files, Logins};
+use crate::policy::{Config, Files, Logins, Mode};
 use crate::tftp::TftpServer;
 use crate::watch::{self, Watch};
 use crate::{http, tftp};
@@ -105,6 +109,8 @@ pub struct Server {
     logins: Logins,
     /// What became of the server's rights, in words.
     confined: Vec<String>,
+    /// Where leases are kept; none before rights are given up, or where no addresses are given.
+    state: Option<StateFolder>,
 }
 
 impl Server {
@@ -118,8 +124,8 @@ impl Server {
         let ports = Ports::open(&config, interface)?;
         let mut config = Arc::unwrap_or_clone(config);
         config.watch.syslog = Some(ports.syslog.is_some());
-        let confined = Vec::new();
-        Ok(Self { config, interface: interface.clone(), ports, files, logins, confined })
+        let (interface, confined) = (interface.clone(), Vec::new());
+        Ok(Self { config, interface, ports, files, logins, confined, state: None })
     }
 
     /// Gives up what is not needed any more: the rights of root, where the configuration names a user,
@@ -130,7 +136,7 @@ impl Server {
     /// Where more rights would be left than the configuration wants. A kernel without Landlock is no
     /// error; the log says so.
     pub fn confine(&mut self, more: &[PathBuf]) -> Result<(), ServeError> {
-        self.confined = confine::confine(&self.config, more)?;
+        (self.confined, self.state) = confine::confine(&self.config, more)?;
         Ok(())
     }
 
@@ -146,8 +152,10 @@ impl Server {
         configs: mpsc::Receiver<Config>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
-        let Self { config, interface, ports, files, logins, confined } = self;
+        let Self { config, interface, ports, files, logins, confined, state } = self;
         let config = Arc::new(config);
+        // Nothing is answered before it is known that no other server keeps its leases there.
+        let log = open_log(&config, state)?;
         let watch = Arc::new(Watch::new());
         let events = watch.before(events);
         let note = |text: String| events.event(Event::Note { text });
@@ -195,7 +203,7 @@ impl Server {
                         role = role => role?,
                         () = wait() => return Ok(()),
                     };
-                    let log = (role == Role::Full).then(|| LeaseLog::open(&config)).transpose()?;
+                    let log = log.filter(|_| role == Role::Full);
                     let driver = dhcp::Driver::new(
                         Arc::clone(&config),
                         &interface,
@@ -205,6 +213,11 @@ impl Server {
                         dhcp::Others { configs: from_reload, questions },
                         &events,
                     )?;
+                    if role == Role::Full {
+                        for text in tell_misfits(&config, &interface) {
+                            events.event(Event::Warning { text });
+                        }
+                    }
                     ready(role, &interface, &events);
                     driver.run(wait()).await
                 },
@@ -259,6 +272,45 @@ impl Server {
     }
 }
 
+/// The leases; none where another server is to give addresses.
+fn open_log(
+    config: &Config,
+    state: Option<StateFolder>,
+) -> Result<Option<(LeaseLog, Restored)>, ServeError> {
+    if config.serve.mode == Mode::Proxy {
+        return Ok(None);
+    }
+    Ok(Some(match state {
+        Some(folder) => LeaseLog::open_at(folder)?,
+        None => LeaseLog::open(config)?,
+    }))
+}
+
+/// Warns of subnets and reservations that do not fit the link: some machine will not get what was meant.
+fn tell_misfits(config: &Config, interface: &Interface) -> Vec<String> {
+    let Interface { name, address, network, .. } = interface;
+    let subnets = &config.serve.subnets;
+    let holds = |address| subnets.iter().any(|subnet| subnet.network.contains(address));
+    let mut told = Vec::new();
+    if !subnets.is_empty() && !holds(*address) {
+        told.push(format!(
+            "no [[serve.subnet]] is that of {name} ({network}): machines there get no address, only those \
+             behind relays"
+        ));
+    }
+    for reservation in &config.serve.reservations {
+        let (mac, reserved) = (reservation.mac, reservation.address);
+        if reserved == *address {
+            told.push(format!(
+                "{reserved} is reserved for {mac}, but is this server's own address"
+            ));
+        } else if !holds(reserved) && !network.contains(reserved) {
+            told.push(format!("{reserved} is reserved for {mac}, but lies in no subnet"));
+        }
+    }
+    told
+}
+
 /// Says that all is served now: files are before it is known who gives addresses.
 fn ready(role: Role, interface: &Interface, events: &Arc<dyn Sink>) {
     let what = match role {
@@ -291,4 +343,32 @@ async fn find_role(
         note(format!("another DHCP server answers: {other}"));
     }
     Ok(decide_role(mode, config.serve.force, &others)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_the_link_is_warned_of() {
+        let interface = Interface {
+            name: "eth0".to_owned(),
+            address: [10, 9, 0, 1].into(),
+            network: "10.9.0.0/16".parse().unwrap(),
+        };
+        let told = |config: &str| tell_misfits(&config.parse().unwrap(), &interface);
+        assert_eq!(told(""), [""; 0]);
+        let reserved = |address: &str| {
+            format!("[[serve.reservation]]\nmac = '02:02:02:02:02:02'\naddress = '{address}'\n")
+        };
+        assert_eq!(told(&reserved("10.9.7.7")), [""; 0]);
+        assert!(told(&reserved("10.9.0.1"))[0].contains("is this server's own address"));
+        assert!(told(&reserved("192.168.7.7"))[0].contains("lies in no subnet"));
+        let subnet = |network: &str| format!("[[serve.subnet]]\nnetwork = '{network}'\n");
+        assert_eq!(told(&(subnet("192.168.7.0/24") + &reserved("192.168.7.7"))).len(), 1);
+        assert!(
+            told(&subnet("192.168.50.0/24"))[0].starts_with("no [[serve.subnet]] is that of eth0")
+        );
+        assert_eq!(told(&subnet("10.9.0.0/16")), [""; 0]);
+    }
 }

@@ -93,6 +93,8 @@ impl Timeline {
             Event::Hashed { .. }
             | Event::Ignored { .. }
             | Event::Leases { .. }
+            | Event::Impaired { .. }
+            | Event::Repeated { .. }
             | Event::Warning { .. }
             | Event::Note { .. } => {}
         }

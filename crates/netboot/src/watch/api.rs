@@ -38,13 +38,15 @@ pub struct BootReply {
     pub boot: BootView,
 }
 
-/// That the server is there.
+/// That the server is there, and whether it does all that it should.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
     /// 1.
     pub schema: u32,
-    /// `ok`.
+    /// `ok`, or `degraded` where it goes on with less.
     pub status: &'static str,
+    /// What it cannot do at present, and why.
+    pub problems: Vec<String>,
     /// The version of the server.
     pub version: &'static str,
     /// Seconds since it began.
@@ -78,15 +80,8 @@ pub(super) fn answer(watch: &Arc<Watch>, path: &str, last_event: Option<u64>) ->
         "/api/v1/boots" => json(StatusCode::OK, &boots(watch, 0)),
         "/api/v1/events" => Reply::Live { after: last_event.unwrap_or(0) },
         "/api/v1/openapi.json" => whole(JSON, super::document().into_bytes()),
-        "/healthz" => json(
-            StatusCode::OK,
-            &Health {
-                schema: SCHEMA,
-                status: "ok",
-                version: env!("CARGO_PKG_VERSION"),
-                uptime: watch.age().as_secs(),
-            },
-        ),
+        // Whoever restarts servers is to leave this one alone: it would be no better after a restart.
+        "/healthz" => json(StatusCode::OK, &health(watch)),
         "/metrics" => whole(TEXT, watch.metrics().into_bytes()),
         _ => match path.strip_prefix("/api/v1/boots/") {
             Some(id) => boot(watch, id),
@@ -95,6 +90,17 @@ pub(super) fn answer(watch: &Arc<Watch>, path: &str, last_event: Option<u64>) ->
                 None => error("there is nothing of this name"),
             },
         },
+    }
+}
+
+fn health(watch: &Watch) -> Health {
+    let problems = watch.problems();
+    Health {
+        schema: SCHEMA,
+        status: if problems.is_empty() { "ok" } else { "degraded" },
+        problems,
+        version: env!("CARGO_PKG_VERSION"),
+        uptime: watch.age().as_secs(),
     }
 }
 

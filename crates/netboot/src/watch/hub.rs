@@ -1,5 +1,6 @@
 //! What watches, and what others watch.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,8 @@ pub struct Watch {
 struct State {
     timeline: Timeline,
     metrics: Metrics,
+    /// Parts of the server that do less than they should, and why.
+    problems: BTreeMap<&'static str, String>,
 }
 
 impl Watch {
@@ -44,7 +47,8 @@ impl Watch {
     #[must_use]
     pub fn new() -> Self {
         let timeline = Timeline::new(Limits::default());
-        let state = Mutex::new(State { timeline, metrics: Metrics::default() });
+        let state = State { timeline, metrics: Metrics::default(), problems: BTreeMap::new() };
+        let state = Mutex::new(state);
         Self { state, changed: watch::Sender::new(0), began: Instant::now() }
     }
 
@@ -86,6 +90,12 @@ impl Watch {
         state.metrics.text(&state.timeline.boots(now()))
     }
 
+    /// What the server cannot do at present, as `leases: ` and the reason.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.state().problems.iter().map(|(part, reason)| format!("{part}: {reason}")).collect()
+    }
+
     /// Since when it watches.
     #[must_use]
     pub fn age(&self) -> std::time::Duration {
@@ -110,6 +120,12 @@ impl Watch {
     fn record(&self, event: &Event) {
         let mut state = self.state();
         state.metrics.record(event);
+        if let Event::Impaired { part, reason } = event {
+            match reason {
+                Some(reason) => state.problems.insert(part, reason.clone()),
+                None => state.problems.remove(part),
+            };
+        }
         state.timeline.record(event, now());
         self.tell(state.timeline.revision());
     }

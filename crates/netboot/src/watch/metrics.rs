@@ -3,11 +3,12 @@
 //! The format is a few lines of text, and every label is one of a fixed set; so it is written here
 //! and read by Prometheus' own parser in the tests.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
 use crate::event::{Event, Protocol};
+use crate::logic::dhcp::Ignore;
 use crate::timeline::{BootView, Status};
 
 /// Transfers counted at once; the servers' own limits are lower.
@@ -36,6 +37,11 @@ pub(super) struct Metrics {
     changed: u64,
     warnings: u64,
     leases: usize,
+    /// Messages that got no answer as a pool was empty, or the disk took no lease.
+    exhausted: u64,
+    unrecorded: u64,
+    /// Parts of the server that do less than they should.
+    impaired: BTreeSet<&'static str>,
     in_flight: HashSet<(Protocol, SocketAddr)>,
 }
 
@@ -59,8 +65,19 @@ impl Metrics {
             Event::Hashed { before: Some(_), .. } => self.changed += 1,
             Event::Warning { .. } => self.warnings += 1,
             Event::Leases { bound } => self.leases = *bound,
+            Event::Impaired { part, reason: Some(_) } => {
+                self.impaired.insert(part);
+            }
+            Event::Impaired { part, reason: None } => {
+                self.impaired.remove(part);
+            }
+            Event::Heard(heard) => match heard.ignored {
+                Some(Ignore::PoolEmpty(_)) => self.exhausted += 1,
+                Some(Ignore::NotRecorded(_)) => self.unrecorded += 1,
+                _ => {}
+            },
             Event::Requested { .. }
-            | Event::Heard(_)
+            | Event::Repeated { .. }
             | Event::Hashed { .. }
             | Event::Progress { .. }
             | Event::Console { .. }
@@ -110,6 +127,20 @@ impl Metrics {
         text.sample("warnings_total", &[], self.warnings);
         text.family("leases", "gauge", "Leases in force.");
         text.sample("leases", &[], self.leases);
+        text.family(
+            "pool_exhausted_total",
+            "counter",
+            "DHCP messages for which no address was left.",
+        );
+        text.sample("pool_exhausted_total", &[], self.exhausted);
+        text.family(
+            "leases_refused_total",
+            "counter",
+            "Leases not given as the disk took no record.",
+        );
+        text.sample("leases_refused_total", &[], self.unrecorded);
+        text.family("degraded", "gauge", "Parts of the server that do less, as /healthz says.");
+        text.sample("degraded", &[], self.impaired.len());
         text.family("boots", "gauge", "Boots that are remembered, by where they stand.");
         for (status, name) in STATUSES {
             let count = boots.iter().filter(|boot| boot.verdict.status == status).count();
@@ -154,7 +185,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::Failure;
+    use crate::event::{Failure, Heard};
+    use crate::policy::Client;
+    use crate::wire::dhcp::Message;
 
     #[test]
     fn what_happens_is_counted() {
@@ -171,6 +204,21 @@ mod tests {
         let reason = Failure::NotFound;
         metrics.record(&Event::Failed { protocol, client, file, bytes: 0, reason });
         metrics.record(&Event::Leases { bound: 3 });
+        let network = "192.168.0.0/24".parse().unwrap();
+        for ignored in [Ignore::PoolEmpty(network), Ignore::NotRecorded([192, 168, 0, 1].into())] {
+            metrics.record(&Event::Heard(Box::new(Heard {
+                client: "52:54:00:00:00:01".to_owned(),
+                about: Client::of(&Message::request(1, [2; 6])),
+                message: "DISCOVER",
+                address: None,
+                server: None,
+                ignored: Some(ignored),
+            })));
+        }
+        let reason = || Some("full".to_owned());
+        for reason in [reason(), None, reason(), reason()] {
+            metrics.record(&Event::Impaired { part: "leases", reason });
+        }
         let text = metrics.text(&[]);
         for line in [
             "winpe_transfers_in_flight{protocol=\"tftp\"} 0",
@@ -179,6 +227,9 @@ mod tests {
             "winpe_sent_bytes_total{protocol=\"tftp\"} 700",
             "winpe_sent_bytes_total{protocol=\"http\"} 0",
             "winpe_leases 3",
+            "winpe_pool_exhausted_total 1",
+            "winpe_leases_refused_total 1",
+            "winpe_degraded 1",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }

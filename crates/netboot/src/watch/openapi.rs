@@ -47,7 +47,7 @@ fn boot() {}
 #[expect(dead_code, reason = "only its description is used")]
 fn events() {}
 
-/// That the server is there.
+/// That the server is there, and whether it does all that it should.
 #[utoipa::path(get, path = "/healthz", responses((status = 200, body = Health)))]
 #[expect(dead_code, reason = "only its description is used")]
 fn healthz() {}

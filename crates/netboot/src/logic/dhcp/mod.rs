@@ -200,16 +200,37 @@ impl Server {
 
     /// From now on no lease can be recorded. What is given then is what these leases, which are recorded,
     /// allow: their owners keep them until they end, and nobody else gets an address.
-    pub fn stop_recording(&mut self, recorded: impl IntoIterator<Item = Lease>) {
-        self.recorded = Some(recorded.into_iter().map(|lease| (lease.address, lease)).collect());
+    pub fn stop_recording(&mut self, recorded: impl IntoIterator<Item = Lease>, now: Time) {
+        let recorded: BTreeMap<_, _> =
+            recorded.into_iter().map(|lease| (lease.address, lease)).collect();
+        self.pending.clear();
+        // What was decided and not recorded was told to nobody.
+        for mut lease in std::mem::take(&mut self.leases).into_iter() {
+            if !recorded.contains_key(&lease.address) {
+                if lease.state != LeaseState::Declined {
+                    (lease.state, lease.expires) = (LeaseState::Released, lease.expires.min(now));
+                }
+                self.leases.block(lease);
+            }
+        }
+        for lease in recorded.values() {
+            if let Some(subnet) = self.pools.find(lease.address) {
+                self.leases.put(lease.clone(), subnet, now);
+            }
+        }
+        self.recorded = Some(recorded);
     }
 
     /// Leases can be recorded again; returns those that were given back or declined meanwhile.
     pub fn resume_recording(&mut self) -> Vec<Effect> {
         let Some(recorded) = self.recorded.take() else { return Vec::new() };
         let missed = self.leases().filter(|lease| {
-            lease.state != LeaseState::Bound
-                && recorded.get(&lease.address).is_none_or(|it| it.state != lease.state)
+            let before = recorded.get(&lease.address).map(|lease| lease.state);
+            match lease.state {
+                LeaseState::Released => before == Some(LeaseState::Bound),
+                LeaseState::Declined => before != Some(LeaseState::Declined),
+                LeaseState::Offered | LeaseState::Bound => false,
+            }
         });
         missed.cloned().map(Effect::Record).collect()
     }

@@ -55,6 +55,8 @@ impl Pools {
                 .collect(),
             reserved: reservations
                 .iter()
+                // The server needs its own.
+                .filter(|reservation| reservation.address != link.address)
                 .map(|reservation| (Identity::Hardware(reservation.mac), reservation.address))
                 .collect(),
             kept,

@@ -64,3 +64,10 @@ fn a_link_that_no_subnet_names_has_no_pool() {
     let far = Message { giaddr: [10, 1, 0, 1].into(), ..rom(1) };
     assert_eq!(bench.lease(&far).yiaddr, Ipv4Addr::new(10, 1, 0, 10));
 }
+
+#[test]
+fn the_address_of_the_server_is_reserved_for_no_machine() {
+    let config = "[[serve.reservation]]\nmac = '52:54:00:00:00:01'\naddress = '192.168.0.10'";
+    let mut bench = Bench::new(Role::Full, config);
+    assert_eq!(bench.lease(&rom(1)).yiaddr, Ipv4Addr::new(192, 168, 0, 128));
+}

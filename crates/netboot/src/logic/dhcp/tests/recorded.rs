@@ -11,7 +11,7 @@ fn full_disk() -> (Bench, Message) {
     let ack = bench.lease(&windows(1));
     bench.lease(&rom(2));
     let leases: Vec<_> = bench.server.leases().cloned().collect();
-    bench.server.stop_recording(leases);
+    bench.server.stop_recording(leases, bench.now);
     (bench, ack)
 }
 
@@ -105,4 +105,25 @@ fn an_empty_pool_is_warned_of_once_a_minute() {
     }
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].starts_with("no address is left in 192.168.0.0/24: new machines"));
+}
+
+#[test]
+fn what_the_disk_refused_was_promised_to_nobody() {
+    let mut bench = Bench::full();
+    let first = bench.lease(&windows(1));
+    let leases: Vec<_> = bench.server.leases().cloned().collect();
+    // These are decided, and then the disk refuses them.
+    let mut moves = select(&windows(1), &first);
+    moves.options.set(code::REQUESTED_ADDRESS, [192, 168, 0, 200]);
+    assert!(bench.send(&moves).message().is_some());
+    bench.lease(&rom(2));
+    bench.server.stop_recording(leases, bench.now);
+    let renewed = bench.send(&later(&windows(1), &first, MessageType::Request));
+    assert_eq!(renewed.message().unwrap().yiaddr, first.yiaddr);
+    assert_eq!(bench.server.bound(bench.now), 1);
+    // No address is lost by it.
+    assert_eq!(bench.server.resume_recording(), []);
+    let others: std::collections::BTreeSet<_> =
+        (2..=100).map(|number| bench.lease(&rom(number)).yiaddr).collect();
+    assert_eq!(others.len(), 99);
 }
