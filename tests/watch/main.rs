@@ -1,6 +1,7 @@
 //! Where boots are shown: the page in a browser, the API, the numbers, the terminal.
 
 mod answers;
+mod faults;
 mod machines;
 mod page;
 mod program;
