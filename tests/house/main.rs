@@ -11,7 +11,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("winpe-regfile", &["winpe-registry"]),
     ("winpe-hive", &["winpe-registry"]),
     ("winpe-san", &[]),
-    ("winpe-wim", &[]),
+    ("winpe-folder", &[]),
+    ("winpe-wim", &["winpe-folder"]),
     ("winpe-mount", &["winpe-wim"]),
     ("winpe-inject", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-wim"]),
     ("winpe-media", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-wim"]),
@@ -19,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "winpe-iscsi",
         &[
+            "winpe-folder",
             "winpe-registry",
             "winpe-regfile",
             "winpe-hive",
@@ -36,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const COPYLEFT: &[&str] =
     &["nt-hive", "wimlib-sys", "winpe-wim", "winpe-inject", "winpe-media", "winpe-iscsi"];
 const PERMISSIVE: &[&str] =
-    &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-netboot"];
+    &["winpe-folder", "winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-netboot"];
 
 #[test]
 fn only_the_drawn_arrows_exist() {

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use winpe_folder::FolderError;
 use winpe_hive::OpenError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{ChapError, DriverError, InjectError, ProfileError, RecipeError, StartupError};
@@ -194,6 +195,15 @@ fn wim(error: &WimError) -> Vec<String> {
             beside(path, "joined.wim").display()
         ),
         WimError::ImageExists { .. } => "--name gives the copy another one".to_owned(),
+        WimError::BadEntry { .. } => {
+            "winpe-iscsi wim verify names all such entries; folders without one can be copied".to_owned()
+        }
+        WimError::Folder(FolderError::Exists { .. }) => "--force overwrites it".to_owned(),
+        WimError::Folder(FolderError::Link { .. }) => {
+            "links in the destination are not followed; name the folder that it leads to as the \
+             destination, or remove the link"
+                .to_owned()
+        }
         WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
         WimError::Locked { .. } => {
             "wait for the other program (winpe-iscsi mounts tells which images are mounted), or let \

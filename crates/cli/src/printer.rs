@@ -177,6 +177,7 @@ impl Bar {
         match step {
             Progress::Copy { done, total }
             | Progress::Write { done, total }
+            | Progress::Extract { done, total }
             | Progress::Verify { done, total } => self.set(done, total),
             _ => {}
         }

@@ -325,7 +325,7 @@ impl Archive {
         self.others.get_or_init(|| self.part.siblings())
     }
 
-    fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
+    pub(crate) fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
         let tree = self.tree(image)?;
         let path = ImagePath::parse(path);
         let id = tree.metadata.find(&path).ok_or_else(|| WimError::NoSuchPath {
@@ -336,7 +336,7 @@ impl Archive {
         Ok((tree, id))
     }
 
-    fn entry_of(&self, tree: &Tree, id: Id) -> Entry {
+    pub(crate) fn entry_of(&self, tree: &Tree, id: Id) -> Entry {
         let group = tree.metadata.dentry(id).link_group();
         let links = group.and_then(|group| tree.links.get(&group)).copied().unwrap_or(1);
         let size_of = |sha1: &Sha1| self.blob(sha1).map_or(0, |(_, blob)| blob.size);

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use winpe_folder::FolderError;
+
+use crate::extract::EntryFault;
 use crate::ffi::Failure;
 
 /// Why an operation on a WIM failed. Each names the file; wording and advice for people are the
@@ -140,6 +143,21 @@ pub enum WimError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// An entry that no Windows writes and that could lead out of the folder it is extracted to.
+    #[error("{}: image {image}: {}: {fault}", .path.display(), Plain(.at))]
+    BadEntry {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path in the image; of a name that holds separators, with them.
+        at: String,
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+    /// A folder that is written to refuses a name, or the system a write.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// A file in the image, or its metadata, is larger than what is read into memory.
     #[error("{}: {what} has {size} bytes; at most {limit} are read into memory", .path.display())]
     TooLarge {
@@ -315,6 +333,18 @@ impl std::fmt::Display for Hex<'_> {
             return f.write_str("nothing");
         }
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A path from an image, with control characters escaped.
+struct Plain<'a>(&'a str);
+
+impl std::fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            control if control.is_control() => write!(f, "{}", control.escape_default()),
+            other => write!(f, "{other}"),
+        })
     }
 }
 

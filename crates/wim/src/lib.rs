@@ -3,7 +3,7 @@
 //! ```text
 //!  path ── Archive::open ──► Archive ── commit(changes, target, options) ──► Committed
 //!                               │
-//!                 images, entry, read_dir, walk, read, verify
+//!                 images, entry, read_dir, walk, read, extract, verify
 //! ```
 //!
 //! | Module | Holds |
@@ -13,6 +13,7 @@
 //! | `archive`, `part`, `reader` | an opened WIM, the files it is in, and the data of one file |
 //! | `reparse` | where links lead |
 //! | `verify` | whether all of it is whole |
+//! | `extract` | files of an image to a folder of this machine, and never out of it |
 //! | `iso` | finding a WIM within install media |
 //! | `commit` | the only writer |
 //! | `ffi` | wimlib: the codec, and the independent reader that confirms what was written |
@@ -41,6 +42,7 @@ mod content;
 mod create;
 mod entry;
 mod error;
+mod extract;
 mod ffi;
 mod format;
 mod image;
@@ -64,6 +66,7 @@ pub use content::Content;
 pub use create::{NewImage, create};
 pub use entry::{Entry, Stream};
 pub use error::WimError;
+pub use extract::{EntryFault, ExtractOptions, Extracted, Untimed};
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;
 pub use name::{fold_name, name_refusal};

@@ -1,5 +1,8 @@
 //! Names and paths within an image.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
 /// A path within an image, split into names as UTF-16. The root has none.
 ///
 /// Both `\` and `/` separate names; leading, trailing and doubled separators say nothing.
@@ -94,6 +97,26 @@ fn upcase(unit: u16) -> u16 {
         (Some(upper), None) => u16::try_from(u32::from(upper)).unwrap_or(unit),
         _ => unit,
     }
+}
+
+/// The name as a file system of Linux has it: UTF-8. A surrogate without its pair is encoded as if it
+/// were a character, as wimlib does, so that two names stay two.
+pub(crate) fn on_disk(name: impl Iterator<Item = u16>) -> OsString {
+    let mut bytes = Vec::new();
+    for unit in char::decode_utf16(name) {
+        match unit {
+            Ok(character) => {
+                bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            Err(lone) => {
+                let [high, low] = lone.unpaired_surrogate().to_be_bytes();
+                bytes.push(0xe0 | high >> 4);
+                bytes.push(0x80 | (high & 0xf) << 2 | low >> 6);
+                bytes.push(0x80 | low & 0x3f);
+            }
+        }
+    }
+    OsString::from_vec(bytes)
 }
 
 #[cfg(test)]

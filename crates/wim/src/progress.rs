@@ -18,6 +18,13 @@ pub enum Progress {
         /// Uncompressed bytes in all.
         total: u64,
     },
+    /// Files are written to a folder of this machine.
+    Extract {
+        /// Bytes written.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
     /// The system is writing to the medium.
     Sync,
     /// Wimlib reads what was written.

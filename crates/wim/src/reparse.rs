@@ -15,6 +15,11 @@ const SYMLINK: u32 = 0xa000_000c;
 /// What Windows allows for all of a reparse buffer.
 const LONGEST: u64 = 16 * 1024;
 
+/// Whether what has this reparse tag is a symbolic link or a junction.
+pub(crate) fn is_link(tag: Option<u32>) -> bool {
+    matches!(tag, Some(JUNCTION | SYMLINK))
+}
+
 impl Archive {
     /// Where a symbolic link or junction leads, with `/` between names; `None` for anything else.
     ///

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::archive::{Archive, Tree};
 use crate::error::WimError;
+use crate::extract::faults;
 use crate::ffi::Reader;
-use crate::metadata::Id;
+use crate::metadata::{Id, ROOT};
 use crate::progress::Progress;
 
 impl Archive {
@@ -33,8 +34,8 @@ impl Archive {
             .map_err(|failure| WimError::wimlib(path, "verification failed", &failure))
     }
 
-    /// Everything that is wrong with the WIM, as far as it can be read: metadata, data, references
-    /// from one to the other, the integrity table.
+    /// Everything that is wrong with the WIM, as far as it can be read: metadata, entries that
+    /// [`Archive::extract`] refuses, data, references from one to the other, the integrity table.
     pub fn findings(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Vec<WimError> {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
@@ -42,7 +43,12 @@ impl Archive {
         for image in 1..=self.header().image_count {
             match self.tree(image) {
                 Err(error) => findings.push(error),
-                Ok(tree) => findings.extend(self.without_data(image, tree)),
+                Ok(tree) => {
+                    let faults = faults(&tree.metadata, ROOT);
+                    findings
+                        .extend(faults.map(|fault| self.bad_entry(image, &tree.metadata, fault)));
+                    findings.extend(self.without_data(image, tree));
+                }
             }
         }
         for part in std::iter::once(&self.part).chain(self.others()) {

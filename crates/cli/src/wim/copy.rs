@@ -1,7 +1,7 @@
 //! `winpe-iscsi wim cp`: between an image and the folders of this machine.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use winpe_wim::{Committed, Content, FileChange};
@@ -27,7 +27,9 @@ use crate::{Exit, Outcome};
 ///
 /// Into an image, everything is copied at once or nothing; a file that is there gets new content and
 /// stays the same file otherwise. Out of an image, links within Windows become symbolic links, times
-/// are kept where they can be, and nothing is overwritten without --force.
+/// are kept where they can be, and nothing is overwritten without --force. Nothing is written outside of
+/// the destination: links in it are not followed, and an image whose entries would lead out of it is
+/// refused before anything is written.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -137,9 +139,7 @@ fn copy_out(from: &[String], to: &str, force: bool, printer: &mut Printer) -> Ou
         let place: Place =
             source.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
         let found = place.open()?;
-        let name = found.path.rsplit('/').next().unwrap_or_default();
-        let target = if into { PathBuf::from(to).join(name) } else { PathBuf::from(to) };
-        let Extracted { files, lost } = extract(&found, &target, force, printer)?;
+        let Extracted { files, lost } = extract(&found, (Path::new(to), into), force, printer)?;
         copied.files += files;
         copied.warnings.extend(lost);
     }

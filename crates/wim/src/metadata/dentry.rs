@@ -115,7 +115,12 @@ impl<'a> Dentry<'a> {
     }
 
     pub(crate) fn name(&self) -> impl Iterator<Item = u16> + Clone + 'a {
-        utf16(&self.bytes[SIZE..SIZE + usize::from(self.fixed().name_size.get())])
+        utf16(self.name_bytes())
+    }
+
+    /// The name, UTF-16LE.
+    pub(crate) fn name_bytes(&self) -> &'a [u8] {
+        &self.bytes[SIZE..SIZE + usize::from(self.fixed().name_size.get())]
     }
 
     pub(crate) fn name_lossy(&self) -> String {

@@ -69,6 +69,11 @@ impl Metadata {
         children.filter(|child| self.dentry(*child).is_listed())
     }
 
+    /// All children, also those that no reader shows.
+    pub(crate) fn entries(&self, id: Id) -> &[Id] {
+        &self.nodes[id].children
+    }
+
     pub(crate) fn child(&self, id: Id, wanted: &[u16]) -> Option<Id> {
         // An exact match is preferred: some images hold names that differ only by case.
         let mut found = None;

@@ -1,0 +1,245 @@
+//! New files and links, under one name of a folder.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, linkat, openat, renameat,
+    statat, symlinkat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+use crate::error::FolderError;
+use crate::folder::{Folder, Identity};
+
+/// How often another temporary name is tried.
+const TRIES: usize = 100;
+
+/// A file that is being written. Unless it is [finished](NewFile::finish), dropping it removes it.
+#[derive(Debug)]
+pub struct NewFile<'a> {
+    folder: &'a Folder,
+    file: File,
+    name: OsString,
+    /// Its name until it is finished, where that is not `name`.
+    temporary: Option<OsString>,
+    finished: bool,
+}
+
+impl Folder {
+    /// A new file of that name, with the permissions that the umask leaves.
+    ///
+    /// # Errors
+    /// [`FolderError::Exists`], also where a link has that name; [`FolderError::BadName`],
+    /// [`FolderError::Io`].
+    pub fn create(&self, name: &OsStr) -> Result<NewFile<'_>, FolderError> {
+        self.check(name)?;
+        let file = self.open_new(name).map_err(|error| self.not_made(name, error))?;
+        Ok(NewFile { folder: self, file, name: name.to_owned(), temporary: None, finished: false })
+    }
+
+    /// A file that takes that name when it is finished, in place of a file or link that has it then. What
+    /// a link of that name leads to stays as it is.
+    ///
+    /// # Errors
+    /// [`FolderError::BadName`], [`FolderError::Io`].
+    pub fn replacement(&self, name: &OsStr) -> Result<NewFile<'_>, FolderError> {
+        self.check(name)?;
+        let (temporary, file) = self.temporary(|temporary| self.open_new(temporary))?;
+        let (name, temporary) = (name.to_owned(), Some(temporary));
+        Ok(NewFile { folder: self, file, name, temporary, finished: false })
+    }
+
+    /// Makes a symbolic link. With `replace`, it takes the place of a file or link of that name.
+    ///
+    /// # Errors
+    /// [`FolderError::Exists`], [`FolderError::BadName`], [`FolderError::Io`].
+    pub fn symlink(&self, target: &OsStr, name: &OsStr, replace: bool) -> Result<(), FolderError> {
+        self.link_with(name, replace, |name| symlinkat(target, self.file(), name))
+    }
+
+    /// Sets the times of a link itself, or of what else has that name; what a link leads to keeps its own.
+    ///
+    /// # Errors
+    /// [`FolderError::BadName`], [`FolderError::Io`].
+    pub fn set_link_times(
+        &self,
+        name: &OsStr,
+        accessed: Option<SystemTime>,
+        modified: Option<SystemTime>,
+    ) -> Result<(), FolderError> {
+        self.check(name)?;
+        let times =
+            Timestamps { last_access: timespec(accessed), last_modification: timespec(modified) };
+        utimensat(self.file(), name, &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|error| FolderError::io(self.path().join(name), error))
+    }
+
+    /// Gives the file `first` of the folder `at` a further name here, if it is still the file `identity`.
+    /// Returns whether it is: otherwise nothing is left behind. With `replace`, the name is taken from
+    /// a file or link that has it.
+    ///
+    /// # Errors
+    /// [`FolderError::Exists`], [`FolderError::BadName`], [`FolderError::Io`]: among others a file system
+    /// without hard links.
+    pub fn hard_link(
+        &self,
+        (at, first, identity): (&Self, &OsStr, Identity),
+        name: &OsStr,
+        replace: bool,
+    ) -> Result<bool, FolderError> {
+        at.check(first)?;
+        let mut is_same = true;
+        // Without AT_SYMLINK_FOLLOW, a link that has taken the name is not followed.
+        let made = self.link_with(name, replace, |new| {
+            linkat(at.file(), first, self.file(), new, AtFlags::empty())?;
+            let found = statat(self.file(), new, AtFlags::SYMLINK_NOFOLLOW)?;
+            if Identity::new(found.st_dev, found.st_ino) == identity {
+                return Ok(());
+            }
+            is_same = false;
+            unlinkat(self.file(), new, AtFlags::empty())?;
+            Err(Errno::STALE)
+        });
+        match made {
+            Err(_) if !is_same => Ok(false),
+            made => made.map(|()| true),
+        }
+    }
+
+    /// Has `make` make something of that name; where it may replace another, first under a temporary
+    /// one.
+    fn link_with(
+        &self,
+        name: &OsStr,
+        replace: bool,
+        mut make: impl FnMut(&OsStr) -> Result<(), Errno>,
+    ) -> Result<(), FolderError> {
+        self.check(name)?;
+        match make(name) {
+            Err(Errno::EXIST) if replace => {}
+            made => return made.map_err(|error| self.not_made(name, error)),
+        }
+        let (temporary, ()) = self.temporary(make)?;
+        let renamed = self.rename(&temporary, name);
+        // Also after a success: rename(2) leaves both names where they are one file's already.
+        let _ = unlinkat(self.file(), &temporary, AtFlags::empty());
+        renamed
+    }
+
+    fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), FolderError> {
+        renameat(self.file(), from, self.file(), to)
+            .map_err(|error| FolderError::io(self.path().join(to), error))
+    }
+
+    /// Makes something under a name that nothing has.
+    fn temporary<T>(
+        &self,
+        mut make: impl FnMut(&OsStr) -> Result<T, Errno>,
+    ) -> Result<(OsString, T), FolderError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let mut last = Errno::EXIST;
+        for _ in 0..TRIES {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = OsString::from(format!(".winpe-iscsi-{}-{count}.tmp", process::id()));
+            match make(&name) {
+                Ok(made) => return Ok((name, made)),
+                Err(Errno::EXIST) => {}
+                Err(error) => {
+                    last = error;
+                    break;
+                }
+            }
+        }
+        Err(FolderError::io(self.path().to_path_buf(), last))
+    }
+
+    fn open_new(&self, name: &OsStr) -> Result<File, Errno> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let mode = Mode::from_raw_mode(0o666);
+        openat(self.file(), name, flags | OFlags::CLOEXEC, mode).map(File::from)
+    }
+
+    fn not_made(&self, name: &OsStr, error: Errno) -> FolderError {
+        let path = self.path().join(name);
+        match error {
+            Errno::EXIST => FolderError::Exists { path },
+            error => FolderError::io(path, error),
+        }
+    }
+
+    pub(crate) fn is_link(&self, name: &OsStr) -> bool {
+        let found = statat(self.file(), name, AtFlags::SYMLINK_NOFOLLOW);
+        found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+    }
+}
+
+impl NewFile<'_> {
+    /// The file, to be written.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Where it will be.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(&self.name)
+    }
+
+    /// Which file it is.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn identity(&self) -> Result<Identity, FolderError> {
+        let failed = |source| FolderError::Io { path: self.path(), source };
+        Identity::of(&self.file).map_err(failed)
+    }
+
+    /// Keeps the file, under the name that it was made for.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`]: among others, a folder has that name.
+    pub fn finish(mut self) -> Result<(), FolderError> {
+        if let Some(temporary) = &self.temporary {
+            self.folder.rename(temporary, &self.name)?;
+        }
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let name = self.temporary.as_ref().unwrap_or(&self.name);
+            let _ = unlinkat(self.folder.file(), name, AtFlags::empty());
+        }
+    }
+}
+
+/// The time as the kernel takes it; what leaves a time as it is, where there is none.
+fn timespec(time: Option<SystemTime>) -> Timespec {
+    let Some(time) = time else { return Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT } };
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => Timespec {
+            tv_sec: after.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: after.subsec_nanos().into(),
+        },
+        Err(before) => {
+            let before = before.duration();
+            let seconds = i64::try_from(before.as_secs()).map_or(i64::MIN, |seconds| -seconds);
+            // The nanoseconds count forward from the second before.
+            match before.subsec_nanos() {
+                0 => Timespec { tv_sec: seconds, tv_nsec: 0 },
+                nanos => Timespec {
+                    tv_sec: seconds.saturating_sub(1),
+                    tv_nsec: (1_000_000_000 - nanos).into(),
+                },
+            }
+        }
+    }
+}

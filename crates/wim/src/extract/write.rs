@@ -1,0 +1,256 @@
+//! The tree of an image to folders, files and links.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::FileTimes;
+use std::path::PathBuf;
+
+use winpe_folder::{Folder, FolderError, Identity};
+
+use super::{ExtractOptions, Extracted, Untimed};
+use crate::archive::{Archive, Tree};
+use crate::entry::Entry;
+use crate::error::WimError;
+use crate::metadata::Id;
+use crate::name;
+use crate::progress::Progress;
+use crate::reparse::is_link;
+
+/// Folders that are open at once, beside the first: a tree may be deeper than a process may have files.
+const OPEN: usize = 64;
+
+pub(super) struct Extraction<'a, 'p> {
+    archive: &'a Archive,
+    tree: &'a Tree,
+    base: &'a Folder,
+    options: ExtractOptions<'p>,
+    /// The folders from the first one down to the one that is being filled.
+    levels: Vec<Level>,
+    /// Link group → the name that was written first.
+    links: HashMap<u64, First>,
+    bytes: Bytes,
+    done: Extracted,
+}
+
+/// A folder that is being filled.
+struct Level {
+    id: Id,
+    /// Empty for the content of the base itself.
+    name: OsString,
+    /// Closed while many folders below it are open.
+    folder: Option<Folder>,
+    /// What is not written yet, the next one last. Links come after all others.
+    left: Vec<Id>,
+}
+
+/// A name of a hard-linked file.
+struct First {
+    /// Its folder, from the base.
+    way: PathBuf,
+    name: OsString,
+    identity: Identity,
+}
+
+#[derive(Default)]
+struct Bytes {
+    done: u64,
+    total: u64,
+}
+
+impl<'a, 'p> Extraction<'a, 'p> {
+    pub(super) fn new(
+        archive: &'a Archive,
+        tree: &'a Tree,
+        base: &'a Folder,
+        options: ExtractOptions<'p>,
+    ) -> Self {
+        let (levels, links, done) = (Vec::new(), HashMap::new(), Extracted::default());
+        Self { archive, tree, base, options, levels, links, bytes: Bytes::default(), done }
+    }
+
+    /// `top` was checked, with all below it.
+    pub(super) fn run(mut self, top: Id, name: &OsStr) -> Result<Extracted, WimError> {
+        self.bytes.total = self.size(top);
+        self.place(top, name.to_owned())?;
+        while let Some(level) = self.levels.last_mut() {
+            match level.left.pop() {
+                Some(id) => {
+                    let name = name::on_disk(self.tree.metadata.dentry(id).name());
+                    self.place(id, name)?;
+                }
+                None => self.leave()?,
+            }
+        }
+        Ok(self.done)
+    }
+
+    fn size(&self, top: Id) -> u64 {
+        let metadata = &self.tree.metadata;
+        let mut left = vec![top];
+        let mut total = 0_u64;
+        while let Some(id) = left.pop() {
+            let data = metadata.dentry(id).data();
+            let blob = data.and_then(|sha1| self.archive.blob(&sha1));
+            total = total.saturating_add(blob.map_or(0, |(_, blob)| blob.size));
+            left.extend(metadata.entries(id));
+        }
+        total
+    }
+
+    /// Writes a file or link, or begins a folder.
+    fn place(&mut self, id: Id, name: OsString) -> Result<(), WimError> {
+        let entry = self.archive.entry_of(self.tree, id);
+        let lost = entry.streams.iter().map(|stream| (entry.path.clone(), stream.name.clone()));
+        self.done.streams.extend(lost);
+        if let Some(target) = self.archive.link_target(&entry)? {
+            self.done.files += u64::from(!entry.is_dir);
+            return self.symlink(&entry, &target, &name);
+        }
+        if entry.is_dir {
+            return self.begin(id, name);
+        }
+        self.file(&entry, name)
+    }
+
+    fn symlink(&mut self, entry: &Entry, target: &str, name: &OsStr) -> Result<(), WimError> {
+        let folder = self.folder();
+        folder.symlink(target.as_ref(), name, self.options.overwrite)?;
+        let untimed = folder.set_link_times(name, entry.accessed, entry.written).err();
+        untimed.map_or(Ok(()), |error| self.untimed(error))
+    }
+
+    fn begin(&mut self, id: Id, name: OsString) -> Result<(), WimError> {
+        let folder = if self.levels.is_empty() && name.is_empty() {
+            self.base.descend("".as_ref())?
+        } else {
+            self.folder().make(&name)?
+        };
+        let metadata = &self.tree.metadata;
+        let (links, mut left): (Vec<Id>, Vec<Id>) = metadata
+            .entries(id)
+            .iter()
+            .rev()
+            .partition(|id| is_link(metadata.dentry(**id).reparse_tag()));
+        left.splice(0..0, links);
+        self.levels.push(Level { id, name, folder: Some(folder), left });
+        if let Some(far) = self.levels.len().checked_sub(OPEN + 2).filter(|far| *far > 0) {
+            self.levels[far].folder = None;
+        }
+        Ok(())
+    }
+
+    /// Ends the folder that is being filled. Its times come last: what is written into it changes them.
+    fn leave(&mut self) -> Result<(), WimError> {
+        let Some(Level { id, folder: Some(folder), .. }) = self.levels.pop() else { return Ok(()) };
+        let entry = self.archive.entry_of(self.tree, id);
+        if let Err(error) = folder.set_times(times(&entry)) {
+            self.untimed(error)?;
+        }
+        if self.levels.last().is_some_and(|level| level.folder.is_none()) {
+            self.reopen()?;
+        }
+        Ok(())
+    }
+
+    /// Opens the folder that is to be filled, and those next above it, after [`OPEN`] closed them.
+    fn reopen(&mut self) -> Result<(), WimError> {
+        let keep = self.levels.len().saturating_sub(OPEN);
+        let mut way: Option<Folder> = None;
+        for index in 1..self.levels.len() {
+            let above = way.as_ref().or(self.levels[index - 1].folder.as_ref());
+            let above =
+                above.expect("the first level stays open, and each next one was just opened");
+            let folder = above.enter(&self.levels[index].name)?;
+            if index < keep {
+                way = Some(folder);
+            } else {
+                self.levels[index].folder = Some(folder);
+                way = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, entry: &Entry, name: OsString) -> Result<(), WimError> {
+        self.done.files += 1;
+        let size = entry.size;
+        if !self.link(entry, &name)? {
+            self.copy(entry, name)?;
+        }
+        self.bytes.done = self.bytes.done.saturating_add(size);
+        self.report(self.bytes.done);
+        Ok(())
+    }
+
+    /// Gives a hard-linked file that is written already a further name, and returns whether it did.
+    fn link(&self, entry: &Entry, name: &OsStr) -> Result<bool, WimError> {
+        let Some(first) = entry.link_group.and_then(|group| self.links.get(&group)) else {
+            return Ok(false);
+        };
+        let folder = self.base.descend(&first.way)?;
+        let at = (&folder, first.name.as_os_str(), first.identity);
+        match self.folder().hard_link(at, name, self.options.overwrite) {
+            Err(error @ FolderError::Exists { .. }) => Err(error.into()),
+            // A file system without hard links, or with too many of this file: it is written again.
+            Err(_) => Ok(false),
+            Ok(linked) => Ok(linked),
+        }
+    }
+
+    fn copy(&mut self, entry: &Entry, name: OsString) -> Result<(), WimError> {
+        let folder = self.folder();
+        let mut new = match folder.create(&name) {
+            Err(FolderError::Exists { .. }) if self.options.overwrite => {
+                folder.replacement(&name)?
+            }
+            new => new?,
+        };
+        let path = new.path();
+        let failed = |source| FolderError::Io { path: path.clone(), source };
+        if let Some(sha1) = entry.sha1 {
+            self.archive.blob_reader(&sha1)?.copy_to(new.file())?.map_err(failed)?;
+        }
+        let untimed = new.file().set_times(times(entry)).err();
+        let identity = entry.link_group.map(|_| new.identity()).transpose()?;
+        new.finish()?;
+        if let (Some(group), Some(identity)) = (entry.link_group, identity) {
+            let way = self.levels.iter().map(|level| &level.name).collect();
+            self.links.insert(group, First { way, name, identity });
+        }
+        untimed.map_or(Ok(()), |source| self.untimed(FolderError::Io { path, source }))
+    }
+
+    /// A time that cannot be set is no reason to fail.
+    fn untimed(&mut self, error: FolderError) -> Result<(), WimError> {
+        let FolderError::Io { path: first, source: error } = error else {
+            return Err(error.into());
+        };
+        let first = || Untimed { count: 0, first, error };
+        self.done.untimed.get_or_insert_with(first).count += 1;
+        Ok(())
+    }
+
+    fn report(&mut self, done: u64) {
+        let total = self.bytes.total;
+        if let Some(progress) = &mut self.options.progress {
+            progress(Progress::Extract { done, total });
+        }
+    }
+
+    /// The folder that is being filled.
+    fn folder(&self) -> &Folder {
+        let level = self.levels.last();
+        level.map_or(self.base, |level| level.folder.as_ref().expect("the last level is open"))
+    }
+}
+
+fn times(entry: &Entry) -> FileTimes {
+    let mut times = FileTimes::new();
+    if let Some(written) = entry.written {
+        times = times.set_modified(written);
+    }
+    if let Some(accessed) = entry.accessed {
+        times = times.set_accessed(accessed);
+    }
+    times
+}
