@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("winpe-hive", &["winpe-registry"]),
     ("winpe-san", &[]),
     ("winpe-folder", &[]),
-    ("winpe-wim", &["winpe-folder"]),
+    ("winpe-newfile", &[]),
+    ("winpe-wim", &["winpe-folder", "winpe-newfile"]),
     ("winpe-mount", &["winpe-wim"]),
     ("winpe-inject", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-wim"]),
     ("winpe-media", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-wim"]),
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "winpe-inject",
             "winpe-media",
             "winpe-mount",
+            "winpe-newfile",
             "winpe-netboot",
         ],
     ),
@@ -38,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const COPYLEFT: &[&str] =
     &["nt-hive", "wimlib-sys", "winpe-wim", "winpe-inject", "winpe-media", "winpe-iscsi"];
 const PERMISSIVE: &[&str] =
-    &["winpe-folder", "winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-netboot"];
+    &["winpe-folder", "winpe-newfile", "winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-netboot"];
 
 #[test]
 fn only_the_drawn_arrows_exist() {

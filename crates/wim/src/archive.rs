@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -123,6 +124,11 @@ impl Archive {
     pub fn open_in_iso(iso: &Path, inner: &str) -> Result<Self, WimError> {
         let window = iso::find(iso, inner)?;
         Self::from_part(Part::open_within(iso, window)?)
+    }
+
+    /// A WIM that has no name yet; `path` is for errors.
+    pub(crate) fn of_file(path: &Path, file: File) -> Result<Self, WimError> {
+        Self::from_part(Part::of_file(path, file)?)
     }
 
     fn from_part(part: Part) -> Result<Self, WimError> {

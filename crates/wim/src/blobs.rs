@@ -227,21 +227,32 @@ impl BlobTable {
 
     /// The table as it is to be written: without the blobs of `dropped`.
     pub(crate) fn to_bytes(&self, dropped: &[Sha1]) -> Vec<u8> {
+        self.without(dropped).flat_map(|entry| entry.as_bytes()).copied().collect()
+    }
+
+    /// The resources of the file that the table names once the blobs of `dropped` are gone.
+    pub(crate) fn resources(&self, dropped: &[Sha1]) -> impl Iterator<Item = ResourceHeader> {
+        self.without(dropped).map(|entry| entry.resource).filter(is_in_file)
+    }
+
+    fn without(&self, dropped: &[Sha1]) -> impl Iterator<Item = &DiskBlob> {
         let dropped: std::collections::HashSet<usize> = dropped
             .iter()
             .filter_map(|sha1| self.by_sha1.get(sha1))
             .map(|blob| blob.entry)
             .collect();
-        let kept = self.entries.iter().enumerate().filter(|(at, _)| !dropped.contains(at));
-        kept.flat_map(|(_, entry)| entry.as_bytes()).copied().collect()
+        let kept = self.entries.iter().enumerate().filter(move |(at, _)| !dropped.contains(at));
+        kept.map(|(_, entry)| entry)
     }
 
     /// One past the last byte that any entry refers to.
     pub(crate) fn end(&self) -> u64 {
-        let own = self.entries.iter().filter(|entry| {
-            let resource = entry.resource;
-            !resource.has(flags::SOLID) || resource.size.get() == SOLID_RESOURCE
-        });
-        own.map(|entry| entry.resource.end()).max().unwrap_or(0)
+        let own = self.entries.iter().map(|entry| entry.resource).filter(is_in_file);
+        own.map(|resource| resource.end()).max().unwrap_or(0)
     }
+}
+
+/// Whether the place of a resource is one in the file, not one within a solid resource.
+fn is_in_file(resource: &ResourceHeader) -> bool {
+    !resource.has(flags::SOLID) || resource.size.get() == SOLID_RESOURCE
 }

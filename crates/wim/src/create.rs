@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
+use winpe_newfile::Options;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 
@@ -78,7 +79,7 @@ impl NewImage {
 /// [`WrongKind`](WimError::WrongKind) for a path that cannot be, [`NoSpace`](WimError::NoSpace),
 /// [`NotWritable`](WimError::NotWritable) and [`Io`](WimError::Io).
 pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Result<(), WimError> {
-    let new = NewFile::create(path, false)?;
+    let new = NewFile::create(path, Options::default())?;
     let coding = Coding::usual(compression);
     let output = Output { medium: new.file(), path };
     let packer = Packer::new(path, coding, None)?;

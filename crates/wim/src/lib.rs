@@ -59,7 +59,7 @@ mod xml;
 pub use archive::{Archive, Header, READ_LIMIT};
 pub use coding::Compression;
 pub use commit::{
-    CommitOptions, Committed, ExportOptions, Exported, FileChange, FileInfo, ImageChanges,
+    CommitOptions, Committed, Erasure, ExportOptions, Exported, FileChange, FileInfo, ImageChanges,
     Leftover, OptimizeOptions, Optimized, Target,
 };
 pub use content::Content;

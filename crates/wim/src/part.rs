@@ -37,7 +37,12 @@ impl Part {
     /// All of the file at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, WimError> {
         let failed = |error| WimError::io(path, "open", error);
-        let file = File::open(path).map_err(failed)?;
+        Self::of_file(path, File::open(path).map_err(failed)?)
+    }
+
+    /// All of an opened file; `path` is for errors.
+    pub(crate) fn of_file(path: &Path, file: File) -> Result<Self, WimError> {
+        let failed = |error| WimError::io(path, "open", error);
         let metadata = file.metadata().map_err(failed)?;
         if metadata.is_dir() {
             return Err(failed(std::io::ErrorKind::IsADirectory.into()));

@@ -9,10 +9,10 @@ use crate::ffi::{Failure, Reader};
 /// `WIMLIB_ERR_PATH_DOES_NOT_EXIST`.
 const NO_SUCH_PATH: i32 = 49;
 
-/// Has wimlib open the WIM at `path` and look at everything that the plan promised.
-pub(super) fn confirm(path: &Path, plan: &Plan<'_>) -> Result<(), WimError> {
+/// Has wimlib open the WIM at `readable` and look at everything that the plan promised. Errors name `path`.
+pub(super) fn confirm(readable: &Path, path: &Path, plan: &Plan<'_>) -> Result<(), WimError> {
     let refused = |failure: Failure| WimError::wimlib(path, "wimlib refuses the result", &failure);
-    let mut reader = Reader::open(path, false, None).map_err(refused)?;
+    let mut reader = Reader::open(readable, false, None).map_err(refused)?;
     for promise in plan.promises.iter().filter(|promise| promise.is_nameable()) {
         let found = match reader.entry(promise.image, &promise.path) {
             Ok(seen) => Some(seen),

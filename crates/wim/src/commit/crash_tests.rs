@@ -9,13 +9,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use sha1::{Digest, Sha1 as Sha1Hasher};
 use tempfile::TempDir;
 
 use super::medium::Medium;
 use super::plan::Plan;
 use super::target::append_and_switch;
-use super::{CommitOptions, Content, FileChange, ImageChanges, Target};
+use super::{CommitOptions, Content, Erasure, FileChange, ImageChanges, Target};
 use crate::archive::Archive;
 use crate::coding::Compression;
 use crate::create::{NewImage, create};
@@ -87,6 +89,8 @@ struct Scene {
     _folder: TempDir,
     wim: PathBuf,
     changes: Vec<ImageChanges>,
+    /// Whether the commit overwrites what it drops.
+    erase: bool,
 }
 
 impl Scene {
@@ -115,14 +119,18 @@ impl Scene {
             put("Windows/new.sys", content(8)),
             FileChange::Delete { path: "pe.txt".to_owned(), recursive: false },
         ];
-        Self { _folder: folder, wim, changes: vec![ImageChanges { image: 1, changes }] }
+        let changes = vec![ImageChanges { image: 1, changes }];
+        Self { _folder: folder, wim, changes, erase: false }
     }
 
     fn commit(&self, medium: &dyn Medium) -> Result<(), WimError> {
         let mut archive = Archive::open(&self.wim)?;
         let at = time::to_system(time::from_system(std::time::UNIX_EPOCH)).expect("a time");
         let plan = Plan::new(&mut archive, &self.changes, at)?;
-        append_and_switch(archive, &plan, medium, &mut options()).map(|_| ())
+        let mut options = CommitOptions { erase: self.erase, ..options() };
+        let done = append_and_switch(archive, &plan, medium, &mut options)?;
+        assert_eq!(matches!(done.erased, Erasure::Done { .. }), self.erase, "{:?}", done.erased);
+        Ok(())
     }
 }
 
@@ -222,8 +230,8 @@ fn choices() -> impl FnMut(usize) -> usize {
 fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
     let mut choose = choices();
     let mut points = 0;
-    for integrity in [false, true] {
-        let scene = Scene::new(integrity);
+    for (integrity, erase) in [(false, false), (true, false), (false, true), (true, true)] {
+        let scene = Scene { erase, ..Scene::new(integrity) };
         let before = fs::read(&scene.wim).expect("a WIM");
         let old = contents(&scene.wim).expect("the old WIM");
         let recorder = Recorder::open(&scene.wim, None);
@@ -239,6 +247,9 @@ fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
                 fs::write(&scene.wim, bytes).expect("a crashed WIM");
                 let found = contents(&scene.wim).expect("a whole WIM");
                 assert!(found == old || found == new, "after {end} of {} steps", log.len());
+                let whole = Archive::open(&scene.wim).expect("a whole WIM");
+                let findings = whole.findings(None);
+                assert!(findings.is_empty(), "after {end} of {} steps: {findings:?}", log.len());
                 seen[usize::from(found == new)] += 1;
                 points += 1;
             }
@@ -252,9 +263,108 @@ fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
         }
         assert!(seen.iter().all(|count| *count > 0), "both sides of the switch were met: {seen:?}");
         fs::write(&scene.wim, &committed).expect("a WIM");
-        Archive::open(&scene.wim).expect("a WIM").verify(None).expect("wimlib reads all of it");
+        let whole = Archive::open(&scene.wim).expect("a WIM");
+        whole.verify(None).expect("wimlib reads all of it, and the integrity table is right");
+        assert_eq!(whole.header().integrity, integrity);
     }
     assert!(points >= 200, "{points}");
+}
+
+/// What is dropped, and whatever tells its SHA-1, is not in the file any more; what another image has is.
+#[test]
+fn what_is_erased_is_nowhere_in_the_file() {
+    const OWN: &[u8] = b"a secret of the first image alone";
+    const SHARED: &[u8] = b"a secret that both images have";
+    let sha1 = |bytes: &[u8]| -> [u8; 20] { Sha1Hasher::digest(bytes).into() };
+    for (compression, integrity) in [
+        (Compression::None, false),
+        (Compression::None, true),
+        (Compression::Xpress, true),
+        (Compression::Lzx, false),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let wim = folder.path().join("winpe.wim");
+        let images = ["PE", "Setup"].map(|name| {
+            let mut image = NewImage::new(name);
+            image.files.push(("shared".to_owned(), SHARED.to_vec()));
+            image.files.push(("other".to_owned(), content(name.len() as u8)));
+            image
+        });
+        create(&wim, compression, &images).expect("a WIM");
+        let put = |path: &str, bytes: &[u8]| FileChange::Put {
+            path: path.to_owned(),
+            content: Content::Bytes(bytes.to_vec()),
+        };
+        let delete = |path: &str| FileChange::Delete { path: path.to_owned(), recursive: false };
+        let commit = |change, target: &Target, erase| {
+            let changes = [ImageChanges { image: 1, changes: vec![change] }];
+            let options = CommitOptions { erase, add_integrity: integrity, ..options() };
+            Archive::open(&wim).expect("a WIM").commit(&changes, target, options).expect("a commit")
+        };
+        let count = |path: &Path, part: &[u8]| {
+            let bytes = fs::read(path).expect("a WIM");
+            bytes.windows(part.len()).filter(|window| *window == part).count()
+        };
+        let told = |path: &Path| {
+            Archive::open(path).expect("a WIM").verify(None).expect("it is whole");
+            [count(path, OWN), count(path, &sha1(OWN)), count(path, SHARED)]
+        };
+        // A short text does not become smaller, so it is stored as it is in every compression. The digest is
+        // in the metadata, which may be compressed, and in the blob table.
+        commit(put("own", OWN), &Target::InPlace, false);
+        let [own, digests, shared] = told(&wim);
+        assert!((own, shared) == (1, 1) && digests >= 1, "{own} {digests} {shared}");
+
+        let copy = Target::File { path: folder.path().join("copy.wim"), overwrite: false };
+        let done = commit(delete("own"), &copy, true);
+        assert!(matches!(done.erased, Erasure::Done { bytes: 1.. }), "{:?}", done.erased);
+        assert_eq!(told(&done.path), [0, 0, 1]);
+        assert_eq!(Archive::open(&done.path).expect("a WIM").header().integrity, integrity);
+
+        let before = told(&wim);
+        commit(put("own", b"another secret, which takes its place"), &Target::InPlace, false);
+        assert_eq!(told(&wim)[0], before[0], "nobody has asked for it");
+        // What an earlier commit has dropped goes too.
+        commit(delete("shared"), &Target::InPlace, true);
+        assert_eq!(told(&wim), [0, 0, 1], "the other image has it");
+        commit(put("other", OWN), &Target::InPlace, true);
+        assert_eq!(told(&wim)[0], 1);
+        let again = commit(put("other", OWN), &Target::InPlace, true);
+        assert_eq!((again.changed, again.erased), (false, Erasure::NotAsked));
+        let whole = Archive::open(&wim).expect("a WIM");
+        assert_eq!((whole.leftover(), whole.header().integrity), (None, integrity));
+    }
+}
+
+/// The commit holds, and says that something is left.
+#[test]
+fn a_medium_that_fails_while_it_erases_leaves_the_new_wim() {
+    for integrity in [false, true] {
+        let scene = Scene { erase: true, ..Scene::new(integrity) };
+        let before = fs::read(&scene.wim).expect("a WIM");
+        let recorder = Recorder::open(&scene.wim, None);
+        scene.commit(&recorder).expect("a commit");
+        let new = contents(&scene.wim).expect("the new WIM");
+        // The bytes up to the first write after the header was switched.
+        let log = recorder.log.take();
+        let switched = log.iter().position(|op| matches!(op, Op::Write { at: 0, .. }));
+        let size = |op: &Op| if let Op::Write { bytes, .. } = op { bytes.len() } else { 0 };
+        let budget: usize = log[..=switched.expect("it was switched")].iter().map(size).sum();
+
+        fs::write(&scene.wim, &before).expect("the old WIM");
+        let mut archive = Archive::open(&scene.wim).expect("a WIM");
+        let time = SystemTime::UNIX_EPOCH;
+        let plan = Plan::new(&mut archive, &scene.changes, time).expect("a plan");
+        let mut options = CommitOptions { erase: true, ..options() };
+        let medium = Recorder::open(&scene.wim, Some(budget + 10));
+        let done = append_and_switch(archive, &plan, &medium, &mut options).expect("a commit");
+        let Erasure::Failed { why } = done.erased else { panic!("{:?}", done.erased) };
+        assert!(why.contains("no space left"), "{why}");
+        assert!(contents(&scene.wim).expect("a whole WIM") == new);
+        let whole = Archive::open(&scene.wim).expect("a whole WIM");
+        whole.verify(None).expect("all of it is whole");
+        assert_eq!(whole.header().integrity, integrity);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use sha1::{Digest, Sha1 as Sha1Hasher};
+use winpe_newfile::Options;
 use zerocopy::IntoBytes;
 
 use super::confirm::confirm;
@@ -41,6 +42,8 @@ pub struct ExportOptions<'a> {
     pub add_integrity: bool,
     /// How many threads compress; as many as there are processors without a number.
     pub threads: Option<usize>,
+    /// Whether nobody but its owner may read a new file that replaces none.
+    pub private: bool,
 }
 
 /// What an export did.
@@ -53,6 +56,8 @@ pub struct Exported {
     pub images: Vec<u32>,
     /// How many contents of files were copied: each once, and none that the target had.
     pub blobs: u64,
+    /// Unfinished files that interrupted runs had left beside a new file, and that are removed.
+    pub swept: Vec<PathBuf>,
 }
 
 /// How a WIM is written anew.
@@ -80,6 +85,8 @@ pub struct Optimized {
     pub before: u64,
     /// Bytes of the file now.
     pub after: u64,
+    /// Unfinished files that interrupted runs had left beside it, and that are removed.
+    pub swept: Vec<PathBuf>,
 }
 
 impl Archive {
@@ -112,7 +119,10 @@ impl Archive {
         let boots = self.header().boot_index.filter(|boot| images.contains(boot));
         let boot = if options.boot { images.last().copied() } else { boots };
         let coding = self.coding_of_copy(options.compression);
-        let new = NewFile::create(path, overwrite)?;
+        let like = self.part.file.metadata();
+        let like = Some(&like.map_err(|error| WimError::io(self.path(), "read", error))?);
+        let new = Options { overwrite, like, private: options.private };
+        let mut new = NewFile::create(path, new)?;
         let order = Order {
             source: self,
             images,
@@ -129,10 +139,9 @@ impl Archive {
             add_integrity: options.add_integrity,
             ..CommitOptions::default()
         };
-        let (_, summary) = rewrite(&new, disk, order, path, &mut commit)?;
-        tell(&mut commit, Progress::Sync);
-        let path = new.finish()?;
-        Ok(Exported { path, ..summary })
+        let (_, summary) = rewrite(&mut new, disk, order, path, &mut commit)?;
+        let swept = new.swept();
+        Ok(Exported { path: new.finish()?, swept, ..summary })
     }
 
     /// Adds images of another WIM to this one, in place and as safely as [`Archive::commit`].
@@ -199,12 +208,11 @@ impl Archive {
             boot: self.header().boot_index,
             xml: Some(self.xml.clone()),
         };
-        let new = NewFile::create(&path, true)?;
+        let mut new = NewFile::create(&path, Options { overwrite: true, ..Options::default() })?;
         let disk = DiskHeader { guid: self.part.disk.guid, ..new_header(coding, 0, 0) };
-        let (after, _) = rewrite(&new, disk, order, &path, &mut commit)?;
-        tell(&mut commit, Progress::Sync);
-        let path = new.finish()?;
-        Ok(Optimized { path, before: self.part.size, after })
+        let (after, _) = rewrite(&mut new, disk, order, &path, &mut commit)?;
+        let swept = new.swept();
+        Ok(Optimized { path: new.finish()?, before: self.part.size, after, swept })
     }
 
     fn coding_of_copy(&self, wanted: Option<Compression>) -> Coding {
@@ -218,9 +226,10 @@ impl Archive {
     }
 }
 
-/// Writes a new WIM with the images into `new`, and has wimlib look at it. Returns its size.
+/// Writes a new WIM with the images into `new`, makes it durable, and has wimlib look at it. Returns its
+/// size.
 fn rewrite(
-    new: &NewFile,
+    new: &mut NewFile,
     disk: DiskHeader,
     order: Order<'_>,
     path: &Path,
@@ -228,13 +237,16 @@ fn rewrite(
 ) -> Result<(u64, Exported), WimError> {
     let output = Output { medium: new.file(), path };
     write_blank(output, disk)?;
-    let mut blank = Archive::open(new.temporary_path())?;
+    let file = new.file().try_clone().map_err(|error| WimError::io(path, "open", error))?;
+    let mut blank = Archive::of_file(path, file)?;
     let plan = Plan::import(&blank, order)?;
     let written = write(&mut blank, &plan, output, SIZE.into(), options)?;
     let header = written.header.as_ref().expect("images were added");
     output.write(0, header.as_bytes())?;
+    tell(options, Progress::Sync);
+    let readable = new.settle()?;
     tell(options, Progress::Confirm);
-    confirm(new.temporary_path(), &plan)?;
+    confirm(&readable, path, &plan)?;
     let size = new.file().metadata().map_err(|error| WimError::io(path, "read", error))?.len();
     Ok((size, summary(&plan)))
 }
@@ -252,6 +264,7 @@ fn summary(plan: &Plan<'_>) -> Exported {
         path: PathBuf::new(),
         images: import.map(Import::numbers).unwrap_or_default(),
         blobs: import.map_or(0, Import::blob_count) as u64,
+        swept: Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The integrity table of a WIM that was appended to.
 
+use std::ops::Range;
+
 use sha1::{Digest, Sha1 as Sha1Hasher};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -13,7 +15,8 @@ use crate::format::resource::ResourceHeader;
 /// Digests of a stretch each, from the end of the header.
 pub(crate) struct Digests {
     stretch: u32,
-    digests: Vec<Sha1>,
+    /// From the first stretch on, as far as they are known; what is not known is read.
+    digests: Vec<Option<Sha1>>,
 }
 
 /// Stretches larger than this are not worth memory.
@@ -45,26 +48,50 @@ impl Digests {
         }
         let checked = end.saturating_sub(header::SIZE.into());
         let whole = usize::try_from(checked / u64::from(stretch)).unwrap_or(0);
-        let digests: Vec<Sha1> = digests.as_chunks::<20>().0.iter().take(whole).copied().collect();
+        let digests = digests.as_chunks::<20>().0.iter().take(whole).copied().map(Some).collect();
         Ok(Self { stretch, digests })
     }
 
-    /// The table of the file up to `end`.
-    pub(crate) fn complete(mut self, source: Source<'_>, end: u64) -> Result<Vec<u8>, WimError> {
-        let stretch = u64::from(self.stretch);
-        let mut at = u64::from(header::SIZE) + self.digests.len() as u64 * stretch;
-        while at < end {
-            let size = usize::try_from(stretch.min(end - at)).expect("at most a stretch");
-            let bytes = source.read("what the integrity table covers", at, size)?;
-            self.digests.push(Sha1Hasher::digest(&bytes).into());
-            at += size as u64;
+    /// Bytes of the table of a file up to `end`.
+    pub(crate) fn table_size(&self, end: u64) -> usize {
+        let count = end.saturating_sub(header::SIZE.into()).div_ceil(self.stretch.into());
+        SIZE + usize::try_from(count).expect("a file has fewer stretches") * 20
+    }
+
+    /// Forgets the digests of stretches in which these bytes are.
+    pub(crate) fn forget(&mut self, changed: &[Range<u64>]) {
+        let index = |at: u64| {
+            let stretches = at.saturating_sub(header::SIZE.into()) / u64::from(self.stretch);
+            usize::try_from(stretches).unwrap_or(usize::MAX)
+        };
+        for bytes in changed.iter().filter(|bytes| !bytes.is_empty()) {
+            let last = index(bytes.end - 1);
+            let known = self.digests.iter_mut().enumerate().skip(index(bytes.start));
+            known.take_while(|(at, _)| *at <= last).for_each(|(_, digest)| *digest = None);
         }
-        let count = u32::try_from(self.digests.len()).expect("a file has fewer stretches");
-        let size = u32::try_from(SIZE + self.digests.len() * 20).expect("as many");
+    }
+
+    /// The table of the file up to `end`.
+    pub(crate) fn complete(&self, source: Source<'_>, end: u64) -> Result<Vec<u8>, WimError> {
+        let size = self.table_size(end);
+        let count = u32::try_from((size - SIZE) / 20).expect("a file has fewer stretches");
+        let size = u32::try_from(size).expect("as many");
         let head =
             DiskIntegrity { size: size.into(), count: count.into(), stretch: self.stretch.into() };
         let mut table = head.as_bytes().to_vec();
-        table.extend(self.digests.iter().flatten());
+        let starts = (u64::from(header::SIZE)..end).step_by(self.stretch as usize);
+        for (index, at) in starts.enumerate() {
+            let digest = match self.digests.get(index).copied().flatten() {
+                Some(known) => known,
+                None => {
+                    let size = u64::from(self.stretch).min(end - at);
+                    let size = usize::try_from(size).expect("at most a stretch");
+                    let bytes = source.read("what the integrity table covers", at, size)?;
+                    Sha1Hasher::digest(&bytes).into()
+                }
+            };
+            table.extend(digest);
+        }
         Ok(table)
     }
 }

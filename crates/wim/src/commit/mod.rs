@@ -6,12 +6,14 @@
 //!  4. switched  1. never touched            2. appended      3. made durable
 //! ```
 //! A crash before 4 leaves the old WIM with bytes behind its end, which nothing refers to and which
-//! the next commit overwrites; a crash after 4 leaves the new WIM.
+//! the next commit overwrites; a crash after 4 leaves the new WIM. What is dropped is overwritten after 4,
+//! where that is asked for.
 
 mod append;
 mod confirm;
 #[cfg(test)]
 mod crash_tests;
+mod erase;
 mod export;
 mod import;
 mod integrity;
@@ -132,11 +134,25 @@ pub struct CommitOptions<'a> {
     pub add_integrity: bool,
     /// Whether a WIM that another program left marked as being written is repaired, or refused.
     pub repair: bool,
+    /// Whether nobody but its owner may read the file that is written, where it replaces none.
+    pub private: bool,
+    /// Overwrites with zeros whatever nothing in the WIM refers to any more, also what earlier commits
+    /// dropped: of a secret that is taken out, no copy and no digest stays in the file. What the disk and the
+    /// file system keep elsewhere is not reached. A WIM in which no image changes is not written to.
+    pub erase: bool,
 }
 
 impl Default for CommitOptions<'_> {
     fn default() -> Self {
-        Self { progress: None, time: None, threads: None, add_integrity: false, repair: true }
+        Self {
+            progress: None,
+            time: None,
+            threads: None,
+            add_integrity: false,
+            repair: true,
+            private: false,
+            erase: false,
+        }
     }
 }
 
@@ -148,6 +164,8 @@ impl std::fmt::Debug for CommitOptions<'_> {
             .field("threads", &self.threads)
             .field("add_integrity", &self.add_integrity)
             .field("repair", &self.repair)
+            .field("private", &self.private)
+            .field("erase", &self.erase)
             .finish()
     }
 }
@@ -174,6 +192,29 @@ pub struct Committed {
     pub chunks_packed: u64,
     /// What an interrupted write had left, and is gone now.
     pub repaired: Option<Leftover>,
+    /// Whether what nothing refers to any more was overwritten.
+    pub erased: Erasure,
+    /// Unfinished files that interrupted runs had left beside a new file, and that are removed.
+    pub swept: Vec<PathBuf>,
+}
+
+/// What became of the bytes of a WIM that nothing refers to any more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Erasure {
+    /// They were left as they were.
+    #[default]
+    NotAsked,
+    /// They are zeros.
+    Done {
+        /// How many of them were not zero before.
+        bytes: u64,
+    },
+    /// The commit is done, and some of them may be left.
+    Failed {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What an interrupted write left in a WIM that is otherwise whole.

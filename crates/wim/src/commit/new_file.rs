@@ -1,75 +1,52 @@
-//! A file that appears under its name when it is complete.
+//! A WIM that appears under its name when it is complete.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use winpe_newfile::{NewFile as Whole, Options};
 
 use crate::error::WimError;
 
-/// A file that appears under its name when it is complete.
+/// A file that appears under its name when it is complete, with errors that name it.
 pub(crate) struct NewFile {
     path: PathBuf,
-    overwrite: bool,
-    temporary: NamedTempFile,
+    whole: Whole,
 }
 
 impl NewFile {
-    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self, WimError> {
-        if !overwrite && path.symlink_metadata().is_ok() {
-            return Err(WimError::TargetExists { path: path.to_path_buf() });
-        }
-        // A link stays a link; the file that it names is replaced.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(".winpe-wim-")
-            .suffix(".tmp")
-            // Opened here, so that an error does not name a file that nobody has heard of.
-            .make_in(folder, |path| {
-                OpenOptions::new().read(true).write(true).create_new(true).open(path)
-            })
-            .map_err(|error| not_writable(&path, "create", error))?;
-        Ok(Self { path, overwrite, temporary })
+    pub(crate) fn create(path: &Path, options: Options<'_>) -> Result<Self, WimError> {
+        let whole = Whole::create(path, options).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => WimError::TargetExists { path: path.to_path_buf() },
+            _ => not_writable(path, "create", error),
+        })?;
+        Ok(Self { path: path.to_path_buf(), whole })
     }
 
     pub(crate) fn file(&self) -> &File {
-        self.temporary.as_file()
+        self.whole.file()
     }
 
-    pub(crate) fn temporary_path(&self) -> &Path {
-        self.temporary.path()
+    /// What interrupted runs had left beside it, and is removed.
+    pub(crate) fn swept(&self) -> Vec<PathBuf> {
+        self.whole.swept().to_vec()
     }
 
-    /// Makes the file durable and gives it its name, which is returned.
+    /// Makes the file durable, and returns a path by which wimlib can open it.
+    pub(crate) fn settle(&mut self) -> Result<PathBuf, WimError> {
+        let settled = self.whole.settle();
+        settled.map_err(|error| WimError::io(&self.path, "make durable", error))?;
+        let name = self.whole.name();
+        Ok(name.map_err(|error| WimError::io(&self.path, "name", error))?.to_path_buf())
+    }
+
+    /// Gives the file its name, and returns its path without symbolic links.
     pub(crate) fn finish(self) -> Result<PathBuf, WimError> {
-        let Self { path, overwrite, temporary } = self;
-        let file = temporary.as_file();
-        if let Ok(replaced) = fs::metadata(&path) {
-            // Only root may keep another's ownership; the content matters more.
-            let _ = fchown(file, Some(replaced.uid()), Some(replaced.gid()));
-            file.set_permissions(replaced.permissions())
-                .map_err(|error| WimError::io(&path, "set the permissions", error))?;
-        }
-        file.sync_all().map_err(|error| WimError::io(&path, "make durable", error))?;
-        let named =
-            if overwrite { temporary.persist(&path) } else { temporary.persist_noclobber(&path) };
-        if let Err(failed) = named {
-            return Err(match failed.error.kind() {
-                io::ErrorKind::AlreadyExists => WimError::TargetExists { path },
-                _ => WimError::io(&path, "rename the finished file", failed.error),
-            });
-        }
-        // Some file systems cannot sync folders; the file itself is safe.
-        if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-            let _ = folder.sync_all();
-        }
-        Ok(path)
+        let Self { path, whole } = self;
+        whole.finish().map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => WimError::TargetExists { path },
+            _ => WimError::io(&path, "name the finished file", error),
+        })
     }
 }
 

@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 use rustix::io::Errno;
+use winpe_newfile::Options;
 use zerocopy::IntoBytes;
 
 use super::append::{Appender, Tables};
 use super::confirm::confirm;
+use super::erase::{self, LaterTable};
 use super::import::Import;
 use super::integrity::Digests;
 use super::medium::{Medium, Output};
 use super::new_file::{NewFile, not_writable};
 use super::pack::{Base, Packer};
 use super::plan::{NewMetadata, Plan};
-use super::{CommitOptions, Committed, Leftover};
+use super::{CommitOptions, Committed, Erasure};
 use crate::archive::Archive;
 use crate::error::WimError;
 use crate::format::header::{DiskHeader, SIZE, flags};
@@ -33,7 +35,7 @@ pub(super) fn in_place(
     let path = archive.part.path.clone();
     let adds_integrity = options.add_integrity && archive.part.disk.integrity.is_absent();
     if plan.is_empty() && archive.leftover().is_none() && !adds_integrity {
-        return Ok(committed(path, plan, &Written::default(), None));
+        return Ok(committed(path, plan, &Written::default()));
     }
     let file = open_for_writing(&path)?;
     lock(&file, &path, FlockOperation::NonBlockingLockExclusive)?;
@@ -54,17 +56,24 @@ pub(super) fn append_and_switch(
     let (header, end) = (archive.part.disk.clone(), archive.end());
     let mut undo = Undo { medium, header, end, switched: false, armed: true };
     output.set_len(end)?;
-    let written = write(&mut archive, plan, output, end, options)?;
+    let mut written = write(&mut archive, plan, output, end, options)?;
     tell(options, Progress::Sync);
     output.sync()?;
     undo.switched = true;
     output.write(0, written.header(&archive.part.disk).as_bytes())?;
     output.sync()?;
     tell(options, Progress::Confirm);
-    confirm(&path, plan)?;
+    confirm(&path, &path, plan)?;
     undo.armed = false;
     drop(undo);
-    Ok(committed(path, plan, &written, leftover))
+    let mut erased = Erasure::NotAsked;
+    if options.erase && !plan.is_empty() {
+        tell(options, Progress::Sync);
+        let header = written.header(&archive.part.disk);
+        let unused = erase::unused(header, &archive.part.blobs, &plan.dropped, written.end);
+        erased = erase::in_place(output, &header.clone(), &unused, written.table.take());
+    }
+    Ok(Committed { repaired: leftover, erased, ..committed(path, plan, &written) })
 }
 
 /// Commits into another file.
@@ -75,7 +84,9 @@ pub(super) fn to_file(
     overwrite: bool,
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
-    let new = NewFile::create(path, overwrite)?;
+    let like = archive.part.file.metadata();
+    let like = Some(&like.map_err(|error| WimError::io(&archive.part.path, "read", error))?);
+    let mut new = NewFile::create(path, Options { overwrite, like, private: options.private })?;
     lock(&archive.part.file, &archive.part.path, FlockOperation::NonBlockingLockShared)?;
     check_same(archive, &archive.part.file)?;
     let end = archive.end();
@@ -83,22 +94,34 @@ pub(super) fn to_file(
     let leftover = archive.leftover();
     let adds_integrity = options.add_integrity && archive.part.disk.integrity.is_absent();
     let mut written = Written::default();
+    let mut erased = Erasure::NotAsked;
     if !plan.is_empty() || leftover.is_some() || adds_integrity {
         let output = Output { medium: new.file(), path };
         written = write(archive, plan, output, end, options)?;
-        output.write(0, written.header(&archive.part.disk).as_bytes())?;
+        let mut header = written.header(&archive.part.disk).clone();
+        if options.erase && !plan.is_empty() {
+            let unused = erase::unused(&header, &archive.part.blobs, &plan.dropped, written.end);
+            erased = erase::in_new_file(output, &mut header, &unused, written.table.take())?;
+        }
+        output.write(0, header.as_bytes())?;
     }
-    tell(options, Progress::Confirm);
-    confirm(new.temporary_path(), plan)?;
     tell(options, Progress::Sync);
+    let readable = new.settle()?;
+    tell(options, Progress::Confirm);
+    confirm(&readable, path, plan)?;
+    let swept = new.swept();
     let path = new.finish()?;
-    Ok(committed(path, plan, &written, leftover))
+    Ok(Committed { repaired: leftover, erased, swept, ..committed(path, plan, &written) })
 }
 
 /// What was appended.
 #[derive(Default)]
 pub(super) struct Written {
     pub(super) header: Option<DiskHeader>,
+    /// One past the last byte that the header refers to.
+    end: u64,
+    /// The integrity table that is still to be written, where something is erased first.
+    table: Option<LaterTable>,
     appended: u64,
     kept: u64,
     packed: u64,
@@ -169,12 +192,17 @@ pub(super) fn write(
     plan.references.iter().for_each(|(sha1, count)| blobs.set_references(sha1, *count));
     inserted.into_iter().for_each(|entry| blobs.insert(entry));
     metadata.into_iter().for_each(|(index, entry)| blobs.set_metadata(index, entry));
+    let (integrity, later) =
+        if options.erase && !plan.is_empty() { (None, integrity) } else { (integrity, None) };
     let tables = Tables { blobs, dropped: &plan.dropped, xml: plan.xml.clone(), integrity };
     appender.tables(&mut disk, tables)?;
     // A resource that did not become smaller by compression was written twice in its place.
     output.set_len(appender.at)?;
+    let end = appender.at;
+    let later = later.map(|digests| LaterTable::reserve(output, digests, &disk, end));
+    let table = later.transpose()?;
     let Packer { kept, packed, .. } = appender.packer;
-    Ok(Written { header: Some(disk), appended: appender.at - at, kept, packed })
+    Ok(Written { header: Some(disk), end, table, appended: end - at, kept, packed })
 }
 
 /// Restores the WIM when a commit in place does not come to its end, by an error or a panic.
@@ -272,12 +300,7 @@ pub(super) fn tell(options: &mut CommitOptions<'_>, progress: Progress) {
     }
 }
 
-fn committed(
-    path: PathBuf,
-    plan: &Plan<'_>,
-    written: &Written,
-    repaired: Option<Leftover>,
-) -> Committed {
+fn committed(path: PathBuf, plan: &Plan<'_>, written: &Written) -> Committed {
     Committed {
         path,
         changed: !plan.is_empty(),
@@ -287,6 +310,8 @@ fn committed(
         appended: written.appended,
         chunks_kept: written.kept,
         chunks_packed: written.packed,
-        repaired,
+        repaired: None,
+        erased: Erasure::NotAsked,
+        swept: Vec::new(),
     }
 }

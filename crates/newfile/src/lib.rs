@@ -1,0 +1,211 @@
+//! Files that appear under their name when they are complete.
+//!
+//! ```text
+//!  create   without a name (O_TMPFILE), or as .winpe-wim-XXXXXX.tmp, locked     mode 0600
+//!  settle   owner and mode, then fsync
+//!  name     only now a temporary name, for readers that need one
+//!  finish   rename, or link where no file may be replaced; fsync of the folder
+//! ```
+//! A process that is killed while it writes a file without a name leaves nothing. Where the file system
+//! cannot make such files, or the process dies between `name` and `finish`, a file with a temporary name
+//! stays, and the next [`NewFile`] in that folder removes it: see [`NewFile::swept`].
+
+mod access;
+mod sweep;
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, openat};
+use rustix::io::Errno;
+use tempfile::NamedTempFile;
+
+use access::Access;
+
+/// What the names of unfinished files begin and end with.
+const PREFIX: &str = ".winpe-wim-";
+const SUFFIX: &str = ".tmp";
+
+/// How a file is made. `Options::default()` makes one that replaces nothing, with the mode of any new file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// Whether it may replace a file. It then keeps that file's owner and mode.
+    pub overwrite: bool,
+    /// The file that it is made from, whose owner it gets where that is possible, and whose mode less what
+    /// the umask takes away. Its owner may always write to it.
+    pub like: Option<&'a Metadata>,
+    /// Whether nobody but the owner may read a file that replaces none.
+    pub private: bool,
+}
+
+/// A file that appears under its name when it is complete. Dropped before, it leaves nothing.
+///
+/// ```
+/// use std::io::Write;
+/// use winpe_newfile::{NewFile, Options};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("list.txt");
+/// let new = NewFile::create(&path, Options::default())?;
+/// new.file().write_all(b"one\n")?;
+/// assert!(!path.exists());
+/// new.finish()?;
+/// assert_eq!(std::fs::read(&path)?, b"one\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    overwrite: bool,
+    access: Access,
+    state: State,
+    swept: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+enum State {
+    Nameless(File),
+    Named(NamedTempFile),
+}
+
+impl NewFile {
+    /// Makes an empty file that only its owner may read, for `path`. Where that is a symbolic link, the file
+    /// that it leads to is meant.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] where there is a file that may not be replaced, and those of the
+    /// system.
+    pub fn create(path: &Path, options: Options<'_>) -> io::Result<Self> {
+        if !options.overwrite && path.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let folder = folder(&path);
+        let access = Access::wanted(&path, &options);
+        // A file has the wanted mode, as the umask leaves it, while it is empty and without a name.
+        let state = match nameless(folder, access.mode()) {
+            Some(file) => State::Nameless(file),
+            None => State::Named(named(folder, access.mode())?),
+        };
+        let access = access.settled_for(state.file())?;
+        let swept = sweep::sweep(folder);
+        Ok(Self { path, overwrite: options.overwrite, access, state, swept })
+    }
+
+    /// The file, for reading and writing.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        self.state.file()
+    }
+
+    /// Unfinished files in this folder that runs of this user had left, and that are removed now.
+    #[must_use]
+    pub fn swept(&self) -> &[PathBuf] {
+        &self.swept
+    }
+
+    /// Gives the file its owner and mode, and makes it durable.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn settle(&self) -> io::Result<()> {
+        self.access.give(self.file())?;
+        self.file().sync_all()
+    }
+
+    /// A path by which others can open the file, at once and until it is finished.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn name(&mut self) -> io::Result<&Path> {
+        if let State::Nameless(file) = &self.state {
+            let file = file.try_clone()?;
+            let link = |path: &Path| link(&file, path);
+            let name = temporary().make_in(folder(&self.path), link)?.into_temp_path();
+            self.state = State::Named(NamedTempFile::from_parts(file, name));
+        }
+        match &self.state {
+            State::Named(named) => Ok(named.path()),
+            State::Nameless(_) => unreachable!("it was given a name"),
+        }
+    }
+
+    /// Settles the file and gives it its name. Returns the path without symbolic links.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] where a file has appeared that may not be replaced, and those of the
+    /// system.
+    pub fn finish(mut self) -> io::Result<PathBuf> {
+        self.settle()?;
+        if self.overwrite {
+            self.name()?;
+        }
+        match self.state {
+            State::Nameless(file) => link(&file, &self.path)?,
+            State::Named(named) if self.overwrite => drop(named.persist(&self.path)?),
+            State::Named(named) => drop(named.persist_noclobber(&self.path)?),
+        }
+        // Some file systems cannot sync folders; the file itself is safe.
+        if let Ok(folder) = File::open(folder(&self.path)) {
+            let _ = folder.sync_all();
+        }
+        Ok(self.path)
+    }
+}
+
+impl State {
+    fn file(&self) -> &File {
+        match self {
+            Self::Nameless(file) => file,
+            Self::Named(named) => named.as_file(),
+        }
+    }
+}
+
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    builder
+}
+
+/// A file without a name, where the file system can make one and it can be named later.
+fn nameless(folder: &Path, mode: u32) -> Option<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = File::from(openat(CWD, folder, flags, Mode::from_raw_mode(mode)).ok()?);
+    // Without /proc only a privileged process could name it.
+    let (seen, own) = (std::fs::metadata(by_descriptor(&file)).ok()?, file.metadata().ok()?);
+    let same = (seen.dev(), seen.ino()) == (own.dev(), own.ino());
+    (same && flock(&file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK))
+        .then_some(file)
+}
+
+/// A file with a temporary name, locked where the file system can.
+fn named(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let named = temporary().make_in(folder, |path| {
+        OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+    })?;
+    let _ = flock(named.as_file(), FlockOperation::NonBlockingLockExclusive);
+    Ok(named)
+}
+
+/// Gives a file without a name this one, which must be free.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    Ok(linkat(CWD, by_descriptor(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+fn by_descriptor(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o7777
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    names.sort();
+    names
+}
+
+fn make(path: &Path, options: Options<'_>, text: &str) -> io::Result<PathBuf> {
+    let new = NewFile::create(path, options)?;
+    assert_eq!(new.file().metadata()?.permissions().mode() & 0o7777, 0o600, "until it is complete");
+    new.file().write_all(text.as_bytes())?;
+    new.finish()
+}
+
+/// A file as it is where the file system cannot make one without a name.
+fn with_a_name(path: &Path) -> NewFile {
+    let access = Access::wanted(path, &Options::default());
+    let named = named(folder(path), access.mode()).expect("a file");
+    let access = access.settled_for(named.as_file()).expect("a mode");
+    let state = State::Named(named);
+    NewFile { path: path.to_path_buf(), overwrite: false, access, state, swept: Vec::new() }
+}
+
+#[test]
+fn a_new_file_is_as_other_new_files_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [ours, plain] = ["ours", "plain"].map(|name| folder.path().join(name));
+    fs::write(&plain, "").expect("a file");
+    make(&ours, Options::default(), "one").expect("a file");
+    assert_eq!(mode(&ours), mode(&plain));
+    let refused = make(&ours, Options::default(), "two").expect_err("it exists");
+    assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+    // One that appears meanwhile is not replaced either, whatever kind the new file is of.
+    for new in [with_a_name(&folder.path().join("late")), {
+        let late = folder.path().join("late");
+        NewFile::create(&late, Options::default()).expect("a file")
+    }] {
+        fs::write(folder.path().join("late"), "theirs").expect("a file");
+        let refused = new.finish().expect_err("it exists");
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(folder.path().join("late")).expect("a file"), b"theirs");
+        fs::remove_file(folder.path().join("late")).expect("a file");
+    }
+    assert_eq!(fs::read(&ours).expect("a file"), b"one");
+    assert_eq!(names(folder.path()), ["ours", "plain"]);
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_mode_owner_and_links_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+    fs::write(&file, "old").expect("a file");
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("a mode");
+    // Only root may give a file away; for others the owner is who it was.
+    let _ = chown(&file, Some(65534), Some(65534));
+    let before = fs::metadata(&file).expect("a file");
+    symlink("file", &link).expect("a link");
+    let options = Options { overwrite: true, private: true, ..Options::default() };
+    make(&link, options, "new").expect("a file");
+    let after = fs::metadata(&file).expect("a file");
+    assert_eq!(fs::read(&file).expect("a file"), b"new");
+    assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+    assert_eq!(mode(&file), 0o640);
+    assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+    assert_eq!(names(folder.path()), ["file", "link"]);
+}
+
+#[test]
+fn a_copy_is_never_open_to_more_than_what_it_is_made_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [source, plain] = ["source", "plain"].map(|name| folder.path().join(name));
+    fs::write(&source, "").expect("a file");
+    fs::write(&plain, "").expect("a file");
+    let usual = mode(&plain);
+    for (theirs, private, ours) in [
+        (0o600, false, 0o600),
+        (0o640, false, 0o640 & usual),
+        (0o644, false, usual),
+        (0o777, false, usual),
+        // It can be changed afterwards.
+        (0o444, false, 0o644 & usual),
+        (0o400, false, 0o600),
+        (0o644, true, 0o600),
+        (0o440, true, 0o600),
+    ] {
+        fs::set_permissions(&source, Permissions::from_mode(theirs)).expect("a mode");
+        let like = fs::metadata(&source).expect("a file");
+        let copy = folder.path().join(format!("copy-{theirs:o}-{private}"));
+        let options = Options { like: Some(&like), private, ..Options::default() };
+        make(&copy, options, "copy").expect("a file");
+        assert_eq!(mode(&copy), ours, "of {theirs:o}");
+    }
+}
+
+/// Root may give files away; others keep the group where they are of it.
+#[test]
+fn a_copy_has_the_owner_of_what_it_is_made_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [source, copy] = ["source", "copy"].map(|name| folder.path().join(name));
+    fs::write(&source, "").expect("a file");
+    fs::set_permissions(&source, Permissions::from_mode(0o640)).expect("a mode");
+    let is_theirs = chown(&source, Some(65534), Some(65534)).is_ok();
+    let like = fs::metadata(&source).expect("a file");
+    make(&copy, Options { like: Some(&like), ..Options::default() }, "copy").expect("a file");
+    let made = fs::metadata(&copy).expect("a file");
+    assert_eq!(made.uid() == 65534, is_theirs);
+    assert_eq!(mode(&copy), 0o640);
+}
+
+#[test]
+fn the_bits_of_a_group_do_not_go_to_another() {
+    let file = tempfile::tempfile().expect("a file");
+    let group = file.metadata().expect("a file").gid();
+    // A group that nobody may give a file to, not even root.
+    let access = |mode| Access::of((u32::MAX - 1, u32::MAX - 1), mode);
+    if fchown_fails(&file) {
+        for (theirs, ours) in [(0o640, 0o600), (0o644, 0o644), (0o664, 0o644), (0o660, 0o600)] {
+            access(theirs).give(&file).expect("a mode");
+            let now = file.metadata().expect("a file");
+            assert_eq!((now.gid(), now.permissions().mode() & 0o777), (group, ours));
+        }
+    }
+}
+
+fn fchown_fails(file: &File) -> bool {
+    std::os::unix::fs::fchown(file, None, Some(u32::MAX - 1)).is_err()
+}
+
+#[test]
+fn nothing_is_left_of_a_file_that_is_not_finished() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file");
+    let new = NewFile::create(&path, Options::default()).expect("a file");
+    new.file().write_all(b"half").expect("room");
+    if matches!(new.state, State::Nameless(_)) {
+        assert!(names(folder.path()).is_empty(), "a kill now leaves nothing");
+    }
+    drop(new);
+    let mut new = NewFile::create(&path, Options::default()).expect("a file");
+    new.file().write_all(b"whole").expect("room");
+    let name = new.name().expect("a name").to_path_buf();
+    assert_eq!((fs::read(&name).expect("it can be read"), mode(&name)), (b"whole".to_vec(), 0o600));
+    drop(new);
+    drop(with_a_name(&path));
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn only_what_a_run_of_ours_has_left_is_swept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let old = SystemTime::now() - AGE_OF_OLD;
+    let age =
+        |name: &str| File::options().write(true).open(at(name)).and_then(|f| f.set_modified(old));
+    for name in ["aaaaaa", "locked", "linked", "young1", "theirs"] {
+        fs::write(at(&format!(".winpe-wim-{name}.tmp")), "half").expect("a file");
+    }
+    for name in [".winpe-wim-.tmp", "winpe-wim-aaaaaa.tmp", "file"] {
+        let _ = fs::write(at(name), "not ours");
+    }
+    fs::create_dir(at(".winpe-wim-folder.tmp")).expect("a folder");
+    symlink("file", at(".winpe-wim-symlnk.tmp")).expect("a link");
+    fs::hard_link(at(".winpe-wim-linked.tmp"), at("other name")).expect("a link");
+    for name in ["aaaaaa", "locked", "linked", "theirs"] {
+        age(&format!(".winpe-wim-{name}.tmp")).expect("a time");
+    }
+    age("file").expect("a time");
+    let locked = File::open(at(".winpe-wim-locked.tmp")).expect("a file");
+    flock(&locked, FlockOperation::LockExclusive).expect("a lock");
+    let is_theirs = chown(at(".winpe-wim-theirs.tmp"), Some(65534), None).is_ok();
+
+    let before = names(folder.path());
+    let new = NewFile::create(&at("new"), Options::default()).expect("a file");
+    let mut expected = vec![at(".winpe-wim-aaaaaa.tmp")];
+    expected.extend((!is_theirs).then(|| at(".winpe-wim-theirs.tmp")));
+    let mut swept = new.swept().to_vec();
+    swept.sort();
+    assert_eq!(swept, expected);
+    drop(new);
+    let left: Vec<_> = before.iter().filter(|name| !swept.contains(&at(name))).collect();
+    assert_eq!(names(folder.path()).iter().collect::<Vec<_>>(), left);
+    // When its process has ended, the next run takes it.
+    drop(locked);
+    let swept = NewFile::create(&at("new"), Options::default()).expect("a file").swept().to_vec();
+    assert_eq!(swept, [at(".winpe-wim-locked.tmp")]);
+}
+
+const AGE_OF_OLD: Duration = Duration::from_secs(3600);
+
+/// The one that is being written is locked, so that another run does not take it away.
+#[test]
+fn a_file_that_is_being_written_is_not_swept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = with_a_name(&folder.path().join("slow"));
+    new.file().set_modified(SystemTime::now() - AGE_OF_OLD).expect("a time");
+    let other = NewFile::create(&folder.path().join("other"), Options::default()).expect("a file");
+    assert!(other.swept().is_empty());
+    new.finish().expect("a file");
+    assert_eq!(names(folder.path()), ["slow"]);
+}

@@ -1,0 +1,175 @@
+//! Overwrites what nothing refers to any more.
+//!
+//! A commit appends, so what it drops stays in the file: data, and the metadata and tables that tell its
+//! SHA-1. It can only be overwritten when the new header is durable, since until then it may still be
+//! referred to. A crash before the end leaves a part of it, and a WIM that is whole.
+//!
+//! An integrity table covers these bytes too, so the header is switched to one without a table first, and to
+//! one with a table of what the file then holds last. A crash in between leaves the new WIM without one.
+
+use std::ops::Range;
+
+use zerocopy::IntoBytes;
+
+use super::Erasure;
+use super::integrity::Digests;
+use super::medium::Output;
+use super::pack::write_plain;
+use crate::blobs::{BlobTable, Sha1};
+use crate::chunks::Source;
+use crate::content::Data;
+use crate::error::WimError;
+use crate::format::header::{DiskHeader, SIZE};
+use crate::format::resource::flags;
+
+/// An integrity table that is written when everything else is.
+pub(super) struct LaterTable {
+    digests: Digests,
+    at: u64,
+}
+
+impl LaterTable {
+    /// Takes the room for the table at `at`, so that it does not fail for want of it later.
+    pub(super) fn reserve(
+        output: Output<'_>,
+        digests: Digests,
+        header: &DiskHeader,
+        at: u64,
+    ) -> Result<Self, WimError> {
+        let size = digests.table_size(header.blob_table.end());
+        output.write(at, &vec![0; size])?;
+        Ok(Self { digests, at })
+    }
+
+    /// Writes the table, and enters it into the header.
+    fn write(
+        mut self,
+        output: Output<'_>,
+        header: &mut DiskHeader,
+        erased: &[Range<u64>],
+    ) -> Result<(), WimError> {
+        self.digests.forget(erased);
+        let source =
+            Source { file: output.medium.file(), path: output.path, base: 0, size: self.at };
+        let table = self.digests.complete(source, header.blob_table.end())?;
+        let table = Data::bytes(&table);
+        header.integrity = write_plain(output, self.at, &table, flags::METADATA, None)?;
+        Ok(())
+    }
+}
+
+/// Erases in a WIM that is in use, whose header refers to everything but the table.
+pub(super) fn in_place(
+    output: Output<'_>,
+    header: &DiskHeader,
+    unused: &[Range<u64>],
+    table: Option<LaterTable>,
+) -> Erasure {
+    let erased = overwrite(output, unused).and_then(|bytes| output.sync().map(|()| bytes));
+    // The WIM gets its table whatever became of the rest.
+    let tabled = table.map_or(Ok(()), |table| {
+        let mut header = header.clone();
+        table.write(output, &mut header, unused)?;
+        output.sync()?;
+        output.write(0, header.as_bytes())?;
+        output.sync()
+    });
+    match tabled.and(erased) {
+        Ok(bytes) => Erasure::Done { bytes },
+        Err(error) => Erasure::Failed { why: error.to_string() },
+    }
+}
+
+/// Erases in a WIM that has no name yet, and completes its header.
+pub(super) fn in_new_file(
+    output: Output<'_>,
+    header: &mut DiskHeader,
+    unused: &[Range<u64>],
+    table: Option<LaterTable>,
+) -> Result<Erasure, WimError> {
+    let bytes = overwrite(output, unused)?;
+    if let Some(table) = table {
+        table.write(output, header, unused)?;
+    }
+    Ok(Erasure::Done { bytes })
+}
+
+/// The stretches before `end` that no part of the WIM takes, once the blobs of `dropped` are gone.
+pub(super) fn unused(
+    header: &DiskHeader,
+    blobs: &BlobTable,
+    dropped: &[Sha1],
+    end: u64,
+) -> Vec<Range<u64>> {
+    let parts = [&header.blob_table, &header.xml, &header.integrity, &header.boot_metadata];
+    let parts = parts.into_iter().filter(|part| !part.is_absent()).copied();
+    let mut taken: Vec<Range<u64>> =
+        parts.chain(blobs.resources(dropped)).map(|part| part.offset.get()..part.end()).collect();
+    taken.sort_unstable_by_key(|part| part.start);
+    let mut unused = Vec::new();
+    let mut at = u64::from(SIZE);
+    for part in taken.into_iter().chain(std::iter::once(end..end)) {
+        if part.start.min(end) > at {
+            unused.push(at..part.start.min(end));
+        }
+        at = at.max(part.end);
+    }
+    unused
+}
+
+/// Fills the stretches with zeros; returns how many bytes were none.
+fn overwrite(output: Output<'_>, unused: &[Range<u64>]) -> Result<u64, WimError> {
+    const STEP: u64 = 1 << 20;
+    let mut erased = 0;
+    for stretch in unused {
+        let source =
+            Source { file: output.medium.file(), path: output.path, base: 0, size: stretch.end };
+        let mut at = stretch.start;
+        while at < stretch.end {
+            let size = usize::try_from(STEP.min(stretch.end - at)).expect("at most a step");
+            let bytes = source.read("what is no longer used", at, size)?;
+            let others = bytes.iter().filter(|byte| **byte != 0).count();
+            if others > 0 {
+                output.write(at, &vec![0; size])?;
+            }
+            erased += others as u64;
+            at += size as u64;
+        }
+    }
+    Ok(erased)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::resource::{DiskBlob, ResourceHeader};
+
+    fn blob(number: u8, offset: u64, size: u64) -> DiskBlob {
+        let resource = ResourceHeader::new(offset, size, size, 0);
+        DiskBlob { resource, part: 1.into(), references: 1.into(), sha1: [number; 20] }
+    }
+
+    #[test]
+    fn what_any_part_takes_is_used() {
+        let mut header = crate::create::new_header(crate::coding::Coding::NONE, 0, 0);
+        header.blob_table = ResourceHeader::new(900, 50, 50, 0);
+        header.xml = ResourceHeader::new(960, 40, 40, 0);
+        let mut blobs = BlobTable::default();
+        // The second lies within the first, and the third begins in it; the fifth is named twice.
+        for entry in [blob(1, 300, 100), blob(2, 320, 10), blob(3, 350, 100), blob(4, 500, 100)] {
+            blobs.insert(entry);
+        }
+        blobs.insert(blob(5, 700, 100));
+        assert_eq!(
+            unused(&header, &blobs, &[], 1000),
+            [208..300, 450..500, 600..700, 800..900, 950..960]
+        );
+        assert_eq!(
+            unused(&header, &blobs, &[[1; 20], [4; 20]], 1000),
+            [208..320, 330..350, 450..700, 800..900, 950..960]
+        );
+        blobs.insert(blob(6, 720, u64::MAX >> 8));
+        assert_eq!(unused(&header, &blobs, &[], 1000), [208..300, 450..500, 600..700]);
+        assert_eq!(unused(&header, &blobs, &[], 480), [208..300, 450..480]);
+    }
+}
