@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::authenticode::{self, Digests};
 use crate::error::InjectError;
+use crate::one_line::OneLine;
 use crate::parts::{SuppliedFile, SuppliedFiles};
 use crate::path::ImagePath;
 use crate::profile::CatalogueRule;
@@ -41,9 +42,11 @@ impl fmt::Display for Signatures {
         writeln!(f, "\nsignatures:")?;
         for Catalogue { path, covers } in &self.catalogues {
             let files = if covers.len() == 1 { "file" } else { "files" };
+            let path = OneLine(path);
             writeln!(f, "  {path} covers {} {files}", covers.len())?;
         }
         for path in &self.unsigned {
+            let path = OneLine(path);
             writeln!(f, "  {path} is in no catalogue, and not signed itself")?;
         }
         Ok(())

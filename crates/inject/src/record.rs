@@ -14,7 +14,7 @@ use crate::error::InjectError;
 use crate::files::{FileAction, FilePlan, compare, hash_bytes};
 use crate::path::ImagePath;
 use crate::report::{FileReport, HiveReport};
-use crate::startup::OUR_FOLDER;
+use crate::startup::{OUR_FOLDER, secret_file};
 use crate::tree::Tree;
 
 const RECORD: &str = "record.json";
@@ -150,7 +150,8 @@ impl Record {
                 continue;
             }
             let mut kept = None;
-            if file.action == FileAction::Replace {
+            // A secret that is replaced is not kept: it is ours, and would stay in the image.
+            if file.action == FileAction::Replace && file.path != secret_file() {
                 let name = format!("{}-{}", self.files.len(), file.path.file_name());
                 let path = ImagePath::new(OUR_FOLDER).join(KEPT).join(&name);
                 self.folders.extend(folders.missing(&path)?);

@@ -13,6 +13,7 @@ use crate::digest::Sha256;
 use crate::error::InjectError;
 use crate::files::FileAction;
 use crate::fit::Unresolved;
+use crate::one_line::OneLine;
 use crate::parts::{PartAction, PartReport};
 use crate::path::ImagePath;
 use crate::startup::{self, StartupReport};
@@ -83,7 +84,7 @@ impl Report {
     /// Leaves out the digests by which a short secret could be found by trying.
     pub(crate) fn without_secrets(mut self) -> Self {
         let mut found = false;
-        for file in self.files.iter_mut().filter(|file| startup::is_secret(&file.path)) {
+        for file in self.files.iter_mut().filter(|file| file.path == startup::secret_file()) {
             file.hide_digests();
             found = true;
         }
@@ -247,7 +248,7 @@ impl fmt::Display for PartReport {
         };
         write!(f, "{:16} {what}", self.name)?;
         for left in &self.left_out {
-            write!(f, "\n  {:16} not copied: {}", "", left.key)?;
+            write!(f, "\n  {:16} not copied: {}", "", OneLine(&left.key))?;
         }
         Ok(())
     }
@@ -256,10 +257,11 @@ impl fmt::Display for PartReport {
 /// The whole report for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, image {} ({})", self.wim, self.image, self.image_name)?;
-        write!(f, "profile {}", self.profile)?;
+        let (wim, name) = (OneLine(&self.wim), OneLine(&self.image_name));
+        writeln!(f, "{wim}, image {} ({name})", self.image)?;
+        write!(f, "profile {}", OneLine(&self.profile))?;
         if let Some(source) = &self.source {
-            write!(f, ", files from {source}")?;
+            write!(f, ", files from {}", OneLine(source))?;
         }
         writeln!(f)?;
         for (index, part) in self.parts.iter().enumerate() {
@@ -269,7 +271,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {part}")?;
         }
         for hive in &self.hives {
-            writeln!(f, "\n{}: {}", hive.file, hive.summary())?;
+            writeln!(f, "\n{}: {}", OneLine(&hive.file), hive.summary())?;
             if !hive.is_unchanged() {
                 f.write_str(&hive.diff)?;
             }
@@ -278,13 +280,13 @@ impl fmt::Display for Report {
             writeln!(f, "\nfiles:")?;
         }
         for file in &self.files {
-            writeln!(f, "  {file}")?;
+            writeln!(f, "  {}", OneLine(file))?;
         }
         if !self.record.is_empty() {
             writeln!(f, "\nrecord:")?;
         }
         for file in &self.record {
-            writeln!(f, "  {file}")?;
+            writeln!(f, "  {}", OneLine(file))?;
         }
         if let Some(signatures) = &self.signatures {
             signatures.fmt(f)?;
@@ -299,7 +301,7 @@ impl fmt::Display for Report {
             writeln!(f, "\nwhat programs need and nothing offers:")?;
         }
         for unresolved in &self.unresolved {
-            writeln!(f, "  {unresolved}")?;
+            writeln!(f, "  {}", OneLine(unresolved))?;
         }
         if !self.has_changes() {
             writeln!(f, "\nnothing to do: everything is there already")?;

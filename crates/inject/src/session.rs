@@ -1,14 +1,16 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use winpe_wim::{Archive, CommitOptions, Committed, ImageChanges, ImageSelector, Progress, Target};
+use winpe_wim::{
+    Archive, CommitOptions, Committed, Image, ImageChanges, ImageSelector, Progress, Target,
+};
 
 use crate::error::InjectError;
 use crate::job::Job;
 use crate::profile::Profile;
 use crate::report::Report;
 use crate::verify::Verdict;
-use crate::{remove, stage, verify};
+use crate::{remove, secret, stage, verify};
 
 /// Where installation discs have the WinPE.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -94,7 +96,8 @@ impl Session {
             }
         }
         let Job { time, add_integrity, .. } = *job;
-        Ok(Staged { archive: self.archive, changes, reports, time, add_integrity })
+        let Self { archive, images } = self;
+        Ok(Staged { archive, images, changes, reports, time, add_integrity })
     }
 
     /// Takes out of each image what was ever put in, in memory. Nothing is written.
@@ -136,7 +139,8 @@ impl Session {
             Some(report) => report.warnings.extend(without.iter().map(ToString::to_string)),
             None => return Err(without.swap_remove(0)),
         }
-        Ok(Staged { archive: self.archive, changes, reports, time, add_integrity: false })
+        let Self { archive, images } = self;
+        Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
     }
 
     /// Checks point by point that the image, of several the first, holds what the profile promises and what was put in.
@@ -173,6 +177,7 @@ impl Session {
 #[must_use = "nothing is written until it is committed"]
 pub struct Staged {
     archive: Archive,
+    images: Vec<u32>,
     changes: Vec<ImageChanges>,
     /// One for each image of the session.
     reports: Vec<Report>,
@@ -193,7 +198,31 @@ impl Staged {
         &self.reports
     }
 
+    /// Whether an image of the session holds a CHAP secret when this is committed, as plain text.
+    ///
+    /// # Errors
+    /// [`InjectError::Wim`] if the image cannot be read.
+    pub fn holds_secret(&self) -> Result<bool, InjectError> {
+        let of_session = |image: &&Image| self.images.contains(&image.index);
+        self.leaves_secret(self.archive.images().iter().filter(of_session))
+    }
+
+    fn leaves_secret<'i>(
+        &self,
+        images: impl IntoIterator<Item = &'i Image>,
+    ) -> Result<bool, InjectError> {
+        for image in images {
+            if secret::left(&self.archive, image.index, &self.changes)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Writes the result. In place, an image for which there is nothing to do is not touched.
+    ///
+    /// A new file that holds a CHAP secret is closed to all but its owner. Where a secret is taken out or
+    /// replaced, what the WIM no longer refers to is overwritten: see [`Committed::erased`].
     ///
     /// # Errors
     /// [`InjectError::Wim`]; the image is then as it was.
@@ -210,10 +239,15 @@ impl Staged {
         target: &Target,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Committed, InjectError> {
+        let mut changes = self.changes.iter();
         let options = CommitOptions {
             progress: Some(progress),
             time: self.time,
             add_integrity: self.add_integrity,
+            private: *target != Target::InPlace && self.leaves_secret(self.archive.images())?,
+            erase: changes.try_fold(false, |found, changes| {
+                Ok::<_, InjectError>(found || secret::replaces(&self.archive, changes)?)
+            })?,
             ..CommitOptions::default()
         };
         Ok(self.archive.commit(&self.changes, target, options)?)

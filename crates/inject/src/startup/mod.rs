@@ -24,10 +24,11 @@ use serde::Serialize;
 use thiserror::Error;
 use winpe_registry::{Edit, Op, Value};
 
+use crate::one_line::OneLine;
 use crate::path::ImagePath;
 use crate::reg::{SourcedEdit, parse_reg};
 
-pub(crate) use plan::{event_log_warning, is_secret, plan};
+pub(crate) use plan::{event_log_warning, plan, secret_file};
 pub(crate) use script::OUR_FOLDER;
 pub use winpe_san::{Chap, ChapError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret};
 
@@ -178,27 +179,22 @@ impl fmt::Display for StartupReport {
         for driver in &self.drivers {
             let known = [&driver.class, &driver.version].map(Option::as_deref);
             let known: Vec<_> = known.into_iter().flatten().collect();
-            write!(f, "\nloads {}", driver.inf)?;
+            write!(f, "\nloads {}", OneLine(&driver.inf))?;
             if !known.is_empty() {
-                write!(f, " ({})", known.join(", "))?;
+                write!(f, " ({})", OneLine(known.join(", ")))?;
             }
         }
         if !self.drivers.is_empty() {
             writeln!(f)?;
         }
         for text in &self.texts {
-            writeln!(f, "\n{}:", text.file)?;
+            writeln!(f, "\n{}:", OneLine(&text.file))?;
             for line in &text.diff {
-                writeln!(f, "  {}", harmless(line))?;
+                writeln!(f, "  {}", OneLine(line))?;
             }
         }
         Ok(())
     }
-}
-
-/// What a script holds may not steer a terminal.
-fn harmless(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Why WinPE cannot be made to start ours.

@@ -311,9 +311,9 @@ fn system32(name: &str) -> ImagePath {
     ImagePath::new(SYSTEM32).join(name)
 }
 
-/// Whether this file of an image holds the CHAP secret.
-pub(crate) fn is_secret(path: &ImagePath) -> bool {
-    *path == ours(CHAP)
+/// The file of an image that holds the CHAP secret.
+pub(crate) fn secret_file() -> ImagePath {
+    ours(CHAP)
 }
 
 fn ours(name: &str) -> ImagePath {
