@@ -11,6 +11,7 @@ mod job;
 mod recipes;
 mod record;
 mod schemas;
+mod secrets;
 mod startup;
 mod support;
 mod wine;

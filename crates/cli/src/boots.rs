@@ -4,7 +4,7 @@ mod show;
 mod stream;
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -116,8 +116,7 @@ fn follow(args: &Args, server: &Server, printer: &mut Printer) -> Outcome {
                 if let Value::Object(fields) = &mut line {
                     fields.insert("schema".to_owned(), 1.into());
                 }
-                serde_json::to_writer(printer.raw(), &line)?;
-                writeln!(printer.raw())?;
+                printer.json_line(&line)?;
             } else if told.insert(boot.id, boot.verdict.summary.clone())
                 != Some(boot.verdict.summary.clone())
             {
@@ -125,6 +124,9 @@ fn follow(args: &Args, server: &Server, printer: &mut Printer) -> Outcome {
             }
         }
         printer.finish()?;
+        if printer.reader_is_gone() {
+            return Ok(Exit::Done);
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::failure::Failure;
 use crate::images::Images;
 use crate::printer::Printer;
 use crate::saved::Saved;
+use crate::secret;
+use crate::whole_file::tell_swept;
 use crate::{Exit, Outcome};
 
 /// Put the Microsoft iSCSI initiator into a WinPE image
@@ -32,6 +34,9 @@ use crate::{Exit, Outcome};
 ///
 /// The image is changed in place: the new data is appended, and only then the WIM's header is
 /// switched, so that at any moment the file is the old image or the new one.
+///
+/// With -o, a new file gets the mode of the WIM; one with a CHAP secret in it only its owner can
+/// read. A file that exists keeps its mode, and a warning says so if every user can read the secret.
 #[derive(Debug, Clone, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -194,6 +199,9 @@ pub(crate) fn commit(
         Some(path) => Target::File { path: path.to_path_buf(), overwrite },
         None => Target::InPlace,
     };
+    // A report that cannot be written is an error before anything is changed.
+    printer.finish()?;
+    let secret = staged.holds_secret()?;
     let bar = printer.progress("writing");
     let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
     drop(bar);
@@ -202,6 +210,12 @@ pub(crate) fn commit(
         printer
             .status(format_args!("an earlier write was interrupted; {tail} bytes of it are gone"));
     }
+    tell_swept(&committed.swept, printer);
+    let written = output.unwrap_or(&committed.path);
+    if secret {
+        secret::warn_if_readable(written, printer);
+    }
+    secret::tell_erased(written, &committed.erased, printer);
     match target {
         Target::InPlace if !changes => {}
         Target::InPlace => printer.status(format_args!(

@@ -27,6 +27,7 @@ mod reg;
 mod remove;
 mod saved;
 mod schema;
+mod secret;
 mod serve;
 mod suggest;
 mod unmount;
@@ -37,6 +38,7 @@ mod wim;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use nix::sys::signal::{SigSet, Signal};
 
 use exit::Exit;
 use failure::Failure;
@@ -127,17 +129,27 @@ impl Command {
 /// Does what the words of the command line say.
 #[must_use]
 pub fn main() -> ExitCode {
+    survive_file_limits();
     let cli = Cli::parse();
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
     match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
-        // Whoever read our output has seen enough.
-        Err(failure) if failure.is_broken_pipe() => Exit::Done.into(),
+        // Whoever read our output has seen enough, and there was nothing else to do.
+        Err(failure) if printer.was_ended() && failure.is_broken_pipe() => Exit::Done.into(),
         Err(failure) => {
             printer.failure(&failure);
             Exit::Error.into()
         }
     }
+}
+
+/// Has a write beyond `ulimit -f` fail as one on a full disk does. The signal that comes with it would end
+/// the program where it is, with unfinished files; threads that are started later block it too.
+fn survive_file_limits() {
+    let mut blocked = SigSet::empty();
+    blocked.add(Signal::SIGXFSZ);
+    // Where this fails, everything but such a write is as it would be.
+    let _ = blocked.thread_block();
 }
 
 /// Runs a command given as words, as the demo does to show what each does.

@@ -1,16 +1,22 @@
 //! The only place that writes to the terminal: results to stdout, everything else to stderr.
 
+mod channel;
+mod escape;
+
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::ser::{CompactFormatter, PrettyFormatter, Serializer};
 use winpe_wim::Progress;
 
+use self::channel::Channel;
+use self::escape::Stream;
 use crate::failure::Failure;
 
 const ADDED: Style = AnsiColor::Green.on_default();
@@ -46,10 +52,12 @@ pub(crate) enum Tone {
 pub(crate) struct Printer {
     json: bool,
     quiet: bool,
-    out: io::BufWriter<AutoStream<io::Stdout>>,
-    /// The same standard output, without the filter that takes escape sequences out of text.
-    plain: io::Stdout,
-    err: AutoStream<io::Stderr>,
+    out: Channel<io::Stdout>,
+    err: Channel<io::Stderr>,
+    /// Bytes of the result on their way to a terminal.
+    stream: Stream,
+    /// Whether a command was told that nobody reads its bytes.
+    ended: bool,
 }
 
 impl Printer {
@@ -59,13 +67,8 @@ impl Printer {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self {
-            json,
-            quiet,
-            out: io::BufWriter::new(AutoStream::new(io::stdout(), choice)),
-            plain: io::stdout(),
-            err: AutoStream::new(io::stderr(), choice),
-        }
+        let (out, err) = (Channel::stdout(choice), Channel::stderr(choice));
+        Self { json, quiet, out, err, stream: Stream::default(), ended: false }
     }
 
     /// Another one that writes to the same places, for another thread.
@@ -85,9 +88,17 @@ impl Printer {
         self.json
     }
 
-    /// A line of the result.
+    /// A line of the result. A line break in it is one of the data.
     pub(crate) fn line(&mut self, text: impl Display) -> io::Result<()> {
-        writeln!(self.out, "{text}")
+        self.out.line(Style::new(), "", text)
+    }
+
+    /// Lines of the result, as a file that is shown has them.
+    pub(crate) fn lines(&mut self, text: &str) -> io::Result<()> {
+        let shown =
+            |line| if self.out.is_terminal { str::trim_end_matches(line, '\r') } else { line };
+        let lines: Vec<_> = text.split('\n').map(shown).collect();
+        lines.into_iter().try_for_each(|line| self.line(line))
     }
 
     /// A line of the result whose first words have a tone.
@@ -97,72 +108,125 @@ impl Printer {
             Tone::Bad => ERROR,
             Tone::Plain => STRONG,
         };
-        writeln!(self.out, "{style}{words}{style:#}{rest}")
+        self.out.line(style, words, rest)
     }
 
     /// A heading of the result.
     pub(crate) fn heading(&mut self, text: impl Display) -> io::Result<()> {
-        writeln!(self.out, "{STRONG}{text}{STRONG:#}")
+        self.out.line(STRONG, text, "")
     }
 
     /// The result as one JSON document.
     pub(crate) fn json(&mut self, result: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer_pretty(&mut self.out, result)?;
-        writeln!(self.out)?;
-        Ok(())
+        self.serialize(result, PrettyFormatter::new())
+    }
+
+    /// A part of the result as a JSON document in one line.
+    pub(crate) fn json_line(&mut self, part: &impl Serialize) -> Result<(), Failure> {
+        self.serialize(part, CompactFormatter)
+    }
+
+    fn serialize(
+        &mut self,
+        result: &impl Serialize,
+        format: impl serde_json::ser::Formatter,
+    ) -> Result<(), Failure> {
+        let out = self.out.bytes();
+        result.serialize(&mut Serializer::with_formatter(&mut *out, escape::Json(format)))?;
+        Ok(out.write_all(b"\n")?)
     }
 
     /// A diff: what goes in red, what comes in green.
     pub(crate) fn diff(&mut self, text: &str) -> io::Result<()> {
-        for line in text.lines() {
-            match line.as_bytes().first() {
-                Some(b'+') => writeln!(self.out, "{ADDED}{line}{ADDED:#}")?,
-                Some(b'-') => writeln!(self.out, "{REMOVED}{line}{REMOVED:#}")?,
-                _ => writeln!(self.out, "{FAINT}{line}{FAINT:#}")?,
-            }
+        for line in text.split_terminator('\n') {
+            let style = match line.as_bytes().first() {
+                Some(b'+') => ADDED,
+                Some(b'-') => REMOVED,
+                _ => FAINT,
+            };
+            self.out.line(style, line, "")?;
         }
-        Ok(())
+        // What follows on standard error follows on the screen.
+        if self.out.is_terminal { self.out.flush() } else { Ok(()) }
     }
 
-    /// Bytes of the result as they are, such as an exported file.
-    pub(crate) fn raw(&mut self) -> &mut impl Write {
-        // What cannot be written now stays for `finish`, which says so.
-        let _ = self.out.flush();
-        &mut self.plain
+    /// Bytes of the result, such as an exported file. To a terminal they go as text that steers nothing. Where
+    /// nobody reads them any more, writing fails, so that a command that does nothing else can end.
+    pub(crate) fn raw(&mut self) -> Raw<'_> {
+        Raw(self)
     }
 
     /// What is being done, for people who wait.
     pub(crate) fn status(&mut self, text: impl Display) {
         if !self.quiet {
-            // Nobody left to tell is no reason to stop.
-            let _ = writeln!(self.err, "{text}");
+            self.say(Style::new(), "", &text.to_string());
         }
     }
 
     /// What a person should know though it stops nothing.
     pub(crate) fn warning(&mut self, text: impl Display) {
-        let _ = writeln!(self.err, "{WARNING}warning{WARNING:#}: {text}");
+        self.say(WARNING, "warning", &format!(": {text}"));
     }
 
     /// Why the run ends, and what may help.
     pub(crate) fn failure(&mut self, failure: &Failure) {
-        let _ = self.out.flush();
-        let _ = writeln!(self.err, "{ERROR}error{ERROR:#}: {}", failure.message());
+        self.say(ERROR, "error", &format!(": {}", failure.message()));
         for hint in failure.hints() {
-            let _ = writeln!(self.err, "{HINT}hint{HINT:#}: {hint}");
+            self.say(HINT, "hint", &format!(": {hint}"));
         }
+    }
+
+    fn say(&mut self, style: Style, words: &str, text: &str) {
+        // What was printed before stands before it. Nobody left to tell is no reason to stop.
+        let _ = self.out.flush();
+        let _ = self.err.message(style, words, text);
+        let _ = self.err.flush();
     }
 
     /// A bar for what may take over a second; it shows on a terminal only, and only once it has.
     pub(crate) fn progress(&self, what: &'static str) -> Bar {
-        let hidden = self.quiet || self.json || !io::stderr().is_terminal();
+        let hidden = self.quiet || self.json || !self.err.is_terminal;
         Bar { bar: if hidden { ProgressBar::hidden() } else { bar(what) } }
     }
 
     /// Everything written so far reaches its reader.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        self.out.flush()?;
-        Ok(self.plain.flush()?)
+        let rest = self.stream.end();
+        self.out.bytes().write_all(rest.as_bytes())?;
+        Ok(self.out.flush()?)
+    }
+
+    /// Whether whoever read the result has closed it. What is printed then is dropped.
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        self.out.is_gone()
+    }
+
+    /// Whether a command ended because of that.
+    pub(crate) fn was_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+/// Takes bytes of the result.
+pub(crate) struct Raw<'p>(&'p mut Printer);
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Printer { out, stream, ended, .. } = &mut *self.0;
+        if out.is_terminal {
+            out.bytes().write_all(stream.pass(bytes).as_bytes())?;
+        } else {
+            out.bytes().write_all(bytes)?;
+        }
+        if out.is_gone() {
+            *ended = true;
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.out.flush()
     }
 }
 

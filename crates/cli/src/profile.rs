@@ -113,14 +113,16 @@ fn show(profile: &Profile, printer: &mut Printer) -> std::io::Result<()> {
         printer.heading("Catalogues, those that cover an added file")?;
     }
     for rule in profile.catalogues() {
-        printer.line(format_args!("  {}\n      {}", rule.path, rule.why))?;
+        printer.line(format_args!("  {}", rule.path))?;
+        printer.line(format_args!("      {}", rule.why))?;
     }
     if !profile.left_out().is_empty() {
         printer.line("")?;
         printer.heading("Never copied")?;
     }
     for rule in profile.left_out() {
-        printer.line(format_args!("  {}\n      {}", rule.key(), rule.why))?;
+        printer.line(format_args!("  {}", rule.key()))?;
+        printer.line(format_args!("      {}", rule.why))?;
     }
     Ok(())
 }
@@ -131,18 +133,22 @@ fn show_part(part: &Part, printer: &mut Printer) -> std::io::Result<()> {
     printer.heading(format_args!("Part {}{optional}", part.name))?;
     printer.line(&part.why)?;
     for file in &part.files {
-        printer.line(format_args!("  file    {}\n      {}", file.path, file.why))?;
+        printer.line(format_args!("  file    {}", file.path))?;
+        printer.line(format_args!("      {}", file.why))?;
     }
     for rule in &part.copies {
-        printer.line(format_args!("  copy    {}\n      {}", rule.key(), rule.why))?;
+        printer.line(format_args!("  copy    {}", rule.key()))?;
+        printer.line(format_args!("      {}", rule.why))?;
     }
     for rule in &part.appends {
         let (key, value) = (rule.key(), &rule.value);
         let texts = rule.texts.join(", ");
-        printer.line(format_args!("  append  {texts} to {value} of {key}\n      {}", rule.why))?;
+        printer.line(format_args!("  append  {texts} to {value} of {key}"))?;
+        printer.line(format_args!("      {}", rule.why))?;
     }
     for rule in &part.creates {
-        printer.line(format_args!("  create  {}\n      {}", rule.key(), rule.why))?;
+        printer.line(format_args!("  create  {}", rule.key()))?;
+        printer.line(format_args!("      {}", rule.why))?;
     }
     Ok(())
 }

@@ -17,6 +17,9 @@ use crate::{Exit, Outcome};
 ///
 /// What inject did is recorded in the image. Keys and folders in which something else has been put
 /// since stay, with a warning. Of all images, those into which nothing was put stay as they are.
+///
+/// What the image no longer has stays in the file until winpe-iscsi wim optimize takes it out of the
+/// file. Where a CHAP secret was in, it is overwritten at once.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {

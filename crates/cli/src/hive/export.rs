@@ -1,5 +1,4 @@
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 
 use winpe_hive::Key;
@@ -9,6 +8,7 @@ use winpe_registry::{KeyPath, ValueName};
 use super::input::{Input, find_key};
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::whole_file;
 use crate::{Exit, Outcome};
 
 /// Write a key with all that is below it as a .reg file
@@ -49,10 +49,17 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let skipped = match &args.output {
         None => write(&key, at, printer.raw(), Format::Utf8Lf)?,
         Some(out) => {
-            let told = |error| Failure::new(format!("{}: {error}", out.display()));
-            let file = if args.force { File::create(out) } else { File::create_new(out) };
-            let file = BufWriter::new(file.map_err(told)?);
-            write(&key, at, file, if args.utf8 { Format::Utf8Lf } else { Format::Regedit })?
+            let about = |error| Failure::new(format!("{}: {error}", out.display()));
+            let new = whole_file::begin(out, Some(place.file()), args.force, printer);
+            let new = new.map_err(|error| {
+                let exists = error.kind() == ErrorKind::AlreadyExists;
+                let failure = about(error);
+                if exists { failure.hint("--force overwrites it") } else { failure }
+            })?;
+            let format = if args.utf8 { Format::Utf8Lf } else { Format::Regedit };
+            let skipped = write(&key, at, BufWriter::new(new.file()), format)?;
+            new.finish().map_err(about)?;
+            skipped
         }
     };
     let lost = !skipped.is_empty();

@@ -86,6 +86,13 @@ impl Place {
         }
     }
 
+    /// The file that it is, or is in.
+    pub(super) fn file(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Image { wim: path, .. } => path,
+        }
+    }
+
     /// The root under which the keys of such a hive are known, going by the file's name.
     pub(super) fn root(&self) -> KeyPath {
         let name = match self {

@@ -43,7 +43,9 @@ impl Output {
             (Some(path), _) | (None, Place::File(path)) => path,
             (None, Place::Image { .. }) => return self.allows(place),
         };
-        whole_file::replace(path, bytes)
+        // A result that cannot be written is an error before anything is changed.
+        printer.finish()?;
+        whole_file::replace(path, Some(place.file()), bytes, printer)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())

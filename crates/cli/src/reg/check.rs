@@ -103,7 +103,8 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
             let CheckedFile { file, encoding, edits, findings, .. } = file;
             for Finding { line, column, reason, snippet, skipped, .. } in &findings {
                 let so = if *skipped { "skipped by regedit" } else { "doubtful" };
-                printer.line(format_args!("{file}:{line}:{column}: {so}: {reason}\n{snippet}"))?;
+                printer.line(format_args!("{file}:{line}:{column}: {so}: {reason}"))?;
+                printer.lines(snippet)?;
             }
             let count = findings.len();
             printer.status(format_args!("{file}: {encoding}, edits: {edits}, findings: {count}"));

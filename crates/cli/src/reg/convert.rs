@@ -62,10 +62,10 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         let converted = document.converted(version, encoding, line_break).map_err(unfit(path))?;
         let bytes = converted.to_bytes();
         match &args.output {
-            Some(output) => create(output, &bytes, args.force)?,
+            Some(output) => create(output, path, &bytes, args.force, printer)?,
             None if args.in_place && !is_stdin(path) => {
                 if bytes != document.to_bytes() {
-                    replace(path, &bytes)?;
+                    replace(path, &bytes, printer)?;
                 }
             }
             None => printer.raw().write_all(&bytes)?,

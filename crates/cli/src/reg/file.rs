@@ -84,16 +84,23 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 }
 
 /// Puts other bytes in a file's place.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    whole_file::replace(path, bytes).map_err(about(path))
+pub(super) fn replace(path: &Path, bytes: &[u8], printer: &mut Printer) -> Result<(), Failure> {
+    whole_file::replace(path, None, bytes, printer).map_err(about(path))
 }
 
-/// Writes a file that is not to exist yet, unless by `force`.
-pub(super) fn create(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+/// Writes a file, made from `from`, that is not to exist yet, unless by `force`.
+pub(super) fn create(
+    path: &Path,
+    from: &Path,
+    bytes: &[u8],
+    force: bool,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let from = Some(from).filter(|from| !is_stdin(from));
     if force {
-        return replace(path, bytes);
+        return whole_file::replace(path, from, bytes, printer).map_err(about(path));
     }
-    whole_file::create(path, bytes).map_err(|error| {
+    whole_file::create(path, from, bytes, printer).map_err(|error| {
         let exists = error.kind() == io::ErrorKind::AlreadyExists;
         let failure = about(path)(error);
         if exists { failure.hint("--force overwrites it") } else { failure }

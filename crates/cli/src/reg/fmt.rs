@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         let document = args.reading.document(path, printer)?;
         if args.explain {
             let explained = document.explained().map_err(unfit(path))?;
-            printer.line(explained.to_string().trim_end())?;
+            printer.lines(explained.to_string().trim_end())?;
             continue;
         }
         let formatted = document.formatted().map_err(unfit(path))?.to_bytes();
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
             continue;
         }
         if changed && !args.check {
-            replace(path, &formatted)?;
+            replace(path, &formatted, printer)?;
         }
         files.push(FormattedFile { file: path.display().to_string(), changed });
     }

@@ -7,6 +7,8 @@ use crate::{Exit, Outcome};
 /// Examples:
 ///   winpe-iscsi wim cat winpe.wim:Windows/System32/startnet.cmd
 ///   winpe-iscsi wim cat boot.wim:2:setup.exe > setup.exe
+///
+/// To a terminal they go as text, without what would steer it.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -18,7 +20,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     for place in &args.places {
         let Found { archive, image, path } = place.open()?;
-        archive.reader(image, &path)?.copy_to(printer.raw())??;
+        archive.reader(image, &path)?.copy_to(&mut printer.raw())??;
     }
     Ok(Exit::Done)
 }

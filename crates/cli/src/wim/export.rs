@@ -1,12 +1,14 @@
 use std::path::PathBuf;
 
+use winpe_inject::holds_secret;
 use winpe_wim::{Archive, ExportOptions, Exported};
 
 use super::Compress;
 use super::place::Place;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::{Exit, Outcome};
+use crate::whole_file::tell_swept;
+use crate::{Exit, Outcome, secret};
 
 /// Copy images into a new WIM, or add them to one
 ///
@@ -17,7 +19,8 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi wim export winpe.wim boot.wim --name PE --boot    added, where boot.wim exists
 ///
 /// What can be taken over as it is stored is; data that the target has already is not stored twice. A
-/// WIM that exists is changed in place, and as safely as by inject.
+/// WIM that exists is changed in place, and as safely as by inject. A new one gets the mode of the
+/// source; one with a CHAP secret in it only its owner can read.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -58,6 +61,8 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         let failure = Failure::new(format!("{path} exists and keeps its compression"));
         return Err(failure.hint("--force makes it anew"));
     }
+    let holds = |image: &u32| holds_secret(&source, *image);
+    let has_secret = images.iter().map(holds).collect::<Result<Vec<_>, _>>()?.contains(&true);
     let bar = printer.progress("exporting");
     let mut step = |progress| bar.step(progress);
     let options = ExportOptions {
@@ -68,6 +73,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         boot: args.boot,
         add_integrity: args.integrity,
         threads: None,
+        private: has_secret,
     };
     let done = if adds {
         Archive::open(&args.target)?.import(&source, &images, options)?
@@ -75,7 +81,11 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         source.export(&images, &args.target, args.force, options)?
     };
     drop(bar);
-    let Exported { path, images, .. } = done;
+    let Exported { path, images, swept, .. } = done;
+    tell_swept(&swept, printer);
+    if has_secret {
+        secret::warn_if_readable(&args.target, printer);
+    }
     for image in images {
         printer.status(format_args!("{}, image {image} is written", path.display()));
     }

@@ -11,12 +11,14 @@ mod rm;
 mod verify;
 
 use clap::{Subcommand, ValueEnum};
+use winpe_inject::replaces_secret;
 use winpe_wim::{Archive, CommitOptions, Committed, Compression, FileChange, ImageChanges, Target};
 
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::inject::source_date_epoch;
 use crate::printer::Printer;
+use crate::secret;
 
 /// List, read, change, convert and check WIMs, without mounting them
 ///
@@ -97,7 +99,12 @@ fn commit(
     let options = CommitOptions {
         progress: Some(&mut step),
         time: source_date_epoch()?,
+        erase: replaces_secret(&archive, image, &changes)?,
         ..CommitOptions::default()
     };
-    Ok(archive.commit(&[ImageChanges { image, changes }], &Target::InPlace, options)?)
+    let changes = [ImageChanges { image, changes }];
+    let committed = archive.commit(&changes, &Target::InPlace, options)?;
+    drop(bar);
+    secret::tell_erased(&committed.path, &committed.erased, printer);
+    Ok(committed)
 }

@@ -4,6 +4,7 @@ use winpe_wim::{Archive, OptimizeOptions};
 
 use super::Compress;
 use crate::printer::Printer;
+use crate::whole_file::tell_swept;
 use crate::{Exit, Outcome};
 
 /// Write a WIM anew, without the space that changes left unused
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     let done = Archive::open(&args.wim)?.optimize(options)?;
     drop(bar);
+    tell_swept(&done.swept, printer);
     let (path, before, after) = (done.path.display(), done.before, done.after);
     printer.status(format_args!("{path}: {after} bytes, was {before}"));
     Ok(Exit::Done)

@@ -15,7 +15,8 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi wim rm -r boot.wim:2:sources/en-us
 ///
 /// All of them must be in one image; none is removed if one cannot be. The space that they took is
-/// given back by winpe-iscsi wim optimize.
+/// given back by winpe-iscsi wim optimize; until then their data is in the file, but for a CHAP secret
+/// that inject has put in.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
