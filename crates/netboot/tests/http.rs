@@ -226,6 +226,37 @@ fn refusals_say_nothing_about_paths() {
     assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD")));
 }
 
+/// Content would be taken for the beginning of the next answer.
+#[test]
+fn the_answer_to_head_has_no_content_whatever_its_status() {
+    let server = start(Limits::default());
+    // The second talks to hyper from its first request on.
+    for first in [None, Some("Content-Length: 0\r\n")] {
+        let mut connection = connect(&server);
+        if let Some(fields) = first {
+            connection.get("/empty", fields);
+        }
+        for (target, status) in [
+            ("/none", 404),
+            ("/", 404),
+            ("/folder", 404),
+            ("/outer", 403),
+            ("/../secret", 400),
+            ("/a%00b", 400),
+            ("/empty", 200),
+            ("/big.iso", 200),
+        ] {
+            let head = connection.ask("HEAD", target, "Range: bytes=9000000-\r\n");
+            assert_eq!(head.status, status, "{target}");
+            let next = connection.get("/boot.ipxe", "");
+            assert_eq!((next.status, &next.body[..]), (200, &b"#!ipxe\n"[..]), "after {target}");
+            let length = head.field("content-length").map(str::to_owned);
+            let get = connection.get(target, "");
+            assert_eq!(length.as_deref(), get.field("content-length"), "{target}");
+        }
+    }
+}
+
 #[test]
 fn a_reader_that_takes_nothing_is_given_up() {
     let mut limits = Limits::default();

@@ -33,6 +33,16 @@ type Answer = Response<Either<FileBody, Full<Bytes>>>;
 
 /// Answers a request.
 pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
+    let mut answer = answer(asker, request).await;
+    // RFC 9110, section 9.3.2: no content, also where the answer is a refusal. A client would take it
+    // for the beginning of the next answer.
+    if request.method() == Method::HEAD {
+        *answer.body_mut() = Either::Right(Full::default());
+    }
+    answer
+}
+
+async fn answer<B>(asker: &Asker, request: &Request<B>) -> Answer {
     let name = request.uri().path();
     let mut report = Report {
         events: Arc::clone(&asker.events),
