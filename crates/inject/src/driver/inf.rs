@@ -64,7 +64,8 @@ impl Inf {
 
     /// Date and version of the driver, as `03/04/2024,100.95.104.26200`.
     pub(super) fn driver_version(&self) -> Option<String> {
-        self.values("version", "driverver").map(|values| values.join(","))
+        let values = self.values("version", "driverver")?;
+        values.iter().any(|value| !value.is_empty()).then(|| values.join(","))
     }
 
     /// The catalogue that signs the package for an architecture.
@@ -329,6 +330,18 @@ Name = "renamed"
         }
         for bytes in [&b""[..], b"[Version]\nSignature = x\n", b"MZ\0\0", b"\xff\xfe\x00\xd8"] {
             assert_eq!(Inf::parse(bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_empty_is_none() {
+        for value in ["", " ", "\"\"", ",", "%a%"] {
+            let text = format!(
+                "[Version]\nSignature=\"$Chicago$\"\nDriverVer={value}\nClass={value}\n\
+                 CatalogFile={value}\n[Strings]\na=\"\"\n"
+            );
+            let inf = Inf::parse(text.as_bytes()).unwrap();
+            assert_eq!([inf.driver_version(), inf.class(), inf.catalog(None)], [const { None }; 3]);
         }
     }
 

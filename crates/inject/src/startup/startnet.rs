@@ -164,7 +164,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_second_time_changes_nothing_and_taking_out_leaves_nothing(
-            text in "(\u{feff})?(@?(wpeinit|echo [a-zé]{0,4}|rem wpeinit|call x\\^)?(\r\n|\n)){0,6}(wpeinit)?",
+            text in "(\u{feff})?(@?(wpeinit|echo [a-zé]{0,4}|rem wpeinit|call x\\^)?\r?(\r\n|\n)){0,6}(wpeinit)?\r?",
             utf16: bool,
             calls in prop_oneof![Just(BOTH), Just(CONNECT_ONLY)],
         ) {

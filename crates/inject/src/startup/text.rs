@@ -113,7 +113,11 @@ impl Text {
 
     /// Puts lines of ASCII before the line `at`, with the line ends that the text has.
     pub(super) fn insert(&mut self, at: usize, lines: &[String]) {
-        let end = self.line_end();
+        let end = match at.checked_sub(1).and_then(|index| self.lines.get(index)) {
+            // With a LF alone, the CR would become part of a line end, and be taken out with it.
+            Some(before) if before.last() == Some(&CR) => &[CR, LF],
+            _ => self.line_end(),
+        };
         let mut new: Vec<Vec<u16>> = lines
             .iter()
             .map(|line| line.encode_utf16().chain(end.iter().copied()).collect())
@@ -164,7 +168,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_put_in_comes_out(text in "(\u{feff})?([a-z ]{0,5}(\r\n|\n)){0,5}[a-z]{0,5}", utf16: bool, at: prop::sample::Index, count in 1..3usize) {
+        fn what_is_put_in_comes_out(text in "(\u{feff})?([a-z ]{0,5}\r?(\r\n|\n)){0,5}[a-z]{0,5}\r?", utf16: bool, at: prop::sample::Index, count in 1..3usize) {
             let bytes = match utf16 {
                 true => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
                 false => text.into_bytes(),
@@ -176,6 +180,17 @@ mod tests {
             prop_assert_eq!(new.len(), old.len() + count);
             new.remove(at..at + count);
             prop_assert_eq!(new.to_bytes(), bytes);
+        }
+    }
+
+    /// In a text of LF, the CR with the LF after it would be one line end.
+    #[test]
+    fn a_cr_without_a_lf_stays_at_the_end() {
+        for old in ["a\nb\r", "b\r", "a\r\nb\r", "a\nb\r\r", "a\n\r"] {
+            let mut text = Text::parse(old.as_bytes());
+            text.insert(text.len(), &["x".to_owned(), "y".to_owned()]);
+            text.remove(text.len() - 2..text.len());
+            assert_eq!(text.to_bytes(), old.as_bytes(), "{old:?}");
         }
     }
 

@@ -181,7 +181,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_second_time_changes_nothing_and_taking_out_leaves_nothing(
-            text in "(\u{feff})?((\\[LaunchApps?\\]|\\[x\\]|wpeinit|a\\.exe, -b|AppPath=c|; é)?(\r\n|\n)){0,8}(a\\.exe)?",
+            text in "(\u{feff})?((\\[LaunchApps?\\]|\\[x\\]|wpeinit|a\\.exe, -b|AppPath=c|; é)?\r?(\r\n|\n)){0,8}(a\\.exe|wpeinit)?\r?",
             utf16: bool,
         ) {
             let old = match utf16 {
