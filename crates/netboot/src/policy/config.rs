@@ -382,6 +382,16 @@ impl Serve {
         {
             return Err(format!("pxelinux.path-prefix {prefix:?} must end in a slash"));
         }
+        // Both go into iPXE's script as well as into DHCP.
+        let PxelinuxConfig { config_file, path_prefix, reboot_time: _ } = &self.pxelinux;
+        for (key, text) in [("config-file", config_file), ("path-prefix", path_prefix)] {
+            let text = text.as_deref().unwrap_or_default();
+            if !text.chars().all(is_of_words) {
+                return Err(format!(
+                    "pxelinux.{key} {text:?} has characters that scripts do not take"
+                ));
+            }
+        }
         for (index, subnet) in self.subnets.iter().enumerate() {
             subnet.check()?;
             let network = subnet.network;
@@ -402,6 +412,11 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// Whether a character is one of a word of scripts that means itself there.
+pub(super) fn is_of_words(c: char) -> bool {
+    c.is_ascii_graphic() && !matches!(c, '$' | ';' | '#' | '"' | '\'')
 }
 
 /// Names stand in URLs, scripts and menus.
@@ -482,6 +497,11 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for (text, expected) in [
             ("[serve.pxelinux]\npath-prefix = 'http://a'", "must end in a slash"),
+            ("[serve.pxelinux]\nconfig-file = \"a\\nshell\"", "scripts do not take"),
+            ("[serve.pxelinux]\nconfig-file = 'a b'", "scripts do not take"),
+            ("[serve.pxelinux]\nconfig-file = 'a${user}'", "scripts do not take"),
+            ("[serve.pxelinux]\npath-prefix = \"a\\rb/\"", "scripts do not take"),
+            ("[serve.pxelinux]\npath-prefix = 'http://a;b/'", "scripts do not take"),
             ("[serve]\ndefault = 'x'", "is not in the menu"),
             (
                 "[[serve.subnet]]\nnetwork = '10.0.0.0/8'\n[[serve.subnet]]\nnetwork = '10.1.0.0/16'",

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::config::check_name;
+use super::config::{check_name, is_of_words};
 use super::part::{BOOT_WIM, Part};
 
 /// `[[entry]]`: a name, a title, and exactly one thing to boot.
@@ -138,8 +138,7 @@ impl Entry {
             Target::San(word) | Target::Iso(word) | Target::Pxe(word) => word,
             Target::Wim { image, .. } => image,
         };
-        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '$' | ';' | '#' | '"' | '\'');
-        if word.is_empty() || !word.chars().all(plain) {
+        if word.is_empty() || !word.chars().all(is_of_words) {
             return Err(format!(
                 "entry {name:?}: {word:?} has characters that scripts do not take"
             ));
