@@ -74,6 +74,14 @@ mod tree;
 mod verify;
 mod windows;
 
+/// Parsers for the fuzz targets; no part of the public API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::driver::inf::fuzzing::{Entry, Inf, Named};
+    pub use crate::startup::fuzzing::{Script, call, strip};
+}
+
 pub use addition::Addition;
 pub use catalogue::{Catalogue, Signatures};
 pub use control_set::ControlSet;

@@ -9,6 +9,9 @@ use winpe_wim::Arch;
 
 use super::LARGEST;
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
+
 /// The sections of an INF, by their names in lower case. Sections of the same name are one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Inf {

@@ -1,7 +1,7 @@
 //! Driver packages that the booted WinPE loads: a network card without a driver is the usual reason
 //! why it cannot reach its target.
 
-mod inf;
+pub(crate) mod inf;
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -10,6 +10,8 @@
 //! The scripts are files of our own in `Windows\System32\winpe-iscsi`. What the image starts anyway
 //! gets nothing but a call of them, so that whatever stands there is kept.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod plan;
 mod script;
 mod startnet;

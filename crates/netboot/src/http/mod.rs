@@ -7,6 +7,9 @@
 
 mod body;
 mod condition;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod media;
 mod patient;

@@ -130,21 +130,21 @@ impl Pause {
     }
 }
 
-enum Head {
+pub(super) enum Head {
     Plain(Box<Asked>),
     Partial,
     Other,
 }
 
-struct Asked {
-    request: Request<()>,
+pub(super) struct Asked {
+    pub(super) request: Request<()>,
     /// Bytes of the head.
-    length: usize,
+    pub(super) length: usize,
     /// Whether the client wants to hear no more.
-    last: bool,
+    pub(super) last: bool,
 }
 
-fn parse(bytes: &[u8]) -> Head {
+pub(super) fn parse(bytes: &[u8]) -> Head {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut head = httparse::Request::new(&mut fields);
     let length = match head.parse(bytes) {
@@ -189,7 +189,7 @@ fn last(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
-fn write_head(parts: &Parts, last: bool) -> Vec<u8> {
+pub(super) fn write_head(parts: &Parts, last: bool) -> Vec<u8> {
     let status = parts.status;
     let reason = status.canonical_reason().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
