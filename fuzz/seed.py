@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the seeds of the hive targets from a folder of hives.
+"""Makes the seeds of the hive targets from a folder of hives, and from a small one that is made here.
 
 usage: seed.py HIVES [OUT]     OUT is fuzz/corpus beside this script unless named
 
@@ -12,6 +12,44 @@ import sys
 LIMIT = 160 * 1024
 # Opcodes and operands for hive_edit: some of everything.
 PROGRAM = bytes((i * 37 + i // 7) & 0xFF for i in range(192))
+
+
+# No cell: the offset that hives have for it.
+NONE = 0xFFFFFFFF
+
+
+def own_hive():
+    """A hive of one bin: a root with two subkeys and a value; the targets repair the checksum."""
+    cells, at = b'', 32
+
+    def cell(content):
+        nonlocal cells, at
+        size = -(-(4 + len(content)) // 8) * 8
+        cells += (struct.pack('<i', -size) + content).ljust(size, b'\0')
+        at += size
+        return at - size
+
+    def key(name, flags, parent, security, subkeys=(0, NONE), values=(0, NONE)):
+        fields = (flags, 0, 0, parent, subkeys[0], 0, subkeys[1], NONE, *values, security, NONE, 8, 0, 8, 8, 0)
+        return b'nk' + struct.pack('<HQIIIIIIIIIIIIIII', *fields) + struct.pack('<HH', len(name), 0) + name
+
+    administrators = bytes.fromhex('01020000000000052000000020020000')
+    descriptor = struct.pack('<BBHIIII', 1, 0, 0x8000, 20, 36, 0, 0) + administrators * 2
+    # The root comes first, and names what follows it, so that it is made again at the end.
+    root = cell(key(b'ROOT', 0x2C, NONE, 0))
+    cells, security = b'', at
+    cell(b'sk\0\0' + struct.pack('<IIII', security, security, 3, len(descriptor)) + descriptor)
+    children = [cell(key(name, 0x20, root, security)) for name in (b'a', b'bb')]
+    pairs = b''.join(struct.pack('<I4s', child, name) for child, name in zip(children, (b'a', b'bb')))
+    subkeys = cell(b'lf' + struct.pack('<H', 2) + pairs)
+    value = cell(b'vk' + struct.pack('<HIIIHH', 3, 0x80000004, 7, 4, 1, 0) + b'one')
+    values = cell(struct.pack('<I', value))
+    rest, cells, at = cells, b'', root
+    cell(key(b'ROOT', 0x2C, NONE, security, (2, subkeys), (1, values)))
+    bin_ = b'hbin' + struct.pack('<IIQQI', 0, 4096, 0, 0, 0) + cells + rest
+    bin_ += struct.pack('<i', 4096 - len(bin_))
+    base = b'regf' + struct.pack('<IIQIIIIIII', 1, 1, 0, 1, 3, 0, 1, root, 4096, 1)
+    return base.ljust(4096, b'\0') + bin_.ljust(4096, b'\0')
 
 
 def bins_end(data):
@@ -59,6 +97,7 @@ def dirty(hive):
 
 def main(hives, out):
     files = {p.relative_to(hives).as_posix(): p.read_bytes() for p in hives.rglob('*') if p.is_file()}
+    files['own'] = own_hive()
     for target in ('hive_walk', 'hive_edit', 'hive_recover'):
         (out / target).mkdir(parents=True, exist_ok=True)
     for name, data in files.items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the seeds of the WIM targets: small WIMs of a folder, and the metadata of captured ones.
+"""Makes the seeds of the WIM targets: small WIMs of a folder and captured ones, and their metadata.
 
 usage: seed_wim.py WIMS [OUT]     OUT is fuzz/corpus beside this script unless named
 
@@ -59,7 +59,10 @@ def main(wims, out):
         (out / 'wim_open' / f'{number}-{wim.name}').write_bytes(wim.read_bytes())
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        found = [m for wim in [*capture(folder), *export(small, folder)] for m in metadata(wim)]
+        captured = list(capture(folder))
+        for wim in captured:
+            (out / 'wim_open' / wim.name).write_bytes(wim.read_bytes())
+        found = [m for wim in [*captured, *export(small, folder)] for m in metadata(wim)]
     for number, data in enumerate(found):
         (out / 'wim_metadata' / str(number)).write_bytes(data)
 

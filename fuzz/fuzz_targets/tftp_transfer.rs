@@ -51,7 +51,7 @@ fuzz_target!(|input: &[u8]| {
             let end = LENGTH.min(read + wanted);
             let fill = |room: &mut [u8]| {
                 room.copy_from_slice(&FILE[read..end]);
-                rest[0] % 4 > 0
+                !rest[0].is_multiple_of(4)
             };
             if transfer.supply_with(end - read, end == LENGTH, fill) {
                 read = end;

@@ -76,10 +76,8 @@ pub fn read_all(hive: &Hive) {
         let Ok(visit) = visit else { continue };
         let _ = visit.key.class();
         let _ = visit.key.security().map(|security| security.map(|s| s.descriptor().len()));
-        for entry in walk.values(&visit.key) {
-            if let Ok(entry) = entry {
-                let _ = (entry.name(), entry.ty(), entry.data().map(|data| data.len()));
-            }
+        for entry in walk.values(&visit.key).flatten() {
+            let _ = (entry.name(), entry.ty(), entry.data().map(|data| data.len()));
         }
     }
 }

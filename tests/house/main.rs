@@ -83,6 +83,31 @@ fn the_example_of_the_readme_is_the_one_that_is_tested() {
     assert_eq!(shown, example(docs, "```\n"));
 }
 
+/// OSS-Fuzz and people find the targets by the files, cargo by the manifest; the README states the law.
+#[test]
+fn every_fuzz_target_is_in_the_manifest_and_has_a_law() {
+    let fuzz = winpe_tests::workspace().join("fuzz");
+    let read = |name: &str| std::fs::read_to_string(fuzz.join(name)).expect(name);
+    let names = |folder: &str| -> BTreeSet<String> {
+        let files = std::fs::read_dir(fuzz.join(folder)).expect(folder);
+        let stem = |path: std::path::PathBuf| path.file_stem().map(|it| it.display().to_string());
+        files.filter_map(|file| stem(file.expect(folder).path())).collect()
+    };
+    let targets = names("fuzz_targets");
+    assert!(targets.len() >= 16, "{targets:?}");
+    let manifest = read("Cargo.toml");
+    let bins = manifest.split("[[bin]]").skip(1).filter_map(|bin| bin.split('"').nth(1));
+    assert_eq!(bins.map(str::to_owned).collect::<BTreeSet<_>>(), targets);
+    let readme = read("README.md");
+    let table = readme.split("\n## ").next().unwrap_or_default();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    assert_eq!(rows.map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>(), targets);
+    for folder in ["dictionaries", "options"] {
+        let unknown: Vec<_> = names(folder).difference(&targets).cloned().collect();
+        assert!(unknown.is_empty(), "{folder} of no target: {unknown:?}");
+    }
+}
+
 /// The lines of the first code block that opens so, without those that documentation hides.
 fn example(text: &str, opens: &str) -> Vec<String> {
     let (_, block) = text.split_once(opens).expect("a code block");
