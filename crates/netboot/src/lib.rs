@@ -49,6 +49,7 @@ pub mod event;
 pub mod files;
 pub mod http;
 pub mod logic;
+mod meter;
 pub mod policy;
 pub mod serve;
 pub mod tftp;

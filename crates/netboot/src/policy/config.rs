@@ -43,6 +43,7 @@ use thiserror::Error;
 
 use super::bootfile::{Chain, Overrides, SecureBoot};
 use super::http_base::Held;
+use super::limits::Limits;
 use super::login::LoginConfig;
 use super::matcher::Matcher;
 use super::menu::{Entry, is_url};
@@ -126,6 +127,8 @@ pub struct Serve {
     pub login: LoginConfig,
     /// `[serve.pxelinux]`.
     pub pxelinux: PxelinuxConfig,
+    /// `[serve.limits]`: how many clients are served at once.
+    pub limits: Limits,
     /// `[[serve.subnet]]`: links and their addresses.
     #[serde(rename = "subnet")]
     pub subnets: Vec<SubnetConfig>,
@@ -157,6 +160,7 @@ impl Default for Serve {
             default: None,
             login: LoginConfig::default(),
             pxelinux: PxelinuxConfig::default(),
+            limits: Limits::default(),
             subnets: Vec::new(),
             reservations: Vec::new(),
         }

@@ -82,6 +82,7 @@ fn fixed(old: &Config, new: &Config) -> Option<&'static str> {
         ("state", a.state == b.state),
         ("user", a.user == b.user),
         ("tls", a.tls == b.tls),
+        ("limits", a.limits == b.limits),
         ("watch", old.watch == new.watch),
     ];
     same.into_iter().find(|(_, same)| !same).map(|(key, _)| key)
