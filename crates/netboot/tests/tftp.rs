@@ -285,26 +285,99 @@ fn a_flood_of_requests_is_bounded_and_leaves_room() {
     let server = serve(limits);
     let clients: Vec<_> = (0..20).map(|_| Client::new()).collect();
     for client in &clients {
-        client.read("big", Options::default(), server.address);
+        client.read("big", Options { timeout: Some(255), ..Options::default() }, server.address);
     }
-    // The last one: who was still to be refused would take the room that is made.
-    let last = clients[19].0.local_addr().unwrap();
-    let refused = |event: &Event| match event {
-        Event::Failed { client, reason: Failure::Busy(_), .. } => *client == last,
-        _ => false,
-    };
-    server.wait_for(refused);
-    // Those that were admitted answer, and make room.
-    let (_, from) = clients[0].receive();
-    clients[0].send(&Packet::Ack { block: 1 }, from);
-    let message = "enough".into();
-    clients[0].send(&Packet::Error { code: ErrorCode::UNDEFINED, message }, from);
-    server.wait_for(|event| {
-        matches!(event, Event::Failed { reason: Failure::ClientError { .. }, .. })
-    });
+    // The oldest have given way by the time that the last one is answered.
+    let (_, from) = clients[19].receive();
+    let gave_way = |event: &&Event| matches!(event, Event::Failed { reason: Failure::Busy(reason), .. } if reason.contains("gave way"));
+    let start = Instant::now();
+    let count = || server.events.lock().unwrap().iter().filter(gave_way).count();
+    while count() < 16 && start.elapsed() < PATIENCE {
+        thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert_eq!(count(), 16);
+    let warned = server.wait_for(|event| matches!(event, Event::Warning { .. }));
+    assert!(warned.to_string().contains("tftp-unanswered = 4"), "{warned}");
+    // One that answers is safe.
+    clients[19].send(&Packet::Ack { block: 0 }, from);
+    for _ in 0..8 {
+        Client::new().read("big", Options::default(), server.address);
+    }
     let late = Client::new();
     late.read("small", Options::default(), server.address);
     assert_eq!(late.receive().0, b"\0\x03\0\x01small");
+    clients[19].send(&Packet::Ack { block: 0 }, from);
+    assert_eq!(clients[19].finish(512), vec![7; 100_000]);
+}
+
+#[test]
+fn requests_left_unfinished_hold_up_no_other_of_their_address() {
+    let server = serve(Limits::default());
+    let unfinished: Vec<_> = (0..60).map(|_| Client::new()).collect();
+    for client in &unfinished {
+        client.read("big", Options::default(), server.address);
+    }
+    // As firmware does: asks again after a second.
+    let client = Client::new();
+    client.0.set_read_timeout(Some(std::time::Duration::from_secs(1))).unwrap();
+    let answered = (0..2).any(|_| {
+        client.read("small", Options::default(), server.address);
+        client.0.recv_from(&mut [0; 600]).is_ok()
+    });
+    assert!(answered, "{:#?}", server.events.lock().unwrap());
+}
+
+#[test]
+fn an_end_waits_for_no_transfer_that_is_not_answered() {
+    let server = serve(Limits::default());
+    let clients = [Client::new(), Client::new()];
+    for client in &clients {
+        let options = Options { timeout: Some(255), ..Options::default() };
+        client.read("big", options, server.address);
+        client.receive();
+    }
+    let events = std::sync::Arc::clone(&server.events);
+    let start = Instant::now();
+    drop(server);
+    let ended = |event: &&Event| {
+        matches!(event, Event::Failed { reason: Failure::Refused("the server ends"), .. })
+    };
+    while events.lock().unwrap().iter().filter(ended).count() < 2 {
+        assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:#?}", events.lock());
+        thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_answered() {
+    let server = serve(Limits::default());
+    let not_found = ErrorCode::NOT_FOUND;
+    for (bytes, code, file) in [
+        (&b"\0\x01na\xefve\0octet\0"[..], not_found, "na\u{fffd}ve"),
+        (b"\0\x01name\xff\0octet\0blksize\x001468\0", not_found, "name\u{fffd}"),
+        (b"\0\x02name\xff\0octet\0", not_found, "name\u{fffd}"),
+        (b"\0\x01small\0octet", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01small\0", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01small", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01", ErrorCode::ILLEGAL, ""),
+        (b"\0\x01small\0mail\0", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01small\0oct\xfft\0", ErrorCode::ILLEGAL, "small"),
+    ] {
+        let client = Client::new();
+        client.0.send_to(bytes, server.address).unwrap();
+        assert_eq!(client.refusal().0, code, "{bytes:?}");
+        let from = client.0.local_addr().unwrap();
+        // So that whoever follows boots sees that it was asked for.
+        server.wait_for(|event| match event {
+            Event::Requested { client, file: asked, .. } => *client == from && asked == file,
+            _ => false,
+        });
+        let failed = |event: &Event| match event {
+            Event::Failed { client, reason: Failure::Malformed(_), .. } => *client == from,
+            _ => false,
+        };
+        server.wait_for(failed);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod lookout;
 mod outlet;
 mod path;
 mod reader;
+mod standing;
 mod transfer;
 mod watch;
 
@@ -28,12 +29,16 @@ use tokio::task::JoinSet;
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{FilePath, FileSource, OpenError, Opener, Pool};
 use crate::logic::tftp::{Admission, Session, Sessions};
-use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request};
+use crate::meter::{Meter, Usage, Used};
+use crate::policy::Limit;
+use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request, unreadable_name};
 use endpoint::{Datagram, Endpoint};
 use lookout::Lookout;
 use path::Paths;
 use transfer::Job;
 
+/// Where the name begins in a request.
+const NAME: usize = 2;
 /// How long transfers under way may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -64,6 +69,7 @@ struct Shared {
     pool: Pool,
     limits: Limits,
     events: Arc<dyn Sink>,
+    meter: Arc<Meter>,
     state: Mutex<State>,
     paths: Paths,
     lookout: Arc<Lookout>,
@@ -71,13 +77,29 @@ struct Shared {
 
 struct State {
     sessions: Sessions,
-    /// Dropping one ends its transfer.
-    running: HashMap<Session, oneshot::Sender<()>>,
+    /// What is sent to a transfer ends it, for this reason.
+    running: HashMap<Session, oneshot::Sender<Failure>>,
 }
+
+/// Why a transfer ends before its time.
+const REPLACED: Failure = Failure::Refused("the client began another transfer");
+const GAVE_WAY: Failure = Failure::Busy("gave way to another transfer");
+const SERVER_ENDS: Failure = Failure::Refused("the server ends");
 
 impl TftpServer {
     /// A server of `files`. The limits hold for all its sockets together.
     pub fn new(files: Arc<dyn FileSource>, limits: Limits, events: Arc<dyn Sink>) -> Self {
+        let meter = Arc::new(Meter::new(Arc::clone(&events)));
+        Self::metered(files, limits, events, meter)
+    }
+
+    /// The same, which tells `meter` of limits that are met.
+    pub(crate) fn metered(
+        files: Arc<dyn FileSource>,
+        limits: Limits,
+        events: Arc<dyn Sink>,
+        meter: Arc<Meter>,
+    ) -> Self {
         let sessions = Sessions::new(limits.clone());
         let state = Mutex::new(State { sessions, running: HashMap::new() });
         let files = Opener::new(files);
@@ -87,6 +109,7 @@ impl TftpServer {
                 pool: Pool::default(),
                 limits,
                 events,
+                meter,
                 state,
                 paths: Paths::default(),
                 lookout: Arc::default(),
@@ -95,7 +118,8 @@ impl TftpServer {
     }
 
     /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began
-    /// end, for some seconds. Answers come from the address that was asked. Several sockets may be served at once.
+    /// end, for some seconds. Answers come from the address that was asked. Several sockets may be
+    /// served at once.
     ///
     /// # Errors
     /// Where the socket cannot be set up, or receiving fails for good.
@@ -123,7 +147,8 @@ impl TftpServer {
                 }
             }
         }
-        // What does not end in time ends with the set.
+        // Nobody waits for those that are not heard of. What does not end in time ends with the set.
+        self.shared.end_unheard();
         let _ =
             tokio::time::timeout(GRACE, async { while transfers.join_next().await.is_some() {} })
                 .await;
@@ -142,15 +167,30 @@ impl TftpServer {
                 self.failed(client, request.file, Failure::Refused("this server is read-only"));
                 return error(ErrorCode::ACCESS, "this server is read-only");
             }
-            Err(reason @ ParseError::Mode { .. }) => {
-                self.failed(client, "", Failure::Malformed(reason.to_string()));
-                return error(ErrorCode::ILLEGAL, "unknown transfer mode");
-            }
             // An error in answer to an error, or to noise, could go back and forth for ever.
             Ok(_) => return self.ignored(client, "a packet that begins no transfer".to_owned()),
-            Err(reason) => return self.ignored(client, reason.to_string()),
+            Err(reason) => match unreadable_name(bytes) {
+                Some(name) => return self.unreadable(client, &name, reason),
+                None => return self.ignored(client, reason.to_string()),
+            },
         };
         self.admit(client, local, &request, bytes)
+    }
+
+    /// Answers a request that cannot be read, so that its client does not wait for an answer in vain.
+    fn unreadable(&self, client: SocketAddr, name: &str, reason: ParseError) -> Answer {
+        self.requested(client, name);
+        self.failed(client, name, Failure::Malformed(reason.to_string()));
+        match reason {
+            // Names of files that are served are text, so there is none of this name.
+            ParseError::NotText { offset: NAME } => {
+                error(ErrorCode::NOT_FOUND, "the name is not UTF-8")
+            }
+            ParseError::NotText { .. } | ParseError::Mode { .. } => {
+                error(ErrorCode::ILLEGAL, "unknown transfer mode")
+            }
+            _ => error(ErrorCode::ILLEGAL, "the request is cut off"),
+        }
     }
 
     fn admit(
@@ -169,26 +209,32 @@ impl TftpServer {
             }
         };
         let mut state = self.shared.state();
-        let (session, replaces) = match state.sessions.admit(client, bytes, Instant::now()) {
-            Admission::Begin { session, replaces } => (session, replaces),
-            Admission::Repeated => return Answer::Nothing,
-            Admission::Busy(busy) => {
-                drop(state);
-                self.failed(client, request.file, Failure::Busy(busy.as_str()));
-                return Answer::Nothing;
-            }
-        };
+        let (session, replaces, gives_way) =
+            match state.sessions.admit(client, bytes, Instant::now()) {
+                Admission::Begin { session, replaces, gives_way } => (session, replaces, gives_way),
+                Admission::Repeated => return Answer::Nothing,
+                Admission::Busy(limit) => {
+                    drop(state);
+                    self.shared.met(limit);
+                    self.failed(client, request.file, Failure::Busy(limit.key()));
+                    return Answer::Nothing;
+                }
+            };
         if let Some(replaced) = replaces {
-            state.running.remove(&replaced);
+            state.end(replaced, REPLACED);
         }
-        let (handle, replaced) = oneshot::channel();
+        for (session, _) in &gives_way {
+            state.end(*session, GAVE_WAY);
+        }
+        let (handle, ended) = oneshot::channel();
         state.running.insert(session, handle);
         drop(state);
+        gives_way.iter().for_each(|(_, limit)| self.shared.met(*limit));
         self.requested(client, request.file);
         Answer::Transfer(Job {
             shared: Arc::clone(&self.shared),
             session,
-            replaced,
+            ended,
             client,
             local,
             asked: Asked {
@@ -235,7 +281,53 @@ enum Answer {
     Transfer(Job),
 }
 
+impl State {
+    fn end(&mut self, session: Session, reason: Failure) {
+        if let Some(handle) = self.running.remove(&session) {
+            // One that is ending by itself needs no reason.
+            let _ = handle.send(reason);
+        }
+    }
+}
+
+impl Used for TftpServer {
+    fn usage(&self) -> Vec<Usage> {
+        let used = self.shared.state().sessions.used();
+        let usage = |(limit, count)| Usage { limit, count, max: self.shared.max(limit) };
+        used.into_iter().map(usage).collect()
+    }
+}
+
 impl Shared {
+    /// The client of a transfer has answered for the first time.
+    fn answered(&self, session: Session, now: Instant) {
+        let mut state = self.state();
+        if let Some(yields) = state.sessions.answered(session, now) {
+            state.end(yields, GAVE_WAY);
+            drop(state);
+            self.met(Limit::TftpTransfers);
+        }
+    }
+
+    fn end_unheard(&self) {
+        let mut state = self.state();
+        for session in state.sessions.unheard() {
+            state.end(session, SERVER_ENDS);
+        }
+    }
+
+    fn met(&self, limit: Limit) {
+        self.meter.met(limit, self.max(limit));
+    }
+
+    fn max(&self, limit: Limit) -> usize {
+        match limit {
+            Limit::TftpUnanswered => self.limits.unanswered,
+            Limit::TftpPerClient => self.limits.transfers_per_client,
+            _ => self.limits.transfers,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that holds the lock can leave the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -18,7 +18,8 @@ use super::inlet::Inlet;
 use super::lookout::Port;
 use super::outlet::Outlet;
 use super::reader::Reader;
-use super::{Asked, Shared, told};
+use super::standing::{Standing, Told};
+use super::{Asked, REPLACED, Shared, told};
 use crate::awake::SOON;
 use crate::event::{Event, Failure, Protocol};
 use crate::files::Digest;
@@ -27,9 +28,6 @@ use crate::wire::tftp::{ErrorCode, Packet};
 
 /// Packets from foreign ports that are told so; a flood of them shall not use up the task.
 const FOREIGN_ANSWERS: u32 = 8;
-/// Between two words about how far a transfer is.
-const PROGRESS: Duration = Duration::from_secs(1);
-
 /// Times that a transfer which is over lets others go on before it is closed and told of. That takes as
 /// long as some packets, which somebody waits for.
 const COURTESY: u32 = 16;
@@ -38,8 +36,8 @@ const COURTESY: u32 = 16;
 pub(super) struct Job {
     pub(super) shared: Arc<Shared>,
     pub(super) session: Session,
-    /// Ready when the client has begun another transfer from the same port.
-    pub(super) replaced: oneshot::Receiver<()>,
+    /// Ready when the transfer has to end before its time.
+    pub(super) ended: oneshot::Receiver<Failure>,
     pub(super) client: SocketAddr,
     pub(super) local: IpAddr,
     pub(super) asked: Asked,
@@ -70,7 +68,12 @@ impl Job {
         let port = Arc::new(Port::new(bind(self.local)?));
         let mut outlet = Outlet::new(&port.socket, self.client);
         let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
-        let file = match asked.await {
+        let asked = tokio::select! {
+            biased;
+            asked = asked => asked,
+            reason = &mut self.ended => return Ok(Ended::before_its_time(reason)),
+        };
+        let file = match asked {
             Ok(file) => file,
             Err(error) => {
                 let (code, message, failure) = told(&error);
@@ -84,14 +87,14 @@ impl Job {
         let shared = Arc::clone(&self.shared);
         let mut reader = Reader::new(file, &shared.pool);
         let mut inlet = Inlet::new(&port.socket);
-        self.drive(&port, &mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
+        let ended = self.drive(&port, &mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
         let elapsed = began.elapsed();
         // At once: the client may ask for the next file, or for the same again.
         drop(end);
         for _ in 0..COURTESY {
             tokio::task::yield_now().await;
         }
-        let failure = failure(transfer.outcome());
+        let failure = ended.or_else(|| failure(transfer.outcome()?));
         if failure.is_some() {
             // How much of how much: the end alone tells the size of what arrived whole.
             self.progress(&transfer, reader.size());
@@ -150,7 +153,7 @@ impl Job {
             let looked = tokio::select! {
                 biased;
                 looked = self.shared.lookout.wait(port, soon) => looked,
-                _ = &mut self.replaced => return Ok(Heard::Replaced),
+                reason = &mut self.ended => return Ok(Heard::end(reason)),
             };
             if looked && let Some(received) = inlet.receive_now() {
                 return Heard::received(received);
@@ -165,12 +168,49 @@ impl Job {
                 let overlooked = inlet.receive_now();
                 return Poll::Ready(overlooked.map_or(Ok(Heard::Silence), Heard::received));
             }
-            Pin::new(&mut self.replaced).poll(context).map(|_| Ok(Heard::Replaced))
+            Pin::new(&mut self.ended).poll(context).map(|reason| Ok(Heard::end(reason)))
         })
         .await
     }
 
-    /// Runs the transfer until it has an outcome or is replaced.
+    /// Gives the transfer the next bytes, and returns why it has to end where it has to meanwhile.
+    async fn supply(
+        &mut self,
+        outlet: &mut Outlet<'_>,
+        transfer: &mut Transfer,
+        reader: &mut Reader<'_>,
+        wanted: usize,
+    ) -> io::Result<Option<Failure>> {
+        if reader.supply_now(transfer, wanted) {
+            return Ok(None);
+        }
+        let supplied = tokio::select! {
+            supplied = reader.supply(transfer, wanted) => supplied,
+            reason = &mut self.ended => return Ok(Some(reason.unwrap_or(REPLACED))),
+        };
+        if supplied.is_err() {
+            let mut packet = Vec::new();
+            transfer.unreadable(&mut packet);
+            outlet.send(&packet).await?;
+        }
+        Ok(None)
+    }
+
+    /// Tells what is shared that the client has answered, is silent, or goes on. Little is locked for that:
+    /// none of it happens while packets come and go.
+    fn follow(&self, standing: &mut Standing, transfer: &Transfer, now: Instant) {
+        if !standing.answered && transfer.confirmed() {
+            standing.answered = true;
+            self.shared.answered(self.session, now);
+        }
+        match standing.notice(transfer, now) {
+            Some(true) => self.shared.state().sessions.silent(self.session),
+            Some(false) => self.shared.state().sessions.heard(self.session),
+            None => {}
+        }
+    }
+
+    /// Runs the transfer until it has an outcome, or has to end before its time: then it returns why.
     async fn drive(
         &mut self,
         port: &Arc<Port>,
@@ -178,11 +218,11 @@ impl Job {
         outlet: &mut Outlet<'_>,
         transfer: &mut Transfer,
         reader: &mut Reader<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Failure>> {
         let mut packet = Vec::new();
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut foreign = 0;
-        let mut answered = false;
+        let mut standing = Standing::default();
         let mut told = Told::new();
         let mut now = told.heard;
         loop {
@@ -190,10 +230,8 @@ impl Job {
                 self.progress(transfer, reader.size());
             }
             while let Some(wanted) = transfer.wanted() {
-                if reader.supply(transfer, wanted).await.is_err() {
-                    transfer.unreadable(&mut packet);
-                    outlet.send(&packet).await?;
-                    packet.clear();
+                if let Some(reason) = self.supply(outlet, transfer, reader, wanted).await? {
+                    return Ok(Some(reason));
                 }
                 now = Instant::now();
             }
@@ -205,7 +243,7 @@ impl Job {
                 packet.clear();
             }
             if transfer.outcome().is_some() {
-                return Ok(());
+                return Ok(None);
             }
             // Lock step would else wait for the file and then for the client.
             if let Some(wanted) = transfer.wanted_ahead() {
@@ -213,7 +251,8 @@ impl Job {
             }
             // Each answer moves the deadline on; the alarm follows when it has gone off, since setting
             // it takes longer than looking whether it is due.
-            let deadline = transfer.deadline().unwrap_or(now).into();
+            let deadline = transfer.deadline().unwrap_or(now);
+            let deadline = standing.deadline(transfer, deadline).into();
             if alarm.is_elapsed() || alarm.deadline() > deadline {
                 alarm.as_mut().reset(deadline);
             }
@@ -227,9 +266,10 @@ impl Job {
                 Heard::Unreachable => continue,
                 Heard::Silence => {
                     self.expire(transfer, reader.size(), now, told.heard);
+                    self.follow(&mut standing, transfer, now);
                     continue;
                 }
-                Heard::Replaced => return Ok(()),
+                Heard::End(reason) => return Ok(Some(reason)),
             };
             if from != self.client {
                 foreign += 1;
@@ -248,9 +288,8 @@ impl Job {
             } else if transfer.is_answered() {
                 inlet.expect_nothing();
             }
-            if !answered && transfer.confirmed() {
-                answered = true;
-                self.shared.state().sessions.answered(self.session, now);
+            if !standing.answered || standing.silent {
+                self.follow(&mut standing, transfer, now);
             }
         }
     }
@@ -267,17 +306,22 @@ struct Ended {
     sha256: Option<Digest>,
 }
 
-/// None where the client has the whole file. A transfer without an outcome was replaced.
-fn failure(outcome: Option<&Outcome>) -> Option<Failure> {
+impl Ended {
+    fn before_its_time(reason: Result<Failure, oneshot::error::RecvError>) -> Self {
+        Self { failure: Some(reason.unwrap_or(REPLACED)), ..Self::default() }
+    }
+}
+
+/// None where the client has the whole file.
+fn failure(outcome: &Outcome) -> Option<Failure> {
     match outcome {
-        Some(Outcome::Complete | Outcome::Unconfirmed) => None,
-        Some(Outcome::SizeProbe) => Some(Failure::SizeProbe),
-        Some(Outcome::Aborted { code, message }) => {
+        Outcome::Complete | Outcome::Unconfirmed => None,
+        Outcome::SizeProbe => Some(Failure::SizeProbe),
+        Outcome::Aborted { code, message } => {
             Some(Failure::ClientError { code: code.0, text: message.clone() })
         }
-        Some(Outcome::Lost) => Some(Failure::Lost),
-        Some(Outcome::Unreadable) => Some(Failure::Io("the file could not be read on".to_owned())),
-        None => Some(Failure::Refused("the client began another transfer")),
+        Outcome::Lost => Some(Failure::Lost),
+        Outcome::Unreadable => Some(Failure::Io("the file could not be read on".to_owned())),
     }
 }
 
@@ -289,40 +333,21 @@ enum Heard {
     Unreachable,
     /// Nothing, for as long as an answer may take.
     Silence,
-    /// The client has begun another transfer from the same port.
-    Replaced,
+    /// The transfer has to end, for this reason.
+    End(Failure),
 }
 
 impl Heard {
+    fn end(reason: Result<Failure, oneshot::error::RecvError>) -> Self {
+        Self::End(reason.unwrap_or(REPLACED))
+    }
+
     fn received(received: io::Result<(usize, SocketAddr)>) -> io::Result<Self> {
         match received {
             Ok((length, from)) => Ok(Self::Packet(length, from)),
             Err(error) if is_passing(&error) => Ok(Self::Unreachable),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// When the client was heard last, and when others were told how far the transfer is.
-struct Told {
-    heard: Instant,
-    progress: Instant,
-}
-
-impl Told {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { heard: now, progress: now }
-    }
-
-    /// Once in each [`PROGRESS`]; never of most files, which do not take as long.
-    fn is_due(&mut self) -> bool {
-        // What was heard last is as good a clock as any, and costs nothing for each packet.
-        let due = self.heard.duration_since(self.progress) >= PROGRESS;
-        if due {
-            self.progress = self.heard;
-        }
-        due
     }
 }
 

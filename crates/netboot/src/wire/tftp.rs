@@ -202,6 +202,14 @@ impl fmt::Display for Mode {
     }
 }
 
+/// The name in a read or write request that [`Packet::parse`] refuses, as far as it can be made out; none
+/// where the bytes are no request.
+#[must_use]
+pub fn unreadable_name(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let name = bytes.strip_prefix(b"\0\x01").or_else(|| bytes.strip_prefix(b"\0\x02"))?;
+    Some(message(name))
+}
+
 fn number(bytes: &[u8], at: usize) -> Result<u16, ParseError> {
     match bytes.get(at..at + 2) {
         Some(&[high, low]) => Ok(u16::from_be_bytes([high, low])),
@@ -221,7 +229,7 @@ fn terminated(bytes: &[u8], start: usize) -> Result<(&str, usize), ParseError> {
     Ok((text, start + length + 1))
 }
 
-/// An error's text is for people only, so any bytes will do and the zero may be missing.
+/// A text for people only, so any bytes will do and the zero may be missing.
 fn message(bytes: &[u8]) -> Cow<'_, str> {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end])

@@ -1,5 +1,8 @@
 //! What the server grants, at most.
 
+use std::time::Duration;
+
+use crate::policy;
 use crate::wire::tftp::MAX_BLOCK_SIZE;
 
 /// What the server grants, at most. The defaults hold a rack of machines that boot at once and bound
@@ -7,10 +10,10 @@ use crate::wire::tftp::MAX_BLOCK_SIZE;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Transfers at once.
+    /// Transfers at once whose clients have answered.
     pub transfers: usize,
-    /// Transfers at once that no answer has come for yet, so that requests with forged addresses
-    /// leave room for real ones.
+    /// Transfers at once that no answer has come for yet, beside the others, so that requests with forged
+    /// addresses take no place of a real client.
     pub unanswered: usize,
     /// Transfers at once of one address; boot loaders read one file after the other.
     pub transfers_per_client: usize,
@@ -24,20 +27,38 @@ pub struct Limits {
     /// The same of all transfers together. What is left when a transfer begins bounds its window,
     /// but never to less than one block.
     pub window_bytes_in_all: usize,
-    /// Times that a packet is sent again before the client counts as lost.
+    /// Times that the first packet is sent again before the client has answered. Its address may be forged,
+    /// and whoever owns it gets each of them.
+    pub first_tries: u32,
+    /// How long a client may take for its first answer.
+    pub first_answer: Duration,
+    /// How long a client that has answered may be silent: a switch that finds its spanning tree again
+    /// takes 30 seconds before it passes packets on, and what is lost is sent again within 4.
+    pub silence: Duration,
+    /// Times that the last block alone is sent again before the client counts as having it: some firmware
+    /// jumps into what it has loaded and says no more.
     pub tries: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::from(&policy::Limits::default())
+    }
+}
+
+impl From<&policy::Limits> for Limits {
+    fn from(limits: &policy::Limits) -> Self {
         Self {
-            transfers: 1024,
-            unanswered: 512,
-            transfers_per_client: 16,
+            transfers: limits.tftp_transfers,
+            unanswered: limits.tftp_unanswered,
+            transfers_per_client: limits.tftp_per_client,
             block_size: MAX_BLOCK_SIZE,
             window_blocks: 64,
             window_bytes: 256 * 1024,
             window_bytes_in_all: 32 * 1024 * 1024,
+            first_tries: 2,
+            first_answer: Duration::from_secs(10),
+            silence: Duration::from_secs(35),
             tries: 6,
         }
     }

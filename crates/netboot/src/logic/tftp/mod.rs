@@ -23,7 +23,7 @@ mod transfer;
 
 pub use limits::Limits;
 pub use negotiate::{Agreed, most_block_size, negotiate};
-pub use sessions::{Admission, Busy, Session, Sessions};
+pub use sessions::{Admission, Session, Sessions};
 pub use transfer::{Ignored, Outcome, Progress, Run, Transfer};
 
 #[cfg(test)]

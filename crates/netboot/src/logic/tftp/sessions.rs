@@ -1,15 +1,29 @@
-//! Who may have how much.
+//! Who may have how much, and who gives way.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::Limits;
+use crate::logic::{Place, Shares};
+use crate::policy::Limit;
 
 /// How long after a client's first answer the request that it answers may come once more. A client that
 /// has waited asks again, after a second at the earliest, and both requests may have been under way for
 /// as long. One that has begun anew hears nothing, and asks again later.
 const LATE: Duration = Duration::from_secs(1);
+
+/// How long after a request that no client has answered the same request begins another transfer: by then
+/// the first packet has been sent again for the last time, or nearly so.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// The age from which on an unanswered transfer gives way to another of the same address. What bounds the
+/// packets that a flood of requests with one forged address has sent to the owner of that address.
+const YIELDS: Duration = Duration::from_millis(250);
+
+/// Transfers of one address from which on its oldest gives way where all places are taken. A machine that
+/// boots has one or two.
+const SEVERAL: usize = 4;
 
 /// The transfers that run, and what they hold of what is bounded.
 ///
@@ -29,8 +43,10 @@ const LATE: Duration = Duration::from_secs(1);
 pub struct Sessions {
     limits: Limits,
     running: HashMap<SocketAddr, Running>,
-    per_client: HashMap<IpAddr, usize>,
-    unanswered: usize,
+    unanswered: Shares<Begun>,
+    answered: Shares<Session>,
+    /// Those of `answered` whose clients are silent.
+    silent: Shares<Session>,
     window_bytes: usize,
     next: u64,
 }
@@ -39,9 +55,19 @@ pub struct Sessions {
 struct Running {
     number: u64,
     request: Box<[u8]>,
+    begun: Instant,
     /// When the client answered first.
     answered: Option<Instant>,
+    /// Among the unanswered or among the answered.
+    place: Place,
+    silent: Option<Place>,
     window_bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    session: Session,
+    at: Instant,
 }
 
 /// A transfer that was admitted.
@@ -52,7 +78,7 @@ pub struct Session {
 }
 
 /// What to do about a read request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// Begin a transfer.
     Begin {
@@ -60,35 +86,14 @@ pub enum Admission {
         session: Session,
         /// The transfer to end first: the same port has begun something new.
         replaces: Option<Session>,
+        /// Transfers to end because a limit is met.
+        gives_way: Vec<(Session, Limit)>,
     },
     /// Do nothing: the transfer that the request began waits for its client already, or has just heard
     /// of it.
     Repeated,
-    /// Do nothing, so that the client asks again later.
-    Busy(Busy),
-}
-
-/// Which limit was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Busy {
-    /// [`Limits::transfers`].
-    Transfers,
-    /// [`Limits::unanswered`].
-    Unanswered,
-    /// [`Limits::transfers_per_client`].
-    Client,
-}
-
-impl Busy {
-    /// In words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Transfers => "too many transfers",
-            Self::Unanswered => "too many transfers that no client has answered",
-            Self::Client => "too many transfers of this client",
-        }
-    }
+    /// Do nothing, so that the client asks again later: this limit is met, and nothing gives way.
+    Busy(Limit),
 }
 
 impl Sessions {
@@ -98,8 +103,9 @@ impl Sessions {
         Self {
             limits,
             running: HashMap::new(),
-            per_client: HashMap::new(),
-            unanswered: 0,
+            unanswered: Shares::default(),
+            answered: Shares::default(),
+            silent: Shares::default(),
             window_bytes: 0,
             next: 0,
         }
@@ -115,30 +121,65 @@ impl Sessions {
         if let Some(session) = replaces {
             self.end(session);
         }
-        if self.running.len() >= self.limits.transfers {
-            return Admission::Busy(Busy::Transfers);
+        let ip = client.ip();
+        if self.answered.len() >= self.limits.transfers && self.yields_to(ip).is_none() {
+            return Admission::Busy(Limit::TftpTransfers);
         }
-        if self.unanswered >= self.limits.unanswered {
-            return Admission::Busy(Busy::Unanswered);
+        let mut gives_way = Vec::new();
+        if self.of_client(ip) >= self.limits.transfers_per_client {
+            match self.yields_within(ip, now) {
+                Some(session) => gives_way.push((session, Limit::TftpPerClient)),
+                None => return Admission::Busy(Limit::TftpPerClient),
+            }
+            gives_way.iter().for_each(|(session, _)| self.end(*session));
         }
-        let of_client = self.per_client.entry(client.ip()).or_default();
-        if *of_client >= self.limits.transfers_per_client {
-            return Admission::Busy(Busy::Client);
+        if self.unanswered.len() >= self.limits.unanswered
+            && let Some(session) = self.unanswered.victim().and_then(|it| self.begun(it))
+        {
+            self.end(session);
+            gives_way.push((session, Limit::TftpUnanswered));
         }
-        *of_client += 1;
-        self.unanswered += 1;
         let session = Session { client, number: self.next };
         self.next += 1;
-        self.running.insert(
-            client,
-            Running {
-                number: session.number,
-                request: request.into(),
-                answered: None,
-                window_bytes: 0,
-            },
-        );
-        Admission::Begin { session, replaces }
+        let running = Running {
+            number: session.number,
+            request: request.into(),
+            begun: now,
+            answered: None,
+            place: self.unanswered.insert(ip, Begun { session, at: now }),
+            silent: None,
+            window_bytes: 0,
+        };
+        self.running.insert(client, running);
+        Admission::Begin { session, replaces, gives_way }
+    }
+
+    /// Transfers of an address.
+    fn of_client(&self, ip: IpAddr) -> usize {
+        self.unanswered.len_of(ip) + self.answered.len_of(ip)
+    }
+
+    /// The transfer of an address that gives way to another of the same address.
+    fn yields_within(&self, ip: IpAddr, now: Instant) -> Option<Session> {
+        let old = |begun: &Begun| now.saturating_duration_since(begun.at) >= YIELDS;
+        let unanswered = self.unanswered.oldest_of(ip).map(|(_, begun)| *begun).filter(old);
+        let silent = self.silent.oldest_of(ip).map(|(_, session)| *session);
+        unanswered.map(|begun| begun.session).or(silent)
+    }
+
+    /// The answered transfer that gives way to one of this address: of a silent client, or of an address
+    /// that has several and more than this one.
+    fn yields_to(&mut self, ip: IpAddr) -> Option<Session> {
+        if let Some(place) = self.silent.victim() {
+            return self.silent.get_mut(place).copied();
+        }
+        let session = self.answered.victim().and_then(|it| self.answered.get_mut(it).copied())?;
+        let theirs = self.answered.len_of(session.client.ip());
+        (theirs >= SEVERAL && theirs > self.answered.len_of(ip)).then_some(session)
+    }
+
+    fn begun(&mut self, place: Place) -> Option<Session> {
+        self.unanswered.get_mut(place).map(|begun| begun.session)
     }
 
     /// Bytes of windows that are left to grant.
@@ -155,14 +196,52 @@ impl Sessions {
         }
     }
 
-    /// The client has answered, so that its address is no forgery.
-    pub fn answered(&mut self, session: Session, now: Instant) {
-        if let Some(running) = self.find(session)
-            && running.answered.is_none()
-        {
-            running.answered = Some(now);
-            self.unanswered -= 1;
+    /// The client has answered, so that its address is no forgery. Returns the transfer to end for it, where
+    /// [`Limit::TftpTransfers`] is met.
+    pub fn answered(&mut self, session: Session, now: Instant) -> Option<Session> {
+        let running = self.find(session).filter(|running| running.answered.is_none())?;
+        running.answered = Some(now);
+        let place = running.place;
+        self.unanswered.remove(place);
+        // Those that were admitted while there was a place may be a few too many, where no other yields.
+        let full = self.answered.len() >= self.limits.transfers;
+        let ip = session.client.ip();
+        let yields = if full { self.yields_to(ip) } else { None };
+        if let Some(session) = yields {
+            self.end(session);
         }
+        let place = self.answered.insert(ip, session);
+        if let Some(running) = self.find(session) {
+            running.place = place;
+        }
+        yields
+    }
+
+    /// The client has acknowledged nothing for a while: its transfer gives way to others.
+    pub fn silent(&mut self, session: Session) {
+        let is_new =
+            |running: &&mut Running| running.answered.is_some() && running.silent.is_none();
+        if self.find(session).filter(is_new).is_none() {
+            return;
+        }
+        let place = self.silent.insert(session.client.ip(), session);
+        if let Some(running) = self.find(session) {
+            running.silent = Some(place);
+        }
+    }
+
+    /// A client that was silent goes on.
+    pub fn heard(&mut self, session: Session) {
+        if let Some(place) = self.find(session).and_then(|running| running.silent.take()) {
+            self.silent.remove(place);
+        }
+    }
+
+    /// The transfers that nothing is heard of, which nobody waits for when the server is to end.
+    #[must_use]
+    pub fn unheard(&self) -> Vec<Session> {
+        let unanswered = self.unanswered.iter().map(|(.., begun)| begun.session);
+        unanswered.chain(self.silent.iter().map(|(.., session)| *session)).collect()
     }
 
     /// A transfer has ended; nothing if it was replaced before.
@@ -172,12 +251,12 @@ impl Sessions {
         }
         let Some(running) = self.running.remove(&session.client) else { return };
         self.window_bytes -= running.window_bytes;
-        self.unanswered -= usize::from(running.answered.is_none());
-        if let Some(of_client) = self.per_client.get_mut(&session.client.ip()) {
-            *of_client -= 1;
-            if *of_client == 0 {
-                self.per_client.remove(&session.client.ip());
-            }
+        match running.answered {
+            None => drop(self.unanswered.remove(running.place)),
+            Some(_) => drop(self.answered.remove(running.place)),
+        }
+        if let Some(silent) = running.silent {
+            self.silent.remove(silent);
         }
     }
 
@@ -185,6 +264,20 @@ impl Sessions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.running.is_empty()
+    }
+
+    /// How much is used of each limit.
+    #[must_use]
+    pub fn used(&self) -> [(Limit, usize); 3] {
+        let mut of_clients: HashMap<IpAddr, usize> = HashMap::new();
+        for client in self.running.keys() {
+            *of_clients.entry(client.ip()).or_default() += 1;
+        }
+        [
+            (Limit::TftpTransfers, self.answered.len()),
+            (Limit::TftpUnanswered, self.unanswered.len()),
+            (Limit::TftpPerClient, of_clients.into_values().max().unwrap_or(0)),
+        ]
     }
 
     fn find(&mut self, session: Session) -> Option<&mut Running> {
@@ -195,101 +288,14 @@ impl Sessions {
 impl Running {
     /// Whether `request` is the one that began it, which has come once more.
     fn is_begun_by(&self, request: &[u8], now: Instant) -> bool {
-        let late = |answered| now.saturating_duration_since(answered) < LATE;
-        *self.request == *request && self.answered.is_none_or(late)
+        let within = |then, time| now.saturating_duration_since(then) < time;
+        let late = match self.answered {
+            Some(answered) => within(answered, LATE),
+            None => within(self.begun, AGAIN),
+        };
+        *self.request == *request && late
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(host: u8, port: u16) -> SocketAddr {
-        SocketAddr::from(([10, 0, 0, host], port))
-    }
-
-    fn begin(sessions: &mut Sessions, client: SocketAddr, request: &[u8]) -> Session {
-        match sessions.admit(client, request, Instant::now()) {
-            Admission::Begin { session, .. } => session,
-            refused => panic!("{refused:?}"),
-        }
-    }
-
-    #[test]
-    fn never_two_transfers_to_one_port() {
-        let (mut sessions, now) = (Sessions::new(Limits::default()), Instant::now());
-        let first = begin(&mut sessions, client(1, 2070), b"a");
-        assert_eq!(sessions.admit(client(1, 2070), b"a", now), Admission::Repeated);
-        let Admission::Begin { replaces, .. } = sessions.admit(client(1, 2070), b"b", now) else {
-            panic!("another file is another transfer");
-        };
-        assert_eq!(replaces, Some(first));
-        assert_eq!(sessions.running.len(), 1);
-    }
-
-    #[test]
-    fn the_same_request_begins_anew_when_it_cannot_be_late() {
-        let (mut sessions, now) = (Sessions::new(Limits::default()), Instant::now());
-        let first = begin(&mut sessions, client(1, 2070), b"a");
-        sessions.answered(first, now);
-        let late = now + LATE - Duration::from_millis(1);
-        assert_eq!(sessions.admit(client(1, 2070), b"a", late), Admission::Repeated);
-        // What it has answered since says nothing about when it asked.
-        sessions.answered(first, late);
-        let Admission::Begin { session: second, replaces } =
-            sessions.admit(client(1, 2070), b"a", now + LATE)
-        else {
-            panic!("nobody repeats what was answered so long ago");
-        };
-        assert_eq!(replaces, Some(first));
-        // The first one's end comes late and must not end the second.
-        sessions.end(first);
-        assert_eq!(sessions.admit(client(1, 2070), b"a", now), Admission::Repeated);
-        sessions.end(second);
-        assert!(sessions.is_empty());
-        assert_eq!((sessions.unanswered, sessions.per_client.len()), (0, 0));
-    }
-
-    #[test]
-    fn a_flood_leaves_room_for_those_that_answer() {
-        let limits = Limits { transfers: 8, unanswered: 4, ..Limits::default() };
-        let (mut sessions, now) = (Sessions::new(limits), Instant::now());
-        let real = begin(&mut sessions, client(1, 1), b"a");
-        sessions.answered(real, now);
-        for host in 2..6 {
-            begin(&mut sessions, client(host, 1), b"a");
-        }
-        let flood = sessions.admit(client(6, 1), b"a", now);
-        assert_eq!(flood, Admission::Busy(Busy::Unanswered));
-        for port in 2..5 {
-            sessions.end(Session { client: client(port as u8, 1), number: u64::from(port) - 1 });
-            let session = begin(&mut sessions, client(7, port), b"a");
-            sessions.answered(session, now);
-        }
-    }
-
-    #[test]
-    fn one_client_does_not_take_all() {
-        let limits = Limits { transfers_per_client: 2, ..Limits::default() };
-        let mut sessions = Sessions::new(limits);
-        begin(&mut sessions, client(1, 1), b"a");
-        begin(&mut sessions, client(1, 2), b"a");
-        let third = sessions.admit(client(1, 3), b"a", Instant::now());
-        assert_eq!(third, Admission::Busy(Busy::Client));
-        begin(&mut sessions, client(2, 1), b"a");
-    }
-
-    #[test]
-    fn windows_are_bounded_in_all_and_given_back() {
-        let limits = Limits { window_bytes_in_all: 1000, ..Limits::default() };
-        let mut sessions = Sessions::new(limits);
-        let first = begin(&mut sessions, client(1, 1), b"a");
-        sessions.take_window(first, 600);
-        assert_eq!(sessions.window_left(), 400);
-        let second = begin(&mut sessions, client(2, 1), b"a");
-        sessions.take_window(second, 512);
-        assert_eq!(sessions.window_left(), 0);
-        sessions.end(first);
-        assert_eq!(sessions.window_left(), 488);
-    }
-}
+mod tests;

@@ -114,7 +114,15 @@ fn simulate(file: &[u8], options: Options, weather: Weather, seed: u64) -> Endin
     let mut network =
         Network { weather, random: seed, now: start, flying: BTreeMap::new(), count: 0 };
     let request = Request { file: "f", mode: Mode::Octet, options };
-    let limits = Limits { tries: 12, ..Limits::default() };
+    // The client asks once, and its patience has no end.
+    let patience = Duration::from_secs(60);
+    let limits = Limits {
+        first_tries: 12,
+        first_answer: patience,
+        silence: patience,
+        tries: 12,
+        ..Limits::default()
+    };
     let agreed = negotiate(&request, file.len() as u64, &limits, usize::MAX);
     let mut server = Transfer::new(agreed, &limits);
     let mut client = Client {

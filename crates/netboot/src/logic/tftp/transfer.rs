@@ -9,13 +9,22 @@ use super::held::Held;
 use super::netascii;
 use super::round_trip::RoundTrip;
 use super::{Agreed, Limits};
-use crate::wire::tftp::{DATA_HEADER, ErrorCode, Mode, Packet, data_header};
+use crate::wire::tftp::{ErrorCode, Mode, Packet};
+
+mod ending;
+mod run;
+
+pub use ending::{Ignored, Outcome, Progress};
+pub use run::Run;
 
 /// Bytes of the file that are asked for at once, so that small blocks need no read each, and many slow
 /// transfers little memory.
 const READ: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
 /// Characters of a client's error text that are kept.
 const MESSAGE: usize = 80;
+/// Before a packet is sent again, at most, whatever the client asks for: until it has answered, and after.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const WAIT: Duration = Duration::from_secs(10);
 
 /// One file on its way to one client.
 ///
@@ -48,7 +57,7 @@ const MESSAGE: usize = 80;
 #[derive(Debug)]
 pub struct Transfer {
     agreed: Agreed,
-    tries_allowed: u32,
+    patience: Patience,
     opening: Opening,
     /// What is not acknowledged yet, as it goes over the wire; it begins with block `acked + 1`.
     held: Held,
@@ -65,12 +74,23 @@ pub struct Transfer {
     timed: Option<(u64, Instant)>,
     /// When the first packet of the flight was sent that is not answered yet.
     flight: Option<Instant>,
+    /// When the first packet was sent of those that went out since the client acknowledged something.
+    waiting: Option<Instant>,
     /// `acked` when a gap was repaired last: each gap is repaired once, then the timeout rules.
     repaired: Option<u64>,
     /// When blocks were last sent again because of a gap.
     stepped_back: Option<Instant>,
     progress: Progress,
     outcome: Option<Outcome>,
+}
+
+/// See the fields of [`Limits`] that have these names.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    first_tries: u32,
+    first_answer: Duration,
+    silence: Duration,
+    tries: u32,
 }
 
 /// Whether the client has agreed to the options.
@@ -84,98 +104,6 @@ enum Opening {
     Over,
 }
 
-/// How a transfer ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The client has the whole file.
-    Complete,
-    /// The whole file was sent, but the last acknowledgement is missing: some firmware jumps into
-    /// what it loaded before it says so.
-    Unconfirmed,
-    /// The client wanted to know the size and left when it knew it; UEFI and others do so each time.
-    SizeProbe,
-    /// The client gave up.
-    Aborted {
-        /// Its error code.
-        code: ErrorCode,
-        /// Its text, shortened.
-        message: String,
-    },
-    /// The client went silent.
-    Lost,
-    /// The file could not be read on.
-    Unreadable,
-}
-
-/// Why a packet changed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Ignored {
-    /// An ACK that was heard before. Answering it would send everything twice from there on, the
-    /// "sorcerer's apprentice" of RFC 1123.
-    #[error("repeated acknowledgement")]
-    Repeated,
-    /// An ACK of a block that is not on its way.
-    #[error("acknowledgement of a block that is not on its way")]
-    Stray,
-    /// A packet that only a server sends, or another request.
-    #[error("packet that a client does not send during a transfer")]
-    Unexpected,
-    /// The transfer is over.
-    #[error("the transfer is over")]
-    Over,
-}
-
-/// How far a transfer has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// Bytes acknowledged, as they went over the wire.
-    pub bytes: u64,
-    /// DATA packets sent, repeated ones too.
-    pub packets: u64,
-    /// Those that were sent again.
-    pub repeated: u64,
-}
-
-/// DATA packets of blocks that follow each other. All have the same length but for the last, which may
-/// be shorter.
-#[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
-    first: u64,
-    blocks: usize,
-    block_size: u16,
-    payload: &'a [u8],
-}
-
-impl<'a> Run<'a> {
-    /// How many packets there are; at least one.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.blocks
-    }
-
-    /// Always false.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.blocks == 0
-    }
-
-    /// Bytes of a packet, but of the last perhaps.
-    #[must_use]
-    pub fn packet_size(&self) -> usize {
-        DATA_HEADER + usize::from(self.block_size)
-    }
-
-    /// Each packet, as header and payload.
-    pub fn packets(&self) -> impl Iterator<Item = ([u8; DATA_HEADER], &'a [u8])> + use<'a> {
-        let (first, size, payload) = (self.first, usize::from(self.block_size), self.payload);
-        (0..self.blocks).map(move |index| {
-            let start = index * size;
-            let end = payload.len().min(start + size);
-            (data_header((first + index as u64) as u16), &payload[start..end])
-        })
-    }
-}
-
 impl Transfer {
     /// Begins a transfer. The first packet is ready at once if an OACK opens it, else after the first
     /// bytes are supplied.
@@ -184,7 +112,12 @@ impl Transfer {
         let opening = if agreed.answer.is_some() { Opening::Due } else { Opening::Over };
         Self {
             agreed,
-            tries_allowed: limits.tries,
+            patience: Patience {
+                first_tries: limits.first_tries,
+                first_answer: limits.first_answer,
+                silence: limits.silence,
+                tries: limits.tries,
+            },
             opening,
             held: Held::default(),
             ended: false,
@@ -195,6 +128,7 @@ impl Transfer {
             trip: RoundTrip::new(agreed.timeout.map(|s| Duration::from_secs(s.into()))),
             timed: None,
             flight: None,
+            waiting: None,
             repaired: None,
             stepped_back: None,
             progress: Progress::default(),
@@ -327,6 +261,7 @@ impl Transfer {
         }
         self.sent = self.sent.max(acked);
         self.flight = (self.sent > acked).then_some(now);
+        self.waiting = self.flight;
         Ok(())
     }
 
@@ -353,8 +288,9 @@ impl Transfer {
         then.is_none_or(|then| now.saturating_duration_since(then) >= self.trip.least_seen())
     }
 
-    /// The client is there: the clock starts anew.
+    /// The client is there: its time to answer begins again.
     fn answered(&mut self, block: u64, now: Instant) {
+        self.waiting = None;
         if let Some((timed, sent)) = self.timed
             && timed == block
         {
@@ -428,6 +364,7 @@ impl Transfer {
     fn launched(&mut self, first: u64, last: u64, new: bool, now: Instant) {
         self.timed = new.then_some((last, now));
         self.flight = self.flight.filter(|_| first > self.acked + 1).or(Some(now));
+        self.waiting = self.waiting.or(Some(now));
     }
 
     /// When to call [`Transfer::expire`]; none where the file's bytes or nothing is awaited.
@@ -439,7 +376,21 @@ impl Transfer {
             Opening::Over => self.sent > self.acked,
         };
         let flight = self.flight.filter(|_| waiting && self.outcome.is_none())?;
-        Some(flight + self.trip.timeout())
+        let last = self.waiting? + self.patience();
+        let most = if self.confirmed() { WAIT } else { FIRST_WAIT };
+        let again = flight + self.trip.timeout().min(most);
+        Some(if self.may_try() { again.min(last) } else { last })
+    }
+
+    /// How long the client may leave unanswered what it is sent.
+    fn patience(&self) -> Duration {
+        let Patience { first_answer, silence, .. } = self.patience;
+        if self.confirmed() { silence } else { first_answer }
+    }
+
+    /// Whether what is not acknowledged is sent again.
+    fn may_try(&self) -> bool {
+        self.confirmed() || self.tries < self.patience.first_tries
     }
 
     /// Does what is due when the deadline has passed: steps back to what is not acknowledged, or
@@ -448,7 +399,9 @@ impl Transfer {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.tries >= self.tries_allowed {
+        let patient = self.waiting.is_some_and(|waiting| now < waiting + self.patience());
+        let jumped = self.confirmed() && self.awaits_last() && self.tries >= self.patience.tries;
+        if jumped || !patient || !self.may_try() {
             self.outcome = Some(if self.all_sent() { Outcome::Unconfirmed } else { Outcome::Lost });
             return;
         }
@@ -461,6 +414,17 @@ impl Transfer {
             Opening::Sent => self.opening = Opening::Due,
             Opening::Due | Opening::Over => self.sent = self.acked,
         }
+    }
+
+    /// Whether nothing but the last block is unacknowledged.
+    fn awaits_last(&self) -> bool {
+        self.all_sent() && self.peak == self.acked + 1
+    }
+
+    /// Since when the client has acknowledged nothing of what it was sent; none where nothing is awaited.
+    #[must_use]
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.waiting.filter(|_| self.opening != Opening::Over || self.sent > self.acked)
     }
 
     /// Whether the last block is on its way and nothing but its window is unacknowledged.

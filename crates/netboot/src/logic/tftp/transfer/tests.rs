@@ -55,24 +55,91 @@ fn until_the_client_answers_one_packet_is_on_its_way() {
     assert!(!plain.confirmed());
 }
 
-#[test]
-fn what_opens_a_transfer_is_sent_again_with_growing_patience_and_then_no_more() {
-    let file = vec![7; 10_000];
-    for options in [probe(), Options::default()] {
-        let (mut transfer, start) = begun(&file, options);
-        let first = flight(&mut transfer, &file, start);
-        let mut sent = vec![];
-        while let Some(deadline) = transfer.deadline() {
-            transfer.expire(deadline);
-            let again = flight(&mut transfer, &file, deadline);
-            if transfer.outcome().is_none() {
-                assert_eq!(again, first);
-                sent.push((deadline - start).as_millis());
-            }
+/// When packets were sent again for want of an answer, and when the transfer ended, in milliseconds.
+fn sent_again(transfer: &mut Transfer, file: &[u8], start: Instant) -> (Vec<u128>, u128) {
+    let (mut sent, mut ended) = (Vec::new(), 0);
+    while let Some(deadline) = transfer.deadline() {
+        transfer.expire(deadline);
+        ended = (deadline - start).as_millis();
+        if !flight(transfer, file, deadline).is_empty() {
+            sent.push(ended);
         }
-        assert_eq!(sent, [400, 1200, 2800, 6000, 10_000, 14_000]);
+    }
+    (sent, ended)
+}
+
+/// The first packet goes out three times at most, whoever the address belongs to, and the transfer
+/// ends within ten seconds.
+#[test]
+fn until_the_client_answers_the_first_packet_is_sent_again_twice_whatever_was_asked() {
+    let file = vec![7; 10_000];
+    let timeout = |timeout| Options { timeout: Some(timeout), ..probe() };
+    for (options, expected) in [
+        (probe(), vec![400, 1200]),
+        (Options::default(), vec![400, 1200]),
+        (timeout(1), vec![1000, 2000]),
+        (timeout(2), vec![2000, 4000]),
+        (timeout(255), vec![2000, 4000]),
+    ] {
+        let (mut transfer, start) = begun(&file, options);
+        flight(&mut transfer, &file, start);
+        let (sent, ended) = sent_again(&mut transfer, &file, start);
+        assert_eq!((sent, ended), (expected, 10_000), "{options:?}");
         assert_eq!(transfer.outcome(), Some(&Outcome::Lost));
     }
+}
+
+#[test]
+fn a_client_that_has_answered_may_be_silent_for_half_a_minute() {
+    let file = vec![7; 100_000];
+    for timeout in [None, Some(1), Some(5), Some(255)] {
+        let (mut transfer, start) = begun(&file, Options { timeout, ..probe() });
+        flight(&mut transfer, &file, start);
+        let mut now = start + MS;
+        transfer.receive(&Packet::Ack { block: 0 }, now).unwrap();
+        flight(&mut transfer, &file, now);
+        now += MS;
+        transfer.receive(&Packet::Ack { block: 4 }, now).unwrap();
+        assert_eq!(transfer.silent_since(), None);
+        // A switch passes nothing on for 30 s.
+        flight(&mut transfer, &file, now);
+        assert_eq!(transfer.silent_since(), Some(now));
+        let back = now + Duration::from_secs(30);
+        while let Some(deadline) = transfer.deadline().filter(|deadline| *deadline < back) {
+            transfer.expire(deadline);
+            flight(&mut transfer, &file, deadline);
+        }
+        assert_eq!(transfer.outcome(), None, "{timeout:?}");
+        // Then the window is sent once more, soon enough to be heard before the client is given up.
+        let again = transfer.deadline().expect("it waits");
+        assert!(again < back + Duration::from_secs(5), "{timeout:?}");
+        transfer.expire(again);
+        assert_eq!(flight(&mut transfer, &file, again).len(), 4, "{timeout:?}");
+        transfer.receive(&Packet::Ack { block: 8 }, again + MS).unwrap();
+        assert_eq!(flight(&mut transfer, &file, again + MS).len(), 4);
+        let end = again + MS;
+        let (_, ended) = sent_again(&mut transfer, &file, end);
+        assert_eq!(ended, 35_000, "{timeout:?}: one that stays away is given up");
+        assert_eq!(transfer.outcome(), Some(&Outcome::Lost));
+    }
+}
+
+#[test]
+fn a_client_that_only_repeats_itself_is_silent() {
+    let file = vec![7; 100_000];
+    let (mut transfer, start) = begun(&file, probe());
+    flight(&mut transfer, &file, start);
+    transfer.receive(&Packet::Ack { block: 0 }, start).unwrap();
+    let mut now = start;
+    while transfer.outcome().is_none() {
+        flight(&mut transfer, &file, now);
+        assert_eq!(transfer.silent_since(), Some(start));
+        now += 300 * MS;
+        let _ = transfer.receive(&Packet::Ack { block: 0 }, now);
+        transfer.expire(now);
+        assert!(now - start <= Duration::from_secs(36));
+    }
+    assert_eq!(transfer.outcome(), Some(&Outcome::Lost));
 }
 
 #[test]
@@ -188,11 +255,22 @@ fn a_client_that_acknowledges_each_block_of_a_window_does_not_multiply_traffic()
 fn firmware_that_jumps_before_it_says_so_has_the_whole_file() {
     let (mut transfer, now) = begun(b"short", Options::default());
     flight(&mut transfer, b"short", now);
-    while let Some(deadline) = transfer.deadline() {
-        transfer.expire(deadline);
-        flight(&mut transfer, b"short", deadline);
-    }
+    assert_eq!(sent_again(&mut transfer, b"short", now), (vec![400, 1200], 10_000));
     assert_eq!(transfer.outcome(), Some(&Outcome::Unconfirmed));
+
+    // Once it has answered, what is missing is known sooner where it is the last block alone.
+    let file = vec![7; 5 * 1468 + 1];
+    for (window, last, within) in [(1, 5, 10_000), (4, 4, 35_000)] {
+        let (mut transfer, now) = begun(&file, Options { window_size: Some(window), ..probe() });
+        flight(&mut transfer, &file, now);
+        for block in (0..=last).step_by(window.into()) {
+            transfer.receive(&Packet::Ack { block }, now).unwrap();
+            flight(&mut transfer, &file, now);
+        }
+        let (_, ended) = sent_again(&mut transfer, &file, now);
+        assert!((1000..=within).contains(&ended), "{window}: {ended}");
+        assert_eq!(transfer.outcome(), Some(&Outcome::Unconfirmed));
+    }
 }
 
 #[test]
@@ -263,7 +341,9 @@ proptest! {
                 return Ok(());
             }
             let deadline = transfer.deadline().expect("a transfer that waits knows until when");
-            prop_assert!(deadline - now <= 4000 * MS);
+            prop_assert!(deadline - now <= 10_000 * MS);
+            let silent = transfer.silent_since().expect("something is on its way");
+            prop_assert!(now - silent <= 35_000 * MS);
             now += MS * u32::try_from(wait).unwrap();
             let packet = match kind {
                 0..200 => Packet::Ack { block: number },
