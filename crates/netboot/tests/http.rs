@@ -281,14 +281,30 @@ fn a_head_that_never_ends_is_given_up() {
     stream.read_to_end(&mut rest).expect("the server hangs up");
 }
 
+/// A connection that takes nothing of a long answer.
+fn reader(server: &Server) -> Connection {
+    let mut connection = connect(server);
+    connection.0.get_mut().write_all(b"GET /huge HTTP/1.1\r\nHost: boot\r\n\r\n").unwrap();
+    connection.0.read_exact(&mut [0; 15]).unwrap();
+    connection
+}
+
+/// Whether the server has closed a connection that it sends nothing on.
+fn is_closed(connection: &mut Connection) -> bool {
+    let stream = connection.0.get_mut();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    match stream.read(&mut [0]) {
+        Ok(length) => length == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
 #[test]
 fn connections_are_bounded() {
     let mut limits = Limits::default();
     limits.connections_per_client = 2;
     let server = start(limits);
-    let (mut first, mut second) = (connect(&server), connect(&server));
-    assert_eq!(first.get("/boot.ipxe", "").status, 200);
-    assert_eq!(second.get("/boot.ipxe", "").status, 200);
+    let (first, _second) = (reader(&server), reader(&server));
     let mut third = connect(&server);
     let mut nothing = Vec::new();
     // Closed or reset, but not served.
@@ -310,4 +326,83 @@ fn connections_are_bounded() {
     .take_while(|_| start.elapsed() < PATIENCE)
     .any(|served| served);
     assert!(served, "a closed connection makes room");
+}
+
+#[test]
+fn connections_that_send_no_request_keep_nobody_out() {
+    let mut limits = Limits::default();
+    limits.unproven = 20;
+    limits.connections_per_client = 1000;
+    let server = start(limits);
+    let mut silent: Vec<_> = (0..100).map(|_| connect(&server)).collect();
+    for (number, connection) in silent.iter_mut().enumerate() {
+        let begun = [&b"GET /boot.ipxe HTTP/1.1\r\nHost: b"[..], b"", b"G"][number % 3];
+        // The oldest are closed by now.
+        let _ = connection.0.get_mut().write_all(begun);
+    }
+    let began = Instant::now();
+    assert_eq!(connect(&server).get("/boot.ipxe", "").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    let closed = silent.iter_mut().filter_map(|it| is_closed(it).then_some(())).count();
+    assert!((80..=81).contains(&closed), "{closed}");
+    let warned = server.wait_for(|event| matches!(event, Event::Warning { .. }));
+    assert!(warned.to_string().contains("http-unproven = 20"), "{warned}");
+}
+
+#[test]
+fn an_idle_connection_gives_way_to_a_request() {
+    let mut limits = Limits::default();
+    limits.connections = 2;
+    let server = start(limits);
+    let mut reader = reader(&server);
+    let mut idle = connect(&server);
+    assert_eq!(idle.get("/boot.ipxe", "").status, 200);
+    assert_eq!(connect(&server).get("/boot.ipxe", "").status, 200);
+    assert!(is_closed(&mut idle));
+    assert!(!is_closed(&mut reader));
+}
+
+#[test]
+fn a_request_that_finds_no_place_waits_and_is_then_refused() {
+    let mut limits = Limits::default();
+    limits.connections = 1;
+    limits.idle = Duration::from_millis(500);
+    let server = start(limits);
+    let busy = reader(&server);
+    // The last one is not plain, so that it is refused by the other way.
+    for version in ["1.1", "1.0"] {
+        let mut waiting = connect(&server);
+        let request = format!("GET /boot.ipxe HTTP/{version}\r\nHost: boot\r\n\r\n");
+        waiting.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        waiting.0.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(" 503 "), "{answer}");
+        assert!(answer.to_ascii_lowercase().contains("retry-after: 5\r\n"), "{answer}");
+    }
+    let mut waiting = connect(&server);
+    waiting.0.get_mut().write_all(b"GET /boot.ipxe HTTP/1.1\r\nHost: boot\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    drop(busy);
+    let mut answer = [0; 15];
+    waiting.0.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+}
+
+#[test]
+fn an_end_waits_for_no_connection_without_a_request() {
+    let server = start(Limits::default());
+    let address = server.address;
+    let mut begun = connect(&server);
+    begun.0.get_mut().write_all(b"GET /boot.ipxe HTTP/1.1\r\n").unwrap();
+    let mut other = connect(&server);
+    assert_eq!(other.get("/boot.ipxe", "").status, 200);
+    drop(server);
+    let start = Instant::now();
+    for mut connection in [begun, other] {
+        assert_eq!(connection.0.read(&mut [0]).unwrap_or(0), 0);
+    }
+    while TcpStream::connect(address).is_ok() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }

@@ -16,12 +16,13 @@ use rustix::net::sockopt::set_tcp_cork;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::pace::Pace;
 use super::plain::{patient, push};
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{Digest, File};
 
-/// Bytes read at once. One such piece is read while the one before is sent.
-const PIECE: u64 = 128 * 1024;
+/// Bytes of an answer above which its head goes out with the beginning of the file.
+const SHORT: u64 = 128 * 1024;
 
 /// Bytes that the kernel is asked to carry at once; asked for a quarter it is asked too often. A
 /// connection seldom has room for so much, unless its client takes it faster than it comes.
@@ -48,6 +49,7 @@ pub(super) struct Report {
     pub(super) client: SocketAddr,
     /// The name as the client spelt it.
     pub(super) file: String,
+    pub(super) pace: Arc<Pace>,
     pub(super) began: Instant,
     pub(super) bytes: u64,
     /// Bytes that were asked for.
@@ -81,7 +83,7 @@ impl FileBody {
         head: &[u8],
     ) -> io::Result<()> {
         // Segments go out full until the last: with a cork, or for less by a word with the head alone.
-        let long = self.left > PIECE;
+        let long = self.left > SHORT;
         if long {
             set_tcp_cork(stream, true)?;
         }
@@ -109,8 +111,7 @@ impl FileBody {
                 None => self.pass(stream, patience).await?,
             };
             self.offset += length;
-            self.report.bytes += length;
-            self.report.progress();
+            self.report.took(length);
             if self.offset < self.end {
                 // Else a client that takes it as fast as it comes would keep all others waiting.
                 tokio::task::yield_now().await;
@@ -127,7 +128,7 @@ impl FileBody {
     /// Reads a piece and sends it.
     async fn pass(&mut self, stream: &TcpStream, patience: Duration) -> io::Result<u64> {
         let (file, offset) = (self.file.clone(), self.offset);
-        let length = PIECE.min(self.end - offset);
+        let length = self.report.pace.piece().min(self.end - offset);
         let read = tokio::task::spawn_blocking(move || piece(&file, offset, length)).await;
         let bytes = read.map_err(io::Error::other).and_then(|read| read).inspect_err(|error| {
             self.report.failure = Some(Failure::Io(error.to_string()));
@@ -136,9 +137,9 @@ impl FileBody {
         Ok(length)
     }
 
-    /// Has the next piece read.
+    /// Has the next piece read, while the one before is sent.
     fn read(&mut self) {
-        let length = PIECE.min(self.end - self.offset);
+        let length = self.report.pace.piece().min(self.end - self.offset);
         if length == 0 {
             return;
         }
@@ -149,7 +150,7 @@ impl FileBody {
 }
 
 fn piece(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
-    // At most PIECE, which fits.
+    // A piece fits.
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(offset, &mut bytes)?;
     Ok(Bytes::from(bytes))
@@ -171,8 +172,7 @@ impl Body for FileBody {
         self.reading = None;
         Poll::Ready(Some(match result.map_err(io::Error::other).and_then(|read| read) {
             Ok(bytes) => {
-                self.report.bytes += bytes.len() as u64;
-                self.report.progress();
+                self.report.took(bytes.len() as u64);
                 self.left -= bytes.len() as u64;
                 self.read();
                 if self.reading.is_none() {
@@ -198,6 +198,13 @@ impl Body for FileBody {
 }
 
 impl Report {
+    /// So many bytes were handed to the system.
+    fn took(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.pace.took(bytes);
+        self.progress();
+    }
+
     /// Tells how far the answer is, at its beginning and once in each [`PROGRESS`].
     fn progress(&mut self) {
         if self.told.is_none_or(|told| told.elapsed() >= PROGRESS) {
@@ -217,6 +224,10 @@ impl Drop for Report {
     fn drop(&mut self) {
         let (protocol, client, bytes) = (Protocol::Http, self.client, self.bytes);
         let file = std::mem::take(&mut self.file);
+        self.pace.end(Instant::now());
+        if self.failure == Some(Failure::Lost) && self.pace.gave_way() {
+            self.failure = Some(Failure::Busy("gave way to another connection"));
+        }
         self.events.event(match self.failure.take() {
             None => {
                 let (elapsed, sha256) = (self.began.elapsed(), self.sha256);

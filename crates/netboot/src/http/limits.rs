@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
-/// What the server grants, at most. A connection holds about half a megabyte while it sends.
+use crate::policy;
+
+/// What the server grants, at most. A connection without TLS holds up to 128 KiB of a file that has to come
+/// from a disk, and all of them together 48 MiB; one with TLS holds up to three times as much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at once; more wait until one ends.
+    /// Connections at once that have sent a request; more requests wait until one ends or gives way.
     pub connections: usize,
+    /// Connections at once that have not, beside the others; the oldest are closed.
+    pub unproven: usize,
     /// Connections at once of one address; more are closed.
     pub connections_per_client: usize,
+    /// Connections at once of one network of clients that have sent a request.
+    pub connections_per_network: usize,
+    /// Bytes a second, below which a connection gives way to another; 0 where none does.
+    pub least_rate: usize,
     /// How long the head of a request may take, counted from the end of the answer before.
     pub idle: Duration,
     /// How long a client may take nothing of an answer.
@@ -20,9 +29,18 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::from(&policy::Limits::default())
+    }
+}
+
+impl From<&policy::Limits> for Limits {
+    fn from(limits: &policy::Limits) -> Self {
         Self {
-            connections: 256,
-            connections_per_client: 16,
+            connections: limits.http_connections,
+            unproven: limits.http_unproven,
+            connections_per_client: limits.http_per_client,
+            connections_per_network: limits.http_per_network,
+            least_rate: limits.http_least_rate,
             idle: Duration::from_secs(30),
             stalled: Duration::from_secs(60),
             grace: Duration::from_secs(10),

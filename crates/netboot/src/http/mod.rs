@@ -10,9 +10,12 @@ mod condition;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod guest;
 mod limits;
 mod media;
+mod pace;
 mod patient;
+mod places;
 mod plain;
 mod range;
 mod respond;
@@ -21,26 +24,21 @@ mod tls;
 pub use limits::Limits;
 pub use tls::{Tls, TlsError};
 
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{FileSource, Opener};
+use crate::meter::{Meter, Usage, Used};
+use guest::Guest;
 pub(crate) use patient::Patient;
-use respond::{Asker, respond};
+use places::Places;
 
 /// Before another connection is accepted after the system could not give us one.
 const BREATH: Duration = Duration::from_millis(50);
@@ -89,158 +87,98 @@ pub async fn serve_with(
     events: Arc<dyn Sink>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let server = Arc::new(Server {
-        files: Opener::new(files),
-        limits: limits.clone(),
-        events,
-        per_client: Mutex::default(),
-    });
-    let mut connections = JoinSet::new();
-    let (end, ending) = watch::channel(());
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        while connections.try_join_next().is_some() {}
-        let accepted = async {
-            // What finds no place waits in the system's queue.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            () = &mut shutdown => break,
-            accepted = accepted => accepted,
-        };
-        let Ok((stream, client)) = accepted else {
-            tokio::time::sleep(BREATH).await;
-            continue;
-        };
-        let Some(guest) = Guest::new(&server, client) else { continue };
-        let (tls, ending) = (tls.clone(), ending.clone());
-        connections.spawn(async move {
-            guest.greet(stream, tls, ending).await;
-            drop(place);
-        });
-    }
-    drop((listener, end));
-    // What does not end in time ends with the set.
-    let _ = tokio::time::timeout(limits.grace, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
-    Ok(())
+    HttpServer::new(files, limits, events).serve(listener, tls, shutdown).await
 }
 
-struct Server {
+/// A server of files, on one or more ports. The limits hold for all of them together.
+#[derive(Clone)]
+pub struct HttpServer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     files: Opener,
     limits: Limits,
     events: Arc<dyn Sink>,
-    per_client: Mutex<HashMap<IpAddr, usize>>,
+    places: Places,
 }
 
-impl Server {
-    fn per_client(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        // Nothing that holds the lock can leave the counts half changed.
-        self.per_client.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection that counts among those of its client.
-struct Guest {
-    server: Arc<Server>,
-    client: SocketAddr,
-}
-
-impl Guest {
-    /// None where the client has as many as it may.
-    fn new(server: &Arc<Server>, client: SocketAddr) -> Option<Self> {
-        let mut per_client = server.per_client();
-        let count = per_client.entry(client.ip()).or_default();
-        if *count >= server.limits.connections_per_client {
-            drop(per_client);
-            server.events.event(Event::Failed {
-                protocol: Protocol::Http,
-                client,
-                file: String::new(),
-                bytes: 0,
-                reason: Failure::Busy("too many connections of this client"),
-            });
-            return None;
-        }
-        *count += 1;
-        drop(per_client);
-        Some(Self { server: Arc::clone(server), client })
+impl HttpServer {
+    /// A server of `files`.
+    pub fn new(files: Arc<dyn FileSource>, limits: Limits, events: Arc<dyn Sink>) -> Self {
+        let meter = Arc::new(Meter::new(Arc::clone(&events)));
+        Self::metered(files, limits, events, meter)
     }
 
-    fn asker(&self, local: SocketAddr) -> Asker {
-        Asker {
-            files: self.server.files.clone(),
-            events: Arc::clone(&self.server.events),
-            client: self.client,
-            local: local.ip(),
-        }
+    /// The same, which tells `meter` of limits that are met.
+    pub(crate) fn metered(
+        files: Arc<dyn FileSource>,
+        limits: Limits,
+        events: Arc<dyn Sink>,
+        meter: Arc<Meter>,
+    ) -> Self {
+        let places = Places::new(limits.clone(), meter);
+        Self { shared: Arc::new(Shared { files: Opener::new(files), limits, events, places }) }
     }
 
-    async fn greet(self, stream: TcpStream, tls: Option<Tls>, mut ending: watch::Receiver<()>) {
-        let Ok(local) = stream.local_addr() else { return };
-        // Answers are written whole, so that waiting to fill a segment only delays.
-        let _ = stream.set_nodelay(true);
-        let Some(tls) = tls else {
-            let (asker, limits) = (self.asker(local), &self.server.limits);
-            // A client that hangs up ends its connection, as below.
-            let talked = plain::talk(stream, &asker, limits, &mut ending).await;
-            if let Ok(Some(rest)) = talked {
-                self.talk(rest, local, ending).await;
-            }
-            return;
-        };
-        // Who does not get through the handshake in time has no request that could be told of.
-        let handshake = tls.acceptor.accept(stream);
-        if let Ok(Ok(stream)) = tokio::time::timeout(self.server.limits.idle, handshake).await {
-            self.talk(stream, local, ending).await;
-        }
-    }
-
-    async fn talk(
-        self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-        local: SocketAddr,
-        mut ending: watch::Receiver<()>,
-    ) {
-        let asker = self.asker(local);
-        let service = service_fn(move |request| {
-            let asker = asker.clone();
-            async move { Ok::<_, Infallible>(respond(&asker, &request).await) }
-        });
-        let limits = &self.server.limits;
-        let stream = TokioIo::new(Patient::new(stream, limits.stalled));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.idle)
-            .max_buf_size(BUFFER)
-            .serve_connection(stream, service);
-        let mut connection = std::pin::pin!(connection);
-        // A client that hangs up or talks nonsense ends its connection; a file that it had begun is
-        // told as failed by its body. When the server ends, an answer under way is the last one.
-        tokio::select! {
-            _ = connection.as_mut() => {}
-            _ = ending.changed() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+    /// Answers what comes to `listener`, by HTTPS where there is a certificate, until `shutdown` is ready;
+    /// then lets the answers under way end.
+    ///
+    /// # Errors
+    /// Where the listener cannot be set up.
+    pub async fn serve(
+        &self,
+        listener: std::net::TcpListener,
+        tls: Option<Tls>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let mut connections = JoinSet::new();
+        let (end, ending) = watch::channel(());
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut looks = tokio::time::interval(pace::LOOK);
+        loop {
+            while connections.try_join_next().is_some() {}
+            // Whoever comes is let in: the server's own limits say who is closed for it.
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                _ = looks.tick() => {
+                    self.shared.places.look(Instant::now());
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
+            };
+            let Ok((stream, client)) = accepted else {
+                tokio::time::sleep(BREATH).await;
+                continue;
+            };
+            match Guest::enter(&self.shared, client) {
+                Some(guest) => {
+                    connections.spawn(guest.greet(stream, tls.clone(), ending.clone()));
+                }
+                None => self.shared.events.event(Event::Failed {
+                    protocol: Protocol::Http,
+                    client,
+                    file: String::new(),
+                    bytes: 0,
+                    reason: Failure::Busy("too many connections of this client"),
+                }),
             }
         }
+        drop((listener, end));
+        self.shared.places.close_unproven();
+        // What does not end in time ends with the set.
+        let _ = tokio::time::timeout(self.shared.limits.grace, async {
+            while connections.join_next().await.is_some() {}
+        })
+        .await;
+        Ok(())
     }
 }
 
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let mut per_client = self.server.per_client();
-        if let Some(count) = per_client.get_mut(&self.client.ip()) {
-            *count -= 1;
-            if *count == 0 {
-                per_client.remove(&self.client.ip());
-            }
-        }
+impl Used for HttpServer {
+    fn usage(&self) -> Vec<Usage> {
+        self.shared.places.usage(Instant::now())
     }
 }

@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::respond::{Asker, respond};
+use super::guest::Host;
+use super::respond::{Asker, busy, respond};
 use super::{BUFFER, Limits};
 use crate::awake::{Awake, SOON};
 
@@ -29,6 +30,7 @@ const REQUEST: usize = 1024;
 /// then the rest of the connection is returned, from that request on.
 pub(super) async fn talk(
     mut stream: TcpStream,
+    host: &Host,
     asker: &Asker,
     limits: &Limits,
     ending: &mut watch::Receiver<()>,
@@ -57,9 +59,12 @@ pub(super) async fn talk(
             }
         };
         heard.drain(..asked.length);
+        let place = host.prove().await;
         // Not to be told that the server ends means that it has ended.
-        let last = asked.last || ending.has_changed().unwrap_or(true);
-        let (parts, body) = respond(asker, &asked.request).await.into_parts();
+        let last = asked.last || !place || ending.has_changed().unwrap_or(true);
+        let answer =
+            if place { respond(asker, &asked.request).await } else { busy(asker, &asked.request) };
+        let (parts, body) = answer.into_parts();
         let head = write_head(&parts, last);
         match body {
             Either::Left(body) => {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    LAST_MODIFIED, RANGE,
+    LAST_MODIFIED, RANGE, RETRY_AFTER,
 };
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
@@ -16,6 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::body::{FileBody, Report};
 use super::condition::Version;
 use super::media::media_type;
+use super::pace::Pace;
 use super::range::{Selection, select};
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{File, FilePath, OpenError, Opener, PathError};
@@ -27,6 +28,7 @@ pub(super) struct Asker {
     pub(super) events: Arc<dyn Sink>,
     pub(super) client: SocketAddr,
     pub(super) local: IpAddr,
+    pub(super) pace: Arc<Pace>,
 }
 
 type Answer = Response<Either<FileBody, Full<Bytes>>>;
@@ -44,17 +46,7 @@ pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
 
 async fn answer<B>(asker: &Asker, request: &Request<B>) -> Answer {
     let name = request.uri().path();
-    let mut report = Report {
-        events: Arc::clone(&asker.events),
-        client: asker.client,
-        file: name.to_owned(),
-        began: Instant::now(),
-        bytes: 0,
-        size: 0,
-        told: None,
-        failure: None,
-        sha256: None,
-    };
+    let mut report = report(asker, name);
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         report.failure = Some(Failure::Refused("only GET and HEAD are served"));
         let answer = Response::builder().status(StatusCode::METHOD_NOT_ALLOWED);
@@ -80,6 +72,36 @@ async fn answer<B>(asker: &Asker, request: &Request<B>) -> Answer {
     match asker.files.open(&path, query, asker.client.ip(), asker.local).await {
         Ok(file) => send(request, &path, file, report),
         Err(error) => refuse(&error, report),
+    }
+}
+
+/// Answers a request that there is no place for. iPXE asks again after the time that it is told.
+pub(super) fn busy<B>(asker: &Asker, request: &Request<B>) -> Answer {
+    let name = request.uri().path();
+    asker.events.event(Event::Requested {
+        protocol: Protocol::Http,
+        client: asker.client,
+        file: name.to_owned(),
+    });
+    report(asker, name).failure = Some(Failure::Busy("too many connections"));
+    let answer = Response::builder().status(StatusCode::SERVICE_UNAVAILABLE);
+    message(answer.header(RETRY_AFTER, "5"), "too many connections; ask again\n")
+}
+
+fn report(asker: &Asker, name: &str) -> Report {
+    let began = Instant::now();
+    asker.pace.begin(began);
+    Report {
+        events: Arc::clone(&asker.events),
+        client: asker.client,
+        file: name.to_owned(),
+        pace: Arc::clone(&asker.pace),
+        began,
+        bytes: 0,
+        size: 0,
+        told: None,
+        failure: None,
+        sha256: None,
     }
 }
 
