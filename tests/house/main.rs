@@ -39,8 +39,15 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What the permissive crates must stay free of.
 const COPYLEFT: &[&str] =
     &["nt-hive", "wimlib-sys", "winpe-wim", "winpe-inject", "winpe-media", "winpe-iscsi"];
-const PERMISSIVE: &[&str] =
-    &["winpe-folder", "winpe-newfile", "winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-netboot"];
+const PERMISSIVE: &[&str] = &[
+    "winpe-folder",
+    "winpe-newfile",
+    "winpe-registry",
+    "winpe-regfile",
+    "winpe-hive",
+    "winpe-san",
+    "winpe-netboot",
+];
 
 #[test]
 fn only_the_drawn_arrows_exist() {

@@ -19,6 +19,7 @@
 mod clock;
 mod commit;
 mod confine;
+mod descriptors;
 mod detect;
 mod dhcp;
 mod interface;
@@ -56,11 +57,12 @@ use self::ports::{Ports, page_address};
 use self::reload::Reload;
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
+use crate::http::HttpServer;
 use crate::logic::dhcp::Role;
+use crate::meter::Meter;
 use crate::policy::{Config, Files, Logins, Mode};
 use crate::tftp::TftpServer;
 use crate::watch::{self, Watch};
-use crate::{http, tftp};
 
 /// How long other DHCP servers have for an answer. Some look for three seconds whether an address is
 /// in use before they offer it.
@@ -121,7 +123,8 @@ impl Server {
     pub fn bind(config: Arc<Config>, interface: &Interface) -> Result<Self, ServeError> {
         let files = Files::prepare(&config, interface.address)?;
         let logins = Logins::read(&config)?;
-        let ports = Ports::open(&config, interface)?;
+        let mut ports = Ports::open(&config, interface)?;
+        ports.without.extend(descriptors::raise(config.serve.limits.descriptors()));
         let mut config = Arc::unwrap_or_clone(config);
         config.watch.syslog = Some(ports.syslog.is_some());
         let (interface, confined) = (interface.clone(), Vec::new());
@@ -181,8 +184,9 @@ impl Server {
         let hashed = Arc::new(hashed.map_err(ServeError::Thread)?);
         hashed.expect(files.served, interface.address.into());
         let source: Arc<dyn FileSource> = Arc::clone(&hashed) as _;
-        let tftp_limits = tftp::Limits::default();
-        let tftp_server = TftpServer::new(Arc::clone(&source), tftp_limits, Arc::clone(&events));
+        let Bounded { tftp: tftp_server, http: http_server } =
+            bounded(&config, &source, &events, &watch);
+        let https_server = http_server.clone();
         let (to_dhcp, from_reload) = mpsc::channel(1);
         let names = config.watch.names.clone().into();
         let reload = Reload {
@@ -223,17 +227,12 @@ impl Server {
                 },
                 async { tftp_server.serve(ports.tftp, wait()).await.map_err(lost(Service::Tftp)) },
                 async {
-                    let (limits, events) = (http::Limits::default(), Arc::clone(&events));
-                    let source = Arc::clone(&source);
-                    let served = http::serve(ports.http, source, limits, events, wait());
+                    let served = http_server.serve(ports.http, None, wait());
                     served.await.map_err(lost(Service::Http))
                 },
                 async {
                     let Some((listener, tls)) = ports.https else { return Ok(()) };
-                    let (limits, events) = (http::Limits::default(), Arc::clone(&events));
-                    let source = Arc::clone(&source);
-                    let tls = Some(tls);
-                    let served = http::serve_with(tls, listener, source, limits, events, wait());
+                    let served = https_server.serve(listener, Some(tls), wait());
                     served.await.map_err(lost(Service::Http))
                 },
                 async {
@@ -309,6 +308,29 @@ fn tell_misfits(config: &Config, interface: &Interface) -> Vec<String> {
         }
     }
     told
+}
+
+/// The servers of files, whose limits are those of the configuration.
+struct Bounded {
+    tftp: TftpServer,
+    http: HttpServer,
+}
+
+fn bounded(
+    config: &Config,
+    files: &Arc<dyn FileSource>,
+    events: &Arc<dyn Sink>,
+    watch: &Watch,
+) -> Bounded {
+    let limits = &config.serve.limits;
+    let meter = Arc::new(Meter::new(Arc::clone(events)));
+    let given = || (Arc::clone(files), Arc::clone(events), Arc::clone(&meter));
+    let (source, sink, ours) = given();
+    let tftp = TftpServer::metered(source, limits.into(), sink, ours);
+    let (source, sink, ours) = given();
+    let http = HttpServer::metered(source, limits.into(), sink, ours);
+    watch.bound(limits, meter, vec![Arc::new(tftp.clone()), Arc::new(http.clone())]);
+    Bounded { tftp, http }
 }
 
 /// Says that all is served now: files are before it is known who gives addresses.

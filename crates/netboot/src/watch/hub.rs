@@ -1,14 +1,17 @@
 //! What watches, and what others watch.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
+use super::room::Room;
 use crate::event::{Event, Sink};
 use crate::logic::Time;
+use crate::meter::{Meter, Usage, Used};
+use crate::policy;
 use crate::timeline::{BootView, Limits, Timeline};
 
 /// Takes events, and shows what they come to.
@@ -27,11 +30,18 @@ use crate::timeline::{BootView, Limits, Timeline};
 /// assert_eq!(watch.boots()[0].client, "192.168.0.50");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
-#[derive(Debug)]
 pub struct Watch {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     began: Instant,
+    bounds: OnceLock<Bounds>,
+}
+
+/// The limits of the server that is watched, this one's port among them.
+struct Bounds {
+    meter: Arc<Meter>,
+    room: Arc<Room>,
+    others: Vec<Arc<dyn Used>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +59,37 @@ impl Watch {
         let timeline = Timeline::new(Limits::default());
         let state = State { timeline, metrics: Metrics::default(), problems: BTreeMap::new() };
         let state = Mutex::new(state);
-        Self { state, changed: watch::Sender::new(0), began: Instant::now() }
+        let (changed, began) = (watch::Sender::new(0), Instant::now());
+        Self { state, changed, began, bounds: OnceLock::new() }
+    }
+
+    /// Shows how much is used of the limits that `others` keep, and keeps those of the page's port. What
+    /// was said first holds.
+    pub(crate) fn bound(
+        &self,
+        limits: &policy::Limits,
+        meter: Arc<Meter>,
+        others: Vec<Arc<dyn Used>>,
+    ) {
+        let room = Room::new(limits.clone(), Arc::clone(&meter));
+        let _ = self.bounds.set(Bounds { meter, room, others });
+    }
+
+    /// Those that are connected to the page's port. Where no limits were named, the usual ones hold.
+    pub(super) fn room(&self) -> Arc<Room> {
+        let usual = || {
+            let meter = Arc::new(Meter::new(Arc::new(|_: Event| {})));
+            let room = Room::new(policy::Limits::default(), Arc::clone(&meter));
+            Bounds { meter, room, others: Vec::new() }
+        };
+        Arc::clone(&self.bounds.get_or_init(usual).room)
+    }
+
+    /// How much is used of each limit, and how often it was met.
+    fn usage(&self) -> Vec<(Usage, u64)> {
+        let Some(Bounds { meter, room, others }) = self.bounds.get() else { return Vec::new() };
+        let usage = others.iter().flat_map(|other| other.usage()).chain(room.usage());
+        usage.map(|usage| (usage, meter.times(usage.limit))).collect()
     }
 
     /// A sink that shows events here before it hands them on.
@@ -86,8 +126,10 @@ impl Watch {
     /// The numbers, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
+        // Before the state is locked: whoever keeps limits may wait to tell an event.
+        let usage = self.usage();
         let state = self.state();
-        state.metrics.text(&state.timeline.boots(now()))
+        state.metrics.text(&state.timeline.boots(now()), &usage)
     }
 
     /// What the server cannot do at present, as `leases: ` and the reason.

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use crate::event::{Event, Protocol};
 use crate::logic::dhcp::Ignore;
+use crate::meter::Usage;
 use crate::timeline::{BootView, Status};
 
 /// Transfers counted at once; the servers' own limits are lower.
@@ -92,7 +93,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(super) fn text(&self, boots: &[BootView]) -> String {
+    pub(super) fn text(&self, boots: &[BootView], limits: &[(Usage, u64)]) -> String {
         let mut text = Text::default();
         let version = env!("CARGO_PKG_VERSION");
         text.family("build_info", "gauge", "The version of the server.");
@@ -146,6 +147,7 @@ impl Metrics {
             let count = boots.iter().filter(|boot| boot.verdict.status == status).count();
             text.sample("boots", &[("status", name)], count);
         }
+        text.limits(limits);
         text.0
     }
 }
@@ -162,6 +164,22 @@ fn name(protocol: Protocol) -> &'static str {
 struct Text(String);
 
 impl Text {
+    /// What `docs/limits.md` lists.
+    fn limits(&mut self, limits: &[(Usage, u64)]) {
+        self.family("limit_used", "gauge", "How much is used of a limit.");
+        for (usage, _) in limits {
+            self.sample("limit_used", &[("limit", usage.limit.key())], usage.count);
+        }
+        self.family("limit_max", "gauge", "The limit, as it is configured.");
+        for (usage, _) in limits {
+            self.sample("limit_max", &[("limit", usage.limit.key())], usage.max);
+        }
+        self.family("limit_met_total", "counter", "Times that a limit was met.");
+        for (usage, times) in limits {
+            self.sample("limit_met_total", &[("limit", usage.limit.key())], times);
+        }
+    }
+
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP winpe_{name} {help}"));
         self.line(format_args!("# TYPE winpe_{name} {kind}"));
@@ -186,7 +204,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Failure, Heard};
-    use crate::policy::Client;
+    use crate::policy::{Client, Limit};
     use crate::wire::dhcp::Message;
 
     #[test]
@@ -195,7 +213,7 @@ mod tests {
         let client: SocketAddr = "10.0.0.1:2070".parse().unwrap();
         let (protocol, file) = (Protocol::Tftp, "a".to_owned());
         metrics.record(&Event::Requested { protocol, client, file: file.clone() });
-        let text = metrics.text(&[]);
+        let text = metrics.text(&[], &[]);
         assert!(text.contains("winpe_transfers_in_flight{protocol=\"tftp\"} 1\n"), "{text}");
         let elapsed = Duration::from_secs(1);
         let (bytes, sha256) = (700, None);
@@ -219,7 +237,8 @@ mod tests {
         for reason in [reason(), None, reason(), reason()] {
             metrics.record(&Event::Impaired { part: "leases", reason });
         }
-        let text = metrics.text(&[]);
+        let usage = Usage { limit: Limit::HttpConnections, count: 7, max: 2048 };
+        let text = metrics.text(&[], &[(usage, 3)]);
         for line in [
             "winpe_transfers_in_flight{protocol=\"tftp\"} 0",
             "winpe_requests_total{protocol=\"tftp\",result=\"sent\"} 1",
@@ -230,6 +249,9 @@ mod tests {
             "winpe_pool_exhausted_total 1",
             "winpe_leases_refused_total 1",
             "winpe_degraded 1",
+            "winpe_limit_used{limit=\"http-connections\"} 7",
+            "winpe_limit_max{limit=\"http-connections\"} 2048",
+            "winpe_limit_met_total{limit=\"http-connections\"} 3",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }

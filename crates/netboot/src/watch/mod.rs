@@ -16,6 +16,7 @@ mod live;
 mod metrics;
 mod openapi;
 mod page;
+mod room;
 mod server;
 mod syslog;
 

@@ -18,16 +18,14 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Watch;
 use super::api::{self, Reply};
 use super::live::Live;
+use super::room::Visitor;
 use crate::http::Patient;
 
-/// Connections at once; a browser has a live one and a few short ones.
-const CONNECTIONS: usize = 64;
 /// How long a request's head may take.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long somebody may take nothing of an answer.
@@ -61,32 +59,29 @@ pub async fn serve(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = watch.room();
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     let mut ticks = tokio::time::interval(ADVANCE);
     loop {
         while connections.try_join_next().is_some() {}
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut shutdown => return Ok(()),
             _ = ticks.tick() => {
                 watch.advance();
                 continue;
             }
-            accepted = accepted => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, client)) = accepted else {
             tokio::time::sleep(BREATH).await;
             continue;
         };
         let (watch, names) = (Arc::clone(&watch), Arc::clone(&names));
+        let (visitor, closed) = room.enter(client.ip());
         connections.spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
-                let answer = respond(&watch, &names, &request);
+                let answer = respond(&watch, &visitor, &names, &request);
                 async move { Ok::<_, Infallible>(answer) }
             });
             let stream = TokioIo::new(Patient::new(stream, STALLED));
@@ -95,14 +90,21 @@ pub async fn serve(
                 .header_read_timeout(IDLE)
                 .max_buf_size(BUFFER)
                 .serve_connection(stream, service);
-            // Who hangs up has seen enough.
-            let _ = connection.await;
-            drop(place);
+            // A client that hangs up has seen enough.
+            tokio::select! {
+                _ = connection => {}
+                _ = closed => {}
+            }
         });
     }
 }
 
-fn respond(watch: &Arc<Watch>, names: &[String], request: &Request<Incoming>) -> Answer {
+fn respond(
+    watch: &Arc<Watch>,
+    visitor: &Visitor,
+    names: &[String],
+    request: &Request<Incoming>,
+) -> Answer {
     let head = *request.method() == Method::HEAD;
     if !head && *request.method() != Method::GET {
         let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
@@ -125,6 +127,7 @@ fn respond(watch: &Arc<Watch>, names: &[String], request: &Request<Incoming>) ->
             finish(StatusCode::OK, "text/event-stream", Either::Left(Full::default()))
         }
         Reply::Live { after } => {
+            visitor.follows();
             let live = Live::new(Arc::clone(watch), after);
             finish(StatusCode::OK, "text/event-stream", Either::Right(live))
         }
