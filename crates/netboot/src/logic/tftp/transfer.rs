@@ -26,6 +26,10 @@ const MESSAGE: usize = 80;
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const WAIT: Duration = Duration::from_secs(10);
 
+/// Times that a window is sent again whole. A client that is silent for longer, some five seconds on a
+/// short way, gets the first block of it only: a thousand of them would else be sent what fills the link.
+const WHOLE_WINDOWS: u32 = 6;
+
 /// One file on its way to one client.
 ///
 /// Blocks are counted from 1 and without wrapping here; on the wire they are modulo 65536, so that a
@@ -342,8 +346,8 @@ impl Transfer {
         let size = usize::from(self.agreed.block_size);
         // At most a window of blocks lies between, so the numbers fit. After a last block that is full
         // an empty one begins just at the end; after a short one nothing begins any more.
-        let window =
-            (self.acked + u64::from(self.agreed.window)).saturating_sub(self.sent) as usize;
+        let window = if self.tries > WHOLE_WINDOWS { 1 } else { self.agreed.window };
+        let window = (self.acked + u64::from(window)).saturating_sub(self.sent) as usize;
         let start = (self.sent - self.acked) as usize * size;
         let rest = self.held.len().checked_sub(start)?;
         let blocks = (rest / size + usize::from(self.ended)).min(window).min(most);

@@ -110,18 +110,36 @@ fn a_client_that_has_answered_may_be_silent_for_half_a_minute() {
             flight(&mut transfer, &file, deadline);
         }
         assert_eq!(transfer.outcome(), None, "{timeout:?}");
-        // Then the window is sent once more, soon enough to be heard before the client is given up.
+        // Then its first block is sent once more, soon enough to be heard before the client is given up.
         let again = transfer.deadline().expect("it waits");
         assert!(again < back + Duration::from_secs(5), "{timeout:?}");
         transfer.expire(again);
-        assert_eq!(flight(&mut transfer, &file, again).len(), 4, "{timeout:?}");
-        transfer.receive(&Packet::Ack { block: 8 }, again + MS).unwrap();
+        let tries = transfer.stall().expect("it is silent").1;
+        let blocks = if tries > WHOLE_WINDOWS { 1 } else { 4 };
+        assert_eq!(flight(&mut transfer, &file, again).len(), blocks, "{timeout:?}");
+        transfer.receive(&Packet::Ack { block: 4 + blocks as u16 }, again + MS).unwrap();
         assert_eq!(flight(&mut transfer, &file, again + MS).len(), 4);
         let end = again + MS;
         let (_, ended) = sent_again(&mut transfer, &file, end);
         assert_eq!(ended, 35_000, "{timeout:?}: one that stays away is given up");
         assert_eq!(transfer.outcome(), Some(&Outcome::Lost));
     }
+}
+
+#[test]
+fn a_client_that_stays_silent_is_not_sent_whole_windows_for_ever() {
+    let file = vec![7; 500_000];
+    let options = Options { window_size: Some(64), ..probe() };
+    let (mut transfer, start) = begun(&file, options);
+    flight(&mut transfer, &file, start);
+    transfer.receive(&Packet::Ack { block: 0 }, start + MS).unwrap();
+    let mut flights = vec![flight(&mut transfer, &file, start + MS).len()];
+    while let Some(deadline) = transfer.deadline() {
+        transfer.expire(deadline);
+        flights.push(flight(&mut transfer, &file, deadline).len());
+    }
+    assert_eq!(flights[..7], [64; 7]);
+    assert!(flights[7..].iter().all(|blocks| *blocks <= 1), "{flights:?}");
 }
 
 #[test]
