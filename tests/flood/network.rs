@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketType, bind, connect as connect_to, socket, sockopt};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use winpe_tests::cable::Cable;
-use winpe_tests::winpe_iscsi;
+use winpe_tests::{run, tool, winpe_iscsi};
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
 /// Bytes of `small` and of `image`.
@@ -25,8 +25,8 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// None, visibly, where the system lets us make no namespace. `limits` are lines of `[serve.limits]`.
-    pub(crate) fn new(limits: &str) -> Option<Self> {
+    /// None, visibly, where the system lets us make no namespace.
+    pub(crate) fn new() -> Option<Self> {
         let cable = Cable::new()?;
         let (ours, theirs) = (cable.ours.as_str(), cable.theirs.as_str());
         cable.ip(&["-n", theirs, "addr", "add", "192.168.0.1/24", "dev", "far"]);
@@ -39,11 +39,28 @@ impl Network {
         let (state, folder) = (cable.path("state"), cable.path("srv"));
         let text = format!(
             "[serve]\ninterface = 'near'\nmode = 'dhcp'\nforce = true\nstate = {state:?}\n\
-             folders = [{folder:?}]\n[serve.limits]\n{limits}\n[watch]\n\
+             folders = [{folder:?}]\n[watch]\n\
              listen = '{SERVER}:8067'\nsyslog = false\n"
         );
         let config = cable.write("winpe-iscsi.toml", text);
         Some(Self { cable, config, small })
+    }
+
+    /// Has the server speak HTTPS too; none, visibly, without openssl.
+    pub(crate) fn secure(&self) -> Option<()> {
+        let openssl = tool("openssl", "openssl")?;
+        let (certificate, key) = (self.cable.path("cert.pem"), self.cable.path("key.pem"));
+        #[rustfmt::skip]
+        let words = [
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", "/CN=winpe-iscsi", "-keyout", &key, "-out", &certificate,
+        ];
+        let output = run(&openssl, words);
+        assert!(output.status.success(), "{output:?}");
+        let mut config = std::fs::read_to_string(&self.config).unwrap();
+        config += &format!("[serve.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n");
+        std::fs::write(&self.config, config).unwrap();
+        Some(())
     }
 
     /// Puts this thread, and those that it makes, where the clients are.

@@ -16,9 +16,14 @@ fn each_promise_names_tests_that_exist() {
     assert!(rows.len() >= 8, "{rows:#?}");
 
     let mut sources = Vec::new();
-    for folder in
-        ["crates/netboot/src", "crates/netboot/tests", "tests/dhcp", "tests/netboot", "tests/watch"]
-    {
+    for folder in [
+        "crates/netboot/src",
+        "crates/netboot/tests",
+        "tests/dhcp",
+        "tests/flood",
+        "tests/netboot",
+        "tests/watch",
+    ] {
         collect(&workspace.join(folder), &mut sources);
     }
     let known: BTreeSet<String> =

@@ -87,3 +87,21 @@ fn fixed(old: &Config, new: &Config) -> Option<&'static str> {
     ];
     same.into_iter().find(|(_, same)| !same).map(|(key, _)| key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_ports_rights_and_places_stays_as_it_is() {
+        let old = Config::default();
+        for (text, key) in [
+            ("[serve]\nhttp-port = 81", Some("http-port")),
+            ("[serve.limits]\nhttp-connections = 7", Some("limits")),
+            ("[watch]\nlisten = 'off'", Some("watch")),
+            ("[serve]\ntimeout = 3", None),
+        ] {
+            assert_eq!(fixed(&old, &text.parse().unwrap()), key, "{text}");
+        }
+    }
+}
