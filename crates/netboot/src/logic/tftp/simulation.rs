@@ -17,10 +17,13 @@ struct Weather {
     loss: u64,
     duplicates: u64,
     jitter: u64,
+    /// Between these two, after the beginning, nothing passes.
+    dark: Option<(u64, u64)>,
 }
 
 struct Network {
     weather: Weather,
+    start: Instant,
     random: u64,
     now: Instant,
     /// What is on its way, by the time of its arrival. `true` is towards the client.
@@ -40,8 +43,12 @@ impl Network {
 
     fn send(&mut self, to_client: bool, packet: &[u8]) {
         let copies = if self.dice(100) < self.weather.duplicates { 2 } else { 1 };
+        let dark = self.weather.dark.is_some_and(|(from, to)| {
+            let millis = (self.now - self.start).as_millis();
+            (u128::from(from)..u128::from(to)).contains(&millis)
+        });
         for _ in 0..copies {
-            if self.dice(100) < self.weather.loss {
+            if self.dice(100) < self.weather.loss || dark {
                 continue;
             }
             let delay = MS + MS * u32::try_from(self.dice(self.weather.jitter + 1)).unwrap();
@@ -110,10 +117,6 @@ struct Ending {
 }
 
 fn simulate(file: &[u8], options: Options, weather: Weather, seed: u64) -> Ending {
-    let start = Instant::now();
-    let mut network =
-        Network { weather, random: seed, now: start, flying: BTreeMap::new(), count: 0 };
-    let request = Request { file: "f", mode: Mode::Octet, options };
     // The client asks once, and its patience has no end.
     let patience = Duration::from_secs(60);
     let limits = Limits {
@@ -123,8 +126,22 @@ fn simulate(file: &[u8], options: Options, weather: Weather, seed: u64) -> Endin
         tries: 12,
         ..Limits::default()
     };
-    let agreed = negotiate(&request, file.len() as u64, &limits, usize::MAX);
-    let mut server = Transfer::new(agreed, &limits);
+    simulate_within(&limits, file, options, weather, seed)
+}
+
+fn simulate_within(
+    limits: &Limits,
+    file: &[u8],
+    options: Options,
+    weather: Weather,
+    seed: u64,
+) -> Ending {
+    let start = Instant::now();
+    let (now, flying) = (start, BTreeMap::new());
+    let mut network = Network { weather, start, random: seed, now, flying, count: 0 };
+    let request = Request { file: "f", mode: Mode::Octet, options };
+    let agreed = negotiate(&request, file.len() as u64, limits, usize::MAX);
+    let mut server = Transfer::new(agreed, limits);
     let mut client = Client {
         window: 1,
         block_size: 512,
@@ -221,7 +238,7 @@ proptest! {
             _ => windowed(block_size.max(64), window),
         };
         let file = content(length);
-        let ending = simulate(&file, options, Weather { loss, duplicates, jitter }, seed);
+        let ending = simulate(&file, options, Weather { loss, duplicates, jitter, dark: None }, seed);
         prop_assert!(
             matches!(ending.outcome, Outcome::Complete | Outcome::Unconfirmed),
             "{:?}", ending.outcome
@@ -231,7 +248,7 @@ proptest! {
 
     #[test]
     fn duplicates_are_not_answered_with_duplicates(length in 0_usize..60_000, seed: u64) {
-        let weather = Weather { loss: 0, duplicates: 60, jitter: 3 };
+        let weather = Weather { duplicates: 60, jitter: 3, ..Weather::default() };
         let ending = simulate(&content(length), Options::default(), weather, seed);
         prop_assert_eq!(ending.progress.packets, blocks(length, 512));
     }
@@ -239,7 +256,7 @@ proptest! {
     #[test]
     fn in_a_window_duplicates_cost_little(window in 2_u16..32, seed: u64) {
         let length = 200_000;
-        let weather = Weather { loss: 0, duplicates: 20, jitter: 0 };
+        let weather = Weather { duplicates: 20, ..Weather::default() };
         let ending = simulate(&content(length), windowed(512, window), weather, seed);
         prop_assert!(ending.file == content(length));
         // A window is repeated for some of its duplicates at most, and those are not repeated again.
@@ -286,6 +303,26 @@ fn a_lost_block_costs_less_than_half_a_second() {
             let ending = simulate(&file, windowed(1468, window), weather, seed);
             let losses = u32::try_from(ending.progress.repeated).unwrap() + 1;
             assert!(ending.took < 500 * MS + 450 * MS * losses, "window {window}: {ending:?}");
+        }
+    }
+}
+
+/// As while a switch finds its spanning tree again. What is left out is that the client gives up.
+#[test]
+fn a_transfer_goes_on_after_half_a_minute_without_a_network() {
+    let file = content(900_000);
+    for window in [1, 4, 64] {
+        for (dark, arrives) in [(12_000, true), (30_000, true), (60_000, false)] {
+            for seed in 0..10 {
+                let weather = Weather { dark: Some((5, 5 + dark)), ..Weather::default() };
+                let options = windowed(1468, window);
+                let ending = simulate_within(&Limits::default(), &file, options, weather, seed);
+                let expected = if arrives { Outcome::Complete } else { Outcome::Lost };
+                assert_eq!(ending.outcome, expected, "window {window}, {dark} ms");
+                assert_eq!(ending.file == file, arrives);
+                let most = Duration::from_millis(if arrives { dark + 6000 } else { 36_000 });
+                assert!(ending.took < most, "window {window}, {dark} ms: {:?}", ending.took);
+            }
         }
     }
 }

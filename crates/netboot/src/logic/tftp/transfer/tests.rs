@@ -331,6 +331,31 @@ fn a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path() {
 }
 
 proptest! {
+    /// The address of a client that has not answered may be that of a victim.
+    #[test]
+    fn whatever_is_asked_for_a_forged_address_is_sent_three_short_packets(
+        size in 0_usize..100_000,
+        block_size in proptest::option::of(8_u16..=65464),
+        window_size in proptest::option::of(1_u16..),
+        timeout in proptest::option::of(1_u8..),
+        tells_size: bool,
+    ) {
+        let file = vec![b'x'; size];
+        let transfer_size = tells_size.then_some(0);
+        let options = Options { block_size, window_size, timeout, transfer_size };
+        let (mut transfer, start) = begun(&file, options);
+        let mut packets = flight(&mut transfer, &file, start);
+        let mut now = start;
+        while let Some(deadline) = transfer.deadline() {
+            now = deadline;
+            transfer.expire(now);
+            packets.extend(flight(&mut transfer, &file, now));
+        }
+        prop_assert_eq!(now - start, Duration::from_secs(10));
+        prop_assert_eq!(packets.len(), 3);
+        prop_assert!(packets.iter().all(|packet| packet.len() <= 516));
+    }
+
     #[test]
     fn whatever_comes_no_flight_is_longer_than_agreed_and_the_wait_has_an_end(
         size in 0_usize..200_000,
