@@ -1,6 +1,7 @@
 //! What watches, and what others watch.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -184,6 +185,12 @@ impl Watch {
     fn state(&self) -> MutexGuard<'_, State> {
         // What is shown may miss an event, but nothing that holds the lock leaves it inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("state", &self.state).finish_non_exhaustive()
     }
 }
 

@@ -24,8 +24,8 @@ pub struct Limits {
     pub window_blocks: u16,
     /// Bytes sent without waiting, to one client.
     pub window_bytes: usize,
-    /// The same of all transfers together. What is left when a transfer begins bounds its window,
-    /// but never to less than one block.
+    /// The same of all transfers together, up to twice this. What is left when a transfer begins bounds its
+    /// window, but never to less than one block, or than this divided by all transfers that there may be.
     pub window_bytes_in_all: usize,
     /// Times that the first packet is sent again before the client has answered. Its address may be forged,
     /// and whoever owns it gets each of them.

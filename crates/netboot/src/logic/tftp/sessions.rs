@@ -182,10 +182,13 @@ impl Sessions {
         self.unanswered.get_mut(place).map(|begun| begun.session)
     }
 
-    /// Bytes of windows that are left to grant.
+    /// Bytes of windows that are left to grant; at least what each transfer would get if there were as many
+    /// as there may be, so that those that are never answered make no other slow.
     #[must_use]
     pub fn window_left(&self) -> usize {
-        self.limits.window_bytes_in_all.saturating_sub(self.window_bytes)
+        let Limits { window_bytes_in_all: all, transfers, unanswered, .. } = self.limits;
+        let share = all / transfers.saturating_add(unanswered).max(1);
+        all.saturating_sub(self.window_bytes).max(share)
     }
 
     /// A transfer takes that much of what is left.
