@@ -116,7 +116,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every port and finds every file. This is all that needs privileges, and needs no runtime.
+    /// Opens every port and finds every file, and raises the limit of open files of this process as far as
+    /// the system allows. This is all that needs privileges, and needs no runtime.
     ///
     /// # Errors
     /// Where the configuration cannot be served, or a port cannot be had.
