@@ -19,7 +19,7 @@ const OPEN: usize = 3000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Read requests with `timeout` 255, whose answers nobody hears.
+    /// Read requests with `timeout` 255, whose answers are never read.
     Requests,
     /// Transfers that are acknowledged once, and then no more.
     Transfers,
@@ -34,8 +34,8 @@ pub(crate) const KINDS: [Kind; 4] = [Kind::Requests, Kind::Transfers, Kind::Head
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Requests => "requests that nobody answers",
-            Self::Transfers => "transfers that nobody acknowledges",
+            Self::Requests => "requests that are never answered",
+            Self::Transfers => "transfers that are acknowledged once",
             Self::Heads => "half requests by HTTP",
             Self::Readers => "readers of a byte a second",
         }

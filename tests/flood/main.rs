@@ -18,7 +18,7 @@ use attack::{Attack, KINDS};
 use honest::{Probe, probe};
 use network::Network;
 
-/// Whoever measures time wants no other test beside.
+/// These tests measure time, so that they run one after the other.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// For each answer, whole.
@@ -91,7 +91,7 @@ fn an_honest_client_is_served_before_while_and_after_others_do_their_worst() {
     let peak = server.memory("VmHWM");
     println!("memory at most {} kB", peak);
     assert!(peak < 200 * 1024, "{peak} kB");
-    // What nobody waits for does not hold up the end.
+    // Unanswered transfers do not hold up the end.
     let attack = Attack::begin(&network, KINDS[0]);
     std::thread::sleep(Duration::from_millis(500));
     attack.end();
@@ -100,7 +100,7 @@ fn an_honest_client_is_served_before_while_and_after_others_do_their_worst() {
 }
 
 #[test]
-fn the_page_answers_health_checks_whoever_else_is_connected() {
+fn the_page_answers_health_checks_while_others_are_connected() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(network) = Network::new() else { return };
     network.enter();
@@ -130,7 +130,7 @@ fn the_page_answers_health_checks_whoever_else_is_connected() {
 }
 
 #[test]
-fn half_handshakes_keep_nobody_out() {
+fn half_handshakes_keep_no_client_out() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(network) = Network::new() else { return };
     let (Some(()), Some(curl)) = (network.secure(), winpe_tests::tool("curl", "curl")) else {

@@ -138,7 +138,7 @@ impl Drop for Server {
     }
 }
 
-/// A UDP socket with a port of its own, which does not block.
+/// A UDP socket with a new port, which does not block.
 pub(crate) fn port(from: Ipv4Addr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((from, 0))?;
     socket.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! How often limits are met, and the word about it.
+//! How often limits are met, and the warning about it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

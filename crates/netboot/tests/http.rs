@@ -329,7 +329,7 @@ fn connections_are_bounded() {
 }
 
 #[test]
-fn connections_that_send_no_request_keep_nobody_out() {
+fn connections_that_send_no_request_keep_no_client_out() {
     let mut limits = Limits::default();
     limits.unproven = 20;
     limits.connections_per_client = 1000;

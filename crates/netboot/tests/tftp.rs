@@ -367,7 +367,7 @@ fn a_request_that_cannot_be_read_is_answered() {
         client.0.send_to(bytes, server.address).unwrap();
         assert_eq!(client.refusal().0, code, "{bytes:?}");
         let from = client.0.local_addr().unwrap();
-        // So that whoever follows boots sees that it was asked for.
+        // The timeline of the boot shows that it was asked for.
         server.wait_for(|event| match event {
             Event::Requested { client, file: asked, .. } => *client == from && asked == file,
             _ => false,

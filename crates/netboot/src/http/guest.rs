@@ -83,7 +83,7 @@ impl Host {
             return true;
         }
         match self.shared.places.prove(self.client.ip(), self.unproven).await {
-            // One request at a time, so that nobody has set it meanwhile.
+            // A connection has one request at a time, so that it cannot be set meanwhile.
             Some(place) => self.proven.set(place).is_ok(),
             None => false,
         }
@@ -108,7 +108,7 @@ impl Host {
             }
             return;
         };
-        // A client that does not get through the handshake in time has made no request to tell of.
+        // A client that does not finish the handshake in time has made no request that an event could report.
         let handshake = tls.acceptor.accept(stream);
         if let Ok(Ok(stream)) = tokio::time::timeout(limits.idle, handshake).await {
             self.talk_all(stream, self.asker(local), ending).await;
@@ -143,7 +143,7 @@ impl Host {
             .serve_connection(stream, service);
         let mut connection = std::pin::pin!(connection);
         // A client that hangs up or talks nonsense ends its connection; a file that it had begun is
-        // told as failed by its body. When the server ends, an answer under way is the last one.
+        // reported as failed by its body. When the server ends, an answer under way is the last one.
         tokio::select! {
             _ = connection.as_mut() => {}
             _ = ending.changed() => {

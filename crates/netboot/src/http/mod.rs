@@ -140,7 +140,7 @@ impl HttpServer {
         let mut looks = tokio::time::interval(pace::LOOK);
         loop {
             while connections.try_join_next().is_some() {}
-            // Whoever comes is let in: the server's own limits say who is closed for it.
+            // Each connection is accepted: `Places` decides which one is closed for it.
             let accepted = tokio::select! {
                 () = &mut shutdown => break,
                 _ = looks.tick() => {

@@ -1,4 +1,4 @@
-//! Who may have a connection, and whose is closed for it.
+//! How many connections there may be, and which one is closed for another.
 //!
 //! ```text
 //!   accepted ─► unproven ─► a whole request ─► proven ─► closed
@@ -64,7 +64,7 @@ pub(super) struct Given {
 #[derive(Debug, PartialEq, Eq)]
 enum Proof {
     Given(Place),
-    /// Nobody gives way.
+    /// No connection gives way.
     Full,
     /// It is closed.
     Closed,
@@ -130,7 +130,7 @@ impl Places {
                 Proof::Full | Proof::Closed => return None,
             }
             first = false;
-            // One that is told in vain is not told again: others are, and this one looks by itself.
+            // A notice that this request cannot use is not repeated; after a second it looks by itself.
             let _ = tokio::time::timeout(AGAIN, self.freed.notified()).await;
         }
     }

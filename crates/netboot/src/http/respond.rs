@@ -75,7 +75,7 @@ async fn answer<B>(asker: &Asker, request: &Request<B>) -> Answer {
     }
 }
 
-/// Answers a request that there is no place for. iPXE asks again after the time that it is told.
+/// Answers a request that there is no place for. iPXE obeys `Retry-After`.
 pub(super) fn busy<B>(asker: &Asker, request: &Request<B>) -> Answer {
     let name = request.uri().path();
     asker.events.event(Event::Requested {

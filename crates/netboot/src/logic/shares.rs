@@ -1,4 +1,4 @@
-//! Who holds how many places of something bounded, and who gives one up when there are none left.
+//! How many places of something bounded each address holds, and which place is given up when none is left.
 //!
 //! A flood comes from few addresses, or from many that are forged. So a place is taken from the address that
 //! holds most, and among equals from the oldest: an honest client holds one or two, and needs them for
@@ -125,7 +125,7 @@ impl<T> Shares<T> {
         Some((Place { address, number: *number }, holder))
     }
 
-    /// The place that gives way to somebody else: of the address that holds most, the oldest.
+    /// The place that gives way to another: of the address that holds most, the oldest.
     #[must_use]
     pub fn victim(&self) -> Option<Place> {
         let hog = self.networks.values().find(|network| 2 * network.len > self.len);

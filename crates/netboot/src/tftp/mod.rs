@@ -147,7 +147,7 @@ impl TftpServer {
                 }
             }
         }
-        // Nobody waits for those that are not heard of. What does not end in time ends with the set.
+        // Transfers of silent clients end now. What does not end in time ends with the set.
         self.shared.end_unheard();
         let _ =
             tokio::time::timeout(GRACE, async { while transfers.join_next().await.is_some() {} })

@@ -1,4 +1,4 @@
-//! When a client is silent, and when there is a word to say about its transfer.
+//! Whether a client is silent, and when the next event about its transfer is due.
 
 use std::time::{Duration, Instant};
 

@@ -196,8 +196,8 @@ impl Job {
         Ok(None)
     }
 
-    /// Tells what is shared that the client has answered, is silent, or goes on. Little is locked for that:
-    /// none of it happens while packets come and go.
+    /// Reports to the sessions that the client has answered, is silent, or goes on. The lock is taken for
+    /// these changes only, not for each packet.
     fn follow(&self, standing: &mut Standing, transfer: &Transfer, now: Instant) {
         if !standing.answered && transfer.confirmed() {
             standing.answered = true;

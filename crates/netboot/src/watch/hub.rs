@@ -127,7 +127,7 @@ impl Watch {
     /// The numbers, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        // Before the state is locked: whoever keeps limits may wait to tell an event.
+        // Before the state is locked: a server that holds its own lock may be about to record an event here.
         let usage = self.usage();
         let state = self.state();
         state.metrics.text(&state.timeline.boots(now()), &usage)

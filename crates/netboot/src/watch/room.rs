@@ -1,6 +1,6 @@
-//! Who may be connected to the port of the page, and who gives way.
+//! Which connections to the port of the page are open, and which one gives way.
 //!
-//! Whoever comes is let in, so that `/healthz` is answered however many others are connected: a server that
+//! Each connection is let in, so that `/healthz` is answered however many others are connected: a server that
 //! does not answer there is taken for dead, and restarted.
 
 use std::net::IpAddr;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_is_let_in_and_the_oldest_of_those_that_have_most_is_closed() {
+    fn each_connection_is_let_in_and_the_oldest_of_the_address_that_has_most_is_closed() {
         let room = room();
         let ip = |host| IpAddr::from([10, 0, 0, host]);
         let mut honest = room.enter(ip(1));

@@ -60,7 +60,7 @@ impl Bench {
 
     fn count(&self, limit: Limit) -> usize {
         let usage = self.places.usage(self.start);
-        usage.iter().find(|usage| usage.limit == limit).expect("it is told").count
+        usage.iter().find(|usage| usage.limit == limit).expect("each limit is reported").count
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Limits {
     /// window, but never to less than one block, or than this divided by all transfers that there may be.
     pub window_bytes_in_all: usize,
     /// Times that the first packet is sent again before the client has answered. Its address may be forged,
-    /// and whoever owns it gets each of them.
+    /// and the owner of the address gets each of them.
     pub first_tries: u32,
     /// How long a client may take for its first answer.
     pub first_answer: Duration,

@@ -1,4 +1,4 @@
-//! Who may have how much, and who gives way.
+//! Which transfers are admitted, what each may hold, and which one gives way.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -240,7 +240,7 @@ impl Sessions {
         }
     }
 
-    /// The transfers that nothing is heard of, which nobody waits for when the server is to end.
+    /// The transfers whose clients are silent. A server that ends does not wait for them.
     #[must_use]
     pub fn unheard(&self) -> Vec<Session> {
         let unanswered = self.unanswered.iter().map(|(.., begun)| begun.session);

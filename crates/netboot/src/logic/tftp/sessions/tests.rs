@@ -105,7 +105,7 @@ fn one_client_does_not_take_all() {
     let third = sessions.admit(client(1, 3), b"a", now);
     assert_eq!(third, Admission::Busy(Limit::TftpPerClient));
     begin(&mut sessions, client(2, 1), b"a");
-    // Requests that nobody has answered hold up those that come later for a moment only.
+    // Unanswered requests hold up those that come later for a moment only.
     let later = sessions.admit(client(1, 3), b"a", now + 2 * YIELDS);
     let Admission::Begin { gives_way, .. } = later else { panic!("{later:?}") };
     assert_eq!(gives_way, [(first, Limit::TftpPerClient)]);
@@ -164,7 +164,7 @@ fn an_address_with_several_transfers_gives_way_to_one_with_none() {
     let hog: Vec<_> = (0..5).map(|port| answered(client(2, port)).0).collect();
     assert_eq!(answered(client(3, 1)).1, Some(hog[0]));
     assert_eq!(answered(client(4, 1)).1, Some(hog[1]));
-    // Nobody has more than a machine that boots may have.
+    // No address has more than a machine that boots may have.
     assert_eq!(sessions.admit(client(5, 1), b"a", now), Admission::Busy(Limit::TftpTransfers));
     assert!(sessions.find(alone).is_some());
 }

@@ -68,7 +68,7 @@ fn sent_again(transfer: &mut Transfer, file: &[u8], start: Instant) -> (Vec<u128
     (sent, ended)
 }
 
-/// The first packet goes out three times at most, whoever the address belongs to, and the transfer
+/// The first packet goes out three times at most, and the transfer
 /// ends within ten seconds.
 #[test]
 fn until_the_client_answers_the_first_packet_is_sent_again_twice_whatever_was_asked() {
