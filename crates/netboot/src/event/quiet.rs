@@ -29,6 +29,9 @@ const WORDS: (u32, u32) = (200, 20);
 /// Machines and lines that are told apart in a window; those beyond are bounded by the rates alone.
 const TOLD_APART: usize = 1 << 16;
 
+/// Letters of an example; names may be long.
+const EXAMPLE: usize = 200;
+
 /// Decides which events become lines. Events are decided on in their order; the time is handed in.
 ///
 /// ```
@@ -98,7 +101,7 @@ enum Class {
     Step,
     /// Of what is no boot.
     Noise,
-    /// Of the server.
+    /// For the administrator.
     Word,
 }
 
@@ -154,7 +157,7 @@ impl Quiet {
         let without = self.without.entry(line.kind).or_insert_with(|| Without {
             count: 0,
             clients: HashSet::new(),
-            example: event.to_string(),
+            example: event.to_string().chars().take(EXAMPLE).collect(),
         });
         without.count += 1;
         if without.clients.len() < TOLD_APART {
@@ -242,12 +245,11 @@ impl<'a> Line<'a> {
                 Self { failed: true, ..step("stalled", client, [file.as_str(), ""]) }
             }
             Event::Console { client, line } => step("console", client.to_string(), [line, ""]),
-            // Each version of a file is news.
-            Event::Hashed { file, sha256, .. } => {
-                Self { client: sha256.to_string(), ..word("hashed", file) }
-            }
+            // Each version of a file is news, and clients make none.
+            Event::Hashed { file, sha256, .. } => step("hashed", sha256.to_string(), [file, ""]),
+            // Many notes say what clients do, and must not crowd out a warning.
+            Event::Note { text } => step("note", String::new(), [text, ""]),
             Event::Warning { text } => word("warning", text),
-            Event::Note { text } => word("note", text),
             Event::Repeated { .. } => word("repeated", ""),
             Event::Heard(_)
             | Event::Progress { .. }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::event::Protocol;
+use crate::files::{Digest, File};
 
 /// What a log comes to.
 struct Log {
@@ -195,6 +196,25 @@ fn one_machine_that_fails_on_and_on_does_not_hide_another() {
     };
     let lines = log.check();
     assert_eq!((of(&lines, 1), of(&lines, 2)), (40, 12));
+}
+
+#[test]
+fn each_file_and_each_version_is_logged_and_notes_hide_no_warning() {
+    let mut log = Log::new();
+    for number in 0..3000_u32 {
+        let content = File::from_bytes(number.to_string());
+        let go_on = |_| std::ops::ControlFlow::Continue(());
+        let sha256 = Digest::of(&content, go_on).unwrap().unwrap();
+        let file = "a".to_owned();
+        log.event(Event::Hashed { file, bytes: 1, sha256, before: None });
+        log.event(Event::Note { text: format!("{number} may not have it") });
+    }
+    log.event(Event::Warning { text: "the disk is full".to_owned() });
+    let lines = log.check();
+    let hashed = lines.iter().filter(|line| matches!(line, Event::Hashed { .. })).count();
+    let notes = lines.iter().filter(|line| matches!(line, Event::Note { .. })).count();
+    assert_eq!((hashed, notes), (3000, 400));
+    assert!(lines.iter().any(|line| matches!(line, Event::Warning { .. })));
 }
 
 #[test]

@@ -57,13 +57,13 @@ async fn what_waits_for_a_disk_that_refuses_is_left_out_and_it_is_tried_again() 
     let disk = Disk::new();
     let mut log = disk.open(folder.path());
     log.append(&[lease(1)]).unwrap();
-    disk.refuse(true);
+    disk.break_after(0);
     let mut commits = Commits::new(Some(log), false);
     assert_eq!(commits.pass(vec![Effect::Record(lease(2)), tell("ack 2")]), []);
     commits.begin();
     assert_eq!(commits.pass(vec![Effect::Record(lease(3)), tell("ack 3")]), []);
     let Outcome::Refused { reason, recorded } = commits.written().await.unwrap() else { panic!() };
-    assert!(reason.contains("No space left"), "{reason}");
+    assert!(reason.contains("Input/output error"), "{reason}");
     assert_eq!(recorded, [lease(1)]);
     assert!(commits.is_refused() && commits.is_idle());
     // Nothing is promised meanwhile, and what needs no disk goes on.
@@ -73,7 +73,7 @@ async fn what_waits_for_a_disk_that_refuses_is_left_out_and_it_is_tried_again() 
     let waits = tokio::time::timeout(Duration::from_secs(4), commits.written()).await;
     assert!(waits.is_err(), "it refuses again");
     assert!((1..=2).contains(&(disk.tries() - before)), "it is tried after 1 s and after 3 s");
-    disk.refuse(false);
+    disk.break_after(u64::MAX);
     assert!(matches!(commits.written().await.unwrap(), Outcome::Recovered));
     assert_eq!(commits.pass(vec![Effect::Record(lease(5)), tell("ack 5")]), []);
     commits.begin();

@@ -10,8 +10,8 @@ use crate::serve::lease_file::Medium;
 #[derive(Debug, Clone)]
 pub(in crate::serve) struct Disk {
     room: Arc<AtomicU64>,
-    /// Whether nothing at all is written.
-    refuses: Arc<AtomicBool>,
+    /// Bytes that are written before the disk breaks.
+    breaks: Arc<AtomicU64>,
     /// How often a log was begun.
     tries: Arc<AtomicU64>,
     /// Whether names do not reach the disk.
@@ -30,7 +30,8 @@ struct FaultyFile(File, Disk);
 impl Disk {
     pub(in crate::serve) fn new() -> Self {
         let room = Arc::new(u64::MAX.into());
-        Self { room, refuses: Arc::default(), tries: Arc::default(), loses_names: Arc::default() }
+        let breaks = Arc::new(u64::MAX.into());
+        Self { room, breaks, tries: Arc::default(), loses_names: Arc::default() }
     }
 
     /// So many bytes are free from now on.
@@ -38,8 +39,9 @@ impl Disk {
         self.room.store(bytes, Ordering::Relaxed);
     }
 
-    pub(in crate::serve) fn refuse(&self, refuses: bool) {
-        self.refuses.store(refuses, Ordering::Relaxed);
+    /// After so many bytes it takes none, wherever they belong; `u64::MAX` mends it.
+    pub(in crate::serve) fn break_after(&self, bytes: u64) {
+        self.breaks.store(bytes, Ordering::Relaxed);
     }
 
     pub(in crate::serve) fn lose_names(&self, loses: bool) {
@@ -106,8 +108,13 @@ impl Medium for FaultyFile {
         // Only what makes the file longer takes room.
         let end = offset + bytes.len() as u64;
         let longer = end.saturating_sub(self.0.metadata()?.len());
-        if self.1.refuses.load(Ordering::Relaxed) {
-            return Err(Errno::NOSPC.into());
+        let left = self.1.breaks.load(Ordering::Relaxed);
+        if left < bytes.len() as u64 {
+            self.1.break_after(0);
+            Medium::write_all_at(&self.0, &bytes[..left as usize], offset)?;
+            return Err(Errno::IO.into());
+        } else if left != u64::MAX {
+            self.1.break_after(left - bytes.len() as u64);
         }
         let room = self.1.room.load(Ordering::Relaxed);
         let missing = longer.saturating_sub(room);
