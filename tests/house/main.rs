@@ -15,7 +15,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("winpe-newfile", &[]),
     ("winpe-wim", &["winpe-folder", "winpe-newfile"]),
     ("winpe-mount", &["winpe-wim"]),
-    ("winpe-inject", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-san", "winpe-wim"]),
+    (
+        "winpe-inject",
+        &[
+            "winpe-folder",
+            "winpe-registry",
+            "winpe-regfile",
+            "winpe-hive",
+            "winpe-san",
+            "winpe-wim",
+        ],
+    ),
     ("winpe-media", &["winpe-registry", "winpe-regfile", "winpe-hive", "winpe-wim"]),
     ("winpe-netboot", &["winpe-san"]),
     (

@@ -130,3 +130,31 @@ fn an_unsigned_driver_is_worth_a_warning() {
     let run = bench.run(&inject(&["--driver", "net", "--dry-run"])).expect(0);
     assert!(run.stderr.contains("no catalogue signs this driver"), "{}", run.stderr);
 }
+
+/// A package comes from a vendor, or from anywhere; what it has goes into the image.
+#[test]
+fn links_lead_to_no_file_outside_the_package() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new();
+    package(&bench, "net", INF.as_bytes(), X64);
+    package(&bench, "other", INF.as_bytes(), X64);
+    let at = |path: &str| bench.dir.path().join(path);
+    for (name, target) in [
+        ("net/LabNet.sys", "../other/LabNet.sys"),
+        ("net/LAB.CAT", "../other/LAB.CAT"),
+        ("net/Lab.inf", "../other/Lab.inf"),
+    ] {
+        let kept = std::fs::read(at(name)).unwrap();
+        std::fs::remove_file(at(name)).unwrap();
+        symlink(target, at(name)).unwrap();
+        let error = bench.refused(&inject(&["--driver", "net"]));
+        assert!(error.contains(&format!("{name} leads out of net\nhint: ")), "{error}");
+        std::fs::remove_file(at(name)).unwrap();
+        // Within the package a link is followed.
+        std::fs::write(at("net/kept"), kept).unwrap();
+        symlink("kept", at(name)).unwrap();
+        bench.run(&inject(&["--driver", "net", "--dry-run"])).expect(0);
+        std::fs::remove_file(at(name)).unwrap();
+        std::fs::rename(at("net/kept"), at(name)).unwrap();
+    }
+}

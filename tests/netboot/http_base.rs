@@ -209,3 +209,40 @@ fn without_a_base_nothing_is_exported() {
     );
     assert!(!folder.path().join("www").exists());
 }
+
+/// The folder of a web server may be another user's, who can put links there.
+#[test]
+fn links_in_the_folder_of_an_export_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    std::fs::write(at("cd.iso"), [7; 1000]).unwrap();
+    let text = "[serve]\ninterface = 'lo'\nhttp-base = 'http://files.example.org/'\n\
+                [[entry]]\nname = 'CD'\niso = 'cd.iso'\n";
+    std::fs::write(at("winpe-iscsi.toml"), text).unwrap();
+    let export = || {
+        let mut command = Command::new(winpe_iscsi());
+        command.args(["serve", "--config", "winpe-iscsi.toml", "--export-files", "www"]);
+        command.current_dir(&folder).output().unwrap()
+    };
+    std::fs::create_dir_all(at("victim")).unwrap();
+    std::fs::write(at("victim/file"), "old").unwrap();
+    std::fs::create_dir(at("www")).unwrap();
+    symlink("../victim", at("www/images")).unwrap();
+    let output = export();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("www/images is a link: expected a folder\nhint: "), "{told}");
+    // A link at the place of a file is replaced.
+    std::fs::remove_file(at("www/images")).unwrap();
+    std::fs::create_dir(at("www/images")).unwrap();
+    for name in ["www/images/CD.iso", "www/SHA256SUMS"] {
+        symlink(at("victim/file"), at(name)).unwrap();
+    }
+    let output = export();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+    assert_eq!(std::fs::read(at("www/images/CD.iso")).unwrap(), [7; 1000]);
+    assert!(!at("www/SHA256SUMS").is_symlink());
+    assert_eq!(std::fs::read(at("victim/file")).unwrap(), b"old");
+    assert_eq!(std::fs::read_dir(at("victim")).unwrap().count(), 1);
+}

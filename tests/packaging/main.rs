@@ -214,3 +214,18 @@ fn the_example_for_kubernetes_is_valid() {
     let output = run(&validate, ["--strict", workspace().join(example).to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
 }
+
+#[test]
+fn the_manual_is_not_written_through_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let (victim, link) = (folder.path().join("victim"), folder.path().join("to/winpe-iscsi.1"));
+    std::fs::write(&victim, "old").unwrap();
+    std::fs::create_dir(folder.path().join("to")).unwrap();
+    std::os::unix::fs::symlink("../victim", &link).unwrap();
+    let mut command = Command::new(winpe_tests::winpe_iscsi());
+    let output = command.args(["manual", "to"]).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(std::fs::read(&victim).unwrap(), b"old");
+    assert!(std::fs::read_to_string(&link).unwrap().contains(".TH winpe-iscsi"));
+    assert!(!link.is_symlink() && folder.path().join("to/_winpe-iscsi").is_file());
+}

@@ -266,3 +266,27 @@ fn deep_trees_are_written() {
     let removed = Command::new("rm").arg("-rf").arg(ground.out()).status();
     assert!(removed.expect("it runs").success());
 }
+
+/// The other way round: what goes into an image is what is in the folder that is named.
+#[test]
+fn links_lead_to_nothing_outside_a_folder_that_is_copied_in() {
+    let ground = ground(vec![]);
+    let tools = ground.path().join("tools");
+    fs::create_dir_all(tools.join("sub")).expect("folders");
+    fs::write(tools.join("sub/file"), "data").expect("a file");
+    for (target, says) in [
+        ("../../victim/file", "leads out of tools\nhint: "),
+        ("../../victim", "leads out of tools\nhint: "),
+        ("/etc/hostname", "leads out of tools\nhint: "),
+        ("..", "leads back to a folder above it"),
+        ("nowhere", "leads nowhere"),
+        ("file", ""),
+    ] {
+        let _ = fs::remove_file(tools.join("sub/link"));
+        symlink(target, tools.join("sub/link")).expect("a link");
+        let told = cp(&ground, &["tools", "a.wim:"], if says.is_empty() { 0 } else { 2 });
+        assert!(told.contains(says), "{target}: {told}");
+    }
+    cp(&ground, &["a.wim:tools", "out"], 0);
+    assert_eq!(fs::read(ground.out().join("tools/sub/link")).expect("a file"), b"data");
+}

@@ -18,6 +18,7 @@ impl From<InjectError> for Failure {
         let hints = match &error {
             InjectError::Wim(error) => wim(error),
             InjectError::Profile(error) => profile(error),
+            InjectError::Folder(error) => folder(error),
             InjectError::MissingFiles { source_name: None, .. } => vec![
                 "name a Windows of the same version and architecture that has them: --source \
                  install.wim:1, or --source DIR for a folder that holds Windows"
@@ -108,6 +109,13 @@ impl From<WimError> for Failure {
     }
 }
 
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        let hints = folder(&error);
+        hinted(Self::new(error), hints)
+    }
+}
+
 impl From<MountError> for Failure {
     fn from(error: MountError) -> Self {
         let hint = match &error {
@@ -153,6 +161,7 @@ impl From<DemoError> for Failure {
 
 fn driver(error: &DriverError) -> Vec<String> {
     match error {
+        DriverError::Folder(error) => folder(error),
         DriverError::Machine { image, .. } => vec![format!(
             "driver packages have a folder for each processor; name the one for {image}"
         )],
@@ -175,6 +184,7 @@ fn hinted(failure: Failure, hints: Vec<String>) -> Failure {
 
 fn profile(error: &ProfileError) -> Vec<String> {
     match error {
+        ProfileError::Folder(error) => folder(error),
         ProfileError::Unknown { .. } => {
             vec!["a folder with a profile.toml is a profile too: --profile ./DIR".to_owned()]
         }
@@ -199,11 +209,7 @@ fn wim(error: &WimError) -> Vec<String> {
             "winpe-iscsi wim verify names all such entries; folders without one can be copied".to_owned()
         }
         WimError::Folder(FolderError::Exists { .. }) => "--force overwrites it".to_owned(),
-        WimError::Folder(FolderError::Link { .. }) => {
-            "links in the destination are not followed; name the folder that it leads to as the \
-             destination, or remove the link"
-                .to_owned()
-        }
+        WimError::Folder(error) => return folder(error),
         WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
         WimError::Locked { .. } => {
             "wait for the other program (winpe-iscsi mounts tells which images are mounted), or let \
@@ -222,6 +228,21 @@ fn wim(error: &WimError) -> Vec<String> {
         _ => return vec![],
     };
     vec![hint]
+}
+
+fn folder(error: &FolderError) -> Vec<String> {
+    let hint = match error {
+        FolderError::Link { .. } => {
+            "links in the destination are not followed; name the folder that it leads to as the \
+             destination, or remove the link"
+        }
+        FolderError::Outside { .. } => {
+            "links are followed within the folder only; put what it leads to in its place, or name that \
+             by itself"
+        }
+        _ => return vec![],
+    };
+    vec![hint.to_owned()]
 }
 
 fn beside(path: &Path, name: &str) -> PathBuf {

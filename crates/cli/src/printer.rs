@@ -52,6 +52,7 @@ pub(crate) enum Tone {
 pub(crate) struct Printer {
     json: bool,
     quiet: bool,
+    choice: ColorChoice,
     out: Channel<io::Stdout>,
     err: Channel<io::Stderr>,
     /// Bytes of the result on their way to a terminal.
@@ -67,20 +68,17 @@ impl Printer {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        let (out, err) = (Channel::stdout(choice), Channel::stderr(choice));
-        Self { json, quiet, out, err, stream: Stream::default(), ended: false }
+        Self::to_streams(json, quiet, choice)
     }
 
     /// Another one that writes to the same places, for another thread.
     pub(crate) fn beside(&self) -> Self {
-        let choice = self.err.current_choice();
-        Self {
-            json: self.json,
-            quiet: self.quiet,
-            out: io::BufWriter::new(AutoStream::new(io::stdout(), choice)),
-            plain: io::stdout(),
-            err: AutoStream::new(io::stderr(), choice),
-        }
+        Self::to_streams(self.json, self.quiet, self.choice)
+    }
+
+    fn to_streams(json: bool, quiet: bool, choice: ColorChoice) -> Self {
+        let (out, err) = (Channel::stdout(choice), Channel::stderr(choice));
+        Self { json, quiet, choice, out, err, stream: Stream::default(), ended: false }
     }
 
     /// Whether results are wanted as JSON.

@@ -149,6 +149,15 @@ impl Folder {
         self.file.metadata().map_err(failed)
     }
 
+    /// Which folder it is, whatever its name.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn identity(&self) -> Result<Identity, FolderError> {
+        let failed = |source| FolderError::Io { path: self.path.clone(), source };
+        Identity::of(&self.file).map_err(failed)
+    }
+
     pub(crate) fn file(&self) -> &File {
         &self.file
     }

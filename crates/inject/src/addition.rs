@@ -1,7 +1,9 @@
 //! Further files and folders for the image: `--add SRC=DEST`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use winpe_folder::{Folder, Identity, Kind};
 
 use crate::error::{AdditionError, InjectError};
 use crate::path::ImagePath;
@@ -69,46 +71,55 @@ impl Addition {
         &self.to
     }
 
-    /// The files, in the order of their names. Links are followed; a folder's content is what they
-    /// lead to.
+    /// The files, in the order of their names. Links within a folder are followed: its content is what
+    /// they lead to. One that leads out of the folder is an error, since the folder may come from others.
     pub(crate) fn files(&self) -> Result<Vec<AddedFile>, InjectError> {
         let mut files = Vec::new();
-        collect(&self.from, &self.to, &mut Vec::new(), &mut files)?;
+        let unreadable = |source| InjectError::Read { path: self.from.clone(), source };
+        if !fs::metadata(&self.from).map_err(unreadable)?.is_dir() {
+            if !self.from.is_file() {
+                return Err(AdditionError::NotAFile(self.from.clone()).into());
+            }
+            files.push(AddedFile { from: self.from.clone(), to: self.to.clone() });
+            return Ok(files);
+        }
+        let top = Folder::open(&self.from)?;
+        collect(&top, Path::new(""), &self.to, &mut Vec::new(), &mut files)?;
         Ok(files)
     }
 }
 
-/// `above` are the folders on the way here: a link back to one of them would go on for ever.
+/// Collects what is in the folder `below` of `top`. `above` are the folders on the way here: a link back to
+/// one of them would go on for ever.
 fn collect(
-    from: &Path,
+    top: &Folder,
+    below: &Path,
     to: &ImagePath,
-    above: &mut Vec<PathBuf>,
+    above: &mut Vec<Identity>,
     files: &mut Vec<AddedFile>,
 ) -> Result<(), InjectError> {
-    let unreadable = |source| InjectError::Read { path: from.into(), source };
-    let kind = fs::metadata(from).map_err(unreadable)?;
-    if kind.is_file() {
-        files.push(AddedFile { from: from.into(), to: to.clone() });
-        return Ok(());
+    let folder = top.subfolder(below)?;
+    let identity = folder.identity()?;
+    if above.contains(&identity) {
+        return Err(AdditionError::Loop(folder.path().into()).into());
     }
-    let folder = fs::canonicalize(from).map_err(unreadable)?;
-    if !kind.is_dir() {
-        return Err(AdditionError::NotAFile(from.into()).into());
-    }
-    if above.contains(&folder) {
-        return Err(AdditionError::Loop(from.into()).into());
-    }
-    above.push(folder);
-    let mut entries = fs::read_dir(from)
-        .map_err(unreadable)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let name = entry.file_name().into_string().ok().filter(|name| bad_name(name).is_none());
-        let name = name.ok_or_else(|| AdditionError::BadName(path.clone()))?;
-        collect(&path, &to.join(&name), above, files)?;
+    above.push(identity);
+    for name in folder.names()? {
+        let from = top.path().join(below).join(&name);
+        let place = below.join(&name);
+        let name = name.into_string().ok().filter(|name| bad_name(name).is_none());
+        let name = name.ok_or_else(|| AdditionError::BadName(from.clone()))?;
+        match top.kind(&place)? {
+            Some(Kind::File { .. }) => files.push(AddedFile { from, to: to.join(&name) }),
+            Some(Kind::Folder) => collect(top, &place, &to.join(&name), above, files)?,
+            Some(_) => return Err(AdditionError::NotAFile(from).into()),
+            None => {
+                return Err(InjectError::Read {
+                    path: from,
+                    source: io::ErrorKind::NotFound.into(),
+                });
+            }
+        }
     }
     above.pop();
     Ok(())
@@ -158,6 +169,33 @@ mod tests {
         std::os::unix::fs::symlink("..", dir.path().join("sub/loop")).unwrap();
         let error = Addition::new(dir.path(), "Tools").unwrap().files().unwrap_err();
         assert!(matches!(error, InjectError::Addition(AdditionError::Loop(_))), "{error}");
+    }
+
+    #[test]
+    fn links_lead_to_no_file_outside_an_added_folder() {
+        use winpe_folder::FolderError;
+        let outer = tempfile::tempdir().unwrap();
+        let dir = outer.path().join("tools");
+        fs::create_dir_all(dir.join("sub")).unwrap();
+        fs::write(outer.path().join("secret"), "secret").unwrap();
+        fs::write(dir.join("sub/a.txt"), "a").unwrap();
+        let link = |target: &Path| {
+            let _ = fs::remove_file(dir.join("sub/link"));
+            std::os::unix::fs::symlink(target, dir.join("sub/link")).unwrap();
+            Addition::new(&dir, "Tools").unwrap().files()
+        };
+        assert_eq!(link(Path::new("a.txt")).unwrap().len(), 2);
+        for target in ["../../secret", "../.."] {
+            let error = link(Path::new(target)).unwrap_err();
+            assert!(matches!(error, InjectError::Folder(FolderError::Outside { .. })), "{error}");
+        }
+        let error = link(&outer.path().join("secret")).unwrap_err();
+        assert!(matches!(error, InjectError::Folder(FolderError::Outside { .. })), "{error}");
+        // What a person names may be a link.
+        fs::remove_file(dir.join("sub/link")).unwrap();
+        let named = outer.path().join("named");
+        std::os::unix::fs::symlink("tools", &named).unwrap();
+        assert_eq!(Addition::new(&named, "Tools").unwrap().files().unwrap().len(), 1);
     }
 
     #[test]

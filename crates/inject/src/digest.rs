@@ -23,8 +23,12 @@ impl Sha256 {
     }
 
     pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
+        Self::of_open_file(File::open(path)?)
+    }
+
+    pub(crate) fn of_open_file(file: File) -> io::Result<Self> {
         let mut hasher = Hasher(sha2::Sha256::new());
-        io::copy(&mut BufReader::with_capacity(1 << 20, File::open(path)?), &mut hasher)?;
+        io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hasher)?;
         Ok(Self(hasher.0.finalize().into()))
     }
 

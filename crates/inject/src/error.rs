@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use winpe_folder::FolderError;
 use winpe_hive::log::RecoverError;
 use winpe_hive::{EditError, Finding, OpenError, ReadError};
 use winpe_regfile::{ParseError, WriteError};
@@ -264,6 +265,9 @@ pub enum InjectError {
     /// Something to add has no place to go to, or two things have the same.
     #[error("{0}")]
     Addition(#[from] AdditionError),
+    /// A folder to read from, or what is in it: among others a link that leads out of it.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
 }
 
 /// Why a profile cannot be used.
@@ -316,6 +320,17 @@ pub enum ProfileError {
         /// The file it names.
         file: String,
     },
+    /// The profile names a file of the image or source with `.` or `..` in its path.
+    #[error("{}: {path:?} is not the path of a file in an image", profile.display())]
+    BadPath {
+        /// Its `profile.toml`.
+        profile: PathBuf,
+        /// The path.
+        path: String,
+    },
+    /// The profile's folder, or a file in it: among others a link that leads out of it.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// A key of a part lies in no hive.
     #[error("{origin}: {key} lies in no hive of a Windows image")]
     NoHive {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use winpe_folder::Folder;
 use winpe_wim::{Archive, ImageSelector, WimError};
 
 use crate::error::InjectError;
 use crate::path::ImagePath;
-use crate::tree::{Tree, lookup};
+use crate::tree::Tree;
 use crate::windows::Windows;
 
 /// A Windows image or folder that has the files.
@@ -20,7 +21,7 @@ pub struct Source {
 #[derive(Debug)]
 enum Kind {
     Wim { archive: Box<Archive>, image: u32 },
-    Folder(PathBuf),
+    Folder(Folder),
 }
 
 impl Source {
@@ -49,11 +50,11 @@ impl Source {
     }
 
     fn folder(path: &Path) -> Result<Self, InjectError> {
-        let windows = lookup(path, &ImagePath::new("Windows"))?;
-        if !windows.is_some_and(|found| found.is_dir()) {
+        let folder = Folder::open(path)?;
+        if !Tree::Folder(&folder).has_folder(&ImagePath::new("Windows"))? {
             return Err(InjectError::SourceWithoutWindows { path: path.into() });
         }
-        Ok(Self { name: path.display().to_string(), kind: Kind::Folder(path.into()) })
+        Ok(Self { name: path.display().to_string(), kind: Kind::Folder(folder) })
     }
 
     /// What it is called in a report.

@@ -1,8 +1,10 @@
 //! The files of a Windows, in an image of a WIM or in a folder.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
 
+use winpe_folder::{Folder, Kind};
 use winpe_wim::Archive;
 
 use crate::digest::Sha256;
@@ -16,7 +18,7 @@ pub(crate) enum Tree<'a> {
     /// An image of a WIM.
     Image(&'a Archive, u32),
     /// A folder that holds `Windows`.
-    Folder(&'a Path),
+    Folder(&'a Folder),
 }
 
 /// Something in a folder.
@@ -31,7 +33,7 @@ impl Tree<'_> {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Image(archive, image) => format!("{}, image {image}", archive.path().display()),
-            Self::Folder(folder) => folder.display().to_string(),
+            Self::Folder(folder) => folder.path().display().to_string(),
         }
     }
 
@@ -43,9 +45,16 @@ impl Tree<'_> {
                 _ => Ok(None),
             },
             Self::Folder(folder) => match lookup(folder, path)? {
-                Some(file) if file.is_file() => fs::read(&file)
-                    .map(Some)
-                    .map_err(|source| InjectError::Read { path: file, source }),
+                Some((path, Kind::File { .. })) => {
+                    let mut data = Vec::new();
+                    let mut file = folder.open_file(&path)?;
+                    let read = file.read_to_end(&mut data);
+                    read.map_err(|source| InjectError::Read {
+                        path: folder.path().join(path),
+                        source,
+                    })?;
+                    Ok(Some(data))
+                }
                 _ => Ok(None),
             },
         }
@@ -58,10 +67,10 @@ impl Tree<'_> {
                 let entry = archive.entry(image, path.as_str())?;
                 entry.filter(|entry| !entry.is_dir).map(|entry| entry.size)
             }
-            Self::Folder(folder) => lookup(folder, path)?
-                .and_then(|found| found.metadata().ok())
-                .filter(fs::Metadata::is_file)
-                .map(|metadata| metadata.len()),
+            Self::Folder(folder) => match lookup(folder, path)? {
+                Some((_, Kind::File { size })) => Some(size),
+                _ => None,
+            },
         })
     }
 
@@ -75,9 +84,9 @@ impl Tree<'_> {
                 _ => Ok(None),
             },
             Self::Folder(folder) => match lookup(folder, path)? {
-                Some(file) if file.is_file() => Sha256::of_file(&file)
+                Some((path, Kind::File { .. })) => Sha256::of_open_file(folder.open_file(&path)?)
                     .map(Some)
-                    .map_err(|source| InjectError::Read { path: file, source }),
+                    .map_err(|source| InjectError::Read { path: folder.path().join(path), source }),
                 _ => Ok(None),
             },
         }
@@ -89,7 +98,9 @@ impl Tree<'_> {
             Self::Image(archive, image) => {
                 archive.entry(image, path.as_str())?.is_some_and(|entry| !entry.is_dir)
             }
-            Self::Folder(folder) => lookup(folder, path)?.is_some_and(|found| found.is_file()),
+            Self::Folder(folder) => {
+                lookup(folder, path)?.is_some_and(|(_, kind)| matches!(kind, Kind::File { .. }))
+            }
         })
     }
 
@@ -99,7 +110,9 @@ impl Tree<'_> {
             Self::Image(archive, image) => {
                 archive.entry(image, path.as_str())?.is_some_and(|entry| entry.is_dir)
             }
-            Self::Folder(folder) => lookup(folder, path)?.is_some_and(|found| found.is_dir()),
+            Self::Folder(folder) => {
+                lookup(folder, path)?.is_some_and(|(_, kind)| kind == Kind::Folder)
+            }
         })
     }
 
@@ -114,7 +127,7 @@ impl Tree<'_> {
                 _ => vec![],
             },
             Self::Folder(folder) => match lookup(folder, path)? {
-                Some(folder) if folder.is_dir() => list(&folder)?,
+                Some((path, Kind::Folder)) => list(&folder.subfolder(&path)?)?,
                 _ => vec![],
             },
         };
@@ -149,51 +162,96 @@ impl Tree<'_> {
     }
 }
 
-fn list(folder: &Path) -> Result<Vec<Named>, InjectError> {
-    let unreadable = |source| InjectError::Read { path: folder.into(), source };
+fn list(folder: &Folder) -> Result<Vec<Named>, InjectError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
+    for name in folder.names()? {
+        // A link that leads nowhere within the folder is no file of the Windows in it; reading it says so.
+        let is_dir = matches!(folder.kind(name.as_ref()), Ok(Some(Kind::Folder)));
         // A name that is not Unicode is none that a profile could mean.
-        if let Ok(name) = entry.file_name().into_string() {
-            let is_dir = entry.path().is_dir();
-            found.push(Named { name, is_dir });
-        }
+        found.extend(name.into_string().map(|name| Named { name, is_dir }));
     }
     Ok(found)
 }
 
-/// Finds a file below a folder without regard to case; an exact name goes before any other.
-pub(crate) fn lookup(folder: &Path, path: &ImagePath) -> Result<Option<PathBuf>, InjectError> {
-    let mut found = folder.to_path_buf();
+/// Finds a file below a folder without regard to case, and says what it is; an exact name goes before any
+/// other. The path is relative to the folder.
+///
+/// # Errors
+/// A link on the way leads out of the folder.
+fn lookup(folder: &Folder, path: &ImagePath) -> Result<Option<(PathBuf, Kind)>, InjectError> {
+    // No file of a Windows has such a name, and upwards is outside.
+    if path.names().any(|name| name == "." || name == "..") {
+        return Ok(None);
+    }
+    let (mut found, mut kind) = (PathBuf::new(), Kind::Folder);
     for name in path.names() {
-        let exact = found.join(name);
-        if exact.exists() {
-            found = exact;
-            continue;
-        }
-        let unreadable = |source| InjectError::Read { path: found.clone(), source };
-        if !found.is_dir() {
+        if kind != Kind::Folder {
             return Ok(None);
         }
-        let wanted = ImagePath::new(name);
-        let mut alike = Vec::new();
-        for entry in fs::read_dir(&found).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?.file_name();
-            if entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted) {
-                alike.push(entry);
-            }
+        let exact = found.join(name);
+        if let Some(there) = folder.kind(&exact)? {
+            (found, kind) = (exact, there);
+            continue;
         }
-        // The order of a folder is not fixed; the choice must be.
-        let Some(entry) = alike.into_iter().min() else { return Ok(None) };
+        let wanted = ImagePath::new(name);
+        let is_it =
+            |entry: &OsString| entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted);
+        // The names are sorted: the order of a folder is not fixed, and the choice must be.
+        let Some(entry) = folder.subfolder(&found)?.names()?.into_iter().find(is_it) else {
+            return Ok(None);
+        };
         found.push(entry);
+        let Some(there) = folder.kind(&found)? else { return Ok(None) };
+        kind = there;
     }
-    Ok(Some(found))
+    Ok(Some((found, kind)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use winpe_folder::FolderError;
+
     use super::*;
+
+    /// A folder with a Windows may come from others, and what is read goes into an image.
+    #[test]
+    fn nothing_outside_of_a_folder_is_read() {
+        let outer = tempfile::tempdir().unwrap();
+        fs::write(outer.path().join("secret"), "secret").unwrap();
+        let system = outer.path().join("root/Windows/System32");
+        fs::create_dir_all(&system).unwrap();
+        fs::write(system.join("real.sys"), "driver").unwrap();
+        for (target, name) in [
+            ("../../../secret", "up.sys"),
+            ("../../..", "folder"),
+            ("real.sys", "within.sys"),
+            ("nowhere", "dangling.sys"),
+        ] {
+            symlink(target, system.join(name)).unwrap();
+        }
+        symlink(outer.path().join("secret"), system.join("absolute.sys")).unwrap();
+        let folder = Folder::open(&outer.path().join("root")).unwrap();
+        let tree = Tree::Folder(&folder);
+        let at = |name: &str| ImagePath::new(r"Windows\System32").join(name);
+        assert_eq!(tree.read(&at("within.SYS")).unwrap().as_deref(), Some(&b"driver"[..]));
+        assert_eq!(tree.size(&at("within.sys")).unwrap(), Some(6));
+        assert_eq!(tree.read(&at("dangling.sys")).unwrap(), None);
+        for name in ["up.sys", "UP.sys", "absolute.sys", r"folder\secret"] {
+            let is_outside =
+                |error| matches!(error, InjectError::Folder(FolderError::Outside { .. }));
+            assert!(tree.read(&at(name)).is_err_and(is_outside), "{name}");
+            assert!(tree.digest(&at(name)).is_err_and(is_outside), "{name}");
+            assert!(tree.has_file(&at(name)).is_err_and(is_outside), "{name}");
+        }
+        for path in [r"..\secret", r"Windows\..\..\secret", r"Windows\System32\.\real.sys"] {
+            assert_eq!(tree.read(&ImagePath::new(path)).unwrap(), None, "{path}");
+        }
+        let names: Vec<_> = tree.list(&at("")).unwrap().into_iter().map(|it| it.name).collect();
+        assert_eq!(names.len(), 6, "{names:?}");
+    }
 
     #[test]
     fn patterns_find_files_in_folders_and_images_alike() {
@@ -216,7 +274,7 @@ mod tests {
         let wim = dir.path().join("a.wim");
         winpe_wim::create(&wim, winpe_wim::Compression::Lzx, &[image]).unwrap();
         let archive = Archive::open(&wim).unwrap();
-        let folder = dir.path().join("tree");
+        let folder = Folder::open(&dir.path().join("tree")).unwrap();
         for tree in [Tree::Folder(&folder), Tree::Image(&archive, 1)] {
             let find = |path| -> Vec<String> {
                 let found = tree.find(&ImagePath::new(path)).unwrap();

@@ -112,11 +112,26 @@ pub(crate) fn find(dir: &Path) -> Result<(Option<PathBuf>, Mount, State), MountE
     let left = fs::read(dir.join(MAGIC)).ok().and_then(|json| serde_json::from_slice(&json).ok());
     match left {
         Some(mount) => {
+            check_own(dir)?;
             let staging = Some(wanted);
             Ok((None, Mount { staging, ..mount }, State::Dead))
         }
         None => Err(MountError::NotMounted { dir: dir.to_path_buf() }),
     }
+}
+
+/// Refuses a staging folder that another user made or could change: it says which WIM is written to, and
+/// what is put there.
+fn check_own(staging: &Path) -> Result<(), MountError> {
+    let refused = |error| MountError::io(staging, "take changes from", error);
+    let found = fs::metadata(staging).map_err(refused)?;
+    if found.uid() != geteuid().as_raw() {
+        return Err(refused(io::Error::other("it belongs to another user")));
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(refused(io::Error::other("other users may write to it")));
+    }
+    Ok(())
 }
 
 /// Waits until the process of a mount, which is not mounted here any more, has ended, and returns
@@ -233,6 +248,23 @@ fn unescape(text: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_staging_folder_that_others_may_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        assert!(check_own(folder.path()).is_ok());
+        for mode in [0o720, 0o702, 0o777] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let error = check_own(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("other users may write to it"), "{error}");
+        }
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(folder.path(), Some(65534), None).unwrap();
+            let error = check_own(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("it belongs to another user"), "{error}");
+        }
+    }
 
     #[test]
     fn places_are_unescaped() {

@@ -76,8 +76,8 @@ pub(crate) fn replay(
     for Changed { ino, path, staged, mut info } in tree.changed() {
         if staged {
             let data = data(folder, ino);
-            let written = fs::metadata(&data).and_then(|metadata| metadata.modified());
-            info.written = Some(written.map_err(|error| MountError::io(&data, "read", error))?);
+            info.written =
+                Some(written(&data).map_err(|error| MountError::io(&data, "read", error))?);
             changes.push(FileChange::Put { path: path.clone(), content: Content::File(data) });
         }
         if time.is_some() {
@@ -88,6 +88,16 @@ pub(crate) fn replay(
         }
     }
     Ok(changes)
+}
+
+/// When the data of a file was written last. A mount leaves no links; whoever unpacked a staging folder of
+/// others may have some.
+fn written(data: &Path) -> io::Result<SystemTime> {
+    let found = fs::symlink_metadata(data)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    found.modified()
 }
 
 fn data(folder: &Path, ino: Ino) -> PathBuf {

@@ -1,10 +1,11 @@
 //! `serve --export-files`: the files for another web server to hold.
 
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use winpe_folder::Folder;
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
 use winpe_netboot::policy::{Config, Files};
 use winpe_netboot::serve::Interface;
@@ -46,44 +47,61 @@ pub(super) fn export(
     let total = open.iter().map(|(_, file)| file.len()).sum();
     let bar = printer.progress("writing");
     let (mut done, mut sums) = (0, String::new());
+    let folder = Folder::open_or_make(folder)?;
     for (name, file) in &open {
-        let to = folder.join(name);
+        let to = folder.path().join(name);
         let failed = |error: io::Error| Failure::new(format!("{}: {error}", to.display()));
-        write(file, &to, (&bar, &mut done, total)).map_err(failed)?;
+        let (above, name_there) = in_folder(&folder, name)?;
+        let mut new = above.replacement(name_there.as_ref())?;
+        write(file, new.file(), (&bar, &mut done, total)).map_err(failed)?;
+        new.finish()?;
         let digest = Digest::of(file, |_| ControlFlow::Continue(())).map_err(failed)?;
         let digest = digest.expect("nothing breaks it off");
         sums.push_str(&format!("{digest}  {name}\n"));
     }
     drop(bar);
     let failed = |error: io::Error| Failure::new(format!("{SUMS}: {error}"));
-    fs::write(folder.join(SUMS), &sums).map_err(failed)?;
-    printer.line(format_args!("{} files for {base} are in {}", open.len(), folder.display()))?;
+    let mut new = folder.replacement(SUMS.as_ref())?;
+    new.file().write_all(sums.as_bytes()).map_err(failed)?;
+    new.file().set_permissions(readable()).map_err(failed)?;
+    new.finish()?;
+    let at = folder.path().display();
+    printer.line(format_args!("{} files for {base} are in {at}", open.len()))?;
     for missing in &missing {
         printer.warning(missing);
     }
     Ok(if missing.is_empty() { Exit::Done } else { Exit::Differs })
 }
 
-/// Writes beside the place, and puts it there when it is whole: a web server may have the folder.
-fn write(file: &File, to: &Path, (bar, done, total): (&Bar, &mut u64, u64)) -> io::Result<()> {
-    let folder = to.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let new = tempfile::Builder::new().permissions(readable()).tempfile_in(folder)?;
-    let mut writer = BufWriter::new(&new);
+/// The folder in which a file goes, made where it is missing, and the file's name there. Links that are in
+/// the way are not followed: others may have put them there.
+fn in_folder<'a>(top: &Folder, name: &'a str) -> Result<(Folder, &'a str), Failure> {
+    let (folders, name) = name.rsplit_once('/').unwrap_or(("", name));
+    let mut folder = top.descend("".as_ref())?;
+    for name in folders.split('/').filter(|name| !name.is_empty()) {
+        folder = folder.make(name.as_ref())?;
+    }
+    Ok((folder, name))
+}
+
+/// Writes a file that appears in its place when it is whole: a web server may have the folder.
+fn write(
+    file: &File,
+    new: &mut fs::File,
+    (bar, done, total): (&Bar, &mut u64, u64),
+) -> io::Result<()> {
+    new.set_permissions(readable())?;
     let mut offset = 0;
     let mut buffer = Vec::new();
     while offset < file.len() {
         let length = PIECE.min(file.len() - offset);
         buffer.resize(usize::try_from(length).unwrap_or_default(), 0);
         file.read_exact_at(offset, &mut buffer)?;
-        writer.write_all(&buffer)?;
+        new.write_all(&buffer)?;
         offset += length;
         *done += length;
         bar.set(*done, total);
     }
-    writer.flush()?;
-    drop(writer);
-    new.persist(to)?;
     Ok(())
 }
 

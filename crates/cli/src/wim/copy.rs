@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use winpe_folder::{Folder, Identity, Kind};
 use winpe_wim::{Committed, Content, FileChange};
 
 use super::commit;
@@ -26,7 +27,7 @@ use crate::{Exit, Outcome};
 /// of their name.
 ///
 /// Into an image, everything is copied at once or nothing; a file that is there gets new content and
-/// stays the same file otherwise. Out of an image, links within Windows become symbolic links, times
+/// stays the same file otherwise. Links within a folder are followed, and none that leads out of it. Out of an image, links within Windows become symbolic links, times
 /// are kept where they can be, and nothing is overwritten without --force. Nothing is written outside of
 /// the destination: links in it are not followed, and an image whose entries would lead out of it is
 /// refused before anything is written.
@@ -109,7 +110,6 @@ fn copy_in(from: &[String], to: &str, printer: &mut Printer) -> Outcome {
 /// The changes that copy a file, or a folder with everything in it, to `target`.
 fn gather(source: &Path, target: &str, changes: &mut Vec<FileChange>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", source.display()));
-    // Links are followed: an image has no use for one that leads to another machine.
     let metadata = fs::metadata(source).map_err(failed)?;
     if metadata.is_file() {
         let content = Content::File(source.to_path_buf());
@@ -119,16 +119,47 @@ fn gather(source: &Path, target: &str, changes: &mut Vec<FileChange>) -> Result<
     if !metadata.is_dir() {
         return Err(Failure::new(format!("{}: neither file nor folder", source.display())));
     }
+    gather_folder(&Folder::open(source)?, Path::new(""), target, &mut Vec::new(), changes)
+}
+
+/// Those of the folder `below` of `top`. Links are followed, since an image has no use for one that leads
+/// to another machine, but not out of `top`, which may come from others. `above` are the folders on the
+/// way: a link back to one of them would go on for ever.
+fn gather_folder(
+    top: &Folder,
+    below: &Path,
+    target: &str,
+    above: &mut Vec<Identity>,
+    changes: &mut Vec<FileChange>,
+) -> Result<(), Failure> {
     changes.push(FileChange::AddFolder { path: target.to_owned() });
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(source).map_err(failed)? {
-        entries.push(entry.map_err(failed)?.path());
+    let folder = top.subfolder(below)?;
+    let identity = folder.identity()?;
+    if above.contains(&identity) {
+        return Err(Failure::new(format!(
+            "{} leads back to a folder above it",
+            folder.path().display()
+        )));
     }
-    // The order of a folder is the file system's; the same input should give the same image.
-    entries.sort();
-    for entry in entries {
-        gather(&entry, &join(target, &name_of(&entry)?), changes)?;
+    above.push(identity);
+    // They are sorted: the same input should give the same image.
+    for name in folder.names()? {
+        let (place, path) = (below.join(&name), folder.path().join(&name));
+        let name = name.into_string().map_err(|_| not_a_name(&path))?;
+        let target = join(target, &name);
+        match top.kind(&place)? {
+            Some(Kind::Folder) => gather_folder(top, &place, &target, above, changes)?,
+            Some(Kind::File { .. }) => {
+                let content = Content::File(path);
+                changes.push(FileChange::Put { path: target, content });
+            }
+            Some(_) => {
+                return Err(Failure::new(format!("{}: neither file nor folder", path.display())));
+            }
+            None => return Err(Failure::new(format!("{}: leads nowhere", path.display()))),
+        }
     }
+    above.pop();
     Ok(())
 }
 
@@ -162,7 +193,11 @@ fn name_of(path: &Path) -> Result<String, Failure> {
     let whole = whole.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     let name = path.file_name().or_else(|| whole.file_name());
     let name = name.and_then(|name| name.to_str()).map(str::to_owned);
-    name.ok_or_else(|| Failure::new(format!("{}: not a name for an image", path.display())))
+    name.ok_or_else(|| not_a_name(path))
+}
+
+fn not_a_name(path: &Path) -> Failure {
+    Failure::new(format!("{}: not a name for an image", path.display()))
 }
 
 fn join(folder: &str, name: &str) -> String {

@@ -3,11 +3,12 @@
 
 pub(crate) mod inf;
 
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use winpe_folder::{Folder, FolderError, Kind};
 use winpe_wim::Arch;
 
 use crate::path::ImagePath;
@@ -26,6 +27,9 @@ pub enum DriverError {
         /// Why.
         source: io::Error,
     },
+    /// The package's folder, or what is in it: among others a link that leads out of it.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The folder has no `.inf` file.
     #[error("{} has no .inf file", .0.display())]
     NoInf(PathBuf),
@@ -107,8 +111,9 @@ impl Package {
     pub(crate) fn read(dir: &Path, arch: Option<Arch>) -> Result<Self, DriverError> {
         let mut package =
             Self { name: plain_name(dir), infs: vec![], files: vec![], warnings: vec![] };
-        for inf in infs(dir)? {
-            package.take(dir, &inf, arch)?;
+        let folder = Folder::open(dir)?;
+        for inf in infs(&folder)? {
+            package.take(&folder, &inf, arch)?;
         }
         if package.infs.is_empty() {
             return Err(DriverError::NoInf(dir.into()));
@@ -116,9 +121,11 @@ impl Package {
         Ok(package)
     }
 
-    fn take(&mut self, dir: &Path, path: &Path, arch: Option<Arch>) -> Result<(), DriverError> {
-        let inf = Inf::parse(&read_inf(path)?).ok_or_else(|| DriverError::NotAnInf(path.into()))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    fn take(&mut self, dir: &Folder, inf: &OsStr, arch: Option<Arch>) -> Result<(), DriverError> {
+        let path = &dir.path().join(inf);
+        let name = inf.to_string_lossy().into_owned();
+        let inf = read_inf(dir, inf)?;
+        let inf = Inf::parse(&inf).ok_or_else(|| DriverError::NotAnInf(path.into()))?;
         if crate::addition::bad_name(&name).is_some() || name.contains('\u{fffd}') {
             return Err(DriverError::BadName { inf: path.into(), name });
         }
@@ -130,7 +137,7 @@ impl Package {
                 path.display()
             )),
             Some(catalog) => match self.find(dir, path, "", &catalog)? {
-                Some((from, to)) => self.put(from, to),
+                Some((from, to)) => self.put(dir.path().join(from), to),
                 None => missing.push(catalog),
             },
         }
@@ -142,9 +149,9 @@ impl Package {
             match self.find(dir, path, &file.folder, &file.name)? {
                 Some((from, to)) => {
                     if to.file_name().to_lowercase().ends_with(".sys") {
-                        check_machine(&from, arch)?;
+                        check_machine(dir, &from, arch)?;
                     }
-                    self.put(from, to);
+                    self.put(dir.path().join(from), to);
                 }
                 None if file.needed => missing.push(file.name),
                 None => {}
@@ -158,10 +165,11 @@ impl Package {
         Ok(())
     }
 
-    /// Looks for a file without regard to case, within the package only.
+    /// Looks for a file without regard to case, within the package only: its path from the package's
+    /// folder, and its place.
     fn find(
         &self,
-        dir: &Path,
+        dir: &Folder,
         inf: &Path,
         folder: &str,
         name: &str,
@@ -172,18 +180,23 @@ impl Package {
             let name = format!("{folder}{name}");
             return Err(DriverError::BadName { inf: inf.into(), name });
         }
-        let mut found = dir.to_path_buf();
+        let mut found = PathBuf::new();
         let mut real = ImagePath::new("");
         for part in place.names() {
             let wanted = ImagePath::new(part);
-            let alike = entries(&found)?
-                .into_iter()
-                .find(|entry| entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted));
+            if dir.kind(&found)? != Some(Kind::Folder) {
+                return Ok(None);
+            }
+            let alike =
+                dir.subfolder(&found)?.names()?.into_iter().find(|entry| {
+                    entry.to_str().is_some_and(|entry| ImagePath::new(entry) == wanted)
+                });
             let Some(entry) = alike else { return Ok(None) };
             real = real.join(&entry.to_string_lossy());
             found.push(entry);
         }
-        Ok(found.is_file().then_some((found, real)))
+        let is_file = matches!(dir.kind(&found)?, Some(Kind::File { .. }));
+        Ok(is_file.then_some((found, real)))
     }
 
     fn put(&mut self, from: PathBuf, to: ImagePath) {
@@ -193,50 +206,42 @@ impl Package {
     }
 }
 
-fn check_machine(path: &Path, image: Option<Arch>) -> Result<(), DriverError> {
-    let data = fs::read(path).map_err(|source| DriverError::Read { path: path.into(), source })?;
+fn check_machine(dir: &Folder, place: &Path, image: Option<Arch>) -> Result<(), DriverError> {
+    let path = dir.path().join(place);
+    let mut data = Vec::new();
+    let read = dir.open_file(place)?.read_to_end(&mut data);
+    read.map_err(|source| DriverError::Read { path: path.clone(), source })?;
     let program = Program::parse(&data)
-        .map_err(|source| DriverError::NotAProgram { path: path.into(), source })?;
+        .map_err(|source| DriverError::NotAProgram { path: path.clone(), source })?;
     let found = program.arch;
     match image {
-        Some(image) if image != found => {
-            Err(DriverError::Machine { path: path.into(), found, image })
-        }
+        Some(image) if image != found => Err(DriverError::Machine { path, found, image }),
         _ => Ok(()),
     }
 }
 
-fn read_inf(path: &Path) -> Result<Vec<u8>, DriverError> {
-    let failed = |source| DriverError::Read { path: path.into(), source };
+fn read_inf(dir: &Folder, name: &OsStr) -> Result<Vec<u8>, DriverError> {
+    let path = || dir.path().join(name);
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(LONGEST_INF + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let file = dir.open_file(name.as_ref())?;
+    let read = file.take(LONGEST_INF + 1).read_to_end(&mut bytes);
+    read.map_err(|source| DriverError::Read { path: path(), source })?;
     if bytes.len() as u64 > LONGEST_INF {
-        return Err(DriverError::NotAnInf(path.into()));
+        return Err(DriverError::NotAnInf(path()));
     }
     Ok(bytes)
 }
 
-fn infs(dir: &Path) -> Result<Vec<PathBuf>, DriverError> {
-    let is_inf = |path: &PathBuf| {
-        path.extension().is_some_and(|it| it.eq_ignore_ascii_case("inf")) && path.is_file()
-    };
-    Ok(entries(dir)?.into_iter().map(|entry| dir.join(entry)).filter(is_inf).collect())
-}
-
-/// What a folder holds, in the order of the names; nothing for what is no folder.
-fn entries(dir: &Path) -> Result<Vec<std::ffi::OsString>, DriverError> {
-    let failed = |source| DriverError::Read { path: dir.into(), source };
-    let mut names = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(vec![]),
-        entries => entries
-            .map_err(failed)?
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(failed)?,
-    };
-    names.sort();
-    Ok(names)
+/// The names of the INFs, sorted.
+fn infs(dir: &Folder) -> Result<Vec<OsString>, DriverError> {
+    let mut infs = Vec::new();
+    for name in dir.names()? {
+        let is_inf = Path::new(&name).extension().is_some_and(|it| it.eq_ignore_ascii_case("inf"));
+        if is_inf && matches!(dir.kind(name.as_ref())?, Some(Kind::File { .. })) {
+            infs.push(name);
+        }
+    }
+    Ok(infs)
 }
 
 /// The folder's name, of characters that mean nothing in a script.

@@ -6,14 +6,16 @@
 mod choice;
 mod part;
 
-use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use winpe_folder::Folder;
 use winpe_registry::KeyPath;
 
 use crate::error::ProfileError;
 use crate::hives::{HiveRoot, HiveRoots};
+use crate::path::ImagePath;
 use crate::reg::{Origin, SourcedEdit, parse_reg};
 
 pub use choice::{Builds, Choice};
@@ -158,9 +160,10 @@ impl Profile {
         };
         Self::load(name, Path::new(name), &|file| {
             let found = builtin.files.iter().find(|(have, _)| *have == file);
-            found
-                .map(|(_, text)| text.as_bytes().to_vec())
-                .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+            found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| {
+                let (path, source) = (Path::new(name).join(file), io::ErrorKind::NotFound.into());
+                ProfileError::Read { path, source }
+            })
         })
     }
 
@@ -171,7 +174,15 @@ impl Profile {
     pub fn from_dir(dir: &Path) -> Result<Self, ProfileError> {
         let name =
             dir.file_name().map_or_else(|| dir.to_string_lossy(), |name| name.to_string_lossy());
-        Self::load(&name, dir, &|file| fs::read(dir.join(file)))
+        let folder = Folder::open(dir)?;
+        Self::load(&name, dir, &|file| {
+            let mut opened = folder.open_file(file.as_ref())?;
+            let mut bytes = Vec::new();
+            opened
+                .read_to_end(&mut bytes)
+                .map_err(|source| ProfileError::Read { path: dir.join(file), source })?;
+            Ok(bytes)
+        })
     }
 
     /// A built-in profile by its name, or else the folder of that path.
@@ -189,11 +200,8 @@ impl Profile {
     fn load(
         name: &str,
         dir: &Path,
-        read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+        read: &dyn Fn(&str) -> Result<Vec<u8>, ProfileError>,
     ) -> Result<Self, ProfileError> {
-        let read = |file: &str| {
-            read(file).map_err(|source| ProfileError::Read { path: dir.join(file), source })
-        };
         let path = dir.join("profile.toml");
         let text = String::from_utf8(read("profile.toml")?)
             .map_err(|_| ProfileError::NotUtf8 { path: path.clone() })?;
@@ -217,7 +225,22 @@ impl Profile {
         let profile = Self { name: name.to_owned(), manifest, reg, roots };
         profile.check_choices()?;
         profile.check_parts(dir)?;
+        profile.check_paths(dir)?;
         Ok(profile)
+    }
+
+    /// That no path of a file leads upwards: a source may be a folder of this machine.
+    fn check_paths(&self, dir: &Path) -> Result<(), ProfileError> {
+        let files = self.files().iter().chain(self.parts().iter().flat_map(|part| &part.files));
+        let marks = self.parts().iter().flat_map(|part| &part.there_if.files);
+        let catalogues = self.catalogues().iter().map(|rule| &rule.path);
+        for path in files.map(|file| &file.path).chain(marks).chain(catalogues) {
+            if ImagePath::new(path).names().any(|name| name == "." || name == "..") {
+                let profile = dir.join("profile.toml");
+                return Err(ProfileError::BadPath { profile, path: path.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// That every key of a part lies in a hive.
@@ -315,7 +338,10 @@ fn plain_name<'a>(dir: &Path, file: &'a str) -> Result<&'a str, ProfileError> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::fs;
+    use std::os::unix::fs::symlink;
 
+    use winpe_folder::FolderError;
     use winpe_registry::{Edit, Op, Value, ValueName};
 
     use super::*;
@@ -386,6 +412,56 @@ mod tests {
             fs::write(dir.path().join("profile.toml"), text).unwrap();
             let error = Profile::from_dir(dir.path()).unwrap_err();
             assert!(matches!(error, ProfileError::OutsideFolder { .. }), "{file}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_link_leads_to_no_file_outside_the_folder_of_a_profile() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = outer.path().join("profile");
+        fs::create_dir_all(dir.join("sub")).unwrap();
+        let text = "title = 't'\nwhy = 'w'\n[[reg]]\nfile = 'x.reg'\nwhy = 'w'\n";
+        fs::write(dir.join("profile.toml"), text).unwrap();
+        let reg = "Windows Registry Editor Version 5.00\n";
+        fs::write(outer.path().join("other.reg"), reg).unwrap();
+        fs::write(dir.join("sub/own.reg"), reg).unwrap();
+        let absolute = outer.path().join("other.reg");
+        for (target, within) in [
+            (Path::new("../other.reg"), false),
+            (&absolute, false),
+            (Path::new("sub/own.reg"), true),
+        ] {
+            let _ = fs::remove_file(dir.join("x.reg"));
+            symlink(target, dir.join("x.reg")).unwrap();
+            let read = Profile::from_dir(&dir);
+            let outside =
+                |error| matches!(error, ProfileError::Folder(FolderError::Outside { .. }));
+            match read {
+                Ok(_) => assert!(within, "{}", target.display()),
+                Err(error) => assert!(!within && outside(error), "{}", target.display()),
+            }
+        }
+        let toml = dir.join("profile.toml");
+        fs::rename(&toml, outer.path().join("profile.toml")).unwrap();
+        symlink("../profile.toml", &toml).unwrap();
+        let error = Profile::from_dir(&dir).unwrap_err();
+        assert!(matches!(error, ProfileError::Folder(FolderError::Outside { .. })), "{error}");
+    }
+
+    #[test]
+    fn a_path_that_leads_upwards_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = r"'Windows\..\..\x'";
+        for rule in [
+            format!("[[file]]\npath = {path}\nwhy = 'w'\n"),
+            format!("[[catalogue]]\npath = {path}\nwhy = 'w'\n"),
+            format!("[[part]]\nname = 'p'\nwhy = 'w'\nthere-if = {{ files = [{path}] }}\n"),
+            format!("[[part]]\nname = 'p'\nwhy = 'w'\n[[part.file]]\npath = {path}\nwhy = 'w'\n"),
+        ] {
+            let text = format!("title = 't'\nwhy = 'w'\n{rule}");
+            fs::write(dir.path().join("profile.toml"), text).unwrap();
+            let error = Profile::from_dir(dir.path()).unwrap_err();
+            assert!(matches!(error, ProfileError::BadPath { .. }), "{rule}: {error}");
         }
     }
 

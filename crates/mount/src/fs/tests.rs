@@ -300,3 +300,19 @@ proptest! {
         wim.verify(None).expect("wimlib reads all of it");
     }
 }
+
+#[test]
+fn data_in_the_staging_folder_is_no_link() {
+    let mut bench = Bench::new();
+    let ino = bench.fs.create(ROOT, "new").expect("a new file").ino;
+    bench.fs.write(ino, 0, b"data").expect("a write");
+    let data = bench.fs.staging().expect("staging").data(ino);
+    let secret = data.with_file_name("secret");
+    std::fs::write(&secret, "secret").expect("a file");
+    std::fs::remove_file(&data).expect("ours");
+    std::os::unix::fs::symlink(&secret, &data).expect("a link");
+    let archive = Archive::open(&bench.wim).expect("unchanged");
+    let folder = bench.fs.staging().expect("staging").folder();
+    let error = replay(folder, &archive, 1, None).expect_err("it is a link").to_string();
+    assert!(error.contains("it is not a regular file"), "{error}");
+}
