@@ -11,7 +11,6 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sha1::{Digest, Sha1 as Sha1Hasher};
 use tempfile::TempDir;
 
 use super::medium::Medium;
@@ -268,72 +267,6 @@ fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
         assert_eq!(whole.header().integrity, integrity);
     }
     assert!(points >= 200, "{points}");
-}
-
-/// What is dropped, and whatever tells its SHA-1, is not in the file any more; what another image has is.
-#[test]
-fn what_is_erased_is_nowhere_in_the_file() {
-    const OWN: &[u8] = b"a secret of the first image alone";
-    const SHARED: &[u8] = b"a secret that both images have";
-    let sha1 = |bytes: &[u8]| -> [u8; 20] { Sha1Hasher::digest(bytes).into() };
-    for (compression, integrity) in [
-        (Compression::None, false),
-        (Compression::None, true),
-        (Compression::Xpress, true),
-        (Compression::Lzx, false),
-    ] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let wim = folder.path().join("winpe.wim");
-        let images = ["PE", "Setup"].map(|name| {
-            let mut image = NewImage::new(name);
-            image.files.push(("shared".to_owned(), SHARED.to_vec()));
-            image.files.push(("other".to_owned(), content(name.len() as u8)));
-            image
-        });
-        create(&wim, compression, &images).expect("a WIM");
-        let put = |path: &str, bytes: &[u8]| FileChange::Put {
-            path: path.to_owned(),
-            content: Content::Bytes(bytes.to_vec()),
-        };
-        let delete = |path: &str| FileChange::Delete { path: path.to_owned(), recursive: false };
-        let commit = |change, target: &Target, erase| {
-            let changes = [ImageChanges { image: 1, changes: vec![change] }];
-            let options = CommitOptions { erase, add_integrity: integrity, ..options() };
-            Archive::open(&wim).expect("a WIM").commit(&changes, target, options).expect("a commit")
-        };
-        let count = |path: &Path, part: &[u8]| {
-            let bytes = fs::read(path).expect("a WIM");
-            bytes.windows(part.len()).filter(|window| *window == part).count()
-        };
-        let told = |path: &Path| {
-            Archive::open(path).expect("a WIM").verify(None).expect("it is whole");
-            [count(path, OWN), count(path, &sha1(OWN)), count(path, SHARED)]
-        };
-        // A short text does not become smaller, so it is stored as it is in every compression. The digest is
-        // in the metadata, which may be compressed, and in the blob table.
-        commit(put("own", OWN), &Target::InPlace, false);
-        let [own, digests, shared] = told(&wim);
-        assert!((own, shared) == (1, 1) && digests >= 1, "{own} {digests} {shared}");
-
-        let copy = Target::File { path: folder.path().join("copy.wim"), overwrite: false };
-        let done = commit(delete("own"), &copy, true);
-        assert!(matches!(done.erased, Erasure::Done { bytes: 1.. }), "{:?}", done.erased);
-        assert_eq!(told(&done.path), [0, 0, 1]);
-        assert_eq!(Archive::open(&done.path).expect("a WIM").header().integrity, integrity);
-
-        let before = told(&wim);
-        commit(put("own", b"another secret, which takes its place"), &Target::InPlace, false);
-        assert_eq!(told(&wim)[0], before[0], "nobody has asked for it");
-        // What an earlier commit has dropped goes too.
-        commit(delete("shared"), &Target::InPlace, true);
-        assert_eq!(told(&wim), [0, 0, 1], "the other image has it");
-        commit(put("other", OWN), &Target::InPlace, true);
-        assert_eq!(told(&wim)[0], 1);
-        let again = commit(put("other", OWN), &Target::InPlace, true);
-        assert_eq!((again.changed, again.erased), (false, Erasure::NotAsked));
-        let whole = Archive::open(&wim).expect("a WIM");
-        assert_eq!((whole.leftover(), whole.header().integrity), (None, integrity));
-    }
 }
 
 /// The commit holds, and says that something is left.

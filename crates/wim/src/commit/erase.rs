@@ -141,7 +141,16 @@ fn overwrite(output: Output<'_>, unused: &[Range<u64>]) -> Result<u64, WimError>
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use sha1::{Digest, Sha1 as Sha1Hasher};
+
+    use super::super::{CommitOptions, Content, FileChange, ImageChanges, Target};
     use super::*;
+    use crate::archive::Archive;
+    use crate::coding::Compression;
+    use crate::create::{NewImage, create};
     use crate::format::resource::{DiskBlob, ResourceHeader};
 
     fn blob(number: u8, offset: u64, size: u64) -> DiskBlob {
@@ -171,5 +180,77 @@ mod tests {
         blobs.insert(blob(6, 720, u64::MAX >> 8));
         assert_eq!(unused(&header, &blobs, &[], 1000), [208..300, 450..500, 600..700]);
         assert_eq!(unused(&header, &blobs, &[], 480), [208..300, 450..480]);
+    }
+
+    fn put(path: &str, bytes: &[u8]) -> FileChange {
+        FileChange::Put { path: path.to_owned(), content: Content::Bytes(bytes.to_vec()) }
+    }
+
+    fn count(path: &Path, part: &[u8]) -> usize {
+        let bytes = fs::read(path).expect("a WIM");
+        bytes.windows(part.len()).filter(|window| *window == part).count()
+    }
+
+    /// What is dropped, and whatever tells its SHA-1, is not in the file any more; what another image has is.
+    #[test]
+    fn what_is_erased_is_nowhere_in_the_file() {
+        const OWN: &[u8] = b"a secret of the first image alone";
+        const SHARED: &[u8] = b"a secret that both images have";
+        let sha1 = |bytes: &[u8]| -> [u8; 20] { Sha1Hasher::digest(bytes).into() };
+        for (compression, integrity) in [
+            (Compression::None, false),
+            (Compression::None, true),
+            (Compression::Xpress, true),
+            (Compression::Lzx, false),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let wim = folder.path().join("winpe.wim");
+            let images = ["PE", "Setup"].map(|name| {
+                let mut image = NewImage::new(name);
+                image.files.push(("shared".to_owned(), SHARED.to_vec()));
+                image.files.push(("other".to_owned(), vec![name.len() as u8; 100_000]));
+                image
+            });
+            create(&wim, compression, &images).expect("a WIM");
+            let delete =
+                |path: &str| FileChange::Delete { path: path.to_owned(), recursive: false };
+            let commit = |change, target: &Target, erase| {
+                let changes = [ImageChanges { image: 1, changes: vec![change] }];
+                let options =
+                    CommitOptions { erase, add_integrity: integrity, ..CommitOptions::default() };
+                Archive::open(&wim)
+                    .expect("a WIM")
+                    .commit(&changes, target, options)
+                    .expect("a commit")
+            };
+            let told = |path: &Path| {
+                Archive::open(path).expect("a WIM").verify(None).expect("it is whole");
+                [count(path, OWN), count(path, &sha1(OWN)), count(path, SHARED)]
+            };
+            // A short text does not become smaller, so it is stored as it is in every compression. The digest is
+            // in the metadata, which may be compressed, and in the blob table.
+            commit(put("own", OWN), &Target::InPlace, false);
+            let [own, digests, shared] = told(&wim);
+            assert!((own, shared) == (1, 1) && digests >= 1, "{own} {digests} {shared}");
+
+            let copy = Target::File { path: folder.path().join("copy.wim"), overwrite: false };
+            let done = commit(delete("own"), &copy, true);
+            assert!(matches!(done.erased, Erasure::Done { bytes: 1.. }), "{:?}", done.erased);
+            assert_eq!(told(&done.path), [0, 0, 1]);
+            assert_eq!(Archive::open(&done.path).expect("a WIM").header().integrity, integrity);
+
+            let before = told(&wim);
+            commit(put("own", b"another secret, which takes its place"), &Target::InPlace, false);
+            assert_eq!(told(&wim)[0], before[0], "nobody has asked for it");
+            // What an earlier commit has dropped goes too.
+            commit(delete("shared"), &Target::InPlace, true);
+            assert_eq!(told(&wim), [0, 0, 1], "the other image has it");
+            commit(put("other", OWN), &Target::InPlace, true);
+            assert_eq!(told(&wim)[0], 1);
+            let again = commit(put("other", OWN), &Target::InPlace, true);
+            assert_eq!((again.changed, again.erased), (false, Erasure::NotAsked));
+            let whole = Archive::open(&wim).expect("a WIM");
+            assert_eq!((whole.leftover(), whole.header().integrity), (None, integrity));
+        }
     }
 }

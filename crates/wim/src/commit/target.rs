@@ -180,14 +180,7 @@ pub(super) fn write(
         }
         import.enter(&mut disk);
     }
-    let integrity = match (has_integrity, options.add_integrity) {
-        (true, _) => {
-            let end = archive.part.disk.blob_table.end();
-            Some(Digests::kept(archive.part.source(), &archive.part.disk.integrity, end)?)
-        }
-        (false, true) => Some(Digests::none()),
-        (false, false) => None,
-    };
+    let integrity = digests(archive, options)?;
     let blobs = &mut archive.part.blobs;
     plan.references.iter().for_each(|(sha1, count)| blobs.set_references(sha1, *count));
     inserted.into_iter().for_each(|entry| blobs.insert(entry));
@@ -203,6 +196,16 @@ pub(super) fn write(
     let table = later.transpose()?;
     let Packer { kept, packed, .. } = appender.packer;
     Ok(Written { header: Some(disk), end, table, appended: end - at, kept, packed })
+}
+
+/// What is known for the integrity table, if there is to be one.
+fn digests(archive: &Archive, options: &CommitOptions<'_>) -> Result<Option<Digests>, WimError> {
+    let disk = &archive.part.disk;
+    if !disk.integrity.is_absent() {
+        let kept = Digests::kept(archive.part.source(), &disk.integrity, disk.blob_table.end());
+        return kept.map(Some);
+    }
+    Ok(options.add_integrity.then(Digests::none))
 }
 
 /// Restores the WIM when a commit in place does not come to its end, by an error or a panic.
