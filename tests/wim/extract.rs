@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use winpe_tests::{run, tool};
 
-use crate::hostile::{Ground, snapshot};
+use crate::ground::{Ground, snapshot};
 use crate::raw::{Raw, TIME, What, wim};
 use crate::tools::{Bench, path_text};
 

@@ -7,6 +7,7 @@ mod corpus;
 mod export;
 mod extract;
 mod fidelity;
+mod ground;
 mod hostile;
 mod iso;
 mod process;

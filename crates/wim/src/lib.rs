@@ -28,6 +28,8 @@
 //! * Paths are always looked up without regard to case; of names that differ only by case, an exact
 //!   match is preferred.
 //! * `wimlib_update_image` replaces a file by a new one; [`FileChange::Put`] gives it new content.
+//! * An image with an entry named `..`, two entries of one name or entries below a link is not extracted;
+//!   wimlib leaves such entries out, and with them what is below any reparse point.
 //! * A WIM that is solid, split or pipable is read, and not changed; [`Archive::export`] makes one
 //!   that can be.
 //! * A commit in place does not set the header's mark of a write in progress, which it does not

@@ -12,8 +12,9 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi wim verify winpe.wim
 ///   winpe-iscsi wim verify install.swm --json
 ///
-/// The metadata of each image, the data of every file, the references from one to the other, and the
-/// integrity table if there is one. Of a split WIM, name the first part. Exits with 1 if anything is
+/// The metadata of each image, names and links by which an image would lead out of the folder it is copied
+/// to, the data of every file, the references from one to the other, and the integrity table if there is
+/// one. Of a split WIM, name the first part. Exits with 1 if anything is
 /// wrong, and says all of it.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
