@@ -35,7 +35,7 @@ impl<W: Write> Lines<W> {
     /// Where it cannot be written. What was not is counted.
     pub(super) fn write(&mut self, told: impl Fn(u64) -> String) -> io::Result<()> {
         let mut bytes = Vec::new();
-        if self.torn && !(self.waiting.is_empty() && self.left_out == 0) {
+        if self.torn {
             bytes.push(b'\n');
         }
         if self.left_out > 0 {
@@ -57,10 +57,12 @@ impl<W: Write> Lines<W> {
         if written > 0 {
             self.torn = bytes[written - 1] != b'\n';
         }
-        if written >= head {
+        // A line that lacks its end alone is there: the end comes with the next line.
+        let there = written + usize::from(self.torn && bytes.get(written) == Some(&b'\n'));
+        if there >= head {
             self.left_out = 0;
         }
-        let rest = &bytes[written.max(head)..];
+        let rest = &bytes[there.max(head)..];
         self.left_out += rest.iter().filter(|byte| **byte == b'\n').count() as u64;
         result.and_then(|()| self.out.flush())
     }
