@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 use winpe_wim::{EntryFault, ExtractOptions, WimError};
 
 use crate::ground::{Ground, snapshot};

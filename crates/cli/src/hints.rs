@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use winpe_folder::FolderError;
+use winpe_disk::folder::FolderError;
 use winpe_hive::OpenError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{ChapError, DriverError, InjectError, ProfileError, RecipeError, StartupError};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 
 use crate::failure::Failure;
 use crate::printer::Printer;

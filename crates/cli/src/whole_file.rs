@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use winpe_newfile::{NewFile, Options};
+use winpe_disk::newfile::{NewFile, Options};
 
 use crate::printer::Printer;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use winpe_folder::{Folder, Identity, Kind};
+use winpe_disk::folder::{Folder, Identity, Kind};
 
 use crate::error::{AdditionError, InjectError};
 use crate::path::ImagePath;
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn links_lead_to_no_file_outside_an_added_folder() {
-        use winpe_folder::FolderError;
+        use winpe_disk::folder::FolderError;
         let outer = tempfile::tempdir().unwrap();
         let dir = outer.path().join("tools");
         fs::create_dir_all(dir.join("sub")).unwrap();

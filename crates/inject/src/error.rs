@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
-use winpe_folder::FolderError;
+use winpe_disk::folder::FolderError;
 use winpe_hive::log::RecoverError;
 use winpe_hive::{EditError, Finding, OpenError, ReadError};
 use winpe_regfile::{ParseError, WriteError};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 use winpe_wim::{Archive, ImageSelector, WimError};
 
 use crate::error::InjectError;

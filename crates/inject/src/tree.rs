@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 
-use winpe_folder::{Folder, Kind};
+use winpe_disk::folder::{Folder, Kind};
 use winpe_wim::Archive;
 
 use crate::digest::Sha256;
@@ -212,7 +212,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use winpe_folder::FolderError;
+    use winpe_disk::folder::FolderError;
 
     use super::*;
 

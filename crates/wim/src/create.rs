@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
-use winpe_newfile::Options;
+use winpe_disk::newfile::Options;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_folder::FolderError;
+use winpe_disk::folder::FolderError;
 
 use crate::extract::EntryFault;
 use crate::ffi::Failure;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
 use winpe_netboot::policy::{Config, Files};
 use winpe_netboot::serve::Interface;

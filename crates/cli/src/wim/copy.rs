@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
-use winpe_folder::{Folder, Identity, Kind};
+use winpe_disk::folder::{Folder, Identity, Kind};
 use winpe_wim::{Committed, Content, FileChange};
 
 use super::commit;

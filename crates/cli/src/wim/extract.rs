@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 use winpe_wim::{ExtractOptions, Untimed};
 
 use super::place::Found;

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use winpe_folder::{Folder, FolderError, Kind};
+use winpe_disk::folder::{Folder, FolderError, Kind};
 use winpe_wim::Arch;
 
 use crate::path::ImagePath;

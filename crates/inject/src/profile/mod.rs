@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 use winpe_registry::KeyPath;
 
 use crate::error::ProfileError;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use winpe_folder::FolderError;
+use winpe_disk::folder::FolderError;
 use winpe_registry::{Edit, Op, Value, ValueName};
 
 use super::*;

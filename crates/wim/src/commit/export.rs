@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use sha1::{Digest, Sha1 as Sha1Hasher};
-use winpe_newfile::Options;
+use winpe_disk::newfile::Options;
 use zerocopy::IntoBytes;
 
 use super::confirm::confirm;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_newfile::{NewFile as Whole, Options};
+use winpe_disk::newfile::{NewFile as Whole, Options};
 
 use crate::error::WimError;
 

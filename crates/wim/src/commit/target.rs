@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 use rustix::io::Errno;
-use winpe_newfile::Options;
+use winpe_disk::newfile::Options;
 use zerocopy::IntoBytes;
 
 use super::append::{Appender, Tables};

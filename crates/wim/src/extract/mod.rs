@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 
-use winpe_folder::Folder;
+use winpe_disk::folder::Folder;
 
 use crate::archive::Archive;
 use crate::error::WimError;
@@ -71,7 +71,7 @@ impl Archive {
     /// # let mut image = winpe_wim::NewImage::new("PE");
     /// # image.files.push(("Windows/notepad.exe".into(), b"MZ, and more".to_vec()));
     /// # winpe_wim::create(&path, winpe_wim::Compression::Lzx, &[image])?;
-    /// use winpe_folder::Folder;
+    /// use winpe_disk::folder::Folder;
     /// use winpe_wim::{Archive, ExtractOptions};
     ///
     /// let wim = Archive::open(&path)?;

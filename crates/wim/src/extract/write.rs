@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::FileTimes;
 use std::path::PathBuf;
 
-use winpe_folder::{Folder, FolderError, Identity};
+use winpe_disk::folder::{Folder, FolderError, Identity};
 
 use super::{ExtractOptions, Extracted, Untimed};
 use crate::archive::{Archive, Tree};

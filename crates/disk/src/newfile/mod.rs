@@ -23,7 +23,7 @@ use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, open
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-use access::Access;
+use self::access::Access;
 
 /// What the names of unfinished files begin and end with.
 const PREFIX: &str = ".winpe-wim-";
@@ -45,7 +45,7 @@ pub struct Options<'a> {
 ///
 /// ```
 /// use std::io::Write;
-/// use winpe_newfile::{NewFile, Options};
+/// use winpe_disk::newfile::{NewFile, Options};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("list.txt");

@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 use rustix::io::Errno;
 
-use crate::error::FolderError;
-use crate::folder::Folder;
+use super::error::FolderError;
+use super::folder::Folder;
 
 /// What something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

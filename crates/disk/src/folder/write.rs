@@ -13,8 +13,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::error::FolderError;
-use crate::folder::{Folder, Identity};
+use super::error::FolderError;
+use super::folder::{Folder, Identity};
 
 /// How often another temporary name is tried.
 const TRIES: usize = 100;

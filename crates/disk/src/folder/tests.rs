@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
-use crate::{Folder, FolderError, Kind};
+use super::{Folder, FolderError, Kind};
 
 /// A folder `root` beside a file `secret`.
 fn ground() -> (TempDir, Folder) {

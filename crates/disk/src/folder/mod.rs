@@ -13,7 +13,7 @@
 //! ```
 //! # let outside = tempfile::tempdir()?;
 //! use std::io::Write;
-//! use winpe_folder::{Folder, FolderError};
+//! use winpe_disk::folder::{Folder, FolderError};
 //!
 //! let folder = Folder::open_or_make(&outside.path().join("out"))?;
 //! let boot = folder.make("boot".as_ref())?;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::process::geteuid;
 
-use crate::{PREFIX, SUFFIX};
+use super::{PREFIX, SUFFIX};
 
 /// Younger files may belong to a run that has not locked them yet.
 const AGE: Duration = Duration::from_secs(60);

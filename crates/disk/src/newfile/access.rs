@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use crate::Options;
+use super::Options;
 
 /// The permission bits of the owner, and of others.
 const OWNER: u32 = 0o600;
