@@ -4,6 +4,7 @@
 //! SourceDisksFiles Section", "INF CopyFiles Directive".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use winpe_wim::Arch;
 
@@ -13,18 +14,33 @@ use super::LARGEST;
 pub(crate) mod fuzzing;
 
 /// The sections of an INF, by their names in lower case. Sections of the same name are one.
+/// An INF. Its lines are taken apart when they are looked at, since their parts take many times the
+/// memory of the text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Inf {
-    sections: BTreeMap<String, Vec<Entry>>,
-    /// What stands for `%name%`, by the name in lower case; the first of a name counts.
+    /// The lines, without comments and joined where they continue.
+    text: String,
+    /// Where the lines of a section are in `text`, by the section's name in lower case. Sections of the
+    /// same name are one.
+    sections: BTreeMap<String, Vec<Range<u32>>>,
+    /// The text that `%name%` means, by the name in lower case; the first of a name counts.
     strings: BTreeMap<String, String>,
 }
 
+/// Why a text is not read as an INF.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum BadInf {
+    /// It has no `[Version]` section with a signature.
+    NotAnInf,
+    /// It has that many lines.
+    TooManyLines(usize),
+}
+
 /// `key = value, value`, or values without a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    key: Option<String>,
-    values: Vec<String>,
+#[derive(Debug, Clone, Copy)]
+struct Entry<'t> {
+    key: Option<&'t str>,
+    values: &'t str,
 }
 
 /// A file that an INF names.
@@ -39,25 +55,63 @@ pub(super) struct Named {
 }
 
 impl Inf {
-    /// Reads a text; `None` if it is not that of an INF.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Reads a text.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, BadInf> {
+        let text = decode(bytes).ok_or(BadInf::NotAnInf)?;
+        let lines = text.lines().count();
+        if lines > MOST_LINES {
+            return Err(BadInf::TooManyLines(lines));
+        }
         let mut inf = Self::default();
-        let mut section = None;
-        for line in logical_lines(&decode(bytes)?) {
-            let line = line.trim();
+        inf.read_lines(&text);
+        let mut strings = BTreeMap::new();
+        for entry in inf.entries("strings") {
+            let value = entry.value(0).unwrap_or_default();
+            // What is longer is no name of anything.
+            if let Some(key) = entry.key.filter(|_| value.len() <= LONGEST_VALUE) {
+                strings.entry(unquote(key).to_lowercase()).or_insert(value);
+            }
+        }
+        inf.strings = strings;
+        let signature = inf.value("version", "signature").unwrap_or_default().to_lowercase();
+        let known = ["$windows nt$", "$chicago$", "$windows 95$"].contains(&signature.as_str());
+        known.then_some(inf).ok_or(BadInf::NotAnInf)
+    }
+
+    /// Fills in `text` and `sections`.
+    fn read_lines(&mut self, text: &str) {
+        let mut section: Option<String> = None;
+        let mut start = 0;
+        for line in text.lines().chain([""]) {
+            let line = parts(line, ';').next().unwrap_or_default().trim_end();
+            if let Some(joined) = line.strip_suffix('\\') {
+                self.text.push_str(joined);
+                continue;
+            }
+            self.text.push_str(line);
+            let line = self.text[start..].trim();
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 section = Some(name.trim().to_lowercase());
+                self.text.truncate(start);
             } else if let (Some(section), false) = (&section, line.is_empty()) {
-                inf.sections.entry(section.clone()).or_default().push(Entry::parse(line));
+                let place = |at: usize| u32::try_from(at).expect("an INF has 4 MiB at most");
+                let range = place(start)..place(self.text.len());
+                if let Some(ranges) = self.sections.get_mut(section) {
+                    ranges.push(range);
+                } else {
+                    self.sections.insert(section.clone(), vec![range]);
+                }
+                start = self.text.len();
+            } else {
+                self.text.truncate(start);
             }
         }
-        for entry in inf.sections.get("strings").into_iter().flatten() {
-            if let (Some(key), Some(value)) = (&entry.key, entry.values.first()) {
-                inf.strings.entry(key.to_lowercase()).or_insert_with(|| value.clone());
-            }
-        }
-        let signature = inf.value("version", "signature")?.to_lowercase();
-        ["$windows nt$", "$chicago$", "$windows 95$"].contains(&signature.as_str()).then_some(inf)
+    }
+
+    /// The lines of a section.
+    fn entries(&self, section: &str) -> impl Iterator<Item = Entry<'_>> {
+        let ranges = self.sections.get(section).into_iter().flatten();
+        ranges.map(|range| Entry::parse(&self.text[range.start as usize..range.end as usize]))
     }
 
     /// The class of the devices, as `Net`.
@@ -78,31 +132,35 @@ impl Inf {
         keys.filter_map(|key| self.value("version", key)).next()
     }
 
-    /// The files of the package for an architecture, each once.
+    /// The files of the package for an architecture, each once; one more than [`LARGEST`] at most.
     pub(super) fn files(&self, arch: Option<Arch>) -> Vec<Named> {
         let decorated = |section: &str| {
             let suffix = suffix(arch).map(|arch| format!("{section}.{arch}"));
             suffix.into_iter().chain([section.to_owned()])
         };
         let entries = |section: &str| {
-            decorated(section).flat_map(|name| self.sections.get(&name).into_iter().flatten())
+            decorated(section).flat_map(|name| self.entries(&name).collect::<Vec<_>>())
         };
-        // `disk = description, tag file, unused, path`
+        // `disk = description, tag file, unused, path`; a path that is too long for Windows is no place.
         let disks: BTreeMap<_, _> = entries("sourcedisksnames")
-            .filter_map(|disk| Some((disk.key.clone()?, disk.values.get(3).cloned())))
+            .filter_map(|disk| Some((unquote(disk.key?), disk.value(3))))
+            .filter(|(_, path)| path.as_ref().is_none_or(|path| path.len() <= LONGEST_VALUE))
             .collect();
         let copied = self.copied(arch);
         let mut files: Vec<Named> = Vec::new();
         let mut known = BTreeSet::new();
         // `file = disk, folder, size`
         for entry in entries("sourcedisksfiles") {
-            let Some(name) = &entry.key else { continue };
-            let value = |index: usize| entry.values.get(index).cloned().unwrap_or_default();
+            let Some(name) = entry.key.map(unquote) else { continue };
+            let value = |index: usize| entry.value(index).unwrap_or_default();
             let disk = disks.get(&value(0)).cloned().flatten().unwrap_or_default();
             let folder = [disk, value(1)].join("\\");
             let needed = copied.is_empty() || copied.contains(&name.to_lowercase());
             if known.insert(name.to_lowercase()) {
-                files.push(Named { name: name.clone(), folder, needed });
+                files.push(Named { name, folder, needed });
+            }
+            if files.len() > LARGEST {
+                return files;
             }
         }
         // Without a place, a file is beside the INF, or one that Windows has.
@@ -111,11 +169,12 @@ impl Inf {
                 files.push(Named { name, folder: String::new(), needed: false });
             }
         }
+        files.truncate(LARGEST + 1);
         files
     }
 
     /// The names of all files that some section copies, in lower case, without those of other
-    /// architectures.
+    /// architectures; a little more than [`LARGEST`] at most.
     fn copied(&self, arch: Option<Arch>) -> BTreeSet<String> {
         let own = suffix(arch);
         let foreign = |section: &str| {
@@ -124,39 +183,48 @@ impl Inf {
             own.is_some() && archs.any(|arch| Some(arch) != own)
         };
         let mut copied = BTreeSet::new();
-        for (_, entries) in self.sections.iter().filter(|(section, _)| !foreign(section)) {
-            let lists = entries.iter().filter(|entry| entry.key_is("copyfiles"));
-            for value in lists.flat_map(|entry| &entry.values) {
-                if let Some(file) = value.strip_prefix('@') {
-                    copied.insert(self.expand(file).to_lowercase());
-                    continue;
-                }
-                let list = self.sections.get(&self.expand(value).to_lowercase());
-                // `destination, source, …`, where the source has the same name unless given.
-                for entry in list.into_iter().flatten() {
-                    let source = entry.values.get(1).filter(|source| !source.is_empty());
-                    let source = source.or(entry.values.first());
-                    copied.extend(source.map(|source| self.expand(source).to_lowercase()));
-                    if copied.len() > LARGEST {
-                        return copied;
-                    }
+        // Drivers name a section many times, and a hostile one names a long section as often as it can.
+        let mut visited = BTreeSet::new();
+        let own = self.sections.keys().filter(|section| !foreign(section));
+        let lists = own.flat_map(|section| self.entries(section));
+        let lists = lists.filter(|entry| entry.key_is("copyfiles"));
+        for value in lists.flat_map(Entry::values) {
+            if copied.len() > LARGEST {
+                break;
+            }
+            if let Some(file) = value.strip_prefix('@') {
+                copied.insert(self.expand(file).to_lowercase());
+                continue;
+            }
+            let list = self.expand(&value).to_lowercase();
+            if !self.sections.contains_key(&list) || visited.contains(&list) {
+                continue;
+            }
+            // `destination, source, …`, where the source has the same name unless given.
+            for entry in self.entries(&list) {
+                let source = entry.value(1).filter(|source| !source.is_empty());
+                let source = source.or(entry.value(0));
+                copied.extend(source.map(|source| self.expand(&source).to_lowercase()));
+                if copied.len() > LARGEST {
+                    break;
                 }
             }
+            visited.insert(list);
         }
         copied.remove("");
         copied
     }
 
     fn values(&self, section: &str, key: &str) -> Option<Vec<String>> {
-        let entry = self.sections.get(section)?.iter().find(|entry| entry.key_is(key))?;
-        Some(entry.values.iter().map(|value| self.expand(value)).collect())
+        let entry = self.entries(section).find(|entry| entry.key_is(key))?;
+        Some(entry.values().take(MOST_VALUES).map(|value| self.expand(&value)).collect())
     }
 
     fn value(&self, section: &str, key: &str) -> Option<String> {
         self.values(section, key)?.into_iter().next().filter(|value| !value.is_empty())
     }
 
-    /// Puts in what `[Strings]` says for `%name%`. What it puts in is not looked at again.
+    /// Puts in the text that `[Strings]` has for `%name%`. What it puts in is not looked at again.
     fn expand(&self, text: &str) -> String {
         let mut parts = text.split('%');
         let mut expanded = parts.next().unwrap_or_default().to_owned();
@@ -174,22 +242,31 @@ impl Inf {
     }
 }
 
-impl Entry {
-    fn parse(line: &str) -> Self {
-        let (key, values) = match split(line, '=').split_first() {
-            Some((key, rest)) if !rest.is_empty() => {
-                (Some(unquote(key)), line[key.len() + 1..].to_owned())
-            }
-            _ => (None, line.to_owned()),
-        };
-        let values = split(&values, ',').iter().map(|value| unquote(value)).collect();
-        Self { key, values }
+impl<'t> Entry<'t> {
+    fn parse(line: &'t str) -> Self {
+        let line = line.trim();
+        let key = parts(line, '=').next().filter(|key| key.len() < line.len());
+        Self { key, values: key.map_or(line, |key| &line[key.len() + 1..]) }
+    }
+
+    fn values(self) -> impl Iterator<Item = String> + use<'t> {
+        parts(self.values, ',').map(unquote)
+    }
+
+    fn value(self, index: usize) -> Option<String> {
+        self.values().nth(index)
     }
 
     fn key_is(&self, key: &str) -> bool {
-        self.key.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(key))
+        self.key.is_some_and(|it| unquote(it).eq_ignore_ascii_case(key))
     }
 }
+
+/// Graphics drivers, the largest, have some ten thousand lines.
+pub(super) const MOST_LINES: usize = 100_000;
+
+/// Of a line of `[Version]`; those that are looked at have two.
+const MOST_VALUES: usize = 16;
 
 /// In bytes; a path of Windows has 260 characters.
 const LONGEST_VALUE: usize = 1024;
@@ -226,32 +303,16 @@ fn decode(bytes: &[u8]) -> Option<String> {
     }
 }
 
-/// Lines without comments; a backslash at the end joins a line with the next.
-fn logical_lines(text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut open = String::new();
-    for line in text.lines() {
-        let line = split(line, ';').first().copied().unwrap_or_default().trim_end();
-        match line.strip_suffix('\\') {
-            Some(start) => open.push_str(start),
-            None => lines.push(std::mem::take(&mut open) + line),
-        }
-    }
-    lines.push(open);
-    lines
-}
-
-/// The parts between separators that stand outside quotes.
-fn split(text: &str, separator: char) -> Vec<&str> {
+/// The parts between separators that are outside of quotes.
+fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
-    text.split(|c: char| {
+    text.split(move |c: char| {
         quoted ^= c == '"';
         c == separator && !quoted
     })
-    .collect()
 }
 
-/// The text that a value stands for.
+/// The text that a value means.
 fn unquote(value: &str) -> String {
     let value = value.trim();
     match value.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest)) {
@@ -332,7 +393,7 @@ Name = "renamed"
             assert_eq!(Inf::parse(&bytes).unwrap().class().as_deref(), Some("Net"));
         }
         for bytes in [&b""[..], b"[Version]\nSignature = x\n", b"MZ\0\0", b"\xff\xfe\x00\xd8"] {
-            assert_eq!(Inf::parse(bytes), None);
+            assert_eq!(Inf::parse(bytes), Err(BadInf::NotAnInf));
         }
     }
 
@@ -362,12 +423,52 @@ Name = "renamed"
         assert_eq!(Inf::parse(many.as_bytes()).unwrap().files(None).len(), LARGEST + 1);
     }
 
+    #[test]
+    fn a_section_is_visited_once() {
+        let lines = "CopyFiles=l,l,%l%,L\n".repeat(24_000) + "[l]\n" + &"same.sys\n".repeat(48_000);
+        let many = format!("[Version]\nSignature=\"$Chicago$\"\n[i]\n{lines}[Strings]\nl=l\n");
+        let files = Inf::parse(many.as_bytes()).unwrap().files(None);
+        assert_eq!(files.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["same.sys"]);
+    }
+
+    #[test]
+    fn lines_are_bounded() {
+        let head = "[Version]\nSignature=\"$Chicago$\"\n";
+        let lines = |count: usize| Inf::parse((head.to_owned() + &"\n".repeat(count)).as_bytes());
+        assert!(lines(MOST_LINES - 2).is_ok());
+        assert_eq!(lines(MOST_LINES - 1), Err(BadInf::TooManyLines(MOST_LINES + 1)));
+    }
+
+    #[test]
+    fn neither_names_nor_folders_multiply() {
+        let long = "x".repeat(LONGEST_VALUE);
+        let head = "[Version]\nSignature=\"$Chicago$\"\n";
+        let named = |value: &str| {
+            let copies: String = (0..20_000).map(|number| format!("@%a%{number},")).collect();
+            let text = format!("{head}[i]\nCopyFiles={copies}\n[Strings]\na={value}\n");
+            Inf::parse(text.as_bytes()).unwrap().files(None)
+        };
+        let files = named(&long);
+        assert_eq!((files.len(), files[0].name.len()), (LARGEST + 1, LONGEST_VALUE + 1));
+        assert_eq!(named(&(long.clone() + "x"))[0].name, "%a%0", "too long to be put in");
+        let placed = |path: &str| {
+            let text = format!(
+                "{head}[SourceDisksNames]\n1=,,,{path}\n[SourceDisksFiles]\n{}",
+                (0..20_000).map(|number| format!("{number}=1\n")).collect::<String>()
+            );
+            Inf::parse(text.as_bytes()).unwrap().files(None)
+        };
+        let files = placed(&long);
+        assert_eq!((files.len(), files[0].folder.len()), (LARGEST + 1, LONGEST_VALUE + 1));
+        assert_eq!(placed(&(long.clone() + "x"))[0].folder, "\\");
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(\\[(Version|SourceDisksFiles|Strings|a)\\]|[ -~é]{0,20}|CopyFiles=a|%a%=\"b|\\\\)?(\n[ -~]{0,20}){0,8}") {
             let whole = format!("[Version]\nSignature=\"$Chicago$\"\n{text}");
             let inf = Inf::parse(whole.as_bytes());
-            prop_assume!(inf.is_some());
+            prop_assume!(inf.is_ok());
             for arch in [None, Some(Arch::Amd64)] {
                 let files = inf.iter().flat_map(|inf| inf.files(arch)).count();
                 prop_assert!(files <= whole.len());

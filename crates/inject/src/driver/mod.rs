@@ -13,7 +13,7 @@ use winpe_wim::Arch;
 
 use crate::path::ImagePath;
 use crate::pe::{NotAProgram, Program};
-use inf::Inf;
+use inf::{BadInf, Inf, MOST_LINES};
 
 /// Why a driver package cannot be put into an image.
 #[derive(Debug, Error)]
@@ -53,12 +53,24 @@ pub enum DriverError {
         files: Vec<String>,
     },
     /// No driver has so many files.
-    #[error("{} names {found} files: expected at most {LARGEST}", inf.display())]
+    #[error("{} names {found} files or more: expected at most {LARGEST}", inf.display())]
     TooMany {
         /// The file that names them.
         inf: PathBuf,
         /// How many.
         found: usize,
+    },
+    /// No INF is so long.
+    #[error("{} has {found} {what}: expected at most {limit}", inf.display())]
+    TooLong {
+        /// The file.
+        inf: PathBuf,
+        /// `bytes` or `lines`.
+        what: &'static str,
+        /// How many.
+        found: u64,
+        /// How many there may be.
+        limit: u64,
     },
     /// A driver is for other machines.
     #[error("{} is for {found}, and the image is for {image}", path.display())]
@@ -101,7 +113,7 @@ pub(crate) struct InfFile {
     pub(crate) version: Option<String>,
 }
 
-/// No INF of a driver comes near.
+/// Bytes of an INF. Those of graphics drivers, the largest, have 1 to 2 MB.
 const LONGEST_INF: u64 = 4 << 20;
 /// Graphics drivers, the largest, have some hundred files.
 const LARGEST: usize = 4096;
@@ -124,8 +136,15 @@ impl Package {
     fn take(&mut self, dir: &Folder, inf: &OsStr, arch: Option<Arch>) -> Result<(), DriverError> {
         let path = &dir.path().join(inf);
         let name = inf.to_string_lossy().into_owned();
-        let inf = read_inf(dir, inf)?;
-        let inf = Inf::parse(&inf).ok_or_else(|| DriverError::NotAnInf(path.into()))?;
+        let inf = Inf::parse(&read_inf(dir, inf)?).map_err(|bad| match bad {
+            BadInf::NotAnInf => DriverError::NotAnInf(path.into()),
+            BadInf::TooManyLines(found) => DriverError::TooLong {
+                inf: path.into(),
+                what: "lines",
+                found: found as u64,
+                limit: MOST_LINES as u64,
+            },
+        })?;
         if crate::addition::bad_name(&name).is_some() || name.contains('\u{fffd}') {
             return Err(DriverError::BadName { inf: path.into(), name });
         }
@@ -227,7 +246,9 @@ fn read_inf(dir: &Folder, name: &OsStr) -> Result<Vec<u8>, DriverError> {
     let read = file.take(LONGEST_INF + 1).read_to_end(&mut bytes);
     read.map_err(|source| DriverError::Read { path: path(), source })?;
     if bytes.len() as u64 > LONGEST_INF {
-        return Err(DriverError::NotAnInf(path()));
+        let found = dir.open_file(name.as_ref())?.metadata().map_or(0, |it| it.len());
+        let (inf, limit) = (path(), LONGEST_INF);
+        return Err(DriverError::TooLong { inf, what: "bytes", found, limit });
     }
     Ok(bytes)
 }

@@ -19,24 +19,30 @@ pub struct Named {
     pub needed: bool,
 }
 
-/// An INF that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An INF that was read. Two are equal where their sections are.
+#[derive(Debug, Clone)]
 pub struct Inf(Parsed);
+
+impl PartialEq for Inf {
+    fn eq(&self, other: &Self) -> bool {
+        self.sections() == other.sections()
+    }
+}
 
 impl Inf {
     /// Reads a text; `None` if it is not that of an INF.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        Parsed::parse(bytes).map(Self)
+        Parsed::parse(bytes).ok().map(Self)
     }
 
     /// The sections, by their names in lower case.
     #[must_use]
     pub fn sections(&self) -> Vec<(String, Vec<Entry>)> {
-        let entries = |entries: &[super::Entry]| {
-            entries.iter().map(|entry| (entry.key.clone(), entry.values.clone())).collect()
-        };
-        self.0.sections.iter().map(|(name, list)| (name.clone(), entries(list))).collect()
+        let entry =
+            |entry: super::Entry<'_>| (entry.key.map(super::unquote), entry.values().collect());
+        let names = self.0.sections.keys();
+        names.map(|name| (name.clone(), self.0.entries(name).map(entry).collect())).collect()
     }
 
     /// Class, version, and the catalogue for an architecture.
