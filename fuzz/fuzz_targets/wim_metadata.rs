@@ -17,7 +17,7 @@ fuzz_target!(|metadata: &[u8]| {
     let wim = Archive::open(&path).expect("all but the metadata is sound");
     let mut paths = Vec::new();
     let walked = wim.walk(1, "", &mut |entry| {
-        paths.push((entry.path.clone(), entry.is_dir));
+        paths.push((entry.path.to_string(), entry.is_dir));
         ControlFlow::Continue(())
     });
     if walked.is_err() {

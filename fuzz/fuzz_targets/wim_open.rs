@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     for image in 1..=wim.header().image_count.min(3) {
         let mut files = Vec::new();
         let _ = wim.walk(image, "", &mut |entry| {
-            files.push(entry.path.clone());
+            files.push(entry.path.to_string());
             ControlFlow::Continue(())
         });
         for file in files.iter().take(8) {

@@ -95,9 +95,10 @@ impl Media {
         let archive = Archive::open(&self.path("winpe.wim")).unwrap();
         let mut lines = Vec::new();
         let mut line = |entry: &winpe_wim::Entry| {
-            let is_hive = entry.path.ends_with(SYSTEM) || entry.path.ends_with(SOFTWARE);
+            let path = entry.path.to_string();
+            let is_hive = path.ends_with(SYSTEM) || path.ends_with(SOFTWARE);
             let data = entry.sha1.filter(|_| !is_hive);
-            let (path, attributes, security) = (&entry.path, entry.attributes, &entry.security);
+            let (attributes, security) = (entry.attributes, &entry.security);
             lines.push(format!("{path} {attributes:x} {security:?} {data:?} {}", entry.links));
             ControlFlow::Continue(())
         };

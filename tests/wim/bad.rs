@@ -63,7 +63,7 @@ fn corrupt_data_is_told_where_it_is_read() {
     let wim = Archive::open(&bench.wim).expect("the tables are whole");
     let mut files = Vec::new();
     wim.walk(1, "", &mut |entry| {
-        files.extend((!entry.is_dir).then(|| entry.path.clone()));
+        files.extend((!entry.is_dir).then(|| entry.path.to_string()));
         std::ops::ControlFlow::Continue(())
     })
     .expect("the metadata is whole");

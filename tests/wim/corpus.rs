@@ -69,7 +69,7 @@ fn contents(wim: &Archive, image: u32) -> Result<String, WimError> {
         short += usize::from(entry.short_name.is_some());
         streams += entry.streams.len();
         if !entry.is_dir && entry.reparse_tag.is_none() {
-            files.push(entry.path.clone());
+            files.push(entry.path.to_string());
         }
         ControlFlow::Continue(())
     })?;

@@ -77,8 +77,8 @@ fn what_create_makes_reads_back() {
     assert!(wim.read(1, r"\windows\SYSTEM32\Config\system").expect("a file") == hive());
     assert_eq!(wim.read(1, "windows/empty.txt").expect("a file"), b"");
     let entry = wim.entry(1, "WINDOWS").expect("metadata").expect("a folder");
-    assert_eq!((entry.path.as_str(), entry.is_dir), (r"\Windows", true));
-    assert_eq!(entry.security, Some(security()));
+    assert_eq!((entry.path.to_string().as_str(), entry.is_dir), (r"\Windows", true));
+    assert_eq!(entry.security.as_deref(), Some(&security()[..]));
     let names: Vec<_> =
         wim.read_dir(1, "\\").expect("the root").into_iter().map(|entry| entry.name).collect();
     assert_eq!(names, ["Empty", "Windows"]);

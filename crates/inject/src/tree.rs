@@ -121,7 +121,7 @@ impl Tree<'_> {
         let mut found = match self {
             Self::Image(archive, image) => match archive.entry(image, path.as_str())? {
                 Some(entry) if entry.is_dir => {
-                    let entries = archive.read_dir(image, path.as_str())?.into_iter();
+                    let entries = archive.read_dir(image, path.as_str())?;
                     entries.map(|entry| Named { name: entry.name, is_dir: entry.is_dir }).collect()
                 }
                 _ => vec![],

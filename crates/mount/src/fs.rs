@@ -52,11 +52,13 @@ pub(crate) enum EntryKind {
 
 impl ImageFs {
     pub(crate) fn new(
-        archive: Archive,
+        mut archive: Archive,
         image: u32,
         staging: Option<Staging>,
     ) -> Result<Self, WimError> {
         let tree = Tree::load(&archive, image)?;
+        // From here on only data is read.
+        archive.forget_metadata();
         Ok(Self { archive, tree, readers: Readers::default(), staging, files: HashMap::new() })
     }
 

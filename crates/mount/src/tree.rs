@@ -1,7 +1,6 @@
 //! Names and attributes of an image, and what changes do to them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +21,8 @@ const ARCHIVE: u32 = 0x20;
 /// The files and folders of an image.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    nodes: HashMap<Ino, Node>,
+    /// Boxed, since the table has room for more than there are.
+    nodes: HashMap<Ino, Box<Node>>,
     next: Ino,
 }
 
@@ -119,27 +119,20 @@ impl Stamp {
 impl Tree {
     /// Reads all of an image's metadata.
     pub(crate) fn load(archive: &Archive, image: u32) -> Result<Self, WimError> {
-        let mut entries = Vec::new();
-        archive.walk(image, "", &mut |entry| {
-            entries.push(entry.clone());
-            ControlFlow::Continue(())
-        })?;
         let mut tree = Self { nodes: HashMap::new(), next: ROOT };
         // The folders from the root to the entry before; entries come parents first.
         let mut way: Vec<Ino> = Vec::new();
         let mut links: HashMap<u64, Ino> = HashMap::new();
-        let mut security: HashMap<Vec<u8>, Arc<[u8]>> = HashMap::new();
-        for entry in entries {
-            let depth = entry.path.matches('\\').count() - usize::from(entry.path == "\\");
-            way.truncate(depth);
+        for entry in archive.below(image, "")? {
+            way.truncate(entry.path.names().len());
             let parent = way.last().copied();
             // No name on Linux can hold these.
             let shown = !entry.name.contains(['/', '\0']);
             let same = entry.link_group.and_then(|group| links.get(&group)).copied();
             let ino = same.unwrap_or(tree.next);
             if same.is_none() {
-                let node = Node::read(archive, &entry, &mut security)?;
-                tree.nodes.insert(ino, node);
+                let node = Node::read(archive, &entry)?;
+                tree.nodes.insert(ino, Box::new(node));
                 tree.next += 1;
             }
             if let Some(group) = entry.link_group {
@@ -159,11 +152,11 @@ impl Tree {
     }
 
     pub(crate) fn node(&self, ino: Ino) -> Result<&Node, Errno> {
-        self.nodes.get(&ino).ok_or(Errno::NOENT)
+        self.nodes.get(&ino).map(Box::as_ref).ok_or(Errno::NOENT)
     }
 
     pub(crate) fn node_mut(&mut self, ino: Ino) -> Result<&mut Node, Errno> {
-        self.nodes.get_mut(&ino).ok_or(Errno::NOENT)
+        self.nodes.get_mut(&ino).map(Box::as_mut).ok_or(Errno::NOENT)
     }
 
     fn children(&self, folder: Ino) -> Result<&BTreeMap<(String, String), Ino>, Errno> {
@@ -269,7 +262,7 @@ impl Tree {
         let is_folder = matches!(kind, Kind::Folder(_));
         let ino = self.next;
         self.next += 1;
-        self.nodes.insert(ino, Node::new(kind, time.time()));
+        self.nodes.insert(ino, Box::new(Node::new(kind, time.time())));
         self.attach(folder, name, ino);
         // The data of a file comes at the end.
         Ok(if is_folder { vec![FileChange::AddFolder { path }] } else { Vec::new() })
@@ -357,18 +350,18 @@ impl Tree {
         let Some(before) = self.nodes.get(&other).cloned() else { return };
         let Some(node) = self.nodes.get_mut(&ino) else { return };
         let FileInfo { accessed, written, .. } = node.info;
-        *node = Node {
+        **node = Node {
             names: std::mem::take(&mut node.names),
             kind: Kind::Staged,
             written: node.written,
             accessed: node.accessed,
             info: FileInfo { accessed, written, ..before.info },
-            ..before
+            ..*before
         };
     }
 
     fn attach(&mut self, folder: Ino, name: &str, ino: Ino) {
-        if let Some(Node { kind: Kind::Folder(children), .. }) = self.nodes.get_mut(&folder) {
+        if let Ok(Node { kind: Kind::Folder(children), .. }) = self.node_mut(folder) {
             children.insert((fold_name(name), name.to_owned()), ino);
         }
         if let Some(node) = self.nodes.get_mut(&ino) {
@@ -377,7 +370,7 @@ impl Tree {
     }
 
     fn detach(&mut self, folder: Ino, name: &str, ino: Ino) {
-        if let Some(Node { kind: Kind::Folder(children), .. }) = self.nodes.get_mut(&folder) {
+        if let Ok(Node { kind: Kind::Folder(children), .. }) = self.node_mut(folder) {
             children.remove(&(fold_name(name), name.to_owned()));
         }
         if let Some(node) = self.nodes.get_mut(&ino) {
@@ -413,19 +406,12 @@ pub(crate) struct Changed {
 }
 
 impl Node {
-    fn read(
-        archive: &Archive,
-        entry: &Entry,
-        descriptors: &mut HashMap<Vec<u8>, Arc<[u8]>>,
-    ) -> Result<Self, WimError> {
+    fn read(archive: &Archive, entry: &Entry) -> Result<Self, WimError> {
         let kind = match archive.link_target(entry)? {
             Some(target) => Kind::Link(target),
             None if entry.is_dir => Kind::Folder(BTreeMap::new()),
             None => Kind::File { sha1: entry.sha1, size: entry.size },
         };
-        let security = entry.security.as_ref().map(|bytes| {
-            Arc::clone(descriptors.entry(bytes.clone()).or_insert_with(|| Arc::from(&bytes[..])))
-        });
         Ok(Self {
             names: Vec::new(),
             kind,
@@ -434,7 +420,7 @@ impl Node {
             accessed: entry.accessed.unwrap_or(UNIX_EPOCH),
             written: entry.written.unwrap_or(UNIX_EPOCH),
             short_name: entry.short_name.clone(),
-            security,
+            security: entry.security.clone(),
             streams: entry.streams.clone(),
             is_new: false,
             info: FileInfo::default(),

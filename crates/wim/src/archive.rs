@@ -1,7 +1,6 @@
 //! An opened WIM.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -10,26 +9,27 @@ use std::sync::Arc;
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use crate::blobs::{Blob, EMPTY, Sha1};
+use crate::bounds;
 use crate::chunks::{ChunkReader, Chunks};
 use crate::coding::{Coding, Compression};
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryPath};
 use crate::error::WimError;
 use crate::format::header::flags;
 use crate::format::resource::ResourceHeader;
 use crate::image::{Image, ImageSelector};
 use crate::iso;
-use crate::metadata::{Id, Metadata, ROOT, display};
+use crate::metadata::{Id, Metadata, display};
 use crate::name::ImagePath;
 use crate::part::Part;
 use crate::reader::{BlobReader, LastChunk, Stretch, sha1_text};
+use crate::tree::Tree;
 use crate::xml::{self, Xml};
 
-/// What [`Archive::read`] takes into memory at most: 1 GiB, far above any registry hive.
+/// What [`Archive::read`] takes into memory at most: 1 GiB, far above any registry hive. Of a small WIM
+/// it takes less: 8 MiB of one up to 1 MiB, and 16 bytes more for each further byte of the file.
 pub const READ_LIMIT: u64 = 1 << 30;
 /// Metadata of the largest install images has about 100 MB.
 const METADATA_LIMIT: u64 = 1 << 30;
-/// How much larger than the WIM file its metadata may be; many files with similar names compress well.
-const METADATA_RATIO: u64 = 512;
 
 /// An opened WIM: read here, changed by [`Archive::commit`].
 ///
@@ -89,14 +89,6 @@ pub struct Header {
     pub readonly: bool,
     /// A write was begun by another program and not finished.
     pub write_in_progress: bool,
-}
-
-/// The metadata of an image.
-#[derive(Debug)]
-pub(crate) struct Tree {
-    pub(crate) metadata: Metadata,
-    /// Link group → number of names.
-    links: HashMap<u64, u32>,
 }
 
 impl Archive {
@@ -183,21 +175,53 @@ impl Archive {
     /// [`WimError::NoSuchImage`], and those of reading the image's metadata.
     pub fn entry(&self, image: u32, path: &str) -> Result<Option<Entry>, WimError> {
         let tree = self.tree(image)?;
-        let found = tree.metadata.find(&ImagePath::parse(path));
-        Ok(found.map(|id| self.entry_of(tree, id)))
+        let found = tree.find(&ImagePath::parse(path));
+        Ok(found.map(|id| self.entry_of(tree, id, tree.path(id))))
     }
 
-    /// What is in the folder at `path`, in the order of the image.
+    /// What is in the folder at `path`, in the order of the image. An entry is made when it is asked for:
+    /// all of a large folder at once take much memory.
     ///
     /// # Errors
     /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a file, and those of
     /// [`Archive::entry`].
-    pub fn read_dir(&self, image: u32, path: &str) -> Result<Vec<Entry>, WimError> {
+    pub fn read_dir<'a>(
+        &'a self,
+        image: u32,
+        path: &str,
+    ) -> Result<impl Iterator<Item = Entry> + use<'a>, WimError> {
         let (tree, id) = self.find(image, path)?;
         if !tree.metadata.dentry(id).is_dir() {
             return Err(self.wrong_kind(image, tree, id, "a folder", "a file"));
         }
-        Ok(tree.metadata.children(id).map(|child| self.entry_of(tree, child)).collect())
+        let folder = tree.path(id);
+        let children = tree.metadata.children(id);
+        Ok(children.map(move |child| self.entry_in(tree, child, &folder)))
+    }
+
+    /// The file or folder at `path` and everything below it, parents first. As of
+    /// [`read_dir`](Self::read_dir), an entry is made when it is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Archive::walk`].
+    pub fn below<'a>(
+        &'a self,
+        image: u32,
+        path: &str,
+    ) -> Result<impl Iterator<Item = Entry> + use<'a>, WimError> {
+        let (tree, id) = self.find(image, path)?;
+        // Entries, with the paths of their folders; `None` is the first one.
+        let mut left: Vec<(Id, Option<EntryPath>)> = vec![(id, None)];
+        Ok(std::iter::from_fn(move || {
+            let (id, folder) = left.pop()?;
+            let entry = match folder {
+                None => self.entry_of(tree, id, tree.path(id)),
+                Some(folder) => self.entry_in(tree, id, &folder),
+            };
+            let children = tree.metadata.children(id).rev();
+            left.extend(children.map(|child| (child, Some(entry.path.clone()))));
+            Some(entry)
+        }))
     }
 
     /// Shows `visit` the file or folder at `path` and everything below it, parents first, until it
@@ -211,14 +235,8 @@ impl Archive {
         path: &str,
         visit: &mut dyn FnMut(&Entry) -> ControlFlow<()>,
     ) -> Result<(), WimError> {
-        let (tree, id) = self.find(image, path)?;
-        let mut left = vec![id];
-        while let Some(id) = left.pop() {
-            if visit(&self.entry_of(tree, id)).is_break() {
-                return Ok(());
-            }
-            left.extend(tree.metadata.children(id).rev());
-        }
+        // Breaking ends the walk, and is no error.
+        let _ = self.below(image, path)?.try_for_each(|entry| visit(&entry));
         Ok(())
     }
 
@@ -239,14 +257,10 @@ impl Archive {
         };
         let name = || tree.metadata.path(id);
         let (part, blob) = self.blob(&sha1).ok_or_else(|| self.missing_data(name()))?;
-        if blob.size > READ_LIMIT {
+        let limit = READ_LIMIT.min(bounds::in_memory(part.size));
+        if blob.size > limit {
             let path = self.part.path.clone();
-            return Err(WimError::TooLarge {
-                path,
-                what: name(),
-                size: blob.size,
-                limit: READ_LIMIT,
-            });
+            return Err(WimError::TooLarge { path, what: name(), size: blob.size, limit });
         }
         part.read_blob(blob, &sha1)
     }
@@ -276,6 +290,12 @@ impl Archive {
         part.reader(blob, sha1)
     }
 
+    /// Gives back the memory that the metadata of images take. They are read again when they are asked
+    /// for.
+    pub fn forget_metadata(&mut self) {
+        self.trees.iter_mut().for_each(|tree| drop(tree.take()));
+    }
+
     fn empty_reader(&self) -> Result<BlobReader, WimError> {
         let source = self.part.source();
         let chunks = Chunks::find(source, &ResourceHeader::default(), Coding::NONE, false)?;
@@ -300,17 +320,26 @@ impl Archive {
     fn read_tree(&self, index: usize) -> Result<Tree, WimError> {
         let what = || format!("the metadata of image {}", index + 1);
         let blob = self.part.blobs.metadata(index).ok_or_else(|| self.missing_data(what()))?;
-        let limit = METADATA_LIMIT.min(self.part.size.saturating_mul(METADATA_RATIO));
-        let size = blob.resource.size.get();
-        if size > limit {
-            let path = self.part.path.clone();
-            return Err(WimError::TooLarge { path, what: what(), size, limit });
-        }
+        self.check_metadata_size()?;
         let bytes = self.part.read_resource("a metadata resource", &blob.resource, &blob.sha1)?;
         let metadata = Metadata::parse(bytes).map_err(|bad| {
-            WimError::corrupt(&self.part.path, "metadata", bad.offset, bad.expected, bad.actual)
+            let actual = format!("{}, in image {}", bad.actual, index + 1);
+            WimError::corrupt(&self.part.path, "metadata", bad.offset, bad.expected, actual)
         })?;
         Ok(Tree::new(metadata))
+    }
+
+    /// Whether the metadata of all images, which are in memory at once, are in proportion to the file.
+    pub(crate) fn check_metadata_size(&self) -> Result<(), WimError> {
+        let limit = METADATA_LIMIT.min(bounds::in_memory(self.part.size));
+        let resources = (0..).map_while(|index| self.part.blobs.metadata(index));
+        let size = resources.map(|blob| blob.resource.size.get()).fold(0, u64::saturating_add);
+        if size > limit {
+            let path = self.part.path.clone();
+            let what = "the metadata of all images".to_owned();
+            return Err(WimError::TooLarge { path, what, size, limit });
+        }
+        Ok(())
     }
 
     /// Where the data of that SHA-1 is.
@@ -334,7 +363,7 @@ impl Archive {
     pub(crate) fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
         let tree = self.tree(image)?;
         let path = ImagePath::parse(path);
-        let id = tree.metadata.find(&path).ok_or_else(|| WimError::NoSuchPath {
+        let id = tree.find(&path).ok_or_else(|| WimError::NoSuchPath {
             path: self.part.path.clone(),
             image,
             wanted: display(&path),
@@ -342,11 +371,14 @@ impl Archive {
         Ok((tree, id))
     }
 
-    pub(crate) fn entry_of(&self, tree: &Tree, id: Id) -> Entry {
-        let group = tree.metadata.dentry(id).link_group();
-        let links = group.and_then(|group| tree.links.get(&group)).copied().unwrap_or(1);
+    pub(crate) fn entry_of(&self, tree: &Tree, id: Id, path: EntryPath) -> Entry {
         let size_of = |sha1: &Sha1| self.blob(sha1).map_or(0, |(_, blob)| blob.size);
-        Entry::read(&tree.metadata, id, &size_of, links)
+        Entry::read(tree, id, path, &size_of)
+    }
+
+    fn entry_in(&self, tree: &Tree, id: Id, folder: &EntryPath) -> Entry {
+        let name = tree.metadata.dentry(id).name_lossy();
+        self.entry_of(tree, id, folder.clone().join(&name))
     }
 
     fn no_such_image(&self, wanted: String) -> WimError {
@@ -393,17 +425,6 @@ impl Header {
     }
 }
 
-impl Tree {
-    fn new(metadata: Metadata) -> Self {
-        let mut links = HashMap::new();
-        let ids: Vec<Id> = metadata.all().filter(|id| *id != ROOT).collect();
-        for group in ids.iter().filter_map(|id| metadata.dentry(*id).link_group()) {
-            *links.entry(group).or_insert(0) += 1;
-        }
-        Self { metadata, links }
-    }
-}
-
 fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
     let (disk, source) = (&part.disk, part.source());
     let offset = disk.xml.offset.get();
@@ -419,8 +440,8 @@ fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
     };
     let chunks = Chunks::find(source, &disk.xml, Coding::NONE, part.pipable)?;
     let bytes = ChunkReader::new(source, chunks)?.all()?;
-    let xml = Xml::decode(&bytes).map_err(|bad| corrupt(bad.expected, bad.actual))?;
-    let (images, encrypted) = xml.read().map_err(|bad| corrupt(bad.expected, bad.actual))?;
+    let xml = Xml::decode(&bytes).map_err(|bad| corrupt(&bad.expected, bad.actual))?;
+    let (images, encrypted) = xml.read().map_err(|bad| corrupt(&bad.expected, bad.actual))?;
     if encrypted {
         return Err(WimError::Encrypted { path: source.path.to_path_buf() });
     }

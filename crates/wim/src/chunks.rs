@@ -15,6 +15,7 @@ use std::path::Path;
 
 use zerocopy::FromBytes;
 
+use crate::bounds;
 use crate::coding::Coding;
 use crate::error::WimError;
 use crate::ffi::Decompressor;
@@ -103,6 +104,7 @@ impl Chunks {
         if !resource.has(flags::COMPRESSED) {
             return Self::find_plain(source, offset, stored, size);
         }
+        check_chunk_size(source, size, coding)?;
         let entry = table_entry_size(size);
         let count = size.div_ceil(coding.chunk_size.into());
         let table = count.saturating_sub(1).saturating_mul(entry);
@@ -148,6 +150,7 @@ impl Chunks {
         let head = DiskSolidHeader::read_from_bytes(&head).expect("read with its size");
         let size = head.size.get();
         let coding = Coding::numbered(source.path, head.compression.get(), head.chunk_size.get())?;
+        check_chunk_size(source, size, coding)?;
         let table = size.div_ceil(coding.chunk_size.into()).saturating_mul(4);
         let Some(data) = stored.checked_sub(table.saturating_add(HEAD)) else {
             return Err(bad_table(source, offset, "a chunk table within the resource", table));
@@ -280,10 +283,43 @@ pub(crate) fn decode(
     Err(WimError::corrupt(source.path, "compressed data", place.offset, expected, "something else"))
 }
 
+/// Whether the largest chunk of a resource of `size` bytes is in proportion to the file.
+fn check_chunk_size(source: Source<'_>, size: u64, coding: Coding) -> Result<(), WimError> {
+    let size = size.min(coding.chunk_size.into());
+    let limit = bounds::chunk(source.size);
+    if size <= limit {
+        return Ok(());
+    }
+    let what = format!("a chunk of {} data", coding.compression);
+    Err(WimError::TooLarge { path: source.path.to_path_buf(), what, size, limit })
+}
+
 fn bad_table(source: Source<'_>, offset: u64, expected: &str, actual: u64) -> WimError {
     WimError::corrupt(source.path, "a resource", offset, expected, format!("{actual} bytes"))
 }
 
 fn fits(source: Source<'_>, offset: u64, size: u64) -> Result<usize, WimError> {
     usize::try_from(size).map_err(|_| bad_table(source, offset, "a size that fits memory", size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coding::Compression;
+
+    #[test]
+    fn a_chunk_is_in_proportion_to_the_file() {
+        let file = tempfile::tempfile().expect("a file");
+        let coding = Coding { compression: Compression::Lzms, chunk_size: 1 << 26 };
+        let check = |file_size, size| {
+            let source = Source { file: &file, path: Path::new("a.wim"), base: 0, size: file_size };
+            check_chunk_size(source, size, coding).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(1000, 16 << 20), Ok(()));
+        let expected = "a.wim: a chunk of LZMS data has 16777217 bytes; at most 16777216 are read into \
+                        memory";
+        assert_eq!(check(1000, (16 << 20) + 1), Err(expected.to_owned()));
+        // 64 MiB, as in an ESD.
+        assert_eq!(check(4 << 20, u64::MAX), Ok(()));
+    }
 }

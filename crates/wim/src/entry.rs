@@ -1,18 +1,21 @@
 //! A file or folder of an image.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::blobs::{EMPTY, Sha1};
 use crate::format::time;
-use crate::metadata::{Id, Metadata};
+use crate::metadata::Id;
+use crate::tree::Tree;
 
 /// A file or folder of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// From the root, as `\Windows\System32`; the case is that of the image. Of a name that is not
-    /// valid UTF-16, what cannot be expressed is U+FFFD.
-    pub path: String,
+    /// From the root; the case is that of the image. Of a name that is not valid UTF-16, what cannot be
+    /// expressed is U+FFFD.
+    pub path: EntryPath,
     /// The last name of `path`; empty for the root.
     pub name: String,
     /// The 8.3 name, where it has one.
@@ -37,8 +40,9 @@ pub struct Entry {
     pub link_group: Option<u64>,
     /// Of a reparse point.
     pub reparse_tag: Option<u32>,
-    /// Its security descriptor, self-relative as Windows stores it.
-    pub security: Option<Vec<u8>>,
+    /// Its security descriptor, self-relative as Windows stores it. Entries share those that are one in
+    /// the image.
+    pub security: Option<Arc<[u8]>>,
     /// The SHA-1 of the target of a reparse point, for [`Archive::blob_reader`]; its buffer without
     /// the eight bytes of tag and length.
     ///
@@ -60,15 +64,110 @@ pub struct Stream {
     pub sha1: Option<[u8; 20]>,
 }
 
+/// The path of an entry, as `\Windows\System32`. The root's is `\`.
+///
+/// Entries of one folder share its path: the paths of a deep tree would take memory by the square of its
+/// depth.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("winpe.wim");
+/// # let mut image = winpe_wim::NewImage::new("PE");
+/// # image.files.push(("Windows/notepad.exe".into(), b"MZ".to_vec()));
+/// # winpe_wim::create(&path, winpe_wim::Compression::Lzx, &[image])?;
+/// let wim = winpe_wim::Archive::open(&path)?;
+/// let entry = wim.entry(1, "windows/NOTEPAD.exe")?.expect("it is there");
+/// assert_eq!(entry.path, r"\Windows\notepad.exe");
+/// assert_eq!(entry.path.names(), ["Windows", "notepad.exe"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct EntryPath(Option<Arc<Step>>);
+
+/// The last name of a path, and the path of its folder.
+struct Step {
+    folder: EntryPath,
+    name: Box<str>,
+}
+
+impl EntryPath {
+    pub(crate) fn root() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn join(self, name: &str) -> Self {
+        Self(Some(Arc::new(Step { folder: self, name: name.into() })))
+    }
+
+    /// The names of the path, that of the entry last; the root has none.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        let mut at = self;
+        while let Some(step) = &at.0 {
+            names.push(&*step.name);
+            at = &step.folder;
+        }
+        names.reverse();
+        names
+    }
+}
+
+impl fmt::Display for EntryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.names();
+        if names.is_empty() {
+            return f.write_str("\\");
+        }
+        names.iter().try_for_each(|name| write!(f, "\\{name}"))
+    }
+}
+
+impl fmt::Debug for EntryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_string().fmt(f)
+    }
+}
+
+impl PartialEq for EntryPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for EntryPath {}
+
+impl PartialEq<str> for EntryPath {
+    fn eq(&self, other: &str) -> bool {
+        self.to_string() == other
+    }
+}
+
+impl PartialEq<&str> for EntryPath {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl Drop for EntryPath {
+    /// A path has up to 4096 names: too many for a call within a call for each.
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(mut step) = next.and_then(Arc::into_inner) {
+            next = step.folder.0.take();
+        }
+    }
+}
+
 impl Entry {
-    /// `links` is how many names the file has.
+    /// The entry of that number, at `path`.
     pub(crate) fn read(
-        metadata: &Metadata,
+        tree: &Tree,
         id: Id,
+        path: EntryPath,
         size_of: &dyn Fn(&Sha1) -> u64,
-        links: u32,
     ) -> Self {
-        let dentry = metadata.dentry(id);
+        let dentry = tree.metadata.dentry(id);
         let sha1 = dentry.data().unwrap_or(EMPTY);
         let stream = |(name, sha1)| Stream {
             name,
@@ -76,7 +175,7 @@ impl Entry {
             sha1: Some(sha1).filter(|sha1| *sha1 != EMPTY),
         };
         Self {
-            path: metadata.path(id),
+            path,
             name: dentry.name_lossy(),
             short_name: dentry.short_name(),
             attributes: dentry.attributes(),
@@ -86,10 +185,10 @@ impl Entry {
             created: time::to_system(dentry.created()),
             accessed: time::to_system(dentry.accessed()),
             written: time::to_system(dentry.written()),
-            links,
+            links: tree.links(id),
             link_group: dentry.link_group(),
             reparse_tag: dentry.reparse_tag(),
-            security: metadata.security(dentry.security_id()).map(<[u8]>::to_vec),
+            security: tree.security(id),
             reparse_sha1: dentry.reparse_data(),
             streams: dentry.named_streams().map(stream).collect(),
         }

@@ -11,6 +11,8 @@
 //! | `format` | what is where in the file |
 //! | `chunks`, `blobs`, `metadata`, `xml` | reading, and the parts of a WIM as values that can be edited |
 //! | `archive`, `part`, `reader` | an opened WIM, the files it is in, and the data of one file |
+//! | `tree` | the entries of an image, found by their paths |
+//! | `bounds` | how much memory a file of a size may take |
 //! | `reparse` | where links lead |
 //! | `verify` | whether all of it is whole |
 //! | `extract` | files of an image to a folder of this machine, and never out of it |
@@ -37,6 +39,7 @@
 
 mod archive;
 mod blobs;
+mod bounds;
 mod chunks;
 mod coding;
 mod commit;
@@ -55,6 +58,7 @@ mod part;
 mod progress;
 mod reader;
 mod reparse;
+mod tree;
 mod verify;
 mod xml;
 
@@ -66,7 +70,7 @@ pub use commit::{
 };
 pub use content::Content;
 pub use create::{NewImage, create};
-pub use entry::{Entry, Stream};
+pub use entry::{Entry, EntryPath, Stream};
 pub use error::WimError;
 pub use extract::{EntryFault, ExtractOptions, Extracted, Untimed};
 pub use image::{Arch, Image, ImageSelector, Stats, Version};

@@ -1,5 +1,6 @@
 //! Names and paths within an image.
 
+use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -77,6 +78,16 @@ pub fn name_refusal(name: &str) -> Option<&'static str> {
 /// Whether two names are the same to Windows.
 pub(crate) fn same(a: impl Iterator<Item = u16>, b: &[u16]) -> bool {
     a.map(upcase).eq(b.iter().map(|unit| upcase(*unit)))
+}
+
+/// A name as its folder is sorted by.
+pub(crate) fn folded(name: impl Iterator<Item = u16>) -> impl Iterator<Item = u16> {
+    name.map(upcase)
+}
+
+/// How `a` and `b` compare without regard to case.
+pub(crate) fn order(a: impl Iterator<Item = u16>, b: &[u16]) -> Ordering {
+    folded(a).cmp(folded(b.iter().copied()))
 }
 
 /// Whether `a` stands before `b` in a folder.

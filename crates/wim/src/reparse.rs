@@ -41,7 +41,7 @@ impl Archive {
         let mut buffer = vec![0; usize::try_from(reader.size().min(LONGEST)).expect("16 KiB")];
         reader.read_at(0, &mut buffer)?;
         let Some(target) = substitute_name(&buffer, head) else { return Ok(None) };
-        let depth = entry.path.split('\\').filter(|name| !name.is_empty()).count();
+        let depth = entry.path.names().len();
         Ok(Some(from_link(&target, depth)))
     }
 }

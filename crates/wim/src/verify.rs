@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::archive::{Archive, Tree};
+use crate::archive::Archive;
 use crate::error::WimError;
 use crate::extract::faults;
 use crate::ffi::Reader;
 use crate::metadata::{Id, ROOT};
 use crate::progress::Progress;
+use crate::tree::Tree;
 
 impl Archive {
     /// Reads everything and compares it with its checksums: the integrity table, if any, the metadata
@@ -20,6 +21,8 @@ impl Archive {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
         let mut watch = |done, total| progress(Progress::Verify { done, total });
+        // Wimlib has no such limit.
+        self.check_metadata_size()?;
         if self.part.base > 0 {
             (1..=self.header().image_count).try_for_each(|image| self.tree(image).map(drop))?;
             return self.part.check_blobs(&mut watch, &mut Err);

@@ -2,6 +2,8 @@
 //!
 //! It is edited as text: what an edit does not concern keeps every character.
 
+mod scan;
+
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -9,8 +11,8 @@ use roxmltree::{Document, Node};
 
 use crate::image::{Arch, Image, Stats, Version};
 
-/// More would be no description of images; install media have below 100 KB.
-pub(crate) const LONGEST: u64 = 32 << 20;
+/// Bytes of XML data that are read: install media have below 100 KB.
+pub(crate) const LONGEST: u64 = 4 << 20;
 
 /// The XML data as text.
 #[derive(Debug, Clone)]
@@ -21,8 +23,14 @@ pub(crate) struct Xml {
 /// Why XML data cannot be read.
 #[derive(Debug)]
 pub(crate) struct BadXml {
-    pub(crate) expected: &'static str,
+    pub(crate) expected: String,
     pub(crate) actual: String,
+}
+
+impl BadXml {
+    fn new(expected: &str, actual: impl Into<String>) -> Self {
+        Self { expected: expected.to_owned(), actual: actual.into() }
+    }
 }
 
 const BYTE_ORDER_MARK: u16 = 0xfeff;
@@ -39,7 +47,7 @@ impl Xml {
                 // Some writers end it with NUL.
                 Ok(Self { text: text.trim_end_matches('\0').to_owned() })
             }
-            _ => Err(BadXml { expected: "UTF-16LE", actual: "something else".to_owned() }),
+            _ => Err(BadXml::new("UTF-16LE", "something else")),
         }
     }
 
@@ -52,6 +60,7 @@ impl Xml {
 
     /// The images in the order of their numbers, and whether the WIM says that it is encrypted.
     pub(crate) fn read(&self) -> Result<(Vec<Image>, bool), BadXml> {
+        scan::check(&self.text)?;
         let document = self.parse()?;
         let root = document.root_element();
         let encrypted = find(root, &["ESD", "ENCRYPTED"]).is_some();
@@ -60,15 +69,15 @@ impl Xml {
             let index = node.attribute("INDEX").and_then(|index| index.trim().parse().ok());
             let Some(index) = index else {
                 let actual = format!("{:?}", node.attribute("INDEX"));
-                return Err(BadXml { expected: "a number as the INDEX of each image", actual });
+                return Err(BadXml::new("a number as the INDEX of each image", actual));
             };
             images.push(image(node, index, &self.text));
         }
         images.sort_by_key(|image| image.index);
-        let counted = (1..).zip(&images).all(|(number, image)| image.index == number);
-        if !counted {
-            let actual = format!("{:?}", images.iter().map(|i| i.index).collect::<Vec<_>>());
-            return Err(BadXml { expected: "images numbered from 1", actual });
+        let wrong = (1..).zip(&images).find(|(number, image)| image.index != *number);
+        if let Some((number, image)) = wrong {
+            let actual = format!("number {} in the place of {number}", image.index);
+            return Err(BadXml::new("images numbered from 1", actual));
         }
         Ok((images, encrypted))
     }
@@ -88,7 +97,7 @@ impl Xml {
                     && node.attribute("INDEX").map(str::trim) == Some(&wanted)
             });
             let Some(image) = image else {
-                return Err(BadXml { expected: "an element of the image", actual: wanted });
+                return Err(BadXml::new("an element of the image", wanted));
             };
             let counts = [
                 ("DIRCOUNT", change.dirs),
@@ -139,19 +148,17 @@ impl Xml {
             let root = document.root_element();
             let number = root.attribute_node("INDEX").map(|number| number.range_value());
             let Some(number) = number else {
-                let expected = "a number as the INDEX of each image";
-                return Err(BadXml { expected, actual: "none".to_owned() });
+                return Err(BadXml::new("a number as the INDEX of each image", "none"));
             };
             let name = name.map(|name| image.element(root, "NAME", &escape(name)));
             std::iter::once((number, index.to_string())).chain(name).collect()
         };
         image.splice(edits);
         let Some(end) = self.text.rfind("</") else {
-            let actual = "an empty one".to_owned();
-            return Err(BadXml { expected: "an element that holds the images", actual });
+            return Err(BadXml::new("an element that holds the images", "an empty one"));
         };
         self.text.insert_str(end, &image.text);
-        Ok(())
+        scan::check(&self.text)
     }
 
     /// The XML data of new images.
@@ -166,7 +173,7 @@ impl Xml {
 
     fn parse(&self) -> Result<Document<'_>, BadXml> {
         Document::parse(&self.text)
-            .map_err(|error| BadXml { expected: "well-formed XML", actual: error.to_string() })
+            .map_err(|error| BadXml::new("well-formed XML", error.to_string()))
     }
 
     /// The place of a child element, and its new text; at the end of `parent` where it is missing.

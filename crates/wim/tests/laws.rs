@@ -54,7 +54,7 @@ fn options() -> CommitOptions<'static> {
 fn contents(wim: &Archive, image: u32) -> Result<Model, WimError> {
     let mut paths = Vec::new();
     wim.walk(image, "", &mut |entry| {
-        paths.extend((!entry.is_dir).then(|| entry.path.clone()));
+        paths.extend((!entry.is_dir).then(|| entry.path.to_string()));
         ControlFlow::Continue(())
     })?;
     let read = |path: String| {

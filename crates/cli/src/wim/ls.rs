@@ -1,11 +1,11 @@
+use std::cell::Cell;
 use std::io;
-use std::ops::ControlFlow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use winpe_wim::Entry;
 
-use super::place::Place;
+use super::place::{Found, Place};
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
@@ -33,11 +33,12 @@ pub(crate) struct Args {
 }
 
 #[derive(Serialize)]
-struct Listing {
+struct Listing<I: Iterator<Item = Entry>> {
     schema: u32,
     wim: String,
     image: u32,
-    entries: Vec<Shown>,
+    #[serde(serialize_with = "shown")]
+    entries: Cell<Option<I>>,
 }
 
 #[derive(Serialize)]
@@ -71,34 +72,43 @@ struct ShownStream {
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let found = args.place.open()?;
+    let found = &found;
     let (archive, image, path) = (&found.archive, found.image, &found.path);
-    let mut entries = Vec::new();
-    let listed = match archive.entry(image, path)? {
-        Some(entry) if !entry.is_dir => vec![entry],
-        _ if args.recursive => {
-            archive.walk(image, path, &mut |entry| {
-                entries.push(entry.clone());
-                ControlFlow::Continue(())
-            })?;
-            // The folder itself is what was asked for.
-            entries.split_off(1)
-        }
-        _ => archive.read_dir(image, path)?,
-    };
-    if printer.is_json() {
-        let wim = archive.path().display().to_string();
-        let entries = listed.iter().map(Shown::new).collect();
-        printer.json(&Listing { schema: 1, wim, image, entries })?;
-        return Ok(Exit::Done);
+    match archive.entry(image, path)? {
+        Some(entry) if !entry.is_dir => list(found, std::iter::once(entry), args, printer),
+        // The folder itself is what was asked for.
+        _ if args.recursive => list(found, archive.below(image, path)?.skip(1), args, printer),
+        _ => list(found, archive.read_dir(image, path)?, args, printer),
     }
-    for entry in &listed {
-        show(entry, args, printer)?;
+}
+
+/// Shows one entry after the other: an image can have a million.
+fn list(
+    found: &Found,
+    mut entries: impl Iterator<Item = Entry>,
+    args: &Args,
+    printer: &mut Printer,
+) -> Outcome {
+    if printer.is_json() {
+        let wim = found.archive.path().display().to_string();
+        let entries = Cell::new(Some(entries));
+        printer.json(&Listing { schema: 1, wim, image: found.image, entries })?;
+    } else {
+        entries.try_for_each(|entry| show(&entry, args, printer))?;
     }
     Ok(Exit::Done)
 }
 
+/// Serializes each entry as it comes. An iterator can be used up only once.
+fn shown<S: Serializer>(
+    entries: &Cell<Option<impl Iterator<Item = Entry>>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.take().into_iter().flatten().map(|entry| Shown::new(&entry)))
+}
+
 fn show(entry: &Entry, args: &Args, printer: &mut Printer) -> io::Result<()> {
-    let path = entry.path.trim_start_matches('\\').replace('\\', "/");
+    let path = entry.path.names().join("/");
     let name = if args.recursive { &path } else { &entry.name };
     let mark = if entry.is_dir { "/" } else { "" };
     if !args.long {
@@ -133,7 +143,7 @@ impl Shown {
         let hex = |sha1: [u8; 20]| sha1.iter().map(|byte| format!("{byte:02x}")).collect();
         let streams = entry.streams.iter();
         Self {
-            path: entry.path.clone(),
+            path: entry.path.to_string(),
             short_name: entry.short_name.clone(),
             directory: entry.is_dir,
             attributes: entry.attributes,
@@ -144,7 +154,7 @@ impl Shown {
             accessed: entry.accessed.map(seconds),
             links: entry.links,
             reparse_tag: entry.reparse_tag,
-            security_bytes: entry.security.as_ref().map(Vec::len),
+            security_bytes: entry.security.as_ref().map(|security| security.len()),
             streams: streams
                 .map(|stream| ShownStream { name: stream.name.clone(), size: stream.size })
                 .collect(),

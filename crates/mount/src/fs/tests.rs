@@ -87,7 +87,7 @@ fn shown(fs: &mut ImageFs) -> BTreeMap<String, Option<Vec<u8>>> {
 fn held(archive: &Archive) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut entries = Vec::new();
     let walked = archive.walk(1, "", &mut |entry| {
-        entries.push((entry.path.clone(), entry.is_dir));
+        entries.push((entry.path.to_string(), entry.is_dir));
         std::ops::ControlFlow::Continue(())
     });
     walked.expect("an image");

@@ -156,7 +156,7 @@ fn contents(wim: &Path) -> Result<Vec<(u32, String, Vec<u8>)>, WimError> {
     for image in 1..=archive.header().image_count {
         let mut files = Vec::new();
         archive.walk(image, "\\", &mut |entry| {
-            files.push((entry.path.clone(), entry.is_dir));
+            files.push((entry.path.to_string(), entry.is_dir));
             ControlFlow::Continue(())
         })?;
         for (path, is_dir) in files {

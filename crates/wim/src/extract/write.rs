@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use winpe_disk::folder::{Folder, FolderError, Identity};
 
 use super::{ExtractOptions, Extracted, Untimed};
-use crate::archive::{Archive, Tree};
-use crate::entry::Entry;
+use crate::archive::Archive;
+use crate::entry::{Entry, EntryPath};
 use crate::error::WimError;
 use crate::metadata::Id;
 use crate::name;
 use crate::progress::Progress;
 use crate::reparse::is_link;
+use crate::tree::Tree;
 
 /// Folders that are open at once, beside the first: a tree may be deeper than a process may have files.
 const OPEN: usize = 64;
@@ -35,6 +36,8 @@ pub(super) struct Extraction<'a, 'p> {
 /// A folder that is being filled.
 struct Level {
     id: Id,
+    /// In the image.
+    path: EntryPath,
     /// Empty for the content of the base itself.
     name: OsString,
     /// Closed while many folders below it are open.
@@ -99,15 +102,19 @@ impl<'a, 'p> Extraction<'a, 'p> {
 
     /// Writes a file or link, or begins a folder.
     fn place(&mut self, id: Id, name: OsString) -> Result<(), WimError> {
-        let entry = self.archive.entry_of(self.tree, id);
-        let lost = entry.streams.iter().map(|stream| (entry.path.clone(), stream.name.clone()));
+        let path = match self.levels.last() {
+            Some(level) => level.path.clone().join(&self.tree.metadata.dentry(id).name_lossy()),
+            None => self.tree.path(id),
+        };
+        let entry = self.archive.entry_of(self.tree, id, path);
+        let lost = entry.streams.iter().map(|stream| (entry.path.to_string(), stream.name.clone()));
         self.done.streams.extend(lost);
         if let Some(target) = self.archive.link_target(&entry)? {
             self.done.files += u64::from(!entry.is_dir);
             return self.symlink(&entry, &target, &name);
         }
         if entry.is_dir {
-            return self.begin(id, name);
+            return self.begin(id, entry.path, name);
         }
         self.file(&entry, name)
     }
@@ -119,7 +126,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         untimed.map_or(Ok(()), |error| self.untimed(error))
     }
 
-    fn begin(&mut self, id: Id, name: OsString) -> Result<(), WimError> {
+    fn begin(&mut self, id: Id, path: EntryPath, name: OsString) -> Result<(), WimError> {
         let folder = if self.levels.is_empty() && name.is_empty() {
             self.base.descend("".as_ref())?
         } else {
@@ -132,7 +139,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
             .rev()
             .partition(|id| is_link(metadata.dentry(**id).reparse_tag()));
         left.splice(0..0, links);
-        self.levels.push(Level { id, name, folder: Some(folder), left });
+        self.levels.push(Level { id, path, name, folder: Some(folder), left });
         if let Some(far) = self.levels.len().checked_sub(OPEN + 2).filter(|far| *far > 0) {
             self.levels[far].folder = None;
         }
@@ -141,8 +148,10 @@ impl<'a, 'p> Extraction<'a, 'p> {
 
     /// Ends the folder that is being filled. Its times come last: what is written into it changes them.
     fn leave(&mut self) -> Result<(), WimError> {
-        let Some(Level { id, folder: Some(folder), .. }) = self.levels.pop() else { return Ok(()) };
-        let entry = self.archive.entry_of(self.tree, id);
+        let Some(Level { id, path, folder: Some(folder), .. }) = self.levels.pop() else {
+            return Ok(());
+        };
+        let entry = self.archive.entry_of(self.tree, id, path);
         if let Err(error) = folder.set_times(times(&entry)) {
             self.untimed(error)?;
         }

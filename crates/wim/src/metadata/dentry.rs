@@ -114,13 +114,23 @@ impl<'a> Dentry<'a> {
         self.fixed().children.get()
     }
 
-    pub(crate) fn name(&self) -> impl Iterator<Item = u16> + Clone + 'a {
+    pub(crate) fn name(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
         utf16(self.name_bytes())
     }
 
     /// The name, UTF-16LE.
     pub(crate) fn name_bytes(&self) -> &'a [u8] {
         &self.bytes[SIZE..SIZE + usize::from(self.fixed().name_size.get())]
+    }
+
+    /// UTF-16 units of its name.
+    pub(crate) fn name_units(&self) -> u32 {
+        u32::from(self.fixed().name_size.get() / 2)
+    }
+
+    /// How many stream entries follow it.
+    pub(crate) fn stream_count(&self) -> u16 {
+        self.fixed().stream_count.get()
     }
 
     pub(crate) fn name_lossy(&self) -> String {

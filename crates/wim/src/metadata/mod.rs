@@ -89,6 +89,16 @@ impl Metadata {
         found
     }
 
+    /// How many entries a folder has, whether or not they can be named.
+    pub(crate) fn child_count(&self, id: Id) -> usize {
+        self.nodes[id].children.len()
+    }
+
+    /// The folder of an entry; that of the root is the root.
+    pub(crate) fn parent(&self, id: Id) -> Id {
+        self.nodes[id].parent
+    }
+
     pub(crate) fn find(&self, path: &ImagePath) -> Option<Id> {
         path.names().iter().try_fold(ROOT, |folder, name| self.child(folder, name))
     }
@@ -148,4 +158,20 @@ impl Metadata {
         }
         references
     }
+}
+
+/// Files of those names in the root, in that order, whether or not an edit would allow them.
+#[cfg(test)]
+pub(crate) fn with_children(names: &[String]) -> Metadata {
+    let mut metadata = Metadata::empty(None, Stamp(1));
+    for name in names {
+        let name: Vec<u16> = name.encode_utf16().collect();
+        let sha1 = crate::blobs::EMPTY;
+        let new = NewDentry { name: &name, attributes: 0x20, security_id: None, time: 1, sha1 };
+        let bytes = Bytes::Edited(new.to_bytes());
+        metadata.nodes.push(Node { bytes, parent: ROOT, children: Vec::new(), list: None });
+        let id = metadata.nodes.len() - 1;
+        metadata.nodes[ROOT].children.push(id);
+    }
+    metadata
 }
