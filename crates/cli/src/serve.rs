@@ -117,7 +117,8 @@ fn read(args: &Args) -> Result<Config, Failure> {
         None => Config::default(),
         Some(path) => {
             let at = |error: String| Failure::new(format!("{}: {error}", path.display()));
-            let text = std::fs::read_to_string(path).map_err(|error| at(error.to_string()))?;
+            let text =
+                winpe_inject::Recipe::read_text(path).map_err(|error| at(error.to_string()))?;
             let mut config = text.parse::<Config>().map_err(|error| {
                 let hint = did_you_mean(&error.message);
                 hint.into_iter().fold(at(error.to_string()), Failure::hint)

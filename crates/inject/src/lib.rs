@@ -38,6 +38,7 @@
 
 mod addition;
 mod authenticode;
+mod bounded;
 mod catalogue;
 mod control_set;
 pub mod demo;

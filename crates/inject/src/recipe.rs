@@ -1,6 +1,5 @@
 //! Recipes: all that decides what an image becomes, in one file under version control.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -9,6 +8,7 @@ use serde::de::IgnoredAny;
 use thiserror::Error;
 use winpe_wim::ImageSelector;
 
+use crate::bounded;
 use crate::profile::Profile;
 use crate::startup::{IscsiName, SanUri};
 
@@ -156,7 +156,7 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError`] with line and column.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text = fs::read_to_string(path)
+        let text = Self::read_text(path)
             .map_err(|source| RecipeError::Read { path: path.into(), source })?;
         let file: RecipeFile = toml::from_str(&text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
@@ -169,6 +169,16 @@ impl Recipe {
         })?;
         let recipe = file.inject.ok_or_else(|| RecipeError::NoInject(path.into()))?;
         Ok(recipe.below(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    /// The text of the file, which is also that of the server's configuration: at most 256 KiB.
+    ///
+    /// # Errors
+    /// [`FileTooLarge`](std::io::ErrorKind::FileTooLarge) for more, and as for any file.
+    pub fn read_text(path: &Path) -> std::io::Result<String> {
+        let bytes = bounded::read(path, bounded::TOML)?;
+        String::from_utf8(bytes)
+            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     }
 
     /// The recipe with its relative paths below a folder.
@@ -194,6 +204,8 @@ fn is_builtin(profile: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read(text: &str) -> Result<Recipe, RecipeError> {

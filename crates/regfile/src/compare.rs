@@ -187,7 +187,8 @@ fn states(edits: impl Iterator<Item = Edit>) -> BTreeMap<KeyPath, KeyState> {
             continue;
         }
         let is_emptied = |depth| states.get(&key.prefix(depth)).is_some_and(|state| state.deleted);
-        let is_emptied = (1..=key.depth()).any(is_emptied);
+        let deletes = matches!(edit.op, Op::DeleteValue { .. });
+        let is_emptied = deletes && (1..=key.depth()).any(is_emptied);
         let state = states.entry(key).or_default();
         state.named = true;
         match edit.op {

@@ -211,9 +211,11 @@ impl<'a> Blocks<'a> {
             Op::CreateKey | Op::DeleteKey => (None, None),
         };
         let creates = missing > 0 && !matches!(change.edit.op, Op::DeleteValue { .. });
-        for depth in key.depth() + 1 - missing.min(key.depth())..=key.depth() {
-            if creates {
-                self.new_keys.insert(key.prefix(depth), ());
+        // From below: of a key that is known to be new, those above are known too.
+        let missing = key.depth() + 1 - missing.min(key.depth())..=key.depth();
+        for depth in missing.rev().take_while(|_| creates) {
+            if self.new_keys.insert(key.prefix(depth), ()).is_some() {
+                break;
             }
         }
         let Some(name) = name else {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::{KeyName, NameError, NtString};
 
@@ -15,8 +16,10 @@ use crate::{KeyName, NameError, NtString};
 /// assert_eq!(path.strip_prefix(&hive).unwrap().to_string(), "ControlSet001");
 /// # Ok::<(), winpe_registry::NameError>(())
 /// ```
+///
+/// Copies share the names: an edit is copied for each step that checks, applies or reports it.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyPath(Vec<KeyName>);
+pub struct KeyPath(Arc<Vec<KeyName>>);
 
 impl KeyPath {
     /// The deepest tree that NT accepts, in levels below the root.
@@ -56,13 +59,13 @@ impl KeyPath {
     #[must_use]
     pub fn parent(&self) -> Option<KeyPath> {
         let (_, parent) = self.0.split_last()?;
-        Some(Self(parent.to_vec()))
+        Some(Self::from(parent))
     }
 
     /// The first `depth` names.
     #[must_use]
     pub fn prefix(&self, depth: usize) -> KeyPath {
-        Self(self.0[..depth.min(self.0.len())].to_vec())
+        Self::from(&self.0[..depth.min(self.0.len())])
     }
 
     /// This path with one more name.
@@ -76,17 +79,17 @@ impl KeyPath {
     /// This path followed by another.
     #[must_use]
     pub fn join(&self, below: &KeyPath) -> KeyPath {
-        Self([&self.0[..], &below.0[..]].concat())
+        Self(Arc::new([&self.0[..], &below.0[..]].concat()))
     }
 
     /// Appends a name.
     pub fn push(&mut self, name: KeyName) {
-        self.0.push(name);
+        Arc::make_mut(&mut self.0).push(name);
     }
 
     /// Takes the last name off.
     pub fn pop(&mut self) -> Option<KeyName> {
-        self.0.pop()
+        Arc::make_mut(&mut self.0).pop()
     }
 
     /// Whether the path is `prefix` or lies below it.
@@ -98,13 +101,19 @@ impl KeyPath {
     /// The part below `prefix`, or `None` if the path does not start with it.
     #[must_use]
     pub fn strip_prefix(&self, prefix: &KeyPath) -> Option<KeyPath> {
-        self.0.strip_prefix(&prefix.0[..]).map(|rest| Self(rest.to_vec()))
+        self.0.strip_prefix(&prefix.0[..]).map(Self::from)
+    }
+}
+
+impl From<&[KeyName]> for KeyPath {
+    fn from(names: &[KeyName]) -> Self {
+        Self(Arc::new(names.to_vec()))
     }
 }
 
 impl FromIterator<KeyName> for KeyPath {
     fn from_iter<I: IntoIterator<Item = KeyName>>(names: I) -> Self {
-        Self(names.into_iter().collect())
+        Self(Arc::new(names.into_iter().collect()))
     }
 }
 
@@ -164,6 +173,8 @@ impl fmt::Debug for KeyPath {
 mod serde_impl {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+    use std::sync::Arc;
+
     use super::{KeyName, KeyPath, NtString};
 
     #[cfg(feature = "schemars")]
@@ -209,7 +220,7 @@ mod serde_impl {
     impl<'de> Deserialize<'de> for KeyPath {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
             match Form::deserialize(deserializer)? {
-                Form::Names(names) => Ok(Self(names)),
+                Form::Names(names) => Ok(Self(Arc::new(names))),
                 Form::Text(text) => Self::try_from(&text).map_err(D::Error::custom),
             }
         }

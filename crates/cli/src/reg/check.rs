@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use winpe_regfile::encoding_rs::Encoding;
-use winpe_regfile::{Document, ParseOptions, Version};
+use winpe_regfile::{Document, ParseError, ParseOptions, Version};
 
 use super::file::{codepage, read, refused};
 use crate::printer::Printer;
@@ -45,10 +45,17 @@ struct CheckedFile {
     encoding: &'static str,
     version: u8,
     edits: usize,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
-#[derive(Serialize)]
+/// What is wrong with a file. Each line can be, so findings are made when they are shown.
+struct Findings {
+    /// Of the whole text: bytes that are no text are no line's fault.
+    first: Option<Finding>,
+    document: Document,
+}
+
+#[derive(Clone, Serialize)]
 struct Finding {
     line: usize,
     column: usize,
@@ -66,24 +73,9 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         let strict = ParseOptions { codepage: args.codepage, ..ParseOptions::default() };
         let lenient = ParseOptions { codepage: args.codepage, ..ParseOptions::lenient() };
         let document = Document::parse(&bytes, &lenient).map_err(|error| refused(error, path))?;
-        let mut findings: Vec<_> = document.findings().map(Finding::from).collect();
-        // Bytes that are no text are no line's fault.
-        if let Err(error) = Document::parse(&bytes, &strict)
-            && !findings.iter().any(|finding| finding.line == error.span.line)
-        {
-            let skipped = false;
-            findings.insert(
-                0,
-                Finding {
-                    line: error.span.line,
-                    column: error.span.column,
-                    reason: error.reason.to_string(),
-                    text: error.text.to_string(),
-                    skipped,
-                    snippet: error.snippet(),
-                },
-            );
-        }
+        let first = Document::parse(&bytes, &strict).err().filter(|error| {
+            !document.findings().any(|finding| finding.span.line == error.span.line)
+        });
         files.push(CheckedFile {
             file: path.display().to_string(),
             encoding: document.encoding().name(),
@@ -92,25 +84,51 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
                 Version::V5 => 5,
             },
             edits: document.edits().count(),
-            findings,
+            findings: Findings { first: first.map(Finding::from), document },
         });
     }
-    let is_clean = files.iter().all(|file| file.findings.is_empty());
+    let is_clean = files.iter().all(|file| file.findings.iter().next().is_none());
     if printer.is_json() {
         printer.json(&Checked { schema: 1, files })?;
     } else {
         for file in files {
             let CheckedFile { file, encoding, edits, findings, .. } = file;
-            for Finding { line, column, reason, snippet, skipped, .. } in &findings {
-                let so = if *skipped { "skipped by regedit" } else { "doubtful" };
+            let mut count = 0;
+            for Finding { line, column, reason, snippet, skipped, .. } in findings.iter() {
+                count += 1;
+                let so = if skipped { "skipped by regedit" } else { "doubtful" };
                 printer.line(format_args!("{file}:{line}:{column}: {so}: {reason}"))?;
-                printer.lines(snippet)?;
+                printer.lines(&snippet)?;
             }
-            let count = findings.len();
             printer.status(format_args!("{file}: {encoding}, edits: {edits}, findings: {count}"));
         }
     }
     Ok(if is_clean { Exit::Done } else { Exit::Differs })
+}
+
+impl Findings {
+    fn iter(&self) -> impl Iterator<Item = Finding> {
+        self.first.iter().cloned().chain(self.document.findings().map(Finding::from))
+    }
+}
+
+impl Serialize for Findings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl From<ParseError> for Finding {
+    fn from(error: ParseError) -> Self {
+        Self {
+            line: error.span.line,
+            column: error.span.column,
+            reason: error.reason.to_string(),
+            snippet: error.snippet(),
+            text: error.text.into(),
+            skipped: false,
+        }
+    }
 }
 
 impl From<winpe_regfile::Finding> for Finding {

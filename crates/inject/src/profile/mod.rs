@@ -8,13 +8,14 @@ mod part;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use winpe_disk::folder::Folder;
 use winpe_registry::KeyPath;
 
+use crate::bounded;
 use crate::error::ProfileError;
 use crate::hives::{HiveRoot, HiveRoots};
 use crate::path::ImagePath;
@@ -142,6 +143,9 @@ const BUILTIN: &[Builtin] = &[
     builtin!("iscsi-winpe4": "profile.toml"),
 ];
 
+/// The file of a profile that says what is in it.
+const MANIFEST: &str = "profile.toml";
+
 impl Profile {
     /// The names of the built-in profiles.
     #[must_use]
@@ -178,12 +182,10 @@ impl Profile {
             dir.file_name().map_or_else(|| dir.to_string_lossy(), |name| name.to_string_lossy());
         let folder = Folder::open(dir)?;
         Self::load(&name, dir, &|file| {
-            let mut opened = folder.open_file(file.as_ref())?;
-            let mut bytes = Vec::new();
-            opened
-                .read_to_end(&mut bytes)
-                .map_err(|source| ProfileError::Read { path: dir.join(file), source })?;
-            Ok(bytes)
+            let opened = folder.open_file(file.as_ref())?;
+            let limit = if file == MANIFEST { bounded::TOML } else { u64::MAX };
+            let read = bounded::read_from(opened, limit);
+            read.map_err(|source| ProfileError::Read { path: dir.join(file), source })
         })
     }
 
@@ -204,14 +206,14 @@ impl Profile {
         dir: &Path,
         read: &dyn Fn(&str) -> Result<Vec<u8>, ProfileError>,
     ) -> Result<Self, ProfileError> {
-        let path = dir.join("profile.toml");
-        let text = String::from_utf8(read("profile.toml")?)
+        let path = dir.join(MANIFEST);
+        let text = String::from_utf8(read(MANIFEST)?)
             .map_err(|_| ProfileError::NotUtf8 { path: path.clone() })?;
         let mut manifest: Manifest = toml::from_str(&text).map_err(|source| {
             ProfileError::Manifest { path: path.clone(), source: Box::new(source) }
         })?;
         let roots = HiveRoots::with(&manifest.hives)
-            .map_err(|source| ProfileError::HiveRoot { path: dir.join("profile.toml"), source })?;
+            .map_err(|source| ProfileError::HiveRoot { path: path.clone(), source })?;
         let reg = manifest
             .reg
             .iter()
@@ -247,7 +249,7 @@ impl Profile {
 
     /// That every key of a part lies in a hive.
     fn check_parts(&self, dir: &Path) -> Result<(), ProfileError> {
-        let path = || dir.join("profile.toml");
+        let path = || dir.join(MANIFEST);
         for part in self.parts() {
             let marks = part.there_if.keys.iter().map(|key| (key, None));
             let keys = part.keys().map(|(key, origin)| (key, Some(origin)));
