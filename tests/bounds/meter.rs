@@ -1,0 +1,102 @@
+//! What one run of the program takes.
+//!
+//! The kernel says for a process that has ended how much memory its largest child had. So a process of
+//! this test's own program starts the command, waits for it, and prints the figures. CPU time is counted,
+//! which does not depend on what else the machine does.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+/// The arguments for the meter, one per line.
+const ARGUMENTS: &str = "WINPE_BOUNDS_ARGUMENTS";
+/// Another build of the program to measure, such as the one for release.
+const PROGRAM: &str = "WINPE_BOUNDS_PROGRAM";
+
+/// What the rule allows for any input below 1 MiB.
+pub(crate) const MOST_MEMORY: u64 = 64 << 20;
+const MOST_TIME: Duration = Duration::from_secs(2);
+/// How much slower the program of the tests is than one built for release: what a build without
+/// optimization spends most on, such as the XML parser, took 5 to 12 times as long.
+const DEBUG_FACTOR: u32 = 15;
+
+/// What a run took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) status: i32,
+    /// Bytes of memory at most.
+    pub(crate) memory: u64,
+    /// Of the processor, for the process and the kernel.
+    pub(crate) time: Duration,
+}
+
+impl Taken {
+    /// Whether it is within the rule, which has two exceptions.
+    ///
+    /// A copy out of an image makes its files, of which 70,000 take the kernel four seconds, and more where
+    /// paths are long. An edit that inject is to do is held by each step that checks, applies, compares and
+    /// reports it: 270 bytes of memory for each byte of text of the shortest edits. A hive has the values
+    /// of a key in no order, so that 60,000 of them in one key take 11 seconds.
+    pub(crate) fn is_bounded(&self, command: &[&str]) -> bool {
+        let (memory, time) = match command {
+            ["wim", "cp", ..] => (1, 10),
+            ["inject", .., "--reg", _, "--dry-run"] => (5, 8),
+            _ => (1, 1),
+        };
+        self.memory <= MOST_MEMORY * memory && self.time <= most_time() * time
+    }
+}
+
+pub(crate) fn most_time() -> Duration {
+    if env::var_os(PROGRAM).is_some() { MOST_TIME } else { MOST_TIME * DEBUG_FACTOR }
+}
+
+/// Runs the program with `args` in `folder`.
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Taken {
+    let meter = Command::new(env::current_exe().expect("a test knows where it is"))
+        .args(["--exact", "meter::meter", "--nocapture", "--test-threads=1"])
+        .env(ARGUMENTS, args.join("\n"))
+        .current_dir(folder)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the meter starts");
+    let text = String::from_utf8_lossy(&meter.stdout);
+    let line = text.lines().find_map(|line| line.split_once("measured ").map(|(_, rest)| rest));
+    let numbers = line.unwrap_or_else(|| panic!("the meter says: {text}"));
+    let numbers: Vec<i64> =
+        numbers.split(' ').map(|number| number.parse().expect("a number")).collect();
+    Taken {
+        status: i32::try_from(numbers[0]).expect("an exit status"),
+        memory: numbers[1].unsigned_abs(),
+        time: Duration::from_micros(numbers[2].unsigned_abs()),
+    }
+}
+
+/// Does nothing but where [`run`] starts it.
+#[test]
+fn meter() {
+    let Ok(arguments) = env::var(ARGUMENTS) else { return };
+    let program = env::var_os(PROGRAM)
+        .map_or_else(|| winpe_tests::winpe_iscsi().to_path_buf(), PathBuf::from);
+    let status = Command::new(program)
+        .args(arguments.lines())
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(if env::var_os("WINPE_BOUNDS_SHOW").is_some() {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
+        .status()
+        .expect("the program starts");
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel knows");
+    let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+    let time = micros(usage.user_time()) + micros(usage.system_time());
+    // A signal is no exit status.
+    let status = status.code().unwrap_or(-1);
+    println!("measured {status} {} {time}", usage.max_rss() * 1024);
+}

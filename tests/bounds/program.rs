@@ -1,0 +1,199 @@
+//! The seeds that are given to the program, in a process for each command.
+
+use std::fs;
+use std::path::Path;
+
+use winpe_wim::{Archive, CommitOptions, Compression, Content, FileChange, ImageChanges, Target};
+
+use crate::meter::{self, Taken};
+use crate::random::Random;
+use crate::{BUDGET, discs, hives, seeds, texts, wim};
+
+const MIB: u64 = 1 << 20;
+
+/// Makes the input of each seed in a folder of its own, and runs each command there.
+fn each_seed(make: impl Fn(u64, &mut Random, &Path), commands: &[&[&str]]) {
+    let mut unbounded = Vec::new();
+    for seed in seeds(20, 2) {
+        let folder = tempfile::tempdir().expect("a folder");
+        make(seed, &mut Random::new(seed), folder.path());
+        for command in commands {
+            let taken = meter::run(folder.path(), command);
+            show(seed, command, taken);
+            assert!((0..=2).contains(&taken.status), "seed {seed}: {command:?}: {taken:?}");
+            if !taken.is_bounded(command) {
+                unbounded.push(format!("seed {seed}: {command:?}: {taken:?}"));
+            }
+            // What the command wrote is no input of the next.
+            let out = folder.path().join("out");
+            let _ = fs::remove_dir_all(&out).or_else(|_| fs::remove_file(&out));
+        }
+    }
+    assert!(unbounded.is_empty(), "{}", unbounded.join("\n"));
+}
+
+/// A line for each run where `WINPE_BOUNDS_SHOW` is set, for measuring.
+fn show(seed: u64, command: &[&str], taken: Taken) {
+    if std::env::var_os("WINPE_BOUNDS_SHOW").is_some() {
+        let Taken { status, memory, time } = taken;
+        eprintln!("{seed:3} {status:2} {:5} MiB {time:9.3?} {}", memory / MIB, command.join(" "));
+    }
+}
+
+const WIM: &[&[&str]] = &[
+    &["info", "a.wim"],
+    &["wim", "ls", "-R", "a.wim"],
+    &["wim", "ls", "-l", "-R", "--json", "a.wim"],
+    &["wim", "cp", "a.wim:1:/", "out"],
+    &["wim", "verify", "a.wim"],
+    &["verify", "a.wim"],
+    &["inject", "a.wim", "--dry-run"],
+    &["remove", "a.wim", "--dry-run"],
+    &["inject", "winpe.wim", "--source", "a.wim", "--dry-run"],
+    &["hive", "info", "a.wim:SYSTEM"],
+    &["serve", "--check", "--wim", "a.wim"],
+];
+
+/// The demo's images, which are sound.
+fn demo(folder: &Path) {
+    winpe_inject::demo::create(folder).expect("the demo");
+}
+
+#[test]
+fn metadata() {
+    let make = |seed: u64, random: &mut Random, folder: &Path| {
+        demo(folder);
+        let kind = wim::KINDS[usize::try_from(seed).expect("small") % wim::KINDS.len()];
+        let path = folder.join("a.wim");
+        // As large as it can be: what compresses to less than 1 MiB.
+        wim::write(&path, &wim::metadata(kind, random, 8_300_000), Compression::Lzx);
+        let size = fs::metadata(&path).expect("the WIM").len();
+        assert!(size < MIB, "{kind}: {size}");
+    };
+    each_seed(make, WIM);
+}
+
+#[test]
+fn xml() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        let path = folder.join("a.wim");
+        wim::write(&path, &wim::metadata("deep", &mut Random::new(1), 2000), Compression::None);
+        wim::replace_xml(&path, &wim::xml(random, BUDGET / 2 - 5000));
+    };
+    each_seed(make, &WIM[..8]);
+}
+
+/// Files of a WinPE that the program reads, full of data that compresses well.
+#[test]
+fn files_of_an_image() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        let wim = folder.join("a.wim");
+        fs::rename(folder.join("winpe.wim"), &wim).expect("a WIM");
+        let path = random.pick(&[
+            r"Windows\System32\startnet.cmd",
+            r"Windows\System32\winpeshl.ini",
+            r"Windows\System32\config\SYSTEM",
+            r"Windows\System32\config\SOFTWARE",
+            r"Windows\System32\winpe-iscsi\record.json",
+            r"Windows\System32\winload.exe",
+        ]);
+        let size = random.size(1, 9_000_000);
+        let data = match random.below(5) {
+            0 => vec![b'\n'; size],
+            1 => b"[LaunchApps]\r\nx,y\r\n".repeat(size / 19),
+            2 => b"{\"a\":[[{".repeat(size / 8),
+            3 => vec![0; size],
+            _ => hives::hive(random, size.clamp(20_000, 4_000_000)),
+        };
+        let change = FileChange::Put { path: path.to_owned(), content: Content::Bytes(data) };
+        let changes = [ImageChanges { image: 1, changes: vec![change] }];
+        let archive = Archive::open(&wim).expect("a WIM");
+        archive.commit(&changes, &Target::InPlace, CommitOptions::default()).expect("a commit");
+        fs::copy(folder.join("install.wim"), folder.join("winpe.wim")).expect("a WIM");
+    };
+    each_seed(make, WIM);
+}
+
+#[test]
+fn inf() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        fs::create_dir(folder.join("driver")).expect("a folder");
+        fs::write(folder.join("driver/a.inf"), texts::inf(random, BUDGET)).expect("an INF");
+    };
+    each_seed(make, &[&["inject", "winpe.wim", "--driver", "driver", "--dry-run"]]);
+}
+
+#[test]
+fn reg() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        fs::write(folder.join("a.reg"), texts::reg(random, BUDGET)).expect("a text");
+        fs::write(folder.join("b.reg"), texts::reg(random, BUDGET)).expect("a text");
+    };
+    let commands: &[&[&str]] = &[
+        &["reg", "check", "a.reg"],
+        &["reg", "fmt", "a.reg", "-o", "c.reg", "--force"],
+        &["reg", "diff", "a.reg", "b.reg"],
+        &["inject", "winpe.wim", "--source", "install.wim", "--reg", "a.reg", "--dry-run"],
+    ];
+    each_seed(make, commands);
+}
+
+#[test]
+fn hive() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        for name in ["a", "b"] {
+            fs::write(folder.join(name), hives::hive(random, BUDGET)).expect("a hive");
+        }
+        fs::write(folder.join("c.reg"), "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\a\\new]\n")
+            .expect("text");
+    };
+    let commands: &[&[&str]] = &[
+        &["hive", "info", "a", "--lenient"],
+        &["hive", "query", "a", "--lenient"],
+        &["hive", "export", "a", "--lenient", "-o", "out"],
+        &["hive", "find", "--lenient", "a", "(x|d)+.*v"],
+        &["hive", "diff", "--lenient", "a", "b"],
+        &["hive", "diff", "--lenient", "--json", "a", "b"],
+        &["hive", "check", "a"],
+        &["hive", "recover", "a", "-o", "out"],
+        &["hive", "compact", "a", "-o", "out"],
+        &["hive", "import", "a", "c.reg", "-o", "out"],
+    ];
+    each_seed(make, commands);
+}
+
+#[test]
+fn disc() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        fs::write(folder.join("a.iso"), discs::iso(random, BUDGET)).expect("a disc");
+    };
+    let commands: &[&[&str]] = &[
+        &["inject", "winpe.wim", "--source", "a.iso", "--dry-run"],
+        &["serve", "--check", "--iso", "a.iso"],
+    ];
+    each_seed(make, commands);
+}
+
+#[test]
+fn recipe() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        // More is refused before it is parsed.
+        let recipe = texts::recipe(random, 256 << 10);
+        fs::create_dir(folder.join("profile")).expect("a folder");
+        fs::write(folder.join("profile/profile.toml"), recipe.replace("inject", "file"))
+            .expect("a profile");
+        fs::write(folder.join("a.toml"), recipe).expect("a recipe");
+    };
+    let commands: &[&[&str]] = &[
+        &["inject", "winpe.wim", "--recipe", "a.toml", "--dry-run"],
+        &["serve", "--check", "--config", "a.toml"],
+        &["inject", "winpe.wim", "--profile", "profile", "--dry-run"],
+    ];
+    each_seed(make, commands);
+}
