@@ -3,7 +3,8 @@
 //!
 //! For each format a generator makes the worst that a seed leads to. Most seeds go through the library, in
 //! this process, where their CPU time is counted; some are given to the program, whose memory is measured
-//! too. The ordinary run has a few seeds of each; with `WINPE_SLOW` set it is a thousand and twenty.
+//! too. The ordinary run has a few seeds of each; with `WINPE_SLOW` set it is up to a thousand and
+//! twenty.
 
 mod discs;
 mod hives;

@@ -98,7 +98,7 @@ pub(crate) fn reg(random: &mut Random, budget: usize) -> Vec<u8> {
 /// A recipe of at most `budget` bytes.
 pub(crate) fn recipe(random: &mut Random, budget: usize) -> String {
     let budget = budget - 100;
-    let filler = match random.below(7) {
+    match random.below(7) {
         0 => fill(budget, |number| format!("[inject.a{number}]\n")),
         1 => format!("[inject]\nwim = \"{}\"\n", "\\\\".repeat(budget / 2 - 20)),
         2 => format!("[inject]\nreg = [{}]\n", "\"\",".repeat(budget / 3 - 20)),
@@ -110,6 +110,5 @@ pub(crate) fn recipe(random: &mut Random, budget: usize) -> String {
         ),
         5 => fill(budget, |number| format!("[[inject.add]]\nfrom = \"{number}\"\n")),
         _ => format!("[inject]\n{}", fill(budget - 20, |number| format!("a.b{number}.c = 1\n"))),
-    };
-    filler
+    }
 }

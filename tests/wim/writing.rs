@@ -79,8 +79,7 @@ fn what_create_makes_reads_back() {
     let entry = wim.entry(1, "WINDOWS").expect("metadata").expect("a folder");
     assert_eq!((entry.path.to_string().as_str(), entry.is_dir), (r"\Windows", true));
     assert_eq!(entry.security.as_deref(), Some(&security()[..]));
-    let names: Vec<_> =
-        wim.read_dir(1, "\\").expect("the root").into_iter().map(|entry| entry.name).collect();
+    let names: Vec<_> = wim.read_dir(1, "\\").expect("the root").map(|entry| entry.name).collect();
     assert_eq!(names, ["Empty", "Windows"]);
     // Folders: root, Empty, Windows, System32, config.
     let stats = wim.images()[0].stats;

@@ -139,7 +139,7 @@ impl Eq for EntryPath {}
 
 impl PartialEq<str> for EntryPath {
     fn eq(&self, other: &str) -> bool {
-        self.to_string() == other
+        other.strip_prefix('\\').is_some_and(|other| self.names().join("\\") == other)
     }
 }
 

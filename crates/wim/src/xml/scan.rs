@@ -124,7 +124,8 @@ mod tests {
             |count| format!("<WIM>{}</WIM>", numbered(count, |n| format!("<a xmlns='{n}'></a>")));
         let images =
             |count| format!("<WIM>{}</WIM>", numbered(count, |n| format!("<IMAGE INDEX='{n}'/>")));
-        let cases: [(&dyn Fn(usize) -> String, usize, &str); 5] = [
+        type Make<'a> = &'a dyn Fn(usize) -> String;
+        let cases: [(Make<'_>, usize, &str); 5] = [
             (&attributes, ATTRIBUTES, "at most 64 attributes in an element: more, at byte 0"),
             (&deep, DEPTH, "at most 64 levels of elements: more, at byte 192"),
             (&spaces, NAMESPACES, "at most 16 namespaces: more, at byte 0"),
