@@ -25,13 +25,13 @@
 //! ```
 
 mod error;
-mod folder;
+mod opened;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use error::FolderError;
-pub use folder::{Folder, Identity};
+pub use opened::{Folder, Identity};
 pub use read::Kind;
 pub use write::NewFile;

@@ -10,7 +10,7 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, opena
 use rustix::io::Errno;
 
 use super::error::FolderError;
-use super::folder::Folder;
+use super::opened::Folder;
 
 /// What something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

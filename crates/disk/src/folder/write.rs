@@ -14,7 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::error::FolderError;
-use super::folder::{Folder, Identity};
+use super::opened::{Folder, Identity};
 
 /// How often another temporary name is tried.
 const TRIES: usize = 100;
