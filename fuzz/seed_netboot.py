@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the seeds of the network targets from captured packets.
+"""Makes the seeds of the network targets from captured packets, and some that are made here.
 
 usage: seed_netboot.py PACKETS [OUT]     OUT is fuzz/corpus beside this script unless named
 
@@ -38,8 +38,18 @@ def ack(block):
     return packet(struct.pack('>HH', 4, block))
 
 
+def message(kind, options=b''):
+    """A client's DHCP message; PXE of UEFI on x64 where no options are given."""
+    options = options or b'\x3c\x20PXEClient:Arch:00007:UNDI:003016\x5d\x02\0\x07\x5e\x03\x01\x03\x10'
+    head = b'\x01\x01\x06\0' + b'\x11\x22\x33\x44' + bytes(20) + bytes.fromhex('525400000001')
+    return head.ljust(236, b'\0') + b'\x63\x82\x53\x63' + bytes([53, 1, kind]) + options + b'\xff'
+
+
 def dhcp(packets):
-    """Each message alone, and each conversation's questions in order."""
+    """Each message alone, and each conversation's questions in order; two conversations made here."""
+    request = message(3, b'\x32\x04\xc0\xa8\0\x64\x36\x04\xc0\xa8\0\x0a')
+    yield 'own-plain', [message(1, b'\x37\x04\x01\x03\x42\x43'), request, message(7, b'\x36\x04\xc0\xa8\0\x0a')]
+    yield 'own-pxe', [message(1), message(3), message(8)]
     for path in sorted(packets.glob('*.json')):
         raw = bytes.fromhex(json.loads(path.read_text())['raw'])
         yield path.stem, [raw]

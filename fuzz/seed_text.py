@@ -113,6 +113,18 @@ local = true
 [watch]
 '''
 
+# Without its header, which the target puts before it.
+REG = '''
+; a comment
+[HKEY_LOCAL_MACHINE\\SYSTEM\\Setup]
+"text"="C:\\\\a \\"b\\""
+"number"=dword:0000002a
+"list"=hex(7):61,00,\\
+  00,00
+@=-
+[-HKEY_USERS\\gone]
+'''
+
 SCRIPTS = [
     'wpeinit\r\n',
     '@echo off\nrem wpeinit\n@WPEINIT.EXE -unattend=x.xml ^\n  more\necho\n',
@@ -179,6 +191,7 @@ def seeds(regs):
         yield 'startup_text', f'{number}-utf16', b'\x36' + text.encode('utf-16')
     for number, text in enumerate(URIS):
         yield 'uri', str(number), text.encode()
+    yield 'reg_parse', 'own', b'\2' + REG.encode()
     for number, reg in enumerate(sorted(regs.rglob('*.reg')) if regs else []):
         data = reg.read_bytes()
         if len(data) <= LONGEST_REG:
