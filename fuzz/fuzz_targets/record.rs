@@ -139,7 +139,7 @@ impl Tree {
         let wim = Archive::open(path).expect("own WIM");
         let mut entries = Vec::new();
         wim.walk(1, "", &mut |entry| {
-            entries.push((entry.path.clone(), entry.is_dir));
+            entries.push((entry.path.to_string(), entry.is_dir));
             ControlFlow::Continue(())
         })
         .expect("own metadata");

@@ -1,8 +1,10 @@
 //! The request parser and the answers, without sockets, for the fuzz target `http_request`. Compiled
 //! with `--cfg fuzzing` only, and no part of the public API.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
@@ -11,9 +13,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
+use super::BUFFER;
+use super::pace::Pace;
 use super::plain::{Head, parse, write_head};
 use super::respond::{Asker, respond};
-use super::{BUFFER, Infallible};
 use crate::event::Event;
 use crate::files::{FileSource, Opener};
 
@@ -89,6 +92,7 @@ impl Server {
                 events: Arc::new(|_: Event| {}),
                 client: SocketAddr::from(([192, 0, 2, 1], 49152)),
                 local: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
+                pace: Pace::new(Instant::now(), &Arc::default()),
             },
         }
     }
