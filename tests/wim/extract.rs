@@ -290,3 +290,28 @@ fn links_lead_to_nothing_outside_a_folder_that_is_copied_in() {
     cp(&ground, &["a.wim:tools", "out"], 0);
     assert_eq!(fs::read(ground.out().join("tools/sub/link")).expect("a file"), b"data");
 }
+
+/// wimlib (1.13.5) takes such a folder for a file, and leaves out what is in it: see
+/// `findings/wimlib-loses-cloud-folders.sh`. 7-Zip reads it as a folder.
+#[test]
+fn the_files_of_a_cloud_folder_outlive_every_change() {
+    let Some(seven_zip) = tool("7z", "p7zip-full") else { return };
+    let cloud = Raw::new("cloud", What::Tagged(0x9000_001a)).with(vec![Raw::file("a", b"within")]);
+    let ground = ground(vec![cloud, Raw::file("beside", b"beside")]);
+    fs::write(ground.path().join("new"), "new").expect("a file");
+    for words in [
+        &["wim", "cp", "new", "a.wim:new"][..],
+        &["wim", "optimize", "a.wim"],
+        &["wim", "export", "a.wim", "b.wim"],
+        &["wim", "optimize", "--recompress", "b.wim"],
+        &["wim", "verify", "b.wim"],
+    ] {
+        let output = program(&ground, words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    }
+    for wim in ["a.wim", "b.wim"] {
+        let path = path_text(&ground.path().join(wim));
+        let output = run(&seven_zip, ["x", "-so", path.as_str(), "cloud/a"]);
+        assert_eq!(output.stdout, b"within", "{wim}");
+    }
+}
