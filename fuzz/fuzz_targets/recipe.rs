@@ -32,7 +32,8 @@ fuzz_target!(|text: &str| {
         Err(error) => check_place(text, error.line, error.column, &error.message),
     }
     let Ok(table) = text.parse::<toml::Table>() else {
-        assert!(recipe.is_err() && config.is_err(), "it is no TOML");
+        // A number that is too large for a table is skipped where another part of the program reads the key.
+        assert!(recipe.is_err() || config.is_err(), "it is no TOML");
         return;
     };
     let Ok(spelt) = toml::to_string(&table) else { return };

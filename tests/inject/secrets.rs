@@ -121,6 +121,27 @@ fn a_secret_that_is_replaced_or_removed_is_gone_from_the_file() {
 }
 
 #[test]
+fn a_secret_that_the_boot_server_gives_from_now_on_is_gone_from_the_file() {
+    let bench = stored("none");
+    bench.run(&with_secret("winpe.wim", "one", &[])).expect(0);
+    let one = Trace::of(&bench, Compression::None);
+    assert!(one.count(&bench.winpe) > 0);
+    let words = ["inject", "winpe.wim", "--source", "install.wim:1", "--autostart"];
+    let at_boot = [&words[..], &["--connect", URI, "--chap-at-boot"]].concat();
+    bench.run(&at_boot).expect(0);
+    assert_eq!(one.count(&bench.winpe), 0);
+    let left = Archive::open(&bench.winpe).unwrap().read(1, CHAP).unwrap();
+    assert_eq!(left, b"@rem The boot server gives the CHAP name and secret.\r\n");
+    // It holds no secret now: a copy is as open as any, and a second run changes nothing.
+    set_mode(&bench, "winpe.wim", 0o644);
+    let again = bench.run(&[&at_boot[..], &["-o", "copy.wim"]].concat()).expect(0);
+    assert!(!again.stderr.contains("secret"), "{}", again.stderr);
+    assert_eq!(mode(&bench.path("copy.wim")), 0o644);
+    bench.run(&["remove", "winpe.wim"]).expect(0);
+    assert!(Archive::open(&bench.winpe).unwrap().entry(1, CHAP).unwrap().is_none());
+}
+
+#[test]
 fn a_secret_that_another_image_has_stays_until_that_goes_too() {
     let bench = stored("none");
     bench.run(&["wim", "export", "winpe.wim", "winpe.wim", "--name", "Second"]).expect(0);

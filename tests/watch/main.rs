@@ -2,6 +2,7 @@
 
 mod answers;
 mod faults;
+mod logins;
 mod machines;
 mod page;
 mod program;

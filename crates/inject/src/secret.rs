@@ -1,9 +1,9 @@
 //! Where the CHAP secret is in an image, and what becomes of it.
 
-use winpe_wim::{Archive, FileChange, ImageChanges, WimError};
+use winpe_wim::{Archive, Content, FileChange, ImageChanges, WimError};
 
 use crate::path::ImagePath;
-use crate::startup::secret_file;
+use crate::startup::{NO_SECRET, secret_file};
 
 /// Whether an image holds a CHAP secret that was put in, as plain text.
 ///
@@ -11,7 +11,11 @@ use crate::startup::secret_file;
 /// Those of reading the image.
 pub fn holds_secret(archive: &Archive, image: u32) -> Result<bool, WimError> {
     let entry = archive.entry(image, secret_file().as_str())?;
-    Ok(entry.is_some_and(|entry| !entry.is_dir))
+    let Some(entry) = entry.filter(|entry| !entry.is_dir) else { return Ok(false) };
+    if entry.size != NO_SECRET.len() as u64 {
+        return Ok(true);
+    }
+    Ok(archive.read(image, secret_file().as_str())? != NO_SECRET)
 }
 
 /// Whether changes of an image take a CHAP secret out of it, or put another in its place. What was there is
@@ -41,6 +45,7 @@ pub(crate) fn left(
     let last = own.flat_map(|changes| &changes.changes).rfind(|change| concerns(change));
     match last {
         Some(FileChange::Delete { .. }) => Ok(false),
+        Some(FileChange::Put { content: Content::Bytes(bytes), .. }) => Ok(bytes != NO_SECRET),
         Some(FileChange::Put { .. }) => Ok(true),
         _ => holds_secret(archive, image),
     }
@@ -66,8 +71,6 @@ fn equal(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use winpe_wim::Content;
-
     use super::*;
 
     #[test]

@@ -1,9 +1,9 @@
 //! The name and secret with which an initiator logs in.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -58,8 +58,8 @@ pub enum ChapError {
         /// Why.
         source: io::Error,
     },
-    /// Others on this machine can read the file.
-    #[error("{}: every user of this machine can read it (mode {mode:03o})", path.display())]
+    /// Every user of this machine can read or change the file.
+    #[error("{}: every user of this machine can read or change it (mode {mode:03o})", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -149,9 +149,16 @@ impl Chap {
 /// [`ChapError::Read`], [`ChapError::Exposed`], [`ChapError::Text`]; none quotes the file.
 pub fn read_private(path: &Path) -> Result<String, ChapError> {
     let failed = |source| ChapError::Read { path: path.into(), source };
-    let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o004 != 0 {
+    // A FIFO would wait for its other end.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        let found = "something that is no regular file".to_owned();
+        return Err(ChapError::Text { path: path.into(), found });
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o006 != 0 {
         return Err(ChapError::Exposed { path: path.into(), mode });
     }
     let mut bytes = Vec::new();
@@ -190,6 +197,7 @@ mod tests {
     fn no_error_quotes_the_secret() {
         for (text, mode, says) in [
             (&b"lab\nsecret-of-lab\n"[..], 0o644, "every user"),
+            (b"lab\nsecret-of-lab\n", 0o602, "every user"),
             (b"lab\n", 0o600, "found 1 line"),
             (b"lab\nsecret-of-lab\nsecret-of-lab\n", 0o600, "found 3 lines"),
             (b"lab\nsecret-of-\xff\n", 0o600, "not UTF-8"),

@@ -31,7 +31,7 @@ use crate::path::ImagePath;
 use crate::reg::{SourcedEdit, parse_reg};
 
 pub(crate) use plan::{event_log_warning, plan, secret_file};
-pub(crate) use script::OUR_FOLDER;
+pub(crate) use script::{NO_SECRET, OUR_FOLDER};
 pub use winpe_san::{Chap, ChapError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret};
 
 /// What WinPE is to do when it starts. Without anything, nothing of it is changed.

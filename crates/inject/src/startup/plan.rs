@@ -62,6 +62,9 @@ pub(crate) fn plan(
         planner.warn(
             "the CHAP secret is in the image as plain text; whoever can read the image has it",
         );
+    } else if startup.chap_at_boot && planner.read_if_present(&ours(CHAP))?.is_some() {
+        let why = "takes the place of a CHAP secret that an earlier run put in";
+        planner.put(ours(CHAP), script::NO_SECRET.to_vec(), why)?;
     }
     for uri in startup.targets.iter().filter(|uri| uri.lun() != 0) {
         planner.warn(format!("{uri}: the initiator logs in to a target and shows all its LUNs"));

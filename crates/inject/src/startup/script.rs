@@ -15,6 +15,9 @@ pub(super) const CONNECT: &str = "connect.cmd";
 /// Holds the CHAP name and secret, and is the only file that does.
 pub(super) const CHAP: &str = "chap.cmd";
 
+/// What [`CHAP`] is where the boot server gives the secret and an earlier run had put one in.
+pub(crate) const NO_SECRET: &[u8] = b"@rem The boot server gives the CHAP name and secret.\r\n";
+
 const HEAD: &str = include_str!("../../startup/head.cmd");
 const EVENT_LOG: &str = include_str!("../../startup/event-log.cmd");
 const SERVICE: &str = include_str!("../../startup/service.cmd");

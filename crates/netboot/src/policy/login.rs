@@ -43,6 +43,14 @@ pub enum LoginError {
     /// A file of secrets cannot be used.
     #[error(transparent)]
     Chap(#[from] ChapError),
+    /// A file of secrets, or the key of the certificate, lies in a folder that is served to everybody.
+    #[error("{}: expected it outside of the folder {} that is served", path.display(), folder.display())]
+    Served {
+        /// The file.
+        path: PathBuf,
+        /// The folder, as configured.
+        folder: PathBuf,
+    },
     /// A line of such a file is not as it must be.
     #[error("{}, line {line}: {reason}", path.display())]
     Line {
@@ -53,6 +61,15 @@ pub enum LoginError {
         /// What was expected, without anything of the line.
         reason: String,
     },
+}
+
+impl LoginError {
+    /// Whether the server may not read a file.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Chap(ChapError::Read { source, .. })
+            if source.kind() == std::io::ErrorKind::PermissionDenied)
+    }
 }
 
 impl LoginConfig {
@@ -99,10 +116,28 @@ impl Config {
     pub fn has_logins(&self) -> bool {
         !self.serve.login.is_empty() || self.clients.iter().any(|client| !client.login.is_empty())
     }
+
+    /// Whether another configuration names the same logins for the same machines.
+    #[must_use]
+    pub fn has_same_logins(&self, other: &Self) -> bool {
+        let tables = |config: &Self| -> Vec<_> {
+            let clients = config.clients.iter().filter(|client| !client.login.is_empty());
+            clients.map(|it| (it.login.clone(), it.mac.clone(), it.oui.clone())).collect()
+        };
+        self.serve.login == other.serve.login && tables(self) == tables(other)
+    }
+
+    /// The files that nobody else may have: secrets of logins, and the key of a certificate.
+    fn private_files(&self) -> impl Iterator<Item = &Path> {
+        let logins = self.clients.iter().map(|client| &client.login).chain([&self.serve.login]);
+        let secrets = logins.flat_map(|it| [&it.chap_secret_file, &it.mutual_chap_secret_file]);
+        let key = self.serve.tls.as_ref().map(|tls| tls.key.as_path());
+        secrets.flatten().map(PathBuf::as_path).chain(key)
+    }
 }
 
 /// The logins of all machines, with their secrets.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Logins {
     /// Those of `[[client]]` tables, in their order, and how a machine is told to be meant.
     clients: Vec<(ClientConfig, Keys)>,
@@ -110,7 +145,7 @@ pub struct Logins {
 }
 
 /// The keys of a table, their files read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Keys {
     initiator: Option<String>,
     chap: Option<Chaps>,
@@ -118,7 +153,7 @@ struct Keys {
 }
 
 /// What a file of secrets holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Chaps {
     One(Chap),
     Each(HashMap<Hardware, Chap>),
@@ -141,6 +176,9 @@ impl Logins {
     /// # Errors
     /// Where one cannot be read, can be read by every user, or is not as it must be.
     pub fn read(config: &Config) -> Result<Self, LoginError> {
+        for file in config.private_files() {
+            check_unserved(file, &config.serve.folders)?;
+        }
         let clients = config.clients.iter().filter(|client| !client.login.is_empty());
         let clients = clients.map(|client| Ok((client.clone(), Keys::read(&client.login)?)));
         let others = Keys::read(&config.serve.login)?;
@@ -181,6 +219,17 @@ impl Logins {
             mutual: tables().find_map(|keys| keys.mutual.as_ref()?.of(machine)),
         };
         (login != Login::default()).then_some(login)
+    }
+}
+
+/// That no client can ask for a private file by name.
+fn check_unserved(file: &Path, folders: &[PathBuf]) -> Result<(), LoginError> {
+    // What is not there is reported by whoever reads it.
+    let Ok(whole) = file.canonicalize() else { return Ok(()) };
+    let within = |folder: &&PathBuf| folder.canonicalize().is_ok_and(|it| whole.starts_with(it));
+    match folders.iter().find(within) {
+        Some(folder) => Err(LoginError::Served { path: file.into(), folder: folder.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -409,6 +458,24 @@ mod tests {
             let error = ground.read(config).unwrap_err();
             assert!(error.to_string().contains(says), "{error}");
             assert!(!format!("{error} {error:?}").contains("secret-of"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_lies_where_clients_may_ask_for_it() {
+        let ground = Ground::new();
+        fs::create_dir(ground.0.path().join("served")).unwrap();
+        ground.secret("served/chap", "lab\nsecret-of-lab\n", 0o600);
+        let login = "[serve.login]\nchap-secret-file = 'served/chap'\n";
+        let tls = "[serve.tls]\ncertificate = 'a'\nkey = 'served/chap'\n";
+        for table in [login, tls] {
+            assert!(ground.read(table).is_ok());
+            // Under another name too.
+            for folder in ["served", "served/../served", "."] {
+                let error = ground.read(&format!("[serve]\nfolders = ['{folder}']\n{table}"));
+                let error = error.unwrap_err().to_string();
+                assert!(error.contains("outside of the folder"), "{error}");
+            }
         }
     }
 

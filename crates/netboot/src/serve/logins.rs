@@ -36,7 +36,7 @@ pub(super) enum Holder {
 ///
 /// A client is the machine that the lease of its address names. Where it is on the link, its neighbour entry
 /// must name the same machine: a machine that took the address of another by hand is refused. Without leases,
-/// beside another DHCP server, the neighbour entry alone counts.
+/// beside another DHCP server, the neighbour entry alone counts. A machine that forges ARP passes for another.
 struct LoginFiles {
     logins: Logins,
     interface: Interface,

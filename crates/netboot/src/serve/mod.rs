@@ -179,7 +179,7 @@ impl Server {
             }
         };
         let (leases, questions) = mpsc::channel(QUESTIONS);
-        let source = with_logins(files.source, logins, &interface, leases.clone());
+        let source = with_logins(files.source, logins.clone(), &interface, leases.clone());
         let swap = Arc::new(Swap::new(source));
         let hashed = Hashed::new(Arc::clone(&swap) as _, Arc::clone(&events));
         let hashed = Arc::new(hashed.map_err(ServeError::Thread)?);
@@ -194,6 +194,7 @@ impl Server {
             config: Arc::clone(&config),
             interface: interface.clone(),
             source: swap,
+            logins,
             leases,
             hashed,
             dhcp: to_dhcp,

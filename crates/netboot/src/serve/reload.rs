@@ -8,13 +8,15 @@ use super::logins::{Question, with_logins};
 use super::{Interface, ServeError, notify};
 use crate::event::{Event, Sink};
 use crate::files::{Hashed, Swap};
-use crate::policy::{Config, Files, Logins};
+use crate::policy::{Config, Files, LoginError, Logins};
 
 /// What a running server goes by.
 pub(super) struct Reload {
     pub(super) config: Arc<Config>,
     pub(super) interface: Interface,
     pub(super) source: Arc<Swap>,
+    /// The logins in force.
+    pub(super) logins: Logins,
     /// Where the files ask whose an address is.
     pub(super) leases: mpsc::Sender<Question>,
     pub(super) hashed: Arc<Hashed>,
@@ -43,20 +45,26 @@ impl Reload {
         config.check()?;
         // Whether the log is taken was decided when the ports were opened.
         config.watch.syslog = self.config.watch.syslog;
-        if config == *self.config {
-            return Ok(());
-        }
         if let Some(key) = fixed(&self.config, &config) {
             return Err(format!("{key} is not to be changed while the server runs; start it anew"));
+        }
+        let is_same = config == *self.config;
+        if is_same && !config.has_logins() {
+            return Ok(());
         }
         let config = Arc::new(config);
         let (wanted, address) = (Arc::clone(&config), self.interface.address);
         let prepare = move || -> Result<_, ServeError> {
-            Ok((Files::prepare(&wanted, address)?, Logins::read(&wanted)?))
+            Ok((Files::prepare(&wanted, address)?, Logins::read(&wanted)))
         };
         let prepared = tokio::task::spawn_blocking(prepare).await;
         let prepared = prepared.map_err(|error| error.to_string())?;
         let (files, logins) = prepared.map_err(|error| error.to_string())?;
+        let logins = self.logins_now(&config, logins)?;
+        if is_same && logins == self.logins {
+            return Ok(());
+        }
+        self.logins = logins.clone();
         for missing in &files.missing {
             self.events.event(Event::Warning { text: missing.to_string() });
         }
@@ -69,6 +77,25 @@ impl Reload {
         let text = "the new configuration is in force; transfers under way go on".to_owned();
         self.events.event(Event::Note { text });
         Ok(())
+    }
+}
+
+impl Reload {
+    /// The logins from now on. A server that gave up its rights may not read their files any more; where the
+    /// same files are named, those read at the start stay in force, and a warning says so.
+    fn logins_now(
+        &self,
+        config: &Config,
+        read: Result<Logins, LoginError>,
+    ) -> Result<Logins, String> {
+        match read {
+            Err(error) if error.is_denied() && config.has_same_logins(&self.config) => {
+                let text = format!("{error}; the logins that were read at the start stay in force");
+                self.events.event(Event::Warning { text });
+                Ok(self.logins.clone())
+            }
+            read => read.map_err(|error| error.to_string()),
+        }
     }
 }
 
