@@ -92,6 +92,20 @@ impl KeyPath {
         Arc::make_mut(&mut self.0).pop()
     }
 
+    /// Whether the two have the same names in the same case.
+    ///
+    /// ```
+    /// use winpe_registry::KeyPath;
+    /// let [lower, upper] = ["Setup\\a", "SETUP\\A"].map(|path| path.parse::<KeyPath>().unwrap());
+    /// assert_eq!(lower, upper);
+    /// assert!(lower.is_spelled_as(&lower.clone()) && !lower.is_spelled_as(&upper));
+    /// ```
+    #[must_use]
+    pub fn is_spelled_as(&self, other: &KeyPath) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || self.0.iter().map(KeyName::text).eq(other.0.iter().map(KeyName::text))
+    }
+
     /// Whether the path is `prefix` or lies below it.
     #[must_use]
     pub fn starts_with(&self, prefix: &KeyPath) -> bool {

@@ -4,12 +4,13 @@ use winpe_registry::{Before, Change, Edit, KeyName, KeyPath, Op, Precondition, V
 
 use super::{Refusal, Store};
 use crate::format::CellOffset;
-use crate::read::ReadError;
+use crate::read::{ReadError, ValueEntry};
 
 impl Store {
     /// Does what the edit says, within a transaction. The change spells names as they stand in the hive.
     pub(crate) fn apply(&mut self, edit: &Edit) -> Result<Change, Refusal> {
         let (at, missing, path) = self.resolve_spelled(&edit.key)?;
+        let path = self.shared(path);
         let expect = edit.expect.as_ref();
         let mut edit = Edit { key: path, ..edit.clone() };
         let before = match &mut edit.op {
@@ -59,6 +60,15 @@ impl Store {
         Ok((key.offset(), missing, spelled))
     }
 
+    /// The path of the last edit, if this one is spelled so too: many changes of one key then take the
+    /// memory of one path.
+    fn shared(&mut self, path: KeyPath) -> KeyPath {
+        if !path.is_spelled_as(&self.spelled) {
+            self.spelled = path;
+        }
+        self.spelled.clone()
+    }
+
     /// The key at a path and its parent; the root has none to change.
     pub(super) fn with_parent(&self, path: &KeyPath) -> Result<(CellOffset, CellOffset), Refusal> {
         let parent = path.parent().ok_or(Refusal::Root)?;
@@ -77,7 +87,7 @@ impl Store {
 
     /// The value that a key has now; `name` is then spelled as it is there.
     fn value_at(
-        &self,
+        &mut self,
         key: CellOffset,
         missing: usize,
         name: &mut ValueName,
@@ -85,7 +95,8 @@ impl Store {
         if missing > 0 {
             return Ok(None);
         }
-        let Some(entry) = self.key(key)?.entry(name)? else { return Ok(None) };
+        let Some(at) = self.find_value(key, name)? else { return Ok(None) };
+        let entry = ValueEntry::new(self.image(), at)?;
         *name = ValueName::from_stored(entry.name());
         Ok(Some(entry.value()?))
     }

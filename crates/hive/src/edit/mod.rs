@@ -15,6 +15,7 @@ mod data;
 mod error;
 mod keys;
 mod lists;
+mod names;
 mod rename;
 mod security;
 mod space;

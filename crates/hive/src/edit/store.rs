@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
+use winpe_registry::KeyPath;
 use zerocopy::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Refusal;
+use super::names::ValueNames;
 use super::space::{Room, Space};
 use crate::file_bytes::FileBytes;
 use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, BaseBlock, BinHeader, CellOffset, PAGE};
@@ -23,6 +25,9 @@ pub(crate) struct Store {
     space: Option<Space>,
     /// How many keys use each security cell; counted when the first seems to lose its last user.
     pub(super) references: Option<BTreeMap<CellOffset, u32>>,
+    pub(super) names: ValueNames,
+    /// The path of the last edit as the hive spells it, which edits of one key share.
+    pub(super) spelled: KeyPath,
     undo: Undo,
     modified: bool,
     /// The time of the transaction that runs.
@@ -61,6 +66,8 @@ impl Store {
             root,
             space: None,
             references: None,
+            names: ValueNames::default(),
+            spelled: KeyPath::root(),
             undo: Undo::default(),
             modified: false,
             now: FileTime::default(),
@@ -138,6 +145,7 @@ impl Store {
         self.bins_len = self.undo.bins_len;
         self.space = None;
         self.references = None;
+        self.names.clear();
     }
 
     /// A new cell with room for `len` bytes, all zero.
@@ -166,6 +174,7 @@ impl Store {
     /// Frees a cell; its bytes become zero.
     pub(super) fn free(&mut self, at: CellOffset) -> Result<(), Refusal> {
         let size = self.allocated_size(at)?;
+        self.names.forget(at);
         self.zero(at.get(), size);
         let room = self.space_mut().release(at.get(), size);
         self.mark_free(Some(room));

@@ -6,7 +6,7 @@ use zerocopy::little_endian::{U16, U32};
 use super::keys::store_name;
 use super::{Refusal, Store};
 use crate::format::{CellOffset, KeyFlags, KeyValue, Record, Signed, ValueFlags};
-use crate::read::{ReadError, ValueEntry};
+use crate::read::ValueEntry;
 
 impl Store {
     /// Sets a value that is not so already.
@@ -17,7 +17,7 @@ impl Store {
         value: &Value,
     ) -> Result<(), Refusal> {
         self.has_values(key)?;
-        match self.key(key)?.entry(name)?.map(|entry| entry.offset()) {
+        match self.find_value(key, name)? {
             Some(at) => self.replace(at, value)?,
             None => {
                 self.append(key, name, value)?;
@@ -49,17 +49,17 @@ impl Store {
         name: &ValueName,
     ) -> Result<(), Refusal> {
         self.has_values(key)?;
-        let found = {
-            let values = self.key(key)?.values().enumerate();
-            find(values, name)?
-        };
-        let Some((index, at)) = found else { return Ok(()) };
+        let Some(at) = self.find_value(key, name)? else { return Ok(()) };
         let mut node = self.node(key)?;
         let (list, count) = (CellOffset::new(node.value_list.get()), node.value_count.get());
         self.prove(list)?;
-        let mut behind = {
+        let (index, mut behind) = {
             let offsets = self.image().prefix(list, Record::ValueList, u64::from(count) * 4)?;
-            offsets[(index + 1) * 4..].to_vec()
+            let place =
+                offsets.as_chunks().0.iter().position(|&cell| cell == at.get().to_le_bytes());
+            // It was found in this list.
+            let Some(index) = place else { return Ok(()) };
+            (index, offsets[(index + 1) * 4..].to_vec())
         };
         behind.extend([0; 4]);
         self.write(list, index * 4, &behind);
@@ -70,6 +70,7 @@ impl Store {
         node.value_count.set(count - 1);
         node.last_written.set(self.now.0);
         self.put(key, &node);
+        self.names.removed(key, name);
         self.free_value(at)
     }
 
@@ -116,6 +117,7 @@ impl Store {
         node.value_list.set(list.get());
         node.value_count.set(count + 1);
         self.put(key, &node);
+        self.names.added(key, name, at);
         Ok(at)
     }
 
@@ -154,16 +156,3 @@ impl Store {
 
 /// The most spare room that a value list gets when it grows, in bytes.
 const SPARE: usize = 64;
-
-fn find<'h>(
-    values: impl Iterator<Item = (usize, Result<ValueEntry<'h>, ReadError>)>,
-    name: &ValueName,
-) -> Result<Option<(usize, CellOffset)>, ReadError> {
-    for (index, entry) in values {
-        let entry = entry?;
-        if entry.stored_name().eq_ignore_case(name.units()) {
-            return Ok(Some((index, entry.offset())));
-        }
-    }
-    Ok(None)
-}
