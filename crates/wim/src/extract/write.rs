@@ -9,6 +9,7 @@ use winpe_disk::folder::{Folder, FolderError, Identity};
 
 use super::{ExtractOptions, Extracted, Untimed};
 use crate::archive::Archive;
+use crate::blobs::BlobPlace;
 use crate::entry::{Entry, EntryPath};
 use crate::error::WimError;
 use crate::metadata::Id;
@@ -133,17 +134,25 @@ impl<'a, 'p> Extraction<'a, 'p> {
             self.folder().make(&name)?
         };
         let metadata = &self.tree.metadata;
-        let (links, mut left): (Vec<Id>, Vec<Id>) = metadata
-            .entries(id)
-            .iter()
-            .rev()
-            .partition(|id| is_link(metadata.dentry(**id).reparse_tag()));
+        let mut entries = metadata.entries(id).to_vec();
+        entries.sort_by_cached_key(|id| self.place_in_solid_data(*id));
+        let (links, mut left): (Vec<Id>, Vec<Id>) =
+            entries.iter().rev().partition(|id| is_link(metadata.dentry(**id).reparse_tag()));
         left.splice(0..0, links);
         self.levels.push(Level { id, path, name, folder: Some(folder), left });
         if let Some(far) = self.levels.len().checked_sub(OPEN + 2).filter(|far| *far > 0) {
             self.levels[far].folder = None;
         }
         Ok(())
+    }
+
+    /// Where an entry has its data in a solid resource; all others come before those that do.
+    ///
+    /// A chunk of solid data holds files of any names. The last chunk is kept, so that files in the order of
+    /// their data decompress each chunk once.
+    fn place_in_solid_data(&self, id: Id) -> Option<(usize, u64)> {
+        let (_, blob) = self.archive.blob(&self.tree.metadata.dentry(id).data()?)?;
+        matches!(blob.place, BlobPlace::Solid { .. }).then(|| blob.place.order())
     }
 
     /// Ends the folder that is being filled. Its times come last: what is written into it changes them.
