@@ -21,7 +21,8 @@ fuzz_target!(|input: &[u8]| {
     let first = edit(&old, flags);
     assert_eq!(strip(script, &first).as_ref(), Some(&old), "what was put in comes out");
     assert_eq!(edit(&first, flags), first, "a second time changes nothing");
-    if mark(given) == mark(&old) {
+    // Without a mark, zero bytes decide whether a text is UTF-16, and calls that go take theirs along.
+    if mark(given) == mark(&old) && !given.contains(&0) {
         assert_eq!(edit(given, flags), first, "earlier calls make no difference");
     }
     let other = edit(&old, others);
