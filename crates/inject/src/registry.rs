@@ -1,5 +1,6 @@
 //! Which keys and values the image gets: the edits, hive by hive.
 
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use winpe_hive::{FileTime, Finding, Hive, OpenError, Severity};
@@ -15,7 +16,7 @@ use crate::path::ImagePath;
 use crate::record::{self, HiveRecord};
 use crate::reg::{Origin, SourcedEdit};
 use crate::report::HiveReport;
-use crate::second_reader;
+use crate::second_reader::{self, Promise};
 use crate::tree::Tree;
 
 /// The outcome for every hive of the job.
@@ -52,7 +53,8 @@ pub(crate) fn plan<'a>(
 /// The edits of one hive, in order.
 struct HiveEdits<'a> {
     file: ImagePath,
-    edits: Vec<(Location, &'a SourcedEdit)>,
+    /// Edits of one key share where it is.
+    edits: Vec<(Rc<Location>, &'a SourcedEdit)>,
 }
 
 fn group<'a>(
@@ -60,11 +62,17 @@ fn group<'a>(
     roots: &HiveRoots,
 ) -> Result<Vec<HiveEdits<'a>>, InjectError> {
     let mut groups: Vec<HiveEdits> = Vec::new();
+    let mut last: Option<(&KeyPath, Rc<Location>)> = None;
     for edit in edits {
-        let Some(location) = roots.locate(&edit.edit.key) else {
-            let (origin, key) = (edit.origin.clone(), edit.edit.key.clone());
-            return Err(InjectError::NoHive { origin, key, roots: roots.names() });
+        let key = &edit.edit.key;
+        let location = match last.take_if(|(last, _)| last.is_spelled_as(key)) {
+            Some((_, location)) => location,
+            None => Rc::new(roots.locate(key).ok_or_else(|| {
+                let (origin, key) = (edit.origin.clone(), key.clone());
+                InjectError::NoHive { origin, key, roots: roots.names() }
+            })?),
         };
+        last = Some((key, Rc::clone(&location)));
         match groups.iter_mut().find(|group| group.file == location.file) {
             Some(group) => group.edits.push((location, edit)),
             None => groups
@@ -98,7 +106,7 @@ fn edit_hive(
         hive.set_time(file_time(time));
     }
     let sets = ControlSets::of(&hive, file)?;
-    let mut edits = Vec::new();
+    let mut promise = Promise::default();
     let mut changes = Vec::new();
     for (location, sourced) in &group.edits {
         let edit = Edit { key: sets.resolve(location, &sourced.origin)?, ..sourced.edit.clone() };
@@ -107,18 +115,18 @@ fn edit_hive(
             origin: sourced.origin.clone(),
             source: Box::new(source),
         })?;
-        edits.push(edit);
+        promise.add(&edit);
         changes.push(change);
     }
-    warnings.extend(sets.warning(&edits));
-    finish(file, Opened { hive, old, warnings }, &edits, changes)
+    warnings.extend(sets.warning(group.edits.iter().map(|(location, _)| &location.key)));
+    finish(file, Opened { hive, old, warnings }, &promise, changes)
 }
 
 /// Has an edited hive checked and confirmed.
 fn finish(
     file: &ImagePath,
     Opened { hive, old, warnings }: Opened,
-    edits: &[Edit],
+    promise: &Promise,
     changes: Vec<Change>,
 ) -> Result<EditedHive, InjectError> {
     let before = Sha256::of(&old);
@@ -131,7 +139,7 @@ fn finish(
         return Err(InjectError::CheckFailed { hive: file.clone(), findings });
     }
     let data = hive.into_bytes();
-    second_reader::confirm(&old, &data, edits)
+    second_reader::confirm(&old, &data, promise)
         .map_err(|source| InjectError::NotConfirmed { hive: file.clone(), source })?;
     let digests = (before, Sha256::of(&data));
     Ok(EditedHive { data: Some(data), changes, digests, warnings })
@@ -184,7 +192,7 @@ fn undo_hive(
             opened.warnings.push(text);
         }
     }
-    let (mut edits, mut changes) = (Vec::new(), Vec::new());
+    let (mut promise, mut changes) = (Promise::default(), Vec::new());
     for edit in &record.undo {
         if edit.op == Op::DeleteKey {
             let found = opened.hive.key(&edit.key).map_err(unreadable)?;
@@ -199,10 +207,10 @@ fn undo_hive(
             origin: Origin { file: record::place().to_string().into(), line: 1 },
             source: Box::new(source),
         })?;
-        edits.push(edit.clone());
+        promise.add(edit);
         changes.push(change);
     }
-    finish(file, opened, &edits, changes)
+    finish(file, opened, &promise, changes)
 }
 
 /// Whether edits that undid each other have left everything as it was: a value set twice, a key deleted
@@ -313,9 +321,9 @@ impl ControlSets {
     }
 
     /// Says so where edits go to a set that Windows will not use.
-    fn warning(&self, edits: &[Edit]) -> Option<String> {
+    fn warning<'k>(&self, keys: impl IntoIterator<Item = &'k KeyPath>) -> Option<String> {
         let current = self.current.name()?;
-        let other = edits.iter().filter_map(|edit| edit.key.names().first()).find(|first| {
+        let other = keys.into_iter().filter_map(|key| key.names().first()).find(|first| {
             let text = first.to_string().to_ascii_lowercase();
             text.starts_with("controlset") && *first != current
         })?;
@@ -383,13 +391,13 @@ mod tests {
 
     #[test]
     fn edits_of_a_set_that_is_not_used_are_worth_a_warning() {
-        let edit = |key: &str| [Edit::create_key(key.parse().unwrap())];
-        let warning = sets(Some(2)).warning(&edit(r"ControlSet001\Services")).unwrap();
+        let key = |key: &str| [key.parse::<KeyPath>().unwrap()];
+        let warning = sets(Some(2)).warning(&key(r"ControlSet001\Services")).unwrap();
         assert!(
             warning.contains("ControlSet002") && warning.contains("ControlSet001"),
             "{warning}"
         );
-        assert_eq!(sets(Some(1)).warning(&edit(r"controlset001\Services")), None);
-        assert_eq!(sets(Some(2)).warning(&edit("Setup")), None);
+        assert_eq!(sets(Some(1)).warning(&key(r"controlset001\Services")), None);
+        assert_eq!(sets(Some(2)).warning(&key("Setup")), None);
     }
 }

@@ -40,12 +40,8 @@ pub enum Disagreement {
     },
 }
 
-/// Confirms that `new` is `old` with exactly `edits` applied.
-pub(crate) fn confirm(old: &[u8], new: &[u8], edits: &[Edit]) -> Result<(), Disagreement> {
-    let mut promise = Promise::default();
-    for edit in edits {
-        promise.add(edit);
-    }
+/// Confirms that `new` is `old` with exactly the promised edits applied.
+pub(crate) fn confirm(old: &[u8], new: &[u8], promise: &Promise) -> Result<(), Disagreement> {
     // nt-hive asserts some of what it reads. A hive that gets so far has passed our own check, so this
     // is the last line of defence and not a way to handle bad input.
     catch_unwind(AssertUnwindSafe(|| {
@@ -54,7 +50,7 @@ pub(crate) fn confirm(old: &[u8], new: &[u8], edits: &[Edit]) -> Result<(), Disa
         let old = old.root_key_node().map_err(unreadable(OLD, &KeyPath::root()))?;
         let new = new.root_key_node().map_err(unreadable(NEW, &KeyPath::root()))?;
         let key = &mut KeyPath::root();
-        compare(Some(&old), Some(&new), Some(&promise), key)
+        compare(Some(&old), Some(&new), Some(promise), key)
     }))
     .unwrap_or(Err(Disagreement::Panicked))
 }
@@ -62,9 +58,9 @@ pub(crate) fn confirm(old: &[u8], new: &[u8], edits: &[Edit]) -> Result<(), Disa
 const OLD: &str = "the old";
 const NEW: &str = "the edited";
 
-/// What the edits say of one key and those below it.
+/// What edits say of one key and those below it.
 #[derive(Default)]
-struct Promise {
+pub(crate) struct Promise {
     /// Whether the key is there afterwards; `None` if that is as before.
     exists: Option<bool>,
     /// Whether it was deleted on the way, so that nothing of the old key may be left.
@@ -75,7 +71,8 @@ struct Promise {
 }
 
 impl Promise {
-    fn add(&mut self, edit: &Edit) {
+    /// Adds what one more edit says; its key is counted from this one.
+    pub(crate) fn add(&mut self, edit: &Edit) {
         match &edit.op {
             Op::CreateKey => {
                 self.create(&edit.key);
@@ -378,11 +375,17 @@ mod tests {
         ]
     }
 
+    fn promise(edits: &[Edit]) -> Promise {
+        let mut promise = Promise::default();
+        edits.iter().for_each(|edit| promise.add(edit));
+        promise
+    }
+
     /// What the reader says where `done` was done to the hive and `promised` was promised.
     fn verdict(done: &[Edit], promised: &[Edit]) -> Result<(), Disagreement> {
         let old = hive(&before());
         let new = hive(&[&before()[..], done].concat());
-        confirm(&old, &new, promised)
+        confirm(&old, &new, &promise(promised))
     }
 
     #[test]
@@ -437,7 +440,7 @@ mod tests {
         let old = hive(&before());
         let mut new = hive(&before());
         new[4] ^= 1; // sequence numbers that differ: a dirty hive
-        assert!(matches!(confirm(&old, &new, &[]), Err(Disagreement::Unreadable { .. })));
-        assert!(matches!(confirm(&old, &[], &[]), Err(Disagreement::Unreadable { .. })));
+        assert!(matches!(confirm(&old, &new, &promise(&[])), Err(Disagreement::Unreadable { .. })));
+        assert!(matches!(confirm(&old, &[], &promise(&[])), Err(Disagreement::Unreadable { .. })));
     }
 }
