@@ -107,11 +107,7 @@ impl Store {
         } else {
             let list = CellOffset::new(node.value_list.get());
             let (need, capacity) = (count as usize * 4 + 4, self.capacity(list)?);
-            if need <= capacity {
-                list
-            } else {
-                self.resize(list, need + (capacity / 4).min(SPARE))?
-            }
+            if need <= capacity { list } else { self.resize(list, need + spare(capacity))? }
         };
         self.write(list, count as usize * 4, &at.get().to_le_bytes());
         node.value_list.set(list.get());
@@ -154,5 +150,10 @@ impl Store {
     }
 }
 
-/// The most spare room that a value list gets when it grows, in bytes.
-const SPARE: usize = 64;
+/// The spare room that a value list of `capacity` bytes gets when it grows. A list of a thousand values
+/// gets a share of its size: it leaves its old room behind when it grows, so that steps of one size would
+/// make the hive grow by the square of the values.
+fn spare(capacity: usize) -> usize {
+    const SMALL: usize = 4096;
+    if capacity < SMALL { (capacity / 4).min(64) } else { capacity / 4 }
+}

@@ -72,3 +72,17 @@ fn a_hive_grows_into_what_follows_its_bins() {
     assert_eq!(hive.root().value(&name("v")).unwrap(), Some(value));
     assert!(hive.check().is_sound());
 }
+
+/// The list of a key's values is moved where it grows, and leaves its old room behind.
+#[test]
+fn a_hive_grows_with_the_values_of_one_key() {
+    let mut hive = empty_hive(5);
+    let key: KeyPath = "k".parse().unwrap();
+    for number in 0..40_000 {
+        let edit = Edit::set_value(key.clone(), name(&number.to_string()), Value::dword(number));
+        hive.apply(&edit).unwrap();
+    }
+    assert!(hive.check().is_sound());
+    let compact = hive.compact().unwrap();
+    assert!(size(&hive) < size(&compact) * 2, "{} and {}", size(&hive), size(&compact));
+}
