@@ -94,7 +94,7 @@ fn solid() {
     }
     let paths = [&tree, &esd].map(|path| path.to_str().expect("UTF-8"));
     let chunks = ["--solid", "--solid-chunk-size=16M", "--no-acls"];
-    let captured = winpe_tests::run(&imagex, &[&["capture"], &paths[..], &chunks].concat());
+    let captured = winpe_tests::run(&imagex, [&["capture"], &paths[..], &chunks].concat());
     assert!(captured.status.success(), "{captured:?}");
     assert!(fs::metadata(&esd).expect("the WIM").len() < MIB);
     let command = ["wim", "cp", "a.esd:1:/", "out"];
