@@ -313,6 +313,10 @@ impl Config {
         for path in self.serve.folders.iter_mut().chain(&mut self.serve.state) {
             *path = folder.join(&*path);
         }
+        let tls = self.serve.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        for path in tls {
+            *path = folder.join(&*path);
+        }
         self.serve.login.read_paths_from(folder);
         for client in &mut self.clients {
             client.login.read_paths_from(folder);
