@@ -51,7 +51,7 @@ enum Item {
     End,
 }
 
-/// What stands before the queue.
+/// The sink in front of the queue.
 struct Entry {
     quiet: Mutex<Quiet>,
     /// Lines for which the queue had no room.

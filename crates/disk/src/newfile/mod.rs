@@ -37,7 +37,7 @@ pub struct Options<'a> {
     /// The file that it is made from, whose owner it gets where that is possible, and whose mode less what
     /// the umask takes away. Its owner may always write to it.
     pub like: Option<&'a Metadata>,
-    /// Whether nobody but the owner may read a file that replaces none.
+    /// Whether only the owner may read the file, where it replaces none.
     pub private: bool,
 }
 
