@@ -8,6 +8,7 @@ use winpe_wim::CommitOptions;
 
 use crate::inject::source_date_epoch;
 use crate::printer::Printer;
+use crate::secret;
 use crate::{Exit, Outcome};
 
 /// End a mount, and commit or discard what was changed
@@ -59,6 +60,9 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     let done = unmount(&args.dir, finish, options)?;
     drop(bar);
+    if let Some(committed) = &done.committed {
+        secret::warn_if_not_erased(&committed.path, &committed.erased, printer);
+    }
     let wim = done.mount.wim.display().to_string();
     let committed = done.committed.as_ref();
     if printer.is_json() {

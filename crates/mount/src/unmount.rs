@@ -1,6 +1,7 @@
 //! The end of a mount.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -103,7 +104,15 @@ fn commit(
     }
     let changes = replay(staging, &archive, mount.image, options.time)?;
     let changes = [ImageChanges { image: mount.image, changes }];
+    let options = CommitOptions { erase: options.erase || is_private(&mount.wim)?, ..options };
     Ok(archive.commit(&changes, &Target::InPlace, options)?)
+}
+
+/// Whether only its owner may read the WIM, as one that holds a secret. What a commit replaces in such a file
+/// is overwritten.
+fn is_private(wim: &Path) -> Result<bool, MountError> {
+    let file = fs::metadata(wim).map_err(|error| MountError::io(wim, "examine", error))?;
+    Ok(file.permissions().mode() & 0o077 == 0)
 }
 
 /// As root by the system call, as another user by the program that may do it.
