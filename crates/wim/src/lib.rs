@@ -55,6 +55,7 @@ mod iso;
 mod metadata;
 mod name;
 mod part;
+mod place;
 mod progress;
 mod reader;
 mod reparse;
@@ -76,5 +77,6 @@ pub use extract::{EntryFault, ExtractOptions, Extracted, MOST_NAMED_STREAMS, Unt
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;
 pub use name::{fold_name, name_refusal};
+pub use place::WimPlace;
 pub use progress::Progress;
 pub use reader::BlobReader;

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let mut opened = None;
     for place in &args.places {
         let Found { archive, image, path } = place.open()?;
-        let this = (place.wim.clone(), image);
+        let this = (place.0.wim.clone(), image);
         if target.as_ref().is_some_and(|first| *first != this) {
             return Err(Failure::new("the places are in different images")
                 .hint("each run changes one image"));
