@@ -80,8 +80,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         boots.push(value);
     }
     if printer.is_json() {
-        printer
-            .json(&serde_json::json!({ "schema": 1, "now_ms": reply.now_ms, "boots": boots }))?;
+        printer.json(&serde_json::json!({ "now_ms": reply.now_ms, "boots": boots }))?;
     } else if boots.is_empty() {
         printer.status("no machine has asked yet");
     }

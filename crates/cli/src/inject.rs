@@ -174,7 +174,7 @@ pub(crate) fn show_all(
         printer.warning(warning);
     }
     if printer.is_json() {
-        return printer.json(&Document::of(reports, all));
+        return printer.document(&Document::of(reports, all));
     }
     Ok(reports.iter().try_for_each(|report| printer.diff(&report.to_string()))?)
 }

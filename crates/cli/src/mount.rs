@@ -52,7 +52,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    schema: u32,
     mount: &'a Mount,
 }
 
@@ -127,7 +126,7 @@ fn leave_behind(printer: &mut Printer) -> Outcome {
 
 fn shown(mount: &Mount, printer: &mut Printer) -> Result<(), Failure> {
     if printer.is_json() {
-        return printer.json(&Shown { schema: 1, mount });
+        return printer.json(&Shown { mount });
     }
     let Mount { wim, image, dir, staging, .. } = mount;
     printer.status(format_args!("{}, image {image}, is in {}", wim.display(), dir.display()));

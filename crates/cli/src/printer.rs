@@ -61,6 +61,16 @@ pub(crate) struct Printer {
     ended: bool,
 }
 
+/// The version of what `--json` prints. It becomes another where a field gets another meaning or goes.
+pub(crate) const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    result: &'a T,
+}
+
 impl Printer {
     pub(crate) fn new(json: bool, quiet: bool, color: Color) -> Self {
         let choice = match color {
@@ -114,9 +124,14 @@ impl Printer {
         self.out.line(STRONG, text, "")
     }
 
-    /// The result as one JSON document.
+    /// The result, a structure, as one JSON document that says which schema it follows.
     pub(crate) fn json(&mut self, result: &impl Serialize) -> Result<(), Failure> {
-        self.serialize(result, PrettyFormatter::new())
+        self.document(&Versioned { schema: SCHEMA, result })
+    }
+
+    /// A JSON document as it is.
+    pub(crate) fn document(&mut self, document: &impl Serialize) -> Result<(), Failure> {
+        self.serialize(document, PrettyFormatter::new())
     }
 
     /// A part of the result as a JSON document in one line.

@@ -31,7 +31,7 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    printer.json(&match args.what {
+    printer.document(&match args.what {
         What::Recipe => winpe_inject::recipe_schema(),
         What::Report => winpe_inject::report_schema(),
         What::Verdict => winpe_inject::verdict_schema(),

@@ -36,7 +36,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Shown {
-    schema: u32,
     wim: String,
     image: u32,
     committed: bool,
@@ -67,7 +66,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let committed = done.committed.as_ref();
     if printer.is_json() {
         printer.json(&Shown {
-            schema: 1,
             wim,
             image: done.mount.image,
             committed: committed.is_some(),

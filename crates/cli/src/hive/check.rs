@@ -29,7 +29,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hives: Vec<Checked>,
 }
 
@@ -54,7 +53,7 @@ struct Shown {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let mut report = Report { schema: 1, hives: vec![] };
+    let mut report = Report { hives: vec![] };
     for place in &args.hives {
         // What was passed over in opening is among the findings.
         let hive = place.load()?.open_unseen()?;

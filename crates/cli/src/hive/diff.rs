@@ -38,7 +38,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     old: String,
     new: String,
     #[serde(flatten)]
@@ -65,7 +64,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let root = args.root.clone().unwrap_or_else(|| args.new.root());
     let collect = printer.is_json();
     let mut report = Report {
-        schema: 1,
         old: args.old.to_string(),
         new: args.new.to_string(),
         stat: Stat::default(),

@@ -27,7 +27,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hive: String,
     dirty: Option<String>,
     sequence_before: Option<u32>,
@@ -96,7 +95,6 @@ fn report(hive: &Place, recovery: &Recovery, logs: &[Log]) -> Report {
     });
     let unused = recovery.unfit.iter();
     Report {
-        schema: 1,
         hive: hive.to_string(),
         dirty: recovery.dirt.as_ref().map(ToString::to_string),
         sequence_before: recovery.sequence_before,

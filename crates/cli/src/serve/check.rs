@@ -14,7 +14,6 @@ use crate::{Exit, Outcome};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    schema: u32,
     interface: &'a str,
     address: String,
     network: String,
@@ -82,7 +81,6 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
         printer.json(&Report {
-            schema: 1,
             interface: &interface.name,
             address: interface.address.to_string(),
             network: interface.network.to_string(),

@@ -16,7 +16,7 @@ use serde::Serialize;
 use winpe_netboot::event::{Event, Quiet, Sink};
 
 use super::lines::Lines;
-use crate::printer::Printer;
+use crate::printer::{Printer, SCHEMA};
 
 /// Lines of the log that may wait for the terminal; more are counted and left out, so that a slow
 /// terminal holds up no machine.
@@ -201,6 +201,6 @@ impl<W: Write> Writer<W> {
 fn json(event: &Event) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (time, line) = (now.as_secs_f64(), event.to_string());
-    serde_json::to_string(&LogLine { schema: 1, time, line, event })
+    serde_json::to_string(&LogLine { schema: SCHEMA, time, line, event })
         .expect("events are written to memory without fail")
 }

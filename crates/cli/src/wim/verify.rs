@@ -25,7 +25,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Verdict {
-    schema: u32,
     wim: String,
     findings: Vec<String>,
 }
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let exit = if findings.is_empty() { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
         let wim = args.wim.display().to_string();
-        printer.json(&Verdict { schema: 1, wim, findings })?;
+        printer.json(&Verdict { wim, findings })?;
     } else if findings.is_empty() {
         printer.line(format_args!("{}: everything is whole", args.wim.display()))?;
     } else {
