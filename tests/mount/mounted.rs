@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -16,7 +17,12 @@ pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) wim: PathBuf,
     pub(crate) dir: PathBuf,
+    /// Held while the test runs. Where another one starts a process, that has the files which are open here
+    /// until it runs its program, and with them the locks of the WIM.
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// What `winpe-iscsi` came to.
 pub(crate) struct Run {
@@ -40,6 +46,7 @@ impl Bench {
         }
         // Root mounts without it; a machine without it is not one that users mount on.
         tool("fusermount3", "fuse3")?;
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().expect("a folder");
         let wim = folder.path().join("winpe.wim");
         let mut image = NewImage::new("PE");
@@ -52,7 +59,7 @@ impl Bench {
         create(&wim, Compression::Lzx, &[image]).expect("a WIM");
         let dir = folder.path().join("mnt");
         fs::create_dir(&dir).expect("a folder");
-        Some(Self { folder, wim, dir })
+        Some(Self { folder, wim, dir, _alone: alone })
     }
 
     #[track_caller]
