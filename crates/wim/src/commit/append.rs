@@ -3,8 +3,8 @@
 use zerocopy::little_endian::{U16, U32};
 
 use super::integrity::Digests;
-use super::medium::Output;
 use super::pack::{Base, Packer, Slot, write_plain};
+use super::storage::Output;
 use crate::blobs::{BlobTable, Sha1};
 use crate::chunks::Source;
 use crate::content::Data;
@@ -105,9 +105,9 @@ impl Appender<'_> {
         disk.integrity = match tables.integrity {
             None => ResourceHeader::default(),
             Some(digests) => {
-                let Output { medium, path } = self.output;
+                let Output { storage, path } = self.output;
                 let table = digests.complete(
-                    Source { file: medium.file(), path, base: 0, size: self.at },
+                    Source { file: storage.file(), path, base: 0, size: self.at },
                     resources_end,
                 )?;
                 self.plain(&table)?

@@ -9,7 +9,7 @@ use std::thread;
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
-use super::medium::Output;
+use super::storage::Output;
 use crate::chunks::{Chunks, Source, table_entry_size};
 use crate::coding::Coding;
 use crate::content::Data;
