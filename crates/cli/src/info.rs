@@ -171,7 +171,7 @@ fn show_image(image: &ImageInfo, printer: &mut Printer) -> Result<(), Failure> {
     match &image.initiator {
         Initiator::Initiator(presence) => show_presence(presence, printer)?,
         Initiator::InitiatorUnknown(why) => {
-            printer.line(format_args!("  {:13} cannot tell: {why}", "initiator"))?;
+            printer.line(format_args!("  {:13} unknown: {why}", "initiator"))?;
         }
     }
     Ok(())

@@ -8,6 +8,7 @@
     reason = "the documentation of arguments is their help, where brackets say what may be left out"
 )]
 
+mod atomic_file;
 mod boots;
 mod demo;
 mod exit;
@@ -33,7 +34,6 @@ mod serve;
 mod suggest;
 mod unmount;
 mod verify;
-mod whole_file;
 mod wim;
 
 use std::process::ExitCode;
@@ -165,5 +165,5 @@ fn run_words(words: &[&str], printer: &mut Printer) -> Outcome {
     cli.map_err(Failure::new)?.command.run(printer)
 }
 
-/// What a subcommand comes to.
+/// The result of a subcommand.
 type Outcome = Result<Exit, Failure>;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use winpe_inject::{Document, Report};
 
+use crate::atomic_file;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::whole_file;
 
 /// Where to write them.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,7 +29,7 @@ impl Saved {
     ) -> Result<(), Failure> {
         if let Some(path) = &self.report {
             let text = serde_json::to_vec_pretty(&Document::of(reports, all))?;
-            whole_file::replace(path, None, &text, printer)
+            atomic_file::replace(path, None, &text, printer)
                 .map_err(|error| cannot_write(path, &error))?;
         }
         let Some(path) = &self.undo_reg else { return Ok(()) };
@@ -42,7 +42,7 @@ impl Saved {
             return Ok(());
         }
         let text = report.undo_reg()?;
-        whole_file::create(path, None, &text, printer).map_err(|error| cannot_write(path, &error))
+        atomic_file::create(path, None, &text, printer).map_err(|error| cannot_write(path, &error))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi schema report
 ///
 /// An editor that knows the schema of a recipe completes its keys. TOML is checked as the JSON that
-/// it stands for.
+/// that it describes.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {

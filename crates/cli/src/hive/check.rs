@@ -1,3 +1,5 @@
+//! `hive check`: whether a hive is sound, and each place where it is not.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

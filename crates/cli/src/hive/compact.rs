@@ -1,3 +1,5 @@
+//! `hive compact`: a copy of a hive without its free cells.
+
 use serde::Serialize;
 
 use super::input::Place;

@@ -1,3 +1,5 @@
+//! `hive diff`: what differs between two hives, as a diff of `.reg` lines.
+
 use std::io::{self, Write};
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+//! `hive find`: keys, values and data that match an expression.
+
 use regex::{Regex, RegexBuilder};
 use serde::Serialize;
 use winpe_hive::{Find, Match, ValueEntry};

@@ -1,3 +1,5 @@
+//! `hive import`: `.reg` files applied to a hive.
+
 use std::fmt::Display;
 use std::path::PathBuf;
 

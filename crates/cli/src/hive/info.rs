@@ -1,3 +1,5 @@
+//! `hive info`: the header of a hive, its root, counts and sizes.
+
 use serde::Serialize;
 use winpe_hive::{Hive, ReadError};
 

@@ -141,7 +141,7 @@ impl Loaded {
         Ok(hive)
     }
 
-    /// The same, without a word: for those who tell of the damage themselves.
+    /// The same without warnings, for callers that report the damage themselves.
     pub(super) fn open_unseen(self) -> Result<Hive, Failure> {
         Hive::open_lenient(self.bytes).map_err(|error| failure(&self.place, error))
     }

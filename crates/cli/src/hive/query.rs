@@ -1,3 +1,5 @@
+//! `hive query`: a key with its values and subkeys.
+
 use serde::Serialize;
 use winpe_hive::Key;
 use winpe_registry::{KeyName, KeyPath, Value, ValueName};

@@ -1,3 +1,5 @@
+//! `hive recover`: a dirty hive with its transaction logs replayed.
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;

@@ -11,12 +11,12 @@ use winpe_inject::{
     SourcedEdit, Staged, Target, parse_reg,
 };
 
+use crate::atomic_file::tell_swept;
 use crate::failure::Failure;
 use crate::images::Images;
 use crate::printer::Printer;
 use crate::saved::Saved;
 use crate::secret;
-use crate::whole_file::tell_swept;
 use crate::{Exit, Outcome};
 
 /// Put the Microsoft iSCSI initiator into a WinPE image
@@ -179,7 +179,7 @@ pub(crate) fn show_all(
     Ok(reports.iter().try_for_each(|report| printer.diff(&report.to_string()))?)
 }
 
-/// What `--check` comes to.
+/// The result of `--check`.
 pub(crate) fn would_change(staged: &Staged) -> Exit {
     match staged.reports().iter().any(Report::has_changes) {
         true => Exit::Differs,

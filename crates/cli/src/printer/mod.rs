@@ -57,7 +57,7 @@ pub(crate) struct Printer {
     err: Channel<io::Stderr>,
     /// Bytes of the result on their way to a terminal.
     stream: Stream,
-    /// Whether a command was told that nobody reads its bytes.
+    /// Whether a write has failed since the reader of the output has closed it.
     ended: bool,
 }
 
@@ -169,7 +169,7 @@ impl Printer {
         Raw(self)
     }
 
-    /// What is being done, for people who wait.
+    /// A progress bar on a terminal, for what takes over a second.
     pub(crate) fn status(&mut self, text: impl Display) {
         if !self.quiet {
             self.say(Style::new(), "", &text.to_string());
@@ -190,7 +190,7 @@ impl Printer {
     }
 
     fn say(&mut self, style: Style, words: &str, text: &str) {
-        // What was printed before stands before it. Nobody left to tell is no reason to stop.
+        // What was printed before comes before it. A closed output is no reason to stop.
         let _ = self.out.flush();
         let _ = self.err.message(style, words, text);
         let _ = self.err.flush();

@@ -1,3 +1,5 @@
+//! `wim ls`: lists a folder of an image.
+
 use std::cell::Cell;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,3 +1,5 @@
+//! `wim rm`: deletes files and folders of an image.
+
 use std::path::PathBuf;
 
 use winpe_wim::FileChange;
@@ -15,7 +17,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi wim rm -r boot.wim:2:sources/en-us
 ///
 /// All of them must be in one image; none is removed if one cannot be. The space that they took is
-/// given back by winpe-iscsi wim optimize; until then their data is in the file, but for a CHAP secret
+/// given back by winpe-iscsi wim optimize; until then their data is in the file, except a CHAP secret
 /// that inject has put in.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

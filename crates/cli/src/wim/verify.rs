@@ -1,3 +1,5 @@
+//! `wim verify`: reads everything in a WIM and checks it against its digests.
+
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let mut findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     if let Some(left) = archive.leftover() {
         findings.push(format!(
-            "{}: an interrupted write left {} bytes behind the end{}; the next change removes them",
+            "{}: an interrupted write left {} bytes after the end{}; the next change removes them",
             args.wim.display(),
             left.tail,
             if left.marked { ", and its mark in the header" } else { "" },
