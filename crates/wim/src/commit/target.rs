@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 use rustix::io::Errno;
@@ -247,11 +249,19 @@ fn open_for_writing(path: &Path) -> Result<File, WimError> {
     opened.map_err(|error| not_writable(path, "open for writing", error))
 }
 
-/// Locks as wimlib does, so that each sees the other. File systems that cannot lock do not.
+/// For how long a lock of another is waited for. A process that another thread starts holds the locks of this
+/// one from fork(2) to execve(2), so a WIM that was closed a moment ago can still be locked.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Locks as wimlib does, so that each sees the other. On a file system without locks it does nothing.
 pub(super) fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimError> {
-    match flock(file, operation) {
-        Err(Errno::WOULDBLOCK) => Err(WimError::Locked { path: path.to_path_buf() }),
-        _ => Ok(()),
+    let start = Instant::now();
+    loop {
+        match flock(file, operation) {
+            Err(Errno::WOULDBLOCK) if start.elapsed() < PATIENCE => thread::sleep(PATIENCE / 50),
+            Err(Errno::WOULDBLOCK) => return Err(WimError::Locked { path: path.to_path_buf() }),
+            _ => return Ok(()),
+        }
     }
 }
 
