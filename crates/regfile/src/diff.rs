@@ -53,14 +53,18 @@ impl<W: io::Write> DiffWriter<W> {
     ///
     /// # Errors
     /// As for [`Writer`](crate::Writer), on the names of what is to be there afterwards. A name that
-    /// cannot be written is no error where it only was there before.
+    /// cannot be written is no error where it only was there before. After an error about a name nothing of
+    /// these changes is written.
     pub fn changes(&mut self, changes: &[Change], root: &KeyPath) -> Result<(), WriteError> {
-        for block in blocks(changes) {
-            self.block(&block, root)?;
+        let was_empty = self.is_empty;
+        let written = blocks(changes).iter().try_for_each(|block| self.block(block, root));
+        if written.is_err() {
+            self.is_empty = was_empty;
+        } else {
             self.writer.write_all(&self.text)?;
-            self.text.clear();
         }
-        Ok(())
+        self.text.clear();
+        written
     }
 
     /// Whether nothing has changed so far.

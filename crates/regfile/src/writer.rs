@@ -48,13 +48,13 @@ pub enum WriteError {
     },
     /// `.reg` text cannot hold the name of the key: it has a line break, is too long or too deep, or
     /// has an unpaired surrogate where the file is to be UTF-8.
-    #[error("the name of the key {key:?} cannot stand in a .reg file")]
+    #[error("a .reg file cannot hold the name of the key {key}")]
     Key {
         /// The key.
         key: KeyPath,
     },
     /// `.reg` text cannot hold the name of the value, for the same reasons.
-    #[error("the name of the value {name:?} cannot stand in a .reg file")]
+    #[error("a .reg file cannot hold the name of the value {:?}", .name.to_string())]
     Value {
         /// The name.
         name: ValueName,
@@ -67,7 +67,7 @@ pub enum WriteError {
         codepage: &'static str,
     },
     /// A value before the first key, or behind a deleted one.
-    #[error("the value {name:?} has no key")]
+    #[error("the value {:?} has no key", .name.to_string())]
     NoKey {
         /// The name.
         name: ValueName,

@@ -124,6 +124,7 @@ impl<'h> Checker<'h> {
             ReadError::InlineLength { .. } => Rule::InlineSize,
             ReadError::SegmentCount { .. } => Rule::BigDataCount,
             ReadError::Twice { .. } => Rule::DoubleReference,
+            ReadError::SameName { .. } => Rule::SubkeyTwice,
             ReadError::TooDeep { .. } => Rule::Depth,
         };
         self.add(error.at(), rule, || error.to_string());

@@ -75,6 +75,14 @@ pub enum ReadError {
         /// Bytes of the cell.
         actual: u64,
     },
+    /// Two subkeys of a key have one name. The first is found by it, this one is not.
+    #[error("key node at {at}: has the name of the subkey at {first}")]
+    SameName {
+        /// The subkey.
+        at: CellOffset,
+        /// The first of that name.
+        first: CellOffset,
+    },
     /// The lists of a key do not hold as many subkeys as the key says.
     #[error("key node at {at}: expected {expected} subkeys, its lists hold {actual}")]
     SubkeyCount {
@@ -137,6 +145,7 @@ impl ReadError {
             | Self::InlineLength { at, .. }
             | Self::SegmentCount { at, .. }
             | Self::Twice { at, .. }
+            | Self::SameName { at, .. }
             | Self::TooDeep { at, .. } => *at,
         }
     }

@@ -14,6 +14,23 @@ pub enum Difference {
     /// A key or a value: the edit makes the old tree more like the new one, and `before` is what the
     /// old tree has.
     Change(Change),
+    /// The name of a key that is in both trees has capitals where the old one has small letters, or the other
+    /// way round.
+    KeyCase {
+        /// The key, with its new name.
+        key: KeyPath,
+        /// The old name.
+        old: NtString,
+    },
+    /// The same of a value.
+    ValueCase {
+        /// The key.
+        key: KeyPath,
+        /// The old name.
+        old: ValueName,
+        /// The new name.
+        new: ValueName,
+    },
     /// The class name of a key.
     Class {
         /// The key.
@@ -56,7 +73,8 @@ pub enum DiffError {
 
 /// What must be done to `old` to make it `new`, key by key in the order of the hive.
 ///
-/// Names compare without case. Times are not compared, and neither is the order of values. Both trees
+/// Names compare without case; a name whose case differs is a difference beside the edits, since an edit
+/// keeps the name that is there. Times are not compared, and neither is the order of values. Both trees
 /// are read once, side by side; no more is held than one key's values, and a deleted tree.
 ///
 /// ```
@@ -100,7 +118,7 @@ struct Side<'h> {
 
 impl<'h> Side<'h> {
     fn new(key: Key<'h>) -> Self {
-        Self { walk: key.walk(), next: None }
+        Self { walk: key.walk().by_name(), next: None }
     }
 
     /// The next key, still to be taken; what cannot be read is passed to `failed`.
@@ -130,8 +148,8 @@ impl Iterator for Diff<'_, '_> {
 }
 
 impl<'o, 'n> Diff<'o, 'n> {
-    /// Takes the next key of one tree or of both. Both walks run in the order of names and parents
-    /// come first, so the deeper of two keys lies below a key that both have seen, and only its own
+    /// Takes the next key of one tree or of both. Both walks run in the order of names, whatever order the
+    /// lists have, and parents come first, so the deeper of two keys lies below a key that both have seen, and only its own
     /// tree has it; of two at one depth, the lesser is missing in the other tree.
     fn step(&mut self) -> Option<()> {
         let ready = &mut self.ready;
@@ -186,6 +204,11 @@ impl<'o, 'n> Diff<'o, 'n> {
     fn both(&mut self, old: Visit<'o>, new: Visit<'n>) {
         self.enter(new);
         (self.old.next, self.new.next) = (None, None);
+        let (old_name, new_name) = (old.key.stored_name(), new.key.stored_name());
+        if new.depth > 0 && !old_name.units().eq(new_name.units()) {
+            let (key, old) = (self.path.clone(), old.key.name());
+            self.ready.push(Ok(Difference::KeyCase { key, old }));
+        }
         match (old.key.class(), new.key.class()) {
             (Ok(old), Ok(new)) => self.class(old, new),
             (Err(error), _) => self.ready.push(Err(DiffError::Old(error))),
@@ -228,6 +251,13 @@ impl<'o, 'n> Diff<'o, 'n> {
         }
         for entry in new {
             let before = old_names.find(old, entry.stored_name());
+            if let Some(old) = before
+                && !old.stored_name().units().eq(entry.stored_name().units())
+            {
+                let key = self.path.clone();
+                let [old, new] = [old.name(), entry.name()].map(ValueName::from_stored);
+                self.ready.push(Ok(Difference::ValueCase { key, old, new }));
+            }
             self.set(before, entry);
         }
     }

@@ -30,8 +30,9 @@ pub struct Find {
     pub keys: bool,
     /// Look at the names of values.
     pub names: bool,
-    /// Look at data: the text of text values, the number of a `REG_DWORD` or `REG_QWORD` as
-    /// `0x00000002`, and other data as UTF-16 and as Latin-1.
+    /// Look at data: the text of text values without the NULs that end it, each string of a `REG_MULTI_SZ`, the
+    /// number of a `REG_DWORD` or `REG_QWORD` as `0x00000002`, and other data as UTF-16 and as Latin-1. So
+    /// `^` and `$` match at the ends of what a person sees as the text.
     pub data: bool,
 }
 
@@ -66,10 +67,12 @@ impl Find {
                 let number = bytes.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
                 matches(&format!("{number:#018x}"))
             }
-            (
-                ValueType::SZ | ValueType::EXPAND_SZ | ValueType::MULTI_SZ | ValueType::LINK,
-                data,
-            ) => matches(&utf16(data)),
+            (ValueType::SZ | ValueType::EXPAND_SZ | ValueType::LINK, data) => {
+                matches(utf16(data).trim_end_matches('\0'))
+            }
+            (ValueType::MULTI_SZ, data) => {
+                utf16(data).trim_end_matches('\0').split('\0').any(matches)
+            }
             (_, data) => matches(&utf16(data)) || matches(&latin1(data)),
         })
     }
