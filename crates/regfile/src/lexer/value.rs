@@ -1,3 +1,5 @@
+//! Lexer for value lines: the name, then text, `dword:`, `hex(n):` or `-`.
+
 use std::ops::Range;
 
 use winpe_registry::{NameError, ValueName, ValueType};
@@ -7,8 +9,8 @@ use super::quoted::quoted;
 use super::{Data, Fault, Hex, What, line_end, rest_of_line, skip_blanks};
 use crate::{Dialect, Reason, Version};
 
-/// The comment, or the part of it up to a further `;`, behind the last byte of a value that is meant
-/// without the NUL that regedit adds.
+/// The comment after the last byte of a value (or the part of the comment before a further `;`)
+/// that keeps regedit's closing NUL away.
 pub(crate) const EXACT: &str = "exact";
 
 /// Reads a value line from its `@` or `"` on.
@@ -30,7 +32,7 @@ pub(super) fn lex(
     }
 }
 
-/// The name without its quotes, and where the `=` behind it is.
+/// The name without its quotes, and the position of the `=` after it.
 fn name(text: &[u8], at: usize, dialect: Dialect) -> Result<(Range<usize>, usize), Fault> {
     let equals = |at: usize| Some(skip_blanks(text, at)).filter(|&at| text.get(at) == Some(&b'='));
     let (name, behind) = if text[at] == b'@' {
@@ -108,7 +110,7 @@ fn hex(
     }
     let mark = match dialect.version {
         Version::V5 => exact_mark(text, scanned.behind, scanned.line_end),
-        // The bytes of text are in a code page there, and not what is stored.
+        // In version 4 the bytes of text are in a code page, so they are not the stored data.
         Version::V4 => None,
     };
     let exact = mark.is_some();
@@ -124,7 +126,7 @@ fn hex(
     Ok((data, mark.unwrap_or(scanned.behind), scanned.line_end))
 }
 
-/// The end of the mark [`EXACT`], where the comment that follows the bytes begins with it.
+/// The end of the mark [`EXACT`], if the comment after the bytes begins with it.
 fn exact_mark(text: &[u8], behind: usize, line_end: usize) -> Option<usize> {
     let comment = text[skip_blanks(text, behind)..line_end].strip_prefix(b";")?;
     let mark = comment.split(|&byte| byte == b';').next()?;
