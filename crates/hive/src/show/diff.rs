@@ -1,3 +1,5 @@
+//! `Diff`: the differences between two key trees.
+
 use std::cmp::Ordering;
 
 use thiserror::Error;
@@ -7,18 +9,18 @@ use crate::format::KeyFlags;
 use crate::read::{Key, ReadError, Visit, Walk, WalkValues, subtree};
 use crate::{StoredName, ValueEntry};
 
-/// One thing in which two trees differ. Paths start below the two keys that were compared.
+/// One difference between two trees. Paths are relative to the two compared keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Difference {
-    /// A key or a value: the edit makes the old tree more like the new one, and `before` is what the
-    /// old tree has.
+    /// A key or a value: an edit that brings the old tree closer to the new one; `before` is the
+    /// state in the old tree.
     Change(Change),
     /// The class name of a key.
     Class {
         /// The key.
         key: KeyPath,
-        /// The old class, empty for none and for a key that is new.
+        /// The old class; empty for none and for a new key.
         old: NtString,
         /// The new class.
         new: NtString,
@@ -32,7 +34,7 @@ pub enum Difference {
         /// The new descriptor.
         new: Vec<u8>,
     },
-    /// The flags of a key that is in both trees; how its name is stored is not among them.
+    /// The flags of a key that is in both trees, except for the flag of its name's encoding.
     Flags {
         /// The key.
         key: KeyPath,
@@ -43,7 +45,7 @@ pub enum Difference {
     },
 }
 
-/// A part of one of the two trees cannot be read. The comparison goes on behind it.
+/// A part of one of the two trees cannot be read. The comparison continues after it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DiffError {
     /// In the old tree.
@@ -54,10 +56,10 @@ pub enum DiffError {
     New(#[source] ReadError),
 }
 
-/// What must be done to `old` to make it `new`, key by key in the order of the hive.
+/// The edits that turn `old` into `new`, key by key in the order of the hive.
 ///
-/// Names compare without case. Times are not compared, and neither is the order of values. Both trees
-/// are read once, side by side; no more is held than one key's values, and a deleted tree.
+/// Names compare without case. Neither times nor the order of values are compared. Both trees are
+/// read once, in parallel; only one key's values and a deleted tree are held in memory.
 ///
 /// ```
 /// use winpe_hive::{Difference, FileTime, Hive, diff};
@@ -88,11 +90,11 @@ pub struct Diff<'o, 'n> {
     new: Side<'n>,
     /// The path of the key that was compared last.
     path: KeyPath,
-    /// Differences of that key, the next one last.
+    /// Pending differences of that key, the next one last.
     ready: Vec<Result<Difference, DiffError>>,
 }
 
-/// A walk that can be looked ahead by one key.
+/// A walk with a lookahead of one key.
 struct Side<'h> {
     walk: Walk<'h>,
     next: Option<Visit<'h>>,
@@ -103,7 +105,7 @@ impl<'h> Side<'h> {
         Self { walk: key.walk(), next: None }
     }
 
-    /// The next key, still to be taken; what cannot be read is passed to `failed`.
+    /// The next key, without taking it; errors are passed to `failed`.
     fn peek(&mut self, mut failed: impl FnMut(ReadError)) -> Option<Visit<'h>> {
         while self.next.is_none() {
             match self.walk.next()? {
@@ -130,9 +132,10 @@ impl Iterator for Diff<'_, '_> {
 }
 
 impl<'o, 'n> Diff<'o, 'n> {
-    /// Takes the next key of one tree or of both. Both walks run in the order of names and parents
-    /// come first, so the deeper of two keys lies below a key that both have seen, and only its own
-    /// tree has it; of two at one depth, the lesser is missing in the other tree.
+    /// Takes the next key of one tree or of both. Both walks are in the order of names, parents
+    /// first. So if the two keys differ in depth, the deeper one is below a key of both trees and
+    /// exists only in its own tree; if they have the same depth, the lesser one is missing in the
+    /// other tree.
     fn step(&mut self) -> Option<()> {
         let ready = &mut self.ready;
         let old = self.old.peek(|error| ready.push(Err(DiffError::Old(error))));
@@ -257,7 +260,7 @@ impl<'o, 'n> Diff<'o, 'n> {
         }
     }
 
-    /// Makes `path` that of the visited key.
+    /// Sets `path` to that of the visited key.
     fn enter(&mut self, visit: Visit<'_>) {
         while self.path.depth() >= visit.depth.max(1) {
             self.path.pop();
@@ -268,7 +271,7 @@ impl<'o, 'n> Diff<'o, 'n> {
     }
 }
 
-/// The old value, if the new one differs from it or is new.
+/// The old state of a value, if the new one differs from it or is new.
 fn before(
     old: Option<&ValueEntry<'_>>,
     new: &ValueEntry<'_>,
