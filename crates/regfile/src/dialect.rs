@@ -32,9 +32,8 @@ impl Version {
     pub(crate) fn of_header(line: &[u8]) -> Option<Self> {
         let line = &line[skip_blanks(line, 0)..];
         [Self::V4, Self::V5].into_iter().find(|version| {
-            line.strip_prefix(version.header().as_bytes()).is_some_and(|behind| {
-                matches!(behind.get(skip_blanks(behind, 0)), None | Some(b';'))
-            })
+            line.strip_prefix(version.header().as_bytes())
+                .is_some_and(|after| matches!(after.get(skip_blanks(after, 0)), None | Some(b';')))
         })
     }
 }

@@ -157,8 +157,8 @@ impl Document {
                     out.extend_from_slice(&self.plain(before));
                     let width = before.len();
                     render::data(&mut out, width, value.ty, &value.data, layout)?;
-                    let behind = self.plain(&self.text[extent.end..step.end]);
-                    push_with_breaks(&mut out, &behind, layout.line_break);
+                    let after = self.plain(&self.text[extent.end..step.end]);
+                    push_with_breaks(&mut out, &after, layout.line_break);
                 }
                 _ => push_with_breaks(&mut out, &self.plain(text), layout.line_break),
             }

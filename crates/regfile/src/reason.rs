@@ -55,7 +55,7 @@ pub enum Reason {
     #[error("expected the end of the line or a `;` comment after `]`")]
     AfterKey,
     /// *Strict:* a comment that holds a `]`, up to which regedit reads the name.
-    #[error("expected no `]` in a comment behind a key, the name would go on to there")]
+    #[error("expected no `]` in a comment after a key, since the name would extend to it")]
     BracketInComment,
     /// A value name without its closing quote.
     #[error("expected `\"` at the end of the value's name")]

@@ -6,7 +6,7 @@
 //! default value. A fault is the line within the body, the column and the name of the reason; or
 //! empty.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The diff of changes: its text, and a property test that its `+` side has the same effect as the
 //! changes.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

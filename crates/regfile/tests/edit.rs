@@ -1,6 +1,6 @@
 //! Edits of a document: which bytes change, and which must not.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

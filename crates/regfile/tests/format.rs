@@ -1,6 +1,6 @@
 //! Layout, encodings and comparison of whole documents.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

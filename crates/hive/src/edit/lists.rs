@@ -188,7 +188,7 @@ impl Store {
         index: usize,
         entry: &[u8],
     ) -> Result<CellOffset, Refusal> {
-        let (behind, len) = {
+        let (tail, len) = {
             let list = List::new(self.image(), at)?;
             (list.entries()[index * entry.len()..].to_vec(), list.len())
         };
@@ -209,20 +209,20 @@ impl Store {
         };
         let start = HEAD + index * entry.len();
         self.write(at, start, entry);
-        self.write(at, start + entry.len(), &behind);
+        self.write(at, start + entry.len(), &tail);
         self.set_len(at, len + 1);
         Ok(at)
     }
 
     /// Removes an entry; returns the number of entries left.
     fn remove_entry(&mut self, at: CellOffset, index: usize) -> Result<usize, Refusal> {
-        let (mut behind, len, size) = {
+        let (mut tail, len, size) = {
             let list = List::new(self.image(), at)?;
             let size = list.kind.entry_len();
             (list.entries()[(index + 1) * size..].to_vec(), list.len(), size)
         };
-        behind.resize(behind.len() + size, 0);
-        self.write(at, HEAD + index * size, &behind);
+        tail.resize(tail.len() + size, 0);
+        self.write(at, HEAD + index * size, &tail);
         self.set_len(at, len - 1);
         Ok(len - 1)
     }

@@ -54,7 +54,7 @@ impl Store {
         let mut node = self.node(key)?;
         let (list, count) = (CellOffset::new(node.value_list.get()), node.value_count.get());
         self.require_allocated(list)?;
-        let (index, mut behind) = {
+        let (index, mut tail) = {
             let offsets = self.image().prefix(list, Record::ValueList, u64::from(count) * 4)?;
             let place =
                 offsets.as_chunks().0.iter().position(|&cell| cell == at.get().to_le_bytes());
@@ -62,8 +62,8 @@ impl Store {
             let Some(index) = place else { return Ok(()) };
             (index, offsets[(index + 1) * 4..].to_vec())
         };
-        behind.extend([0; 4]);
-        self.write(list, index * 4, &behind);
+        tail.extend([0; 4]);
+        self.write(list, index * 4, &tail);
         if count == 1 {
             self.free(list)?;
             node.value_list.set(u32::MAX);

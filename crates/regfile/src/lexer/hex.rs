@@ -11,7 +11,7 @@ pub(super) struct Scanned {
     /// The end of its last line or, after a fault, of the line with the fault.
     pub(super) line_end: usize,
     /// The position after the last byte and its comma.
-    pub(super) behind: usize,
+    pub(super) after: usize,
     /// The number of bytes.
     pub(super) count: usize,
     pub(super) fault: Option<Fault>,
@@ -25,7 +25,7 @@ pub(super) fn scan(text: &[u8], at: usize, sink: &mut impl Sink) -> Scanned {
         Ok(line_end) => (line_end, None),
         Err(fault) => (line_end(text, fault.at), Some(fault)),
     };
-    Scanned { line_end, behind: scan.at, fault, count: scan.count, strict: scan.strict }
+    Scanned { line_end, after: scan.at, fault, count: scan.count, strict: scan.strict }
 }
 
 /// Receives the bytes.

@@ -45,9 +45,9 @@ fn key(
 
 /// Faults of lines that regedit accepts but that hardly mean what their author meant.
 fn after(text: &[u8], name: usize, close: usize, end: usize) -> Option<Fault> {
-    let behind = skip_blanks(text, close + 1);
-    if behind < end && text[behind] != b';' {
-        return Some(Fault::new(behind, Reason::AfterKey));
+    let after = skip_blanks(text, close + 1);
+    if after < end && text[after] != b';' {
+        return Some(Fault::new(after, Reason::AfterKey));
     }
     let mut from = name;
     while let Some(length) = memchr::memchr(b']', &text[from..close]) {
