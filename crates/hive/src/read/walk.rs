@@ -1,3 +1,5 @@
+//! `Walk`: all keys of a tree, with protection against loops and shared cells.
+
 use std::cmp::Ordering;
 use std::iter::FusedIterator;
 
@@ -7,7 +9,7 @@ use super::{Image, Key, Placed, ReadError, Subkeys, ValueEntry, Values};
 use crate::bitmap::Bitmap;
 use crate::format::{CellOffset, Record};
 
-/// Which cells have been reached.
+/// The cells that have been reached.
 pub(crate) struct Claims(Bitmap);
 
 impl Claims {
@@ -15,10 +17,10 @@ impl Claims {
         Self(Bitmap::new(image.bins().len() / 8))
     }
 
-    /// Whether the cell had not been claimed before.
+    /// Claims a cell; returns whether it was unclaimed.
     #[inline]
     pub(crate) fn claim(&mut self, at: CellOffset) -> bool {
-        // What lies outside the bins cannot be read either, which makes the better error.
+        // Cells outside the bins cannot be read either, and that is the better error.
         self.0.try_insert(at.get() as usize / 8).unwrap_or(true)
     }
 }
@@ -32,10 +34,11 @@ pub struct Visit<'h> {
     pub depth: usize,
 }
 
-/// All keys below one, parents first; see [`Key::walk`].
+/// All keys below one key, parents first; see [`Key::walk`].
 ///
-/// The walk ends on every input: what a second key claims is an error and is not entered again, so
-/// the work is bounded by the size of the hive. After an error the walk goes on with the next key.
+/// The walk ends on every input: a cell that is claimed a second time is an error and is not
+/// entered again, so the work is bounded by the size of the hive. After an error the walk continues
+/// with the next key.
 ///
 /// ```
 /// # use winpe_hive::{FileTime, Hive};
@@ -80,8 +83,8 @@ impl<'h> Walk<'h> {
         self
     }
 
-    /// The values of a key, under the same guard: cells that another value or key has claimed are an
-    /// error. So this can be called once for each key.
+    /// The values of a key, with the same protection: cells that another value or key has claimed
+    /// are an error. So this can be called only once for each key.
     #[inline]
     pub fn values<'w>(&'w mut self, key: &Key<'h>) -> WalkValues<'h, 'w> {
         let node = key.node();

@@ -1,3 +1,5 @@
+//! `Diff`: the differences between two key trees.
+
 use std::cmp::Ordering;
 
 use thiserror::Error;
@@ -7,12 +9,12 @@ use crate::format::KeyFlags;
 use crate::read::{Key, ReadError, Visit, Walk, WalkValues, subtree};
 use crate::{StoredName, ValueEntry};
 
-/// One thing in which two trees differ. Paths start below the two keys that were compared.
+/// One difference between two trees. Paths are relative to the two compared keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Difference {
-    /// A key or a value: the edit makes the old tree more like the new one, and `before` is what the
-    /// old tree has.
+    /// A key or a value: an edit that brings the old tree closer to the new one; `before` is the
+    /// state in the old tree.
     Change(Change),
     /// The name of a key that is in both trees has capitals where the old one has small letters, or the other
     /// way round.
@@ -35,7 +37,7 @@ pub enum Difference {
     Class {
         /// The key.
         key: KeyPath,
-        /// The old class, empty for none and for a key that is new.
+        /// The old class; empty for none and for a new key.
         old: NtString,
         /// The new class.
         new: NtString,
@@ -49,7 +51,7 @@ pub enum Difference {
         /// The new descriptor.
         new: Vec<u8>,
     },
-    /// The flags of a key that is in both trees; how its name is stored is not among them.
+    /// The flags of a key that is in both trees, except for the flag of its name's encoding.
     Flags {
         /// The key.
         key: KeyPath,
@@ -60,7 +62,7 @@ pub enum Difference {
     },
 }
 
-/// A part of one of the two trees cannot be read. The comparison goes on behind it.
+/// A part of one of the two trees cannot be read. The comparison continues after it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DiffError {
     /// In the old tree.
@@ -71,7 +73,7 @@ pub enum DiffError {
     New(#[source] ReadError),
 }
 
-/// What must be done to `old` to make it `new`, key by key in the order of the hive.
+/// The edits that turn `old` into `new`, key by key in the order of the hive.
 ///
 /// Names compare without case; a name whose case differs is a difference beside the edits, since an edit
 /// keeps the name that is there. Times are not compared, and neither is the order of values. Both trees
@@ -106,11 +108,11 @@ pub struct Diff<'o, 'n> {
     new: Side<'n>,
     /// The path of the key that was compared last.
     path: KeyPath,
-    /// Differences of that key, the next one last.
+    /// Pending differences of that key, the next one last.
     ready: Vec<Result<Difference, DiffError>>,
 }
 
-/// A walk that can be looked ahead by one key.
+/// A walk with a lookahead of one key.
 struct Side<'h> {
     walk: Walk<'h>,
     next: Option<Visit<'h>>,
@@ -121,7 +123,7 @@ impl<'h> Side<'h> {
         Self { walk: key.walk().by_name(), next: None }
     }
 
-    /// The next key, still to be taken; what cannot be read is passed to `failed`.
+    /// The next key, without taking it; errors are passed to `failed`.
     fn peek(&mut self, mut failed: impl FnMut(ReadError)) -> Option<Visit<'h>> {
         while self.next.is_none() {
             match self.walk.next()? {
@@ -287,7 +289,7 @@ impl<'o, 'n> Diff<'o, 'n> {
         }
     }
 
-    /// Makes `path` that of the visited key.
+    /// Sets `path` to that of the visited key.
     fn enter(&mut self, visit: Visit<'_>) {
         while self.path.depth() >= visit.depth.max(1) {
             self.path.pop();
@@ -298,7 +300,7 @@ impl<'o, 'n> Diff<'o, 'n> {
     }
 }
 
-/// The old value, if the new one differs from it or is new.
+/// The old state of a value, if the new one differs from it or is new.
 fn before(
     old: Option<&ValueEntry<'_>>,
     new: &ValueEntry<'_>,

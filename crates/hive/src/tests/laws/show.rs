@@ -1,4 +1,4 @@
-//! Laws of diff, export and find.
+//! Properties of diff, export and find.
 
 use proptest::prelude::*;
 use winpe_registry::{Edit, KeyPath, KeyTree, Value, ValueName};
@@ -42,9 +42,9 @@ fn folded(hive: &Hive) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// What a diff says, done to the old hive, makes the new one; and the diff of equals is empty.
+    /// A diff applied to the old hive gives the new one; and the diff of equal hives is empty.
     #[test]
-    fn a_diff_applied_is_the_new_hive(
+    fn applying_a_diff_gives_the_new_hive(
         common in prop::collection::vec(step(), 0..20),
         old_steps in prop::collection::vec(step(), 0..20),
         new_steps in prop::collection::vec(step(), 0..20),
@@ -77,9 +77,9 @@ proptest! {
         prop_assert_eq!(folded(&old), folded(&new));
     }
 
-    /// What an export tells, done to an empty hive, makes the same tree.
+    /// An export applied to an empty hive gives the same tree.
     #[test]
-    fn an_export_imported_is_the_same_hive(steps in prop::collection::vec(step(), 0..40)) {
+    fn importing_an_export_gives_the_same_hive(steps in prop::collection::vec(step(), 0..40)) {
         let hive = hive_of(&steps, 5);
         let mut copy = empty_hive(3);
         let mut export = hive.root().export(KeyPath::root());
@@ -131,7 +131,7 @@ fn find_knows_where_a_text_ends() {
 }
 
 #[test]
-fn find_looks_where_it_is_told() {
+fn find_searches_only_the_selected_parts() {
     let mut hive = empty_hive(5);
     let set = |key: &str, name: &str, value: Value| {
         Edit::set_value(key.parse().unwrap(), ValueName::new(name).unwrap(), value)
