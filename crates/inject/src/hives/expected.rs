@@ -125,8 +125,11 @@ mod tests {
         assert_eq!(values, [(key(r"a\b\c"), three), (key(r"a\bb"), one)]);
     }
 
+    type Keys = Vec<(KeyPath, bool)>;
+    type Values = Vec<(KeyPath, Option<Value>)>;
+
     /// The keys that edits name, and the values, in the order of the visit.
-    fn listed(state: &ExpectedState) -> (Vec<(KeyPath, bool)>, Vec<(KeyPath, Option<Value>)>) {
+    fn listed(state: &ExpectedState) -> (Keys, Values) {
         let (mut keys, mut values) = (vec![], vec![]);
         let seen: Result<(), Infallible> = state.visit(&mut |path, state| {
             keys.extend(state.named_key().map(|exists| (path.clone(), exists)));

@@ -10,6 +10,9 @@ use winpe_wim::Arch;
 
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod line;
+
+use line::{Entry, decode, parts, unquote};
 
 /// An INF. Its lines are split when they are read, since their parts take many times the memory of the
 /// text.
@@ -31,13 +34,6 @@ pub(super) enum BadInf {
     NotAnInf,
     /// It has this many lines.
     TooManyLines(usize),
-}
-
-/// `key = value, value`, or values without a key.
-#[derive(Debug, Clone, Copy)]
-struct Entry<'t> {
-    key: Option<&'t str>,
-    values: &'t str,
 }
 
 /// A file that an INF names.
@@ -239,26 +235,6 @@ impl Inf {
     }
 }
 
-impl<'t> Entry<'t> {
-    fn parse(line: &'t str) -> Self {
-        let line = line.trim();
-        let key = parts(line, '=').next().filter(|key| key.len() < line.len());
-        Self { key, values: key.map_or(line, |key| &line[key.len() + 1..]) }
-    }
-
-    fn values(self) -> impl Iterator<Item = String> + use<'t> {
-        parts(self.values, ',').map(unquote)
-    }
-
-    fn value(self, index: usize) -> Option<String> {
-        self.values().nth(index)
-    }
-
-    fn key_is(&self, key: &str) -> bool {
-        self.key.is_some_and(|it| unquote(it).eq_ignore_ascii_case(key))
-    }
-}
-
 /// The most files of a package. Graphics drivers, the largest, have some hundred.
 pub(super) const MAX_FILES: usize = 4096;
 
@@ -283,43 +259,6 @@ fn suffix(arch: Option<Arch>) -> Option<&'static str> {
         Arch::Arm64 => "arm64",
         Arch::Other(_) => return None,
     })
-}
-
-/// Decodes UTF-16 and UTF-8 with a byte order mark; anything else is a code page, of which only ASCII
-/// matters here.
-fn decode(bytes: &[u8]) -> Option<String> {
-    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<_> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).ok()
-    };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
-        _ if bytes.contains(&0) => None,
-        _ => Some(match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
-        }),
-    }
-}
-
-/// Splits at separators outside of quotes.
-fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |c: char| {
-        quoted ^= c == '"';
-        c == separator && !quoted
-    })
-}
-
-/// A value without its quotes.
-fn unquote(value: &str) -> String {
-    let value = value.trim();
-    match value.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest)) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => value.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,17 @@
 //! each key and value as the [`ExpectedState`] says, and everything else unchanged. Subtrees that no edit
 //! names are compared item by item, without collecting them.
 
+mod seen;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use nt_hive::{Hive, KeyNode, KeyValue, NtHiveError, NtHiveNameString};
+use nt_hive::{Hive, NtHiveError};
 use thiserror::Error;
-use winpe_registry::{KeyName, KeyPath, NtString, Value, ValueName};
+use winpe_registry::{KeyName, KeyPath};
 
 use super::ExpectedState;
+use seen::{Key, Seen, text, values};
 
 /// What the second reader sees that the edits do not say.
 #[derive(Debug, Error)]
@@ -62,8 +65,6 @@ pub(crate) fn confirm(
 
 const OLD: &str = "the old";
 const NEW: &str = "the edited";
-
-type Key<'h> = KeyNode<'h, &'h [u8]>;
 
 fn compare(
     old: Option<&Key>,
@@ -216,36 +217,7 @@ fn item<T, I: Iterator<Item = Result<T, NtHiveError>>>(
     }
 }
 
-/// A value as nt-hive sees it. nt-hive knows few types, and treats data of more than 16,344 bytes as
-/// segmented in every version of the format; a part that it cannot read is left out of the comparison.
-#[derive(PartialEq)]
-struct Seen {
-    ty: Option<u32>,
-    size: u32,
-    data: Option<Vec<u8>>,
-}
-
-impl Seen {
-    fn of(value: &KeyValue<'_, &[u8]>) -> Self {
-        Self {
-            ty: value.data_type().ok().map(|ty| ty as u32),
-            size: value.data_size(),
-            data: value.data().and_then(nt_hive::KeyValueData::into_vec).ok(),
-        }
-    }
-
-    fn is(&self, value: &Value) -> bool {
-        self.ty.is_none_or(|ty| ty == value.ty.0)
-            && self.size as usize == value.data.len()
-            && self.data.as_ref().is_none_or(|data| *data == value.data)
-    }
-
-    fn describe(self) -> String {
-        let ty = self.ty.map_or("of another type".into(), |ty| format!("of type {ty}"));
-        format!("a value {ty} with {} bytes", self.size)
-    }
-}
-
+/// The subkeys by name. In the edited hive, two of one name are an error.
 fn subkeys<'h>(
     key: &Key<'h>,
     side: &'static str,
@@ -265,24 +237,6 @@ fn subkeys<'h>(
     Ok(found)
 }
 
-fn values(key: &Key) -> Result<BTreeMap<ValueName, Seen>, NtHiveError> {
-    let mut found = BTreeMap::new();
-    if let Some(values) = key.values() {
-        for value in values? {
-            let value = value?;
-            found.insert(ValueName::from_stored(text(&value.name()?)), Seen::of(&value));
-        }
-    }
-    Ok(found)
-}
-
-fn text(name: &NtHiveNameString) -> NtString {
-    match name {
-        NtHiveNameString::Latin1(bytes) => NtString::from_latin1(bytes),
-        NtHiveNameString::Utf16LE(bytes) => NtString::from_utf16le(bytes),
-    }
-}
-
 fn unreadable(side: &'static str, path: &KeyPath) -> impl Fn(NtHiveError) -> Disagreement {
     let key = path.to_string();
     move |source| Disagreement::Unreadable { side, key: key.clone(), source }
@@ -299,7 +253,7 @@ fn differs(path: &KeyPath, expected: &str, seen: &str) -> Disagreement {
 #[cfg(test)]
 mod tests {
     use winpe_hive::FileTime;
-    use winpe_registry::Edit;
+    use winpe_registry::{Edit, Value, ValueName};
 
     use super::*;
 
