@@ -12,7 +12,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi schema report
 ///
 /// An editor that knows the schema of a recipe completes its keys. TOML is checked as the JSON that
-/// it stands for.
+/// that it describes.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -31,7 +31,7 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    printer.json(&match args.what {
+    printer.document(&match args.what {
         What::Recipe => winpe_inject::recipe_schema(),
         What::Report => winpe_inject::report_schema(),
         What::Verdict => winpe_inject::verdict_schema(),
