@@ -1,5 +1,7 @@
 //! The plan of the house: which crate may use which.
 
+mod rooms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -1,15 +1,15 @@
-//! Parts: what belongs together, and how an image gets it from a source of its own build.
+//! Parts: files and keys that belong together, and how an image gets them from a source of its own build.
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use winpe_registry::{KeyName, KeyPath, ValueName};
 
 use super::ProfileFile;
-use crate::pattern;
-use crate::reg::Origin;
+use crate::hives::Origin;
+use crate::image::pattern;
 
-/// Files and keys that are only of use together. An image that has a part keeps it as it is; what an
-/// image lacks of a part is taken from the source.
+/// Files and keys that are useful only together. An image that has a part keeps it as it is; what an image
+/// lacks of a part is taken from the source.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Part {
@@ -17,10 +17,10 @@ pub struct Part {
     pub name: String,
     /// What it is for.
     pub why: String,
-    /// Whether the feature works without it, so that it is left out where the source does not have it.
+    /// Whether the feature works without it, so that it is omitted if the source does not have it.
     #[serde(default)]
     pub optional: bool,
-    /// What shows that an image has the part, though it may lack some of what is listed here.
+    /// Files and keys that show that an image has the part, even if it lacks some of what is listed here.
     #[serde(default)]
     pub there_if: Marks,
     /// Its files.
@@ -29,15 +29,15 @@ pub struct Part {
     /// Keys that the image gets from the source's hives.
     #[serde(default, rename = "copy")]
     pub copies: Vec<CopyKey>,
-    /// Lists that the image has and that are added to.
+    /// Lists of the image to which texts are added.
     #[serde(default, rename = "append")]
     pub appends: Vec<Append>,
-    /// Keys that no installed Windows has and WinPE needs.
+    /// Keys that WinPE needs and no installed Windows has.
     #[serde(default, rename = "create")]
     pub creates: Vec<CreateKey>,
 }
 
-/// Files and keys that are all there.
+/// Files and keys that must all exist.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Marks {
@@ -55,20 +55,20 @@ impl Marks {
     }
 }
 
-/// A key that is copied with its values, types and all. What the image has of it stays.
+/// A key that is copied with its values. What the image already has of it is not changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CopyKey {
     /// The key; its names may hold `*`.
     #[serde(serialize_with = "unspanned")]
     pub(crate) key: Spanned<KeyPath>,
-    /// The values; all where none is named.
+    /// The values; by default all.
     #[serde(default)]
     pub values: Vec<ValueName>,
-    /// Whether what lies below it is copied too.
+    /// Whether its subkeys are copied too.
     #[serde(default = "yes")]
     pub subkeys: bool,
-    /// Whether a source without the key will do.
+    /// Whether the key may be missing from the source.
     #[serde(default)]
     pub optional: bool,
     /// What it is for.
@@ -77,7 +77,7 @@ pub struct CopyKey {
     pub(crate) origin: Origin,
 }
 
-/// Texts that a `REG_MULTI_SZ` gets in addition to those that it has.
+/// Texts that are added to a `REG_MULTI_SZ`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
@@ -86,7 +86,7 @@ pub struct Append {
     pub(crate) key: Spanned<KeyPath>,
     /// The value.
     pub value: ValueName,
-    /// The texts; case does not count.
+    /// The texts; case is ignored.
     pub texts: Vec<String>,
     /// What it is for.
     pub why: String,
@@ -94,7 +94,7 @@ pub struct Append {
     pub(crate) origin: Origin,
 }
 
-/// A key that is made.
+/// A key that is created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
@@ -107,21 +107,21 @@ pub struct CreateKey {
     pub(crate) origin: Origin,
 }
 
-/// Keys that are never copied, wherever they are met.
+/// Keys that are never copied.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveOut {
     /// The key, with all below it; its names may hold `*`.
     #[serde(serialize_with = "unspanned")]
     pub(crate) key: Spanned<KeyPath>,
-    /// What would be wrong with it.
+    /// The reason.
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 impl LeaveOut {
-    /// Whether the key is one of those, or lies below one.
+    /// Whether the key matches, or lies below one that matches.
     pub(crate) fn covers(&self, key: &KeyPath) -> bool {
         let pattern = self.key.get_ref().names();
         let names = key.names();
@@ -140,7 +140,7 @@ macro_rules! with_key {
                 self.key.get_ref()
             }
 
-            /// Where it stands in the profile.
+            /// The line of the profile that names it.
             #[must_use]
             pub fn origin(&self) -> &Origin {
                 &self.origin
@@ -156,7 +156,7 @@ macro_rules! with_key {
 with_key!(CopyKey Append CreateKey LeaveOut);
 
 impl Part {
-    /// Tells every rule where it stands; `at` makes a place of an offset.
+    /// Sets the origin of each rule; `at` converts an offset to a line.
     pub(super) fn place(&mut self, at: &dyn Fn(usize) -> Origin) {
         self.copies.iter_mut().for_each(|rule| rule.place(at));
         self.appends.iter_mut().for_each(|rule| rule.place(at));
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_left_out_with_all_below_it() {
+    fn a_rule_covers_a_key_and_all_below_it() {
         let rule = |key: &str| LeaveOut {
             key: Spanned::new(0..0, key.parse().unwrap()),
             why: String::new(),

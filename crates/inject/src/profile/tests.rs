@@ -5,24 +5,24 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use winpe_disk::folder::FolderError;
-use winpe_registry::{Edit, Op, Value, ValueName};
+use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
 
 use super::*;
 
-/// The user's file as published and the profile made from it must leave a registry in the same state.
+/// The published `.reg` file and the profile made from it must leave a registry in the same state.
 #[test]
-fn the_winpe3_profile_says_what_the_seed_says() {
+fn the_winpe3_profile_has_the_same_edits_as_the_seed() {
     let seed = include_bytes!("../../../../fixtures/seed-iscsi.reg");
     let seed = parse_reg(Path::new("seed-iscsi.reg"), seed).unwrap();
     let profile = Profile::builtin("iscsi-winpe3").unwrap();
     let ours = profile.reg().iter().flat_map(|part| &part.edits);
-    assert_eq!(outcome(ours.map(|e| &e.edit)), outcome(seed.iter().map(|e| &e.edit)));
+    assert_eq!(registry(ours.map(|e| &e.edit)), registry(seed.iter().map(|e| &e.edit)));
 }
 
-type Outcome = BTreeMap<KeyPath, BTreeMap<ValueName, Value>>;
+type Registry = BTreeMap<KeyPath, BTreeMap<ValueName, Value>>;
 
-fn outcome<'a>(edits: impl Iterator<Item = &'a Edit>) -> Outcome {
-    let mut keys = Outcome::new();
+fn registry<'a>(edits: impl Iterator<Item = &'a Edit>) -> Registry {
+    let mut keys = Registry::new();
     for edit in edits {
         let key = keys.entry(edit.key.clone()).or_default();
         match &edit.op {
@@ -126,7 +126,7 @@ fn a_path_that_leads_upwards_is_refused() {
 }
 
 #[test]
-fn unknown_profiles_and_unknown_fields_are_told() {
+fn unknown_profiles_and_unknown_fields_are_errors() {
     let error = Profile::find("iscsi-winpe99").unwrap_err().to_string();
     assert!(error.contains("iscsi-winpe99") && error.contains("iscsi-winpe3"), "{error}");
 
