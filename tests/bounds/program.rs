@@ -176,6 +176,29 @@ fn reg() {
     each_seed(10, make, commands);
 }
 
+/// A record of many values of one key, as large as one is written into a small image.
+#[test]
+fn record() {
+    let make = |_, _: &mut Random, folder: &Path| {
+        demo(folder);
+        let line = |number: usize| format!("\"{number:06}\"=dword:0\n");
+        let values: String = (0..31_000).map(line).collect();
+        let text = format!("REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\k]\n{values}");
+        fs::write(folder.join("a.reg"), text).expect("a text");
+        let words = ["inject", "winpe.wim", "--source", "install.wim", "--reg", "a.reg"];
+        assert_eq!(meter::run(folder, &words).status, 0);
+        let size = fs::metadata(folder.join("winpe.wim")).expect("the WIM").len();
+        assert!(size < MIB, "{size}");
+    };
+    let commands: &[&[&str]] = &[
+        &["info", "winpe.wim"],
+        &["verify", "winpe.wim"],
+        &["inject", "winpe.wim", "--source", "install.wim", "--dry-run"],
+        &["remove", "winpe.wim", "--dry-run"],
+    ];
+    each_seed(1, make, commands);
+}
+
 #[test]
 fn hive() {
     let make = |_, random: &mut Random, folder: &Path| {
