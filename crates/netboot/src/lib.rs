@@ -45,14 +45,16 @@
 //! There are no secrets to keep: an iSCSI URI holds none, and
 //! a password for one cannot be configured.
 
-mod awake;
 pub mod client;
 pub mod config;
+pub mod dhcp;
+mod digest;
 pub mod event;
 pub mod files;
 pub mod http;
 pub mod logic;
 mod meter;
+pub mod net;
 pub mod policy;
 pub mod serve;
 pub mod tftp;

@@ -20,8 +20,8 @@ mod path;
 mod pool;
 mod swap;
 
+pub use crate::digest::Digest;
 pub use catalog::Catalog;
-pub use digest::Digest;
 pub use file::{File, ReadAt};
 pub use folder::Folder;
 pub use hashed::Hashed;

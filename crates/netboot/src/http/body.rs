@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::pace::Pace;
-use super::plain::{patient, push};
+use super::write::{push, write_within};
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{Digest, File};
 
@@ -99,7 +99,7 @@ impl FileBody {
                     // At most STRETCH, which fits.
                     let most = left.min(STRETCH) as usize;
                     let carry = || Ok(sendfile(stream, disk, Some(&mut at.clone()), most)?);
-                    let length = patient(stream, patience, carry).await?;
+                    let length = write_within(stream, patience, carry).await?;
                     if length == 0 {
                         // It was cut short after it was opened.
                         let error = io::Error::from(io::ErrorKind::UnexpectedEof);

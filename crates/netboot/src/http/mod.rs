@@ -20,6 +20,7 @@ mod plain;
 mod range;
 mod respond;
 mod tls;
+mod write;
 
 pub use limits::Limits;
 pub use tls::{Tls, TlsError};

@@ -1,7 +1,8 @@
-//! Connections without TLS: the kernel itself carries files from its memory to the socket.
+//! Connections without TLS: the kernel sends files from its own memory (sendfile).
 //!
-//! Only what every boot program says is understood here, a GET or HEAD of HTTP/1.1 without a body.
-//! With the first request that is anything else the connection goes over to hyper, for good.
+//! This understands only what every boot program sends: a GET or HEAD of HTTP/1.1 without a body. With the
+//! first other request the rest of the connection is left to hyper. The benchmark `benches/serve_load.py`
+//! justifies a second parser: without it every byte of a file is copied to the program and back.
 
 use std::io::{self, Cursor};
 use std::time::{Duration, SystemTime};
@@ -10,16 +11,17 @@ use http_body_util::{BodyExt, Either};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
-use rustix::net::{SendFlags, send};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::guest::Host;
 use super::respond::{Asker, busy, respond};
+use super::write::push;
 use super::{BUFFER, Limits};
-use crate::awake::{Awake, SOON};
+use crate::net::{BusyPollPermit, NEAR_RTT};
 
 /// Header fields of a request, at most; hyper takes more.
 const FIELDS: usize = 64;
@@ -88,14 +90,14 @@ pub(super) async fn talk(
     Ok(Some(tokio::io::join(Cursor::new(heard).chain(reader), writer)))
 }
 
-/// Receives more bytes. What is due by `soon` is waited for awake.
+/// Receives more bytes. Until `soon` they are busy-polled.
 async fn hear(
     stream: &mut TcpStream,
     heard: &mut Vec<u8>,
     soon: Option<Instant>,
 ) -> io::Result<usize> {
     if let Some(soon) = soon
-        && let Some(_awake) = Awake::take()
+        && let Some(_permit) = BusyPollPermit::take()
     {
         while Instant::now() < soon {
             tokio::select! {
@@ -108,8 +110,8 @@ async fn hear(
     stream.read_buf(heard).await
 }
 
-/// The time between an answer and the next request. Who reads a disk over the network asks for the next
-/// few blocks as soon as it has these.
+/// The time between an answer and the next request. A client that reads a disk over the network asks for the
+/// next few blocks as soon as it has these.
 #[derive(Default)]
 struct Pause {
     began: Option<Instant>,
@@ -128,10 +130,10 @@ impl Pause {
         }
     }
 
-    /// Until when the next request is worth being waited for awake.
+    /// Until when the next request is worth busy polling.
     fn soon(&self) -> Option<Instant> {
-        let often = self.last.is_some_and(|last| last <= SOON);
-        self.began.filter(|_| often).map(|began| began + SOON)
+        let often = self.last.is_some_and(|last| last <= NEAR_RTT);
+        self.began.filter(|_| often).map(|began| began + NEAR_RTT)
     }
 }
 
@@ -216,46 +218,18 @@ pub(super) fn write_head(parts: &Parts, last: bool) -> Vec<u8> {
     head
 }
 
-/// Sends all of `bytes`.
-pub(super) async fn push(
-    stream: &TcpStream,
-    patience: Duration,
-    mut bytes: &[u8],
-    flags: SendFlags,
-) -> io::Result<()> {
-    let flags = flags | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    while !bytes.is_empty() {
-        let length = patient(stream, patience, || Ok(send(stream, bytes, flags)?)).await?;
-        bytes = &bytes[length..];
-    }
-    Ok(())
-}
-
-/// Does something that takes room in the socket's queue, once there is some.
-///
-/// # Errors
-/// Where it fails, or the client takes nothing for too long.
-pub(super) async fn patient(
-    stream: &TcpStream,
-    patience: Duration,
-    write: impl FnMut() -> io::Result<usize>,
-) -> io::Result<usize> {
-    let written = stream.async_io(Interest::WRITABLE, write);
-    tokio::time::timeout(patience, written).await.map_err(|_| io::ErrorKind::TimedOut)?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_again_at_once_is_waited_for_awake() {
+    fn who_asks_again_at_once_is_waited_for_permit() {
         let now = Instant::now();
         let mut pause = Pause::default();
         assert_eq!(pause.soon(), None);
         pause.begin(now);
         assert_eq!(pause.soon(), None, "nothing is known yet");
-        for (last, soon) in [(SOON, Some(now + SOON)), (2 * SOON, None)] {
+        for (last, soon) in [(NEAR_RTT, Some(now + NEAR_RTT)), (2 * NEAR_RTT, None)] {
             pause.last = Some(last);
             assert_eq!(pause.soon(), soon);
         }

@@ -295,7 +295,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::{Files, ipxe};
+    use super::super::ipxe;
     use super::*;
 
     fn machine(number: u8) -> Hardware {
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_fetch_a_login_and_no_other_server_has_it() {
+    fn scripts_fetch_a_login_from_this_server() {
         let text = "[serve]\nhttp-base = 'http://files.example.org/'\nhttp-base-holds = ['scripts']\n\
                     [serve.login]\ninitiator-name = 'iqn.2026-11.com.example:{mac}'\n\
                     [[entry]]\nname = 'disk'\nsan = 'iscsi:h::::iqn.a:b'\n\
@@ -366,8 +366,6 @@ mod tests {
         assert!(menu.contains(batch), "{menu}");
         let entry = ipxe::entry_script(&config, &config.entries[0], server);
         assert!(entry.contains("chain http://192.168.0.10/login.ipxe\nsanboot"), "{entry}");
-        let files = Files::prepare(&config, server).unwrap();
-        assert!(!files.by_http.iter().any(|name| name == SCRIPT || name == BATCH));
     }
 
     #[test]

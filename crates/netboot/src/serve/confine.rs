@@ -12,11 +12,10 @@ use landlock::{
 use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use thiserror::Error;
 
-use super::lease_log::{FILES, state_folder};
-use super::state::{Recipient, StateError, StateFolder};
 use super::syscalls;
 use crate::config::{Config, Mode};
-use crate::policy::distribution_paths;
+use crate::dhcp::{FILES, Recipient, StateError, StateFolder, state_folder};
+use crate::policy::distribution::distribution_paths;
 
 /// The newest kind of rules asked for; an older kernel enforces those that it knows.
 const RULES: ABI = ABI::V5;

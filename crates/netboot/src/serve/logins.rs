@@ -5,32 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Interface;
-use super::probe::neighbour;
+use crate::dhcp::{Holder, HolderQuery, neighbour};
 use crate::files::{File, FileRequest, FileSource, Layers, OpenError};
+use crate::net::Interface;
 use crate::policy::Logins;
 use crate::policy::login::{BATCH, SCRIPT};
 use crate::wire::dhcp::Hardware;
-
-/// Questions that may wait for the task that keeps the leases.
-pub(super) const QUESTIONS: usize = 64;
-
-/// Asks the task that keeps the leases whose an address is.
-pub(super) struct Question {
-    pub(super) address: Ipv4Addr,
-    pub(super) answer: oneshot::Sender<Holder>,
-}
-
-/// Whose an address is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holder {
-    /// Another server gives the addresses.
-    Unknown,
-    /// No lease of it is in force.
-    None,
-    /// The machine that was given it.
-    Machine(Hardware),
-}
 
 /// A source of [`SCRIPT`] and [`BATCH`], made for each client when it asks.
 ///
@@ -40,7 +20,7 @@ pub(super) enum Holder {
 struct LoginFiles {
     logins: Logins,
     interface: Interface,
-    leases: mpsc::Sender<Question>,
+    leases: mpsc::Sender<HolderQuery>,
 }
 
 /// The files with the logins before them. No folder can put another file in the place of a login.
@@ -48,7 +28,7 @@ pub(super) fn with_logins(
     files: Arc<dyn FileSource>,
     logins: Logins,
     interface: &Interface,
-    leases: mpsc::Sender<Question>,
+    leases: mpsc::Sender<HolderQuery>,
 ) -> Arc<dyn FileSource> {
     if logins.is_empty() {
         return files;
@@ -61,7 +41,7 @@ impl LoginFiles {
     /// Which machine has an address. Blocks until the leases were looked at.
     fn machine(&self, address: Ipv4Addr) -> Result<Hardware, OpenError> {
         let (answer, answered) = oneshot::channel();
-        let holder = match self.leases.blocking_send(Question { address, answer }) {
+        let holder = match self.leases.blocking_send(HolderQuery { address, answer }) {
             Ok(()) => answered.blocking_recv().unwrap_or(Holder::None),
             // The task is not there before it is known who gives addresses, and when the server ends.
             Err(_) => Holder::None,

@@ -3,12 +3,11 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
-use super::detect::question_socket;
-use super::dhcp::Sockets;
-use super::socket::{tcp, udp};
-use super::{Interface, ServeError, Service};
+use super::ServeError;
 use crate::config::{Config, Listen, Mode};
+use crate::dhcp::{Sockets, question_socket};
 use crate::http::Tls;
+use crate::net::{Interface, PortError, Service, tcp, udp};
 
 /// UDP, RFC 5426.
 const SYSLOG: u16 = 514;
@@ -56,7 +55,7 @@ fn watch(config: &Config, without: &mut Vec<String>) -> Result<Option<TcpListene
     match TcpListener::bind(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(source) if matches!(config.watch.listen, Listen::At(_)) => {
-            Err(ServeError::Port { service: Service::Watch, port, source })
+            Err(PortError { service: Service::Watch, port, source }.into())
         }
         Err(error) => {
             without.push(format!(
@@ -77,7 +76,7 @@ fn syslog(
     }
     match udp(interface, Some(interface.address), Service::Syslog, SYSLOG) {
         Ok(socket) => Ok(Some(socket.into())),
-        Err(error) if config.watch.syslog.is_some() => Err(error),
+        Err(error) if config.watch.syslog.is_some() => Err(error.into()),
         Err(error) => {
             without.push(format!("the console of iPXE is not taken: {error}"));
             Ok(None)

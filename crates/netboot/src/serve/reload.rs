@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::logins::{Question, with_logins};
-use super::{Interface, ServeError, notify};
+use super::content::Files;
+use super::logins::with_logins;
+use super::{ServeError, notify};
 use crate::config::Config;
+use crate::dhcp::HolderQuery;
 use crate::event::{Event, Sink};
 use crate::files::{Hashed, Swap};
-use crate::policy::{Files, LoginError, Logins};
+use crate::net::Interface;
+use crate::policy::{LoginError, Logins};
 
 /// What a running server goes by.
 pub(super) struct Reload {
@@ -19,7 +22,7 @@ pub(super) struct Reload {
     /// The logins in force.
     pub(super) logins: Logins,
     /// Where the files ask whose an address is.
-    pub(super) leases: mpsc::Sender<Question>,
+    pub(super) leases: mpsc::Sender<HolderQuery>,
     pub(super) hashed: Arc<Hashed>,
     pub(super) dhcp: mpsc::Sender<Arc<Config>>,
     pub(super) events: Arc<dyn Sink>,
@@ -29,7 +32,7 @@ impl Reload {
     /// Takes configurations as they come. One that cannot be served changes nothing.
     pub(super) async fn run(mut self, mut configs: mpsc::Receiver<Config>) {
         while let Some(config) = configs.recv().await {
-            // Who does not hear of it sees a server that goes on.
+            // A supervisor that does not get this sees a server that goes on.
             let _ = notify::tell(&notify::reloading());
             let taken = self.take(config).await;
             let _ = notify::tell("READY=1");

@@ -4,14 +4,13 @@
 //! client delays no other.
 
 mod endpoint;
-mod inlet;
-mod lookout;
-mod outlet;
+mod liveness;
 mod path;
+mod poller;
 mod reader;
-mod standing;
+mod receiver;
+mod sender;
 mod transfer;
-mod watch;
 
 pub use crate::logic::tftp::Limits;
 
@@ -33,8 +32,8 @@ use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::meter::{Meter, Usage, Used};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request, unreadable_name};
 use endpoint::{Datagram, Endpoint};
-use lookout::Lookout;
 use path::Paths;
+use poller::Poller;
 use transfer::Job;
 
 /// Where the name begins in a request.
@@ -65,19 +64,19 @@ pub struct TftpServer {
 
 struct Shared {
     files: Opener,
-    /// What is sent at the moment.
+    /// Small files that are being sent.
     pool: Pool,
     limits: Limits,
     events: Arc<dyn Sink>,
     meter: Arc<Meter>,
     state: Mutex<State>,
     paths: Paths,
-    lookout: Arc<Lookout>,
+    poller: Arc<Poller>,
 }
 
 struct State {
     sessions: Sessions,
-    /// What is sent to a transfer ends it, for this reason.
+    /// A reason that is sent here ends the transfer.
     running: HashMap<Session, oneshot::Sender<Failure>>,
 }
 
@@ -93,7 +92,7 @@ impl TftpServer {
         Self::metered(files, limits, events, meter)
     }
 
-    /// The same, which tells `meter` of limits that are met.
+    /// The same, which reports limits that are met to `meter`.
     pub(crate) fn metered(
         files: Arc<dyn FileSource>,
         limits: Limits,
@@ -112,7 +111,7 @@ impl TftpServer {
                 meter,
                 state,
                 paths: Paths::default(),
-                lookout: Arc::default(),
+                poller: Arc::default(),
             }),
         }
     }
@@ -122,7 +121,7 @@ impl TftpServer {
     /// served at once.
     ///
     /// # Errors
-    /// Where the socket cannot be set up, or receiving fails for good.
+    /// Where the socket cannot be set up, or receiving fails.
     pub async fn serve(
         &self,
         socket: UdpSocket,
@@ -131,7 +130,7 @@ impl TftpServer {
         let endpoint = Endpoint::new(socket)?;
         let mut transfers = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut buffer = vec![0; endpoint::LONGEST];
+        let mut buffer = vec![0; endpoint::MAX_REQUEST];
         loop {
             let datagram = tokio::select! {
                 () = &mut shutdown => break,
@@ -340,9 +339,9 @@ impl Shared {
     }
 }
 
-/// What client and log are told when a file cannot be opened. The client learns no path, and nothing
-/// about what it may not read.
-fn told(error: &OpenError) -> (ErrorCode, &'static str, Failure) {
+/// What is sent to the client and reported when a file cannot be opened. The client learns no path, and
+/// nothing about files that it may not read.
+fn refusal(error: &OpenError) -> (ErrorCode, &'static str, Failure) {
     match error {
         OpenError::NotFound => (ErrorCode::NOT_FOUND, "file not found", Failure::NotFound),
         OpenError::NotRegular => {

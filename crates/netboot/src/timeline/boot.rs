@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::scene::Scene;
 use super::step::{FileStep, Outcome, Step, StepKind};
 use super::verdict::Verdict;
 use crate::event::Protocol;
@@ -85,10 +84,5 @@ impl Boot {
     /// Whether an answer of ours was taken, or a file asked for.
     pub(super) fn is_real(&self) -> bool {
         self.steps.iter().any(|step| step.file.is_some() || step.kind == StepKind::Ack)
-    }
-
-    /// Where it stands.
-    pub(super) fn verdict(&self, now: Time) -> Verdict {
-        super::signatures::judge(&Scene::new(self, now))
     }
 }

@@ -32,15 +32,13 @@
 mod boot;
 mod client;
 mod console;
-mod record;
-mod scene;
+mod ingest;
 mod signatures;
+mod snapshot;
 mod step;
 mod verdict;
 mod view;
 
-#[cfg(test)]
-mod bench;
 #[cfg(test)]
 mod tests;
 
@@ -131,7 +129,7 @@ impl Timeline {
     pub fn advance(&mut self, now: Time) {
         for client in self.clients.values_mut() {
             let Some(boot) = client.boots.back_mut() else { continue };
-            let status = boot.verdict(now);
+            let status = signatures::judge(boot, now);
             if boot.told.as_ref() != Some(&status) {
                 boot.told = Some(status);
                 self.revision += 1;

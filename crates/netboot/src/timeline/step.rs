@@ -1,13 +1,15 @@
 //! One thing that happened in a boot.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::client::shortened;
 use crate::client::Kind;
-use crate::event::Protocol;
-use crate::files::Digest;
+use crate::digest::Digest;
+use crate::event::{Failure, Ignore, Protocol};
 use crate::logic::Time;
-use crate::logic::dhcp::Ignore;
 
 /// One thing that happened in a boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -177,13 +179,46 @@ impl Role {
 }
 
 /// Whether a missing file of this name means nothing.
-pub(super) fn is_not_needed(name: &str) -> bool {
+fn is_not_needed(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
     NOT_NEEDED.contains(&last)
 }
 
 fn protocol<S: serde::Serializer>(protocol: &Protocol, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(protocol)
+}
+
+/// Letters of a name or text that are kept.
+pub(super) const MAX_NAME: usize = 200;
+
+impl FileStep {
+    /// The transfer has ended with all that was asked for.
+    pub(super) fn sent(&mut self, bytes: u64, elapsed: Duration, sha256: Option<Digest>) {
+        // A HEAD opens no body.
+        let size_only = self.protocol == Protocol::Http && self.size.is_none();
+        self.outcome = if size_only { Outcome::SizeOnly } else { Outcome::Sent };
+        self.bytes = bytes;
+        if !size_only {
+            self.size.get_or_insert(bytes);
+        }
+        self.sha256 = sha256.or(self.sha256);
+        self.stalled_at = None;
+        self.millis = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// The transfer has ended before.
+    pub(super) fn failed(&mut self, bytes: u64, reason: &Failure) {
+        self.bytes = bytes;
+        self.outcome = match reason {
+            Failure::SizeProbe => Outcome::SizeOnly,
+            Failure::NotFound if is_not_needed(&self.name) => Outcome::NotNeeded,
+            Failure::NotFound => Outcome::Missing,
+            _ => Outcome::Failed,
+        };
+        if self.outcome == Outcome::Failed {
+            self.reason = Some(shortened(&reason.to_string(), MAX_NAME));
+        }
+    }
 }
 
 impl Step {

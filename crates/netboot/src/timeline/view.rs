@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::boot::Boot;
 use super::client::ClientRecord;
+use super::signatures;
 use super::step::{Outcome, Step, StepKind};
 use super::verdict::{Status, Verdict};
 use crate::logic::Time;
@@ -74,7 +75,7 @@ pub enum LinkState {
 
 impl BootView {
     pub(super) fn of(client: &ClientRecord, boot: &Boot, now: Time, steps: bool) -> Self {
-        let verdict = boot.verdict(now);
+        let verdict = signatures::judge(boot, now);
         Self {
             id: boot.id,
             client: client.name.clone(),

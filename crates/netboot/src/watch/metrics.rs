@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
+use crate::event::Ignore;
 use crate::event::{Event, Protocol};
-use crate::logic::dhcp::Ignore;
 use crate::meter::Usage;
 use crate::timeline::{BootView, Status};
 
@@ -50,7 +50,7 @@ impl Metrics {
     pub(super) fn record(&mut self, event: &Event) {
         match event {
             Event::Answered { message, answer, .. } => {
-                *self.dhcp.entry((message, answer)).or_default() += 1;
+                *self.dhcp.entry((message.name(), answer.name())).or_default() += 1;
             }
             Event::Ignored { .. } => self.ignored += 1,
             Event::Requested { protocol, client, .. } if self.in_flight.len() < IN_FLIGHT => {
@@ -206,7 +206,7 @@ mod tests {
     use crate::client::Client;
     use crate::config::Limit;
     use crate::event::{Failure, Heard};
-    use crate::wire::dhcp::Message;
+    use crate::wire::dhcp::{Message, MessageType};
 
     #[test]
     fn what_happens_is_counted() {
@@ -228,7 +228,7 @@ mod tests {
             metrics.record(&Event::Heard(Box::new(Heard {
                 client: "52:54:00:00:00:01".to_owned(),
                 about: Client::of(&Message::request(1, [2; 6])),
-                message: "DISCOVER",
+                message: MessageType::Discover,
                 address: None,
                 server: None,
                 ignored: Some(ignored),

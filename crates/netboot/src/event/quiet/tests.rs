@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::event::Protocol;
 use crate::files::{Digest, File};
+use crate::wire::dhcp::MessageType;
 
 /// What a log comes to.
 struct Log {
@@ -66,7 +67,8 @@ fn boot(number: u32) -> Vec<Event> {
     let mac = format!("52:54:00:00:{:02x}:{:02x}", number >> 8, number & 255);
     let mut events = Vec::new();
     for stage in ["pxelinux.0", "http://10.0.0.1/boot.ipxe"] {
-        for (message, answer) in [("DISCOVER", "OFFER"), ("REQUEST", "ACK")] {
+        use MessageType::{Ack, Discover, Offer, Request};
+        for (message, answer) in [(Discover, Offer), (Request, Ack)] {
             events.push(Event::Answered {
                 client: mac.clone(),
                 kind: "PXE on BIOS".to_owned(),

@@ -355,8 +355,8 @@ impl Server {
         let told = Event::Answered {
             client: exchange.identity.to_string(),
             kind: exchange.client.to_string(),
-            message: exchange.kind.name(),
-            answer: kind.name(),
+            message: exchange.kind,
+            answer: kind,
             address: answer.given.as_ref().map(|given| given.address),
             file: boot.map(|boot| boot.file.clone()),
         };

@@ -36,7 +36,6 @@ mod answer;
 mod exchange;
 mod guard;
 mod identity;
-mod ignore;
 mod lease;
 mod pool;
 mod proxy;
@@ -46,7 +45,6 @@ mod rate;
 mod tests;
 
 pub use identity::Identity;
-pub use ignore::Ignore;
 pub use lease::{Lease, LeaseState};
 
 use std::collections::BTreeMap;
@@ -62,7 +60,7 @@ use self::rate::Rate;
 use super::Time;
 use crate::client::{Client, Kind};
 use crate::config::Config;
-use crate::event::{Event, Heard};
+use crate::event::{Event, Heard, Ignore};
 use crate::wire::dhcp::{Hardware, Message, MessageType, Op, code};
 use ipnet::Ipv4Net;
 
@@ -350,7 +348,7 @@ impl Server {
                 MessageType::Release => self.release(&exchange),
                 MessageType::Inform => self.inform(&exchange),
                 MessageType::Offer | MessageType::Ack | MessageType::Nak => {
-                    Err(Ignore::FromServer(kind.name()))
+                    Err(Ignore::FromServer(kind))
                 }
             },
         }
@@ -363,7 +361,7 @@ fn heard(request: &Message, ignored: Option<Ignore>) -> Option<Event> {
     Some(Event::Heard(Box::new(Heard {
         client: Identity::of(request)?.to_string(),
         about: Client::of(request),
-        message: request.message_type()?.name(),
+        message: request.message_type()?,
         address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
         server: request.options.address(code::SERVER_ID),
         ignored,

@@ -10,7 +10,7 @@ impl Server {
     /// Port 67. A proxy answers DISCOVER only; REQUEST belongs to the server that gives addresses.
     pub(super) fn proxy(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         if exchange.kind != MessageType::Discover {
-            return Err(Ignore::LeftToServer(exchange.kind.name()));
+            return Err(Ignore::LeftToServer(exchange.kind));
         }
         self.subnet(exchange)?;
         let boot = self.boot_file(exchange)?;
@@ -22,7 +22,7 @@ impl Server {
     /// Port 4011, in either role: the client has an address and asks what to boot.
     pub(super) fn boot_service(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         if !matches!(exchange.kind, MessageType::Request | MessageType::Inform) {
-            return Err(Ignore::LeftToServer(exchange.kind.name()));
+            return Err(Ignore::LeftToServer(exchange.kind));
         }
         let from = *exchange.arrival.from.ip();
         self.machine("source", from)?;

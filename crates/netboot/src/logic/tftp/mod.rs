@@ -27,4 +27,4 @@ pub use sessions::{Admission, Session, Sessions};
 pub use transfer::{Ignored, Outcome, Progress, Run, Transfer};
 
 #[cfg(test)]
-mod simulation;
+mod tests;

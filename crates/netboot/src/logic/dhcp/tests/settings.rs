@@ -71,8 +71,8 @@ fn what_came_is_told_before_what_went() {
     });
     let names: Vec<_> = events
         .map(|event| match event {
-            Event::Heard(heard) => format!("heard {} from {}", heard.message, heard.about),
-            Event::Answered { answer, .. } => format!("answered {answer}"),
+            Event::Heard(heard) => format!("heard {} from {}", heard.message.name(), heard.about),
+            Event::Answered { answer, .. } => format!("answered {}", answer.name()),
             other => format!("{other:?}"),
         })
         .collect();
