@@ -19,13 +19,13 @@ use crate::wire::dhcp::Hardware;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Serve {
-    /// The network interface to serve; the only one that has an address, where none is named.
+    /// The network interface to serve; by default the only one that has an address.
     pub interface: Option<String>,
     /// Whether to give addresses.
     pub mode: Mode,
-    /// Serve addresses though another DHCP server answers on the link.
+    /// Give addresses although another DHCP server answers on the link.
     pub force: bool,
-    /// Say no to clients that want an address that is wrong here.
+    /// Refuse clients that want an address that is wrong here.
     pub authoritative: bool,
     /// Which machines get an answer that says what to boot.
     pub allow: Allow,
@@ -41,7 +41,7 @@ pub struct Serve {
     pub tls: Option<TlsConfig>,
     /// Another web server, or an object store, that has some of the files: a URL with a slash at its end.
     pub http_base: Option<String>,
-    /// What it has: images and programs, where nothing is said.
+    /// The kinds of files that it has; images and programs by default.
     pub http_base_holds: BTreeSet<MirroredKind>,
     /// How BIOS machines get to the menu.
     pub chain: Chain,
@@ -49,18 +49,18 @@ pub struct Serve {
     pub secure_boot: Option<SecureBoot>,
     /// Boot files that differ from the table.
     pub boot_files: Overrides,
-    /// Whether people may choose. Without a menu the default entry boots at once; where it fails, iPXE shows
-    /// the menu all the same, and PXELINUX its prompt.
+    /// Whether people may choose. Without a menu the default entry boots without a pause; where it fails,
+    /// iPXE still shows the menu, and PXELINUX its prompt.
     pub menu: bool,
     /// Seconds the menu waits before it takes its default; 0 waits for ever.
     pub timeout: u32,
-    /// The entry that the menu takes by itself; the first one, where none is named.
+    /// The entry that the menu takes by itself; the first one by default.
     pub default: Option<String>,
-    /// `[serve.login]`: with what machines log in to their iSCSI targets.
+    /// `[serve.login]`: how machines log in to their iSCSI targets.
     pub login: LoginConfig,
     /// `[serve.pxelinux]`.
     pub pxelinux: PxelinuxConfig,
-    /// `[serve.limits]`: how many clients are served at once.
+    /// `[serve.limits]`: how many clients are served at a time.
     pub limits: Limits,
     /// `[[serve.subnet]]`: links and their addresses.
     #[serde(rename = "subnet")]

@@ -1,8 +1,8 @@
-//! Whether somebody uses an address.
+//! Finds out which machine uses an address, by ARP.
 //!
-//! Only the kernel may speak ARP without privileges, so it is made to: a datagram to the address
-//! has it look for the machine, and a moment later its ARP table says whether there is one. A machine
-//! whose firewall drops everything answers ARP all the same.
+//! Sending ARP needs privileges, so the kernel does it: a datagram to the address makes the kernel look for
+//! the machine, and a moment later its ARP table says whether there is one. Even a machine whose firewall
+//! drops everything answers ARP.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -12,15 +12,15 @@ use crate::net::{Interface, Service, udp};
 use crate::wire::dhcp::Hardware;
 
 /// How long a machine on the link has for its answer.
-const WAIT: Duration = Duration::from_millis(300);
-/// The discard service: whoever listens there wants to throw it away.
+const ANSWER_TIME: Duration = Duration::from_millis(300);
+/// The discard service: a machine that listens there ignores the datagram.
 const DISCARD: u16 = 9;
-/// That of the network namespace that the server is in.
+/// The table of the server's network namespace.
 const ARP_TABLE: &str = "/proc/thread-self/net/arp";
 /// `ATF_COM`: the entry has a hardware address.
 const COMPLETE: u32 = 2;
 
-/// Who uses an address, if anybody does.
+/// The machine that uses an address, if one does.
 pub(super) async fn probe(
     interface: &Interface,
     address: Ipv4Addr,
@@ -29,7 +29,7 @@ pub(super) async fn probe(
         .map_err(|error| io::Error::other(error.to_string()))?;
     let target = SocketAddr::V4(SocketAddrV4::new(address, DISCARD));
     socket.send_to(&[], &target.into())?;
-    tokio::time::sleep(WAIT).await;
+    tokio::time::sleep(ANSWER_TIME).await;
     let table = tokio::fs::read_to_string(ARP_TABLE).await?;
     Ok(find(&table, &interface.name, address))
 }

@@ -1,4 +1,4 @@
-//! The server's time, and the clock of the wall.
+//! The server's monotonic time, and its relation to the wall clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,13 +23,13 @@ impl Clock {
         self.began + running().saturating_sub(self.since)
     }
 
-    /// What the wall's clock will show at this time. Leases are written so: the next start knows no other
-    /// clock, and this one may have been set since the server began.
+    /// What the wall clock will show at this time. Leases are written so: the next start has no other clock,
+    /// and the wall clock may have been set since the server began.
     pub(super) fn to_wall(self, time: Time) -> Time {
         shift(time, self.now(), wall())
     }
 
-    /// The time when the wall's clock shows this.
+    /// The time when the wall clock shows this.
     pub(super) fn of_wall(self, time: Time) -> Time {
         shift(time, wall(), self.now())
     }

@@ -17,7 +17,7 @@ const REPEAT: Duration = Duration::from_secs(1);
 /// After the first answer, others have this long for theirs.
 const OTHERS: Duration = Duration::from_millis(300);
 
-/// The socket that answers come to; port 68 is a client's.
+/// The socket that receives the answers, on the port of clients, 68.
 pub(crate) fn question_socket(interface: &Interface) -> Result<std::net::UdpSocket, PortError> {
     Ok(udp(interface, None, Service::Dhcp, 68)?.into())
 }
@@ -54,7 +54,7 @@ pub(crate) async fn find_servers(
     Ok(servers.into_iter().collect())
 }
 
-/// A DISCOVER of a machine that there is not, with a hardware address that is nobody's.
+/// A DISCOVER with a made-up hardware address.
 fn question(random: [u8; 8]) -> Message {
     let [a, b, c, d, x @ ..] = random;
     let mut message = Message::request(u32::from_be_bytes(x), [0x02, 0x57, a, b, c, d]);
@@ -66,7 +66,7 @@ fn question(random: [u8; 8]) -> Message {
     message
 }
 
-/// Who offers an address in answer to the question. A proxy offers none, and is no rival.
+/// The server that offers an address in answer to the question; none for a proxy, which offers no address.
 fn offer(question: &Message, bytes: &[u8]) -> Option<Ipv4Addr> {
     let message = Message::parse(bytes).ok()?;
     let answers = message.op == Op::Reply
@@ -95,7 +95,7 @@ mod tests {
         };
         assert_eq!(answer(&|_| {}), Some(server));
         assert_eq!(answer(&|it| it.yiaddr = Ipv4Addr::UNSPECIFIED), None, "a proxy");
-        assert_eq!(answer(&|it| it.xid += 1), None, "for somebody else");
+        assert_eq!(answer(&|it| it.xid += 1), None, "for another client");
         assert_eq!(answer(&|it| it.options.set(code::MESSAGE_TYPE, [6])), None, "a NAK");
         assert_eq!(offer(&question, b"noise"), None);
     }

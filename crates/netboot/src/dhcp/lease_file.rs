@@ -1,7 +1,7 @@
 //! The file of the lease log, on a disk that may refuse.
 //!
-//! Behind the last line stand spaces that the next lines take the place of: to write where a file has
-//! its blocks already costs the disk one step, to make it longer several.
+//! After the last line come spaces, which the next lines overwrite: a write into blocks that a file has
+//! already costs the disk one step, a longer file several.
 
 use std::fmt;
 use std::fs::File;
@@ -10,10 +10,10 @@ use std::os::unix::fs::FileExt;
 
 use super::state::{StateError, StateFolder};
 
-/// Bytes of spaces that are put behind the last line where there is no room left.
+/// Bytes of spaces that are added after the last line when they are used up.
 pub(super) const ROOM: u64 = 256 * 1024;
 
-/// Bytes of a new log that are written at once.
+/// Bytes of a new log that are written with one call.
 const CHUNK: usize = 64 * 1024;
 
 /// What the log is called, and a new one until it is complete.
@@ -91,12 +91,12 @@ pub(super) struct Space {
     next: u64,
     /// Where the spaces end.
     end: u64,
-    /// Whether there may be something else than spaces behind `next`: what a write left that failed.
+    /// Whether there may be other bytes than spaces after `next`, which a failed write left.
     torn: bool,
 }
 
 impl Space {
-    /// Puts lines into an empty file, with room behind them, and waits until they are on the disk.
+    /// Writes lines into an empty file, with spaces after them, and waits until they are on the disk.
     pub(super) fn begin(
         file: Box<dyn Medium>,
         lines: impl Iterator<Item = String>,
@@ -127,8 +127,8 @@ impl Space {
         Ok(())
     }
 
-    /// Puts text behind the last line and waits until it is on the disk. Where that fails the file ends
-    /// with its last line as before, or will when it is next written to.
+    /// Writes text after the last line and waits until it is on the disk. Where that fails the file ends with
+    /// its last line as before, or will when it is next written to.
     pub(super) fn append(&mut self, text: &[u8]) -> io::Result<()> {
         if self.torn {
             self.cut()?;
@@ -180,7 +180,7 @@ impl Space {
         Ok(())
     }
 
-    /// Puts spaces behind `next`, and waits until they are on the disk.
+    /// Writes spaces after `next`, and waits until they are on the disk.
     fn reserve(&mut self, next: u64) -> io::Result<()> {
         // Without room all goes on, only slower.
         let reserved = self.file.write_all_at(&[b' '; ROOM as usize], next);

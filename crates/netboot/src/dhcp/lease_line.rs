@@ -5,8 +5,8 @@
 //!   5a3c01f2 bound 192.168.0.128 1795371000 hw:01:525400000001
 //! ```
 //!
-//! The checksum is the CRC-32 of what follows it, so that a line that was torn by a crash, or bent by
-//! hand, is known for one.
+//! The checksum is the CRC-32 of what follows it, so that a line that a crash cut off or a person edited is
+//! noticed.
 
 use std::net::Ipv4Addr;
 
@@ -30,15 +30,15 @@ pub(super) enum LineError {
     Checksum {
         /// That of the rest of the line.
         expected: String,
-        /// What stands there.
+        /// What it has.
         actual: String,
     },
     /// A word means nothing.
     #[error("expected {expected}, found {actual:?}")]
     Word {
-        /// What should stand there.
+        /// What it should have.
         expected: &'static str,
-        /// What stands there.
+        /// What it has.
         actual: String,
     },
 }
@@ -90,7 +90,7 @@ const STATES: [(&str, LeaseState); 3] = [
     ("declined", LeaseState::Declined),
 ];
 
-/// None for what no clock can show: it would stand for the end of time, and be written as such.
+/// None for a time beyond what `Time` can hold.
 fn parse_time(text: &str) -> Option<Time> {
     let seconds = text.parse().ok()?;
     Some(Time::from_secs(seconds)).filter(|time| time.as_secs() == seconds)

@@ -10,23 +10,23 @@ use tokio::sync::mpsc;
 
 use super::arp::probe;
 use super::clock::Clock;
-use super::durable::{Commits, Outcome};
+use super::durable::{Commits, WriteResult};
 use super::holder::{Holder, HolderQuery};
 use super::lease_log::{LeaseLog, Restored};
 use crate::config::Config;
 use crate::event::{Event, Sink};
-use crate::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
+use crate::logic::dhcp::{Arrival, Decided, Effect, Link, Port, Role, Server};
 use crate::net::{Interface, PortError, Service, udp};
 use crate::wire::dhcp::Hardware;
 
-/// The longest message: what is behind it is no option that a client needs answered.
-const LONGEST: usize = 4096;
+/// Longest message that is read; bytes after it hold no option that a client needs answered.
+const MAX_MESSAGE: usize = 4096;
 /// Messages decided on before the first of them is answered.
 const BATCH: usize = 64;
 /// Between two counts of the leases.
-const COUNT: Duration = Duration::from_secs(5);
-/// Answers of probes that wait; there are no more probes than that at once.
-const PROBES: usize = 256;
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
+/// Answers of probes that wait; no more probes run at a time.
+const MAX_PROBES: usize = 256;
 
 /// What [`Event::Impaired`] calls the recording of leases.
 const LEASES: &str = "leases";
@@ -51,7 +51,7 @@ pub(crate) struct Driver {
     probed: mpsc::Receiver<Probed>,
 }
 
-/// What other tasks of the server send to this one.
+/// What other tasks of the server send to the DHCP task.
 pub(crate) struct Inbox {
     /// Configurations that come into force.
     pub(crate) configs: mpsc::Receiver<Arc<Config>>,
@@ -127,7 +127,7 @@ impl Driver {
             server.stop_recording(recorded, clock.now());
             tell_refused(events.as_ref(), reason);
         }
-        let (probes, probed) = mpsc::channel(PROBES);
+        let (probes, probed) = mpsc::channel(MAX_PROBES);
         Ok(Self {
             server,
             interface,
@@ -145,15 +145,15 @@ impl Driver {
     /// Answers until `shutdown` is ready.
     pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut buffer = vec![0; LONGEST];
-        let mut counts = tokio::time::interval(COUNT);
+        let mut buffer = vec![0; MAX_MESSAGE];
+        let mut counts = tokio::time::interval(COUNT_INTERVAL);
         let mut bound = None;
         loop {
             let mut effects = Vec::new();
             let open = !self.commits.is_full();
             tokio::select! {
                 () = &mut shutdown => return self.settle().await,
-                // The driver holds a sender itself, so that there is always an answer to wait for.
+                // The driver holds a sender itself, so this channel never closes.
                 Some(probed) = self.probed.recv() => {
                     let decided = self.server.probed(probed.address, probed.user, self.clock.now());
                     effects = self.pass(decided);
@@ -199,7 +199,7 @@ impl Driver {
     /// Decides on what has arrived on a port, up to a batch.
     fn receive(&mut self, port: Port, buffer: &mut [u8], effects: &mut Vec<Effect>) {
         for _ in 0..BATCH {
-            // Errors here are those of earlier packets that did not arrive, or that there is none.
+            // Errors here mean that an earlier packet was not delivered, or that the queue is empty.
             let Ok((length, SocketAddr::V4(from))) = self.sockets.of(port).try_recv_from(buffer)
             else {
                 return;
@@ -210,21 +210,19 @@ impl Driver {
         }
     }
 
-    /// Has leases written, by the clock of the wall, which the next start goes by.
-    fn pass(&mut self, mut effects: Vec<Effect>) -> Vec<Effect> {
-        for effect in &mut effects {
-            if let Effect::Record(lease) = effect {
-                lease.expires = self.clock.to_wall(lease.expires);
-            }
+    /// Passes leases on to be written, with times of the wall clock, which the next start uses.
+    fn pass(&mut self, mut decided: Decided) -> Vec<Effect> {
+        for lease in &mut decided.leases {
+            lease.expires = self.clock.to_wall(lease.expires);
         }
-        self.commits.pass(effects)
+        self.commits.pass(decided)
     }
 
     /// What may be done once the disk has taken leases, or refused them.
-    fn committed(&mut self, outcome: Outcome) -> Vec<Effect> {
+    fn committed(&mut self, outcome: WriteResult) -> Vec<Effect> {
         match outcome {
-            Outcome::Written(effects) => effects,
-            Outcome::Refused { reason, recorded } => {
+            WriteResult::Written(effects) => effects,
+            WriteResult::Refused { reason, recorded } => {
                 let recorded = recorded.into_iter().map(|mut lease| {
                     lease.expires = self.clock.of_wall(lease.expires);
                     lease
@@ -233,21 +231,21 @@ impl Driver {
                 tell_refused(self.events.as_ref(), &reason);
                 Vec::new()
             }
-            Outcome::Recovered => {
+            WriteResult::Recovered => {
                 self.events.event(Event::Impaired { part: LEASES, reason: None });
                 let text = "leases are recorded again".to_owned();
                 self.events.event(Event::Note { text });
-                let missed = self.server.resume_recording();
-                self.pass(missed)
+                let leases = self.server.resume_recording();
+                self.pass(Decided { leases, effects: Vec::new() })
             }
         }
     }
 
-    /// Tells those whose leases were promised the disk before the server ends.
+    /// Answers those whose leases are being written, before the server ends.
     async fn settle(mut self) -> io::Result<()> {
         self.commits.begin();
         while !self.commits.is_idle() && !self.commits.is_refused() {
-            let Outcome::Written(effects) = self.commits.written().await? else { break };
+            let WriteResult::Written(effects) = self.commits.written().await? else { break };
             self.commits.begin();
             self.act(effects).await;
         }
@@ -265,9 +263,7 @@ impl Driver {
                     }
                 }
                 Effect::Probe(address) => self.probe(address),
-                Effect::Tell(event) => self.events.event(event),
-                // What holds a lease has passed the log.
-                Effect::Record(_) => {}
+                Effect::Report(event) => self.events.event(event),
             }
         }
     }
@@ -281,13 +277,13 @@ impl Driver {
                 events.event(Event::Warning { text });
                 None
             });
-            // Nobody left to tell means that the server has ended.
+            // An error means that the server has ended.
             let _ = probes.send(Probed { address, user }).await;
         });
     }
 }
 
-/// Says once that the disk refuses, and what that means.
+/// Reports once that the disk refuses, and what that means.
 fn tell_refused(events: &dyn Sink, reason: &str) {
     let reason = reason.to_owned();
     let text = format!(

@@ -7,7 +7,7 @@ pub enum Failure {
     /// There is no such file.
     #[error("not found")]
     NotFound,
-    /// The name is not one that may be asked for.
+    /// The name is not allowed.
     #[error("refused: {0}")]
     Refused(&'static str),
     /// The client only wanted to know the size, and said so by giving up; UEFI does it every time.
@@ -27,7 +27,7 @@ pub enum Failure {
     /// A limit was reached.
     #[error("busy: {0}")]
     Busy(&'static str),
-    /// The request makes no sense.
+    /// The request is malformed.
     #[error("malformed: {0}")]
     Malformed(String),
     /// The file could not be read.

@@ -26,14 +26,14 @@ pub enum Ignore {
     /// Option 53 means nothing.
     #[error("option 53 is no known message type")]
     MessageType,
-    /// It does not say who sent it.
+    /// It does not identify its sender.
     #[error("neither a hardware address nor a client identifier")]
-    Nobody,
+    NoIdentity,
     /// This client sends too much.
     #[error("more than {0} packets in 10 s")]
     Rate(u32),
-    /// Too many clients that nobody knows.
-    #[error("too many new clients at once")]
+    /// Too many clients without a lease.
+    #[error("too many new clients at a time")]
     Flood,
     /// It comes from a network that is not configured.
     #[error("{0} is in no configured subnet")]
@@ -78,16 +78,16 @@ pub enum Ignore {
     /// A proxy has nothing to say to this client.
     #[error("no boot client")]
     NoBootClient,
-    /// Nobody knows what machine this is.
+    /// The client's architecture is unknown.
     #[error("no boot file for this platform")]
     NoBootFile,
-    /// Only known machines are answered, and this is none.
+    /// Only known machines are answered, and this one is unknown.
     #[error("not one of the machines that may boot here")]
     NotAllowed,
-    /// The client goes round in circles.
+    /// The client loads the same file again and again.
     #[error("boot loop: {file} was given {times} times in 60 s, so it is not given again yet")]
     Loop {
-        /// What it loads again and again.
+        /// The file.
         file: String,
         /// How often.
         times: usize,
@@ -98,7 +98,7 @@ pub enum Ignore {
 }
 
 impl Ignore {
-    /// Whether the message is one of a client's that is worth remembering: of a flood none is.
+    /// Whether the message is worth remembering as one of a client's; those of a flood are not.
     pub(crate) fn names_a_client(&self) -> bool {
         !matches!(
             self,
@@ -107,7 +107,7 @@ impl Ignore {
                 | Self::FromServer(_)
                 | Self::Bootp
                 | Self::MessageType
-                | Self::Nobody
+                | Self::NoIdentity
                 | Self::Rate(_)
                 | Self::Flood
         )

@@ -1,4 +1,5 @@
-//! What happened: one value for each thing worth a line in the log.
+//! What happened: one value for each line of the log, and for each change that the timeline and the page
+//! need.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -13,8 +14,8 @@
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
 //!
-//! For machines, an event is an object whose `event` says which it is. Nothing in it is escaped but
-//! by the syntax of the format:
+//! As JSON, an event is an object whose `event` says which it is. Its texts are escaped by the syntax of JSON
+//! only:
 //!
 //! | `event` | fields |
 //! |---|---|
@@ -62,8 +63,8 @@ impl<F: Fn(Event) + Send + Sync + 'static> Sink for F {
     }
 }
 
-/// What happened. Its [`Display`](fmt::Display) is one line of the log: whatever a client sent is
-/// escaped, so that no client writes lines of its own.
+/// What happened. Its [`Display`](fmt::Display) is one line of the log: whatever a client sent is escaped, so
+/// that no client can write lines of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -92,20 +93,20 @@ pub enum Event {
         /// Why, in words.
         reason: String,
     },
-    /// A DHCP message came from a client. Another event tells what became of it; this one tells
-    /// whoever follows boots all that the message said.
+    /// A DHCP message was received. Another event reports what came of it; this one carries all that the
+    /// message says, for the timeline.
     #[serde(skip)]
     Heard(Box<Heard>),
     /// A file was asked for; the line reads as TFTP servers write it.
     Requested {
         /// How it was asked for.
         protocol: Protocol,
-        /// Who asked.
+        /// The client's address and port.
         client: SocketAddr,
         /// The name as the client spelt it.
         file: String,
     },
-    /// A file was sent whole, or the part of it that was asked for.
+    /// A file was sent whole, or the range of it that was asked for.
     Sent {
         /// How it was sent.
         protocol: Protocol,
@@ -136,7 +137,7 @@ pub enum Event {
     Failed {
         /// How it was asked for.
         protocol: Protocol,
-        /// Who asked.
+        /// The client's address and port.
         client: SocketAddr,
         /// The name as the client spelt it; empty where none could be read.
         file: String,
@@ -146,8 +147,8 @@ pub enum Event {
         #[serde(serialize_with = "code")]
         reason: Failure,
     },
-    /// How far a file is: told about once a second; by TFTP also before [`Event::Stalled`] and where what was
-    /// opened is not sent whole, by HTTP also when it is opened.
+    /// The progress of a transfer: about once a second; by TFTP also before [`Event::Stalled`] and where an
+    /// opened file is not sent whole, by HTTP also when the file is opened.
     Progress {
         /// How it is sent.
         protocol: Protocol,
@@ -176,17 +177,17 @@ pub enum Event {
     },
     /// A line of a client's own console, sent by syslog as iPXE does.
     Console {
-        /// Who sent it.
+        /// The client's address.
         client: IpAddr,
         /// What it says.
         line: String,
     },
-    /// How many leases are in force, told when that has changed.
+    /// How many leases are in force, when that has changed.
     Leases {
         /// So many.
         bound: usize,
     },
-    /// Lines that a log leaves out, as they are like others or too many ([`Quiet`]).
+    /// Lines that the log leaves out, since they repeat others or are too many ([`Quiet`]).
     Repeated {
         /// The `event` that they are.
         of: &'static str,
@@ -200,12 +201,12 @@ pub enum Event {
         /// The first of them, as a line.
         example: String,
     },
-    /// A part of the server does less than it should, or does all again.
+    /// A part of the server does less than it should, or works again.
     #[serde(skip)]
     Impaired {
         /// Which: `leases`.
         part: &'static str,
-        /// Why; none where it does all again.
+        /// Why; none where it works again.
         reason: Option<String>,
     },
     /// Something the administrator should know.
@@ -213,17 +214,17 @@ pub enum Event {
         /// In words.
         text: String,
     },
-    /// Something the server did or found out by itself.
+    /// Something that the server did or found out.
     Note {
         /// In words.
         text: String,
     },
 }
 
-/// What a DHCP message says about its sender.
+/// A DHCP message, and what it says about its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
-    /// Who sent it, spelt as in the event that tells what became of it.
+    /// The sender, spelt as in the event that reports what came of it.
     pub client: String,
     /// What the sender is.
     pub about: Client,
@@ -261,7 +262,7 @@ fn code<S: Serializer>(reason: &Failure, serializer: S) -> Result<S::Ok, S::Erro
 }
 
 impl Event {
-    /// Whether it is worth a line of a log. What is not, is for those that show a boot as it happens.
+    /// Whether it is a line of the log. Other events are for the timeline and the page.
     #[must_use]
     pub fn is_logged(&self) -> bool {
         !matches!(

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::File;
 use crate::digest::Digest;
 
-/// Bytes read at once.
-pub(super) const PIECE: usize = 256 * 1024;
+/// Bytes of one read.
+pub(super) const READ_SIZE: usize = 256 * 1024;
 
 impl Digest {
     /// Reads a file from its beginning to its end, and reports to `progress` how many bytes each read
@@ -32,11 +32,11 @@ impl Digest {
         mut progress: impl FnMut(u64) -> ControlFlow<()>,
     ) -> io::Result<Option<Self>> {
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = vec![0; READ_SIZE];
         let mut offset = 0;
         while offset < file.len() {
             let left = usize::try_from(file.len() - offset).unwrap_or(usize::MAX);
-            let piece = &mut buffer[..left.min(PIECE)];
+            let piece = &mut buffer[..left.min(READ_SIZE)];
             file.read_exact_at(offset, piece)?;
             hasher.update(&*piece);
             offset += piece.len() as u64;

@@ -17,23 +17,23 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::guest::Host;
-use super::respond::{Asker, busy, respond};
+use super::connection::Serving;
+use super::respond::{Requester, busy, respond};
 use super::write::push;
-use super::{BUFFER, Limits};
+use super::{Limits, MAX_BUFFER};
 use crate::net::{BusyPollPermit, NEAR_RTT};
 
 /// Header fields of a request, at most; hyper takes more.
-const FIELDS: usize = 64;
+const MAX_FIELDS: usize = 64;
 /// Bytes of a request's head, as boot programs write it.
 const REQUEST: usize = 1024;
 
 /// Answers requests until the client hangs up, the server ends, or a request comes that is not plain:
 /// then the rest of the connection is returned, from that request on.
-pub(super) async fn talk(
+pub(super) async fn serve(
     mut stream: TcpStream,
-    host: &Host,
-    asker: &Asker,
+    serving: &Serving,
+    requester: &Requester,
     limits: &Limits,
     ending: &mut watch::Receiver<()>,
 ) -> io::Result<Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>>> {
@@ -44,12 +44,12 @@ pub(super) async fn talk(
         let asked = match parse(&heard) {
             Head::Plain(asked) => *asked,
             Head::Other => break,
-            Head::Partial if heard.len() >= BUFFER => break,
+            Head::Partial if heard.len() >= MAX_BUFFER => break,
             Head::Partial => {
-                let read = hear(&mut stream, &mut heard, pause.soon());
+                let read = receive(&mut stream, &mut heard, pause.soon());
                 let read = tokio::time::timeout_at(patience, read);
                 tokio::select! {
-                    // Nothing is under way.
+                    // No answer is under way.
                     _ = ending.changed() => return Ok(None),
                     read = read => match read {
                         Ok(Ok(0)) | Err(_) => return Ok(None),
@@ -61,11 +61,14 @@ pub(super) async fn talk(
             }
         };
         heard.drain(..asked.length);
-        let place = host.prove().await;
-        // Not to be told that the server ends means that it has ended.
+        let place = serving.prove().await;
+        // An error means that the server has ended.
         let last = asked.last || !place || ending.has_changed().unwrap_or(true);
-        let answer =
-            if place { respond(asker, &asked.request).await } else { busy(asker, &asked.request) };
+        let answer = if place {
+            respond(requester, &asked.request).await
+        } else {
+            busy(requester, &asked.request)
+        };
         let (parts, body) = answer.into_parts();
         let head = write_head(&parts, last);
         match body {
@@ -91,7 +94,7 @@ pub(super) async fn talk(
 }
 
 /// Receives more bytes. Until `soon` they are busy-polled.
-async fn hear(
+async fn receive(
     stream: &mut TcpStream,
     heard: &mut Vec<u8>,
     soon: Option<Instant>,
@@ -147,12 +150,12 @@ pub(super) struct Asked {
     pub(super) request: Request<()>,
     /// Bytes of the head.
     pub(super) length: usize,
-    /// Whether the client wants to hear no more.
+    /// Whether the connection ends after the answer.
     pub(super) last: bool,
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Head {
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut head = httparse::Request::new(&mut fields);
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => length,
@@ -166,7 +169,7 @@ pub(super) fn parse(bytes: &[u8]) -> Head {
     asked.unwrap_or(Head::Other)
 }
 
-/// None where it is not plain.
+/// None where this parser does not understand it.
 fn request(head: &httparse::Request<'_, '_>) -> Option<Request<()>> {
     let method = match head.method? {
         "GET" => Method::GET,
@@ -185,7 +188,7 @@ fn request(head: &httparse::Request<'_, '_>) -> Option<Request<()>> {
     plain.then_some(request)
 }
 
-/// What the client says of the connection; none where it is neither of the two.
+/// Whether the client ends the connection; none where it says anything but `keep-alive` and `close`.
 fn last(headers: &HeaderMap) -> Option<bool> {
     let mut said = headers.get_all(CONNECTION).iter();
     match (said.next(), said.next()) {
@@ -271,7 +274,7 @@ mod tests {
         ] {
             assert!(matches!(parse(text.as_bytes()), Head::Other), "{text}");
         }
-        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(FIELDS + 1));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
         assert!(matches!(parse(many.as_bytes()), Head::Other));
     }
 }

@@ -1,3 +1,5 @@
+//! The network interface that is served.
+
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -43,7 +45,7 @@ pub enum InterfaceError {
         /// What is wrong with it.
         message: String,
     },
-    /// The system does not tell.
+    /// The system does not list its interfaces.
     #[error("cannot list network interfaces: {0}")]
     System(#[from] nix::Error),
 }

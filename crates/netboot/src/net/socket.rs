@@ -53,16 +53,16 @@ impl fmt::Display for Service {
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// Bytes of memory for datagrams that wait for us; the kernel counts a short one as about 800.
-const QUEUE: usize = 1 << 20;
+/// Bytes of the receive queue; the kernel counts a short datagram as about 800.
+const RECEIVE_QUEUE: usize = 1 << 20;
 
-/// A TCP socket that listens on one interface only: the kernel would take what comes to its address
+/// A TCP socket that listens on one interface only: by default the kernel accepts what comes to its address
 /// from any.
 pub(crate) fn tcp(interface: &Interface, port: u16) -> Result<Socket, PortError> {
     let open = || {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
         socket.bind_device(Some(interface.name.as_bytes()))?;
-        // Connections of an earlier run that linger are no reason not to start.
+        // Connections of an earlier run that linger must not prevent a start.
         socket.set_reuse_address(true)?;
         socket.bind(&SocketAddr::from((interface.address, port)).into())?;
         socket.listen(BACKLOG)?;
@@ -72,8 +72,8 @@ pub(crate) fn tcp(interface: &Interface, port: u16) -> Result<Socket, PortError>
     open().map_err(failed)
 }
 
-/// A UDP socket that hears and speaks on one interface only. Without an address it hears broadcasts
-/// too, and shares its port with a server on another interface of this machine.
+/// A UDP socket that receives and sends on one interface only. Without an address it receives broadcasts too,
+/// and shares its port with a server on another interface of this machine.
 pub(crate) fn udp(
     interface: &Interface,
     address: Option<Ipv4Addr>,
@@ -89,9 +89,10 @@ pub(crate) fn udp(
         }
         let address = SocketAddrV4::new(address.unwrap_or(Ipv4Addr::UNSPECIFIED), port);
         socket.bind(&SocketAddr::V4(address).into())?;
-        // A rack that is switched on asks all at once. Where the system grants less, they ask again.
-        let _ = setsockopt(&socket, RcvBufForce, &QUEUE)
-            .or_else(|_| setsockopt(&socket, RcvBuf, &QUEUE));
+        // A rack that is switched on sends all its requests together. Where the system grants less memory,
+        // clients ask again.
+        let _ = setsockopt(&socket, RcvBufForce, &RECEIVE_QUEUE)
+            .or_else(|_| setsockopt(&socket, RcvBuf, &RECEIVE_QUEUE));
         socket.set_nonblocking(true)?;
         Ok(socket)
     };

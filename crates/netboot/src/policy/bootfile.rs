@@ -1,4 +1,4 @@
-//! Which boot file a machine gets. This table is the only place that knows.
+//! Which boot file a machine gets; no other module knows these names.
 
 use crate::client::Platform;
 use crate::config::{Chain, Overrides, SecureBoot};
@@ -13,7 +13,7 @@ pub(super) const GRUB_ARM64: &str = "grubaa64.efi";
 /// Platform, the shim that starts GRUB, and GRUB as that shim calls it.
 const GRUB: &[(Platform, &str, &str)] =
     &[(Platform::UefiX64, SHIM_X64, GRUB_X64), (Platform::UefiArm64, SHIM_ARM64, GRUB_ARM64)];
-/// iPXE's shim starts the file that is called as itself without `-shim`.
+/// iPXE's shim starts the file of its own name without `-shim`.
 pub(crate) const IPXE_SHIM: &str = "snponly-shim.efi";
 
 /// Platform, first program of the iPXE chain, first program of the PXELINUX chains. PXELINUX is
@@ -40,7 +40,7 @@ pub(crate) fn grub(platform: Platform) -> Option<&'static str> {
     GRUB.iter().find(|row| row.0 == platform).map(|row| row.2)
 }
 
-/// The file that a machine's firmware is told to load.
+/// The file that a machine's firmware loads.
 #[must_use]
 pub(super) fn boot_file(
     platform: Platform,

@@ -148,7 +148,7 @@ impl Server {
             ended = &mut services => ended,
             () = &mut shutdown => {
                 // The supervisor that asked for the end knows of it.
-                let _ = notify::tell("STOPPING=1");
+                let _ = notify::send("STOPPING=1");
                 drop(stop);
                 services.await
             }

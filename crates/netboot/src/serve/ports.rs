@@ -1,5 +1,5 @@
-//! Every port, opened before anything else: what cannot start is told at once, and what comes after
-//! needs no privileges.
+//! Every port, opened before anything else: a server that cannot start fails early, and the rest needs no
+//! privileges.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
@@ -15,14 +15,14 @@ const SYSLOG: u16 = 514;
 /// The ports of a server.
 pub(super) struct Ports {
     pub(super) dhcp: Sockets,
-    /// Where other servers' offers come to; none where nobody looks for them.
+    /// Receives the offers of other servers; none where the configuration does not ask for them.
     pub(super) question: Option<UdpSocket>,
     pub(super) tftp: UdpSocket,
     pub(super) http: TcpListener,
     pub(super) https: Option<(TcpListener, Tls)>,
     pub(super) watch: Option<TcpListener>,
     pub(super) syslog: Option<UdpSocket>,
-    /// What could not be had and is not needed, in words.
+    /// What could not be opened and is not needed, as texts for the log.
     pub(super) without: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ fn syslog(
     }
 }
 
-/// Where the page is, for a person to open.
+/// The address of the page.
 pub(super) fn page_address(listener: &TcpListener) -> Option<SocketAddr> {
     listener.local_addr().ok()
 }

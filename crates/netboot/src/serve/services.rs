@@ -258,7 +258,7 @@ fn ready(role: Role, interface: &Interface, events: &Arc<dyn Sink>) {
     };
     let Interface { name, address, network, .. } = interface;
     events.event(Event::Note { text: format!("{what} on {name} ({address}, {network})") });
-    if let Err(error) = notify::tell(&format!("READY=1\nSTATUS={what} on {name}")) {
+    if let Err(error) = notify::send(&format!("READY=1\nSTATUS={what} on {name}")) {
         let text = format!("cannot notify the supervisor that the server is ready: {error}");
         events.event(Event::Warning { text });
     }

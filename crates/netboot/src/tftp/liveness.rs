@@ -8,7 +8,7 @@ use crate::logic::tftp::Transfer;
 const SILENT: Duration = Duration::from_millis(500);
 
 /// Between two events about the progress of a transfer.
-const PROGRESS: Duration = Duration::from_secs(1);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the sessions know of the client.
 #[derive(Default)]
@@ -47,10 +47,10 @@ impl Reported {
         Self { heard: now, progress: now }
     }
 
-    /// True once in each [`PROGRESS`]; never for most files, which do not take as long.
+    /// True once in each [`PROGRESS_INTERVAL`]; never for most files, which do not take as long.
     pub(super) fn is_due(&mut self) -> bool {
         // The time of the last packet is exact enough, and costs no system call.
-        let due = self.heard.duration_since(self.progress) >= PROGRESS;
+        let due = self.heard.duration_since(self.progress) >= PROGRESS_INTERVAL;
         if due {
             self.progress = self.heard;
         }

@@ -1,7 +1,7 @@
 //! The TFTP server: sockets and tasks around [`logic::tftp`](crate::logic::tftp).
 //!
-//! One task waits for requests; each transfer is a task with a socket of its own, so that a slow
-//! client delays no other.
+//! One task waits for requests; each transfer is a task with its own socket, so that a slow client delays no
+//! other.
 
 mod endpoint;
 mod liveness;
@@ -9,6 +9,7 @@ mod path;
 mod poller;
 mod reader;
 mod receiver;
+mod running;
 mod sender;
 mod transfer;
 
@@ -37,7 +38,7 @@ use poller::Poller;
 use transfer::Job;
 
 /// Where the name begins in a request.
-const NAME: usize = 2;
+const NAME_OFFSET: usize = 2;
 /// How long transfers under way may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -116,9 +117,9 @@ impl TftpServer {
         }
     }
 
-    /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began
-    /// end, for some seconds. Answers come from the address that was asked. Several sockets may be
-    /// served at once.
+    /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began end,
+    /// for some seconds. Answers come from the address that was asked. Several sockets may be served
+    /// together.
     ///
     /// # Errors
     /// Where the socket cannot be set up, or receiving fails.
@@ -182,7 +183,7 @@ impl TftpServer {
         self.failed(client, name, Failure::Malformed(reason.to_string()));
         match reason {
             // Names of files that are served are text, so there is none of this name.
-            ParseError::NotText { offset: NAME } => {
+            ParseError::NotText { offset: NAME_OFFSET } => {
                 error(ErrorCode::NOT_FOUND, "the name is not UTF-8")
             }
             ParseError::NotText { .. } | ParseError::Mode { .. } => {

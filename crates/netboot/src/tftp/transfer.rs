@@ -18,12 +18,12 @@ use super::liveness::{Liveness, Reported};
 use super::poller::PolledSocket;
 use super::reader::Reader;
 use super::receiver::Receiver;
+use super::running::Running;
 use super::sender::Sender;
 use super::{Asked, REPLACED, Shared, refusal};
 use crate::digest::Digest;
 use crate::event::{Event, Failure, Protocol};
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
-use crate::net::NEAR_RTT;
 use crate::wire::tftp::{ErrorCode, Packet};
 
 /// Packets from foreign ports that are answered with an error; more would let a flood keep the task busy.
@@ -144,13 +144,13 @@ impl Job {
             let heard = self.hear(running, alarm.as_mut()).await?;
             running.now = Instant::now();
             match heard {
-                Heard::Packet(length, from) => self.take(running, length, from).await?,
-                Heard::Unreachable => {}
-                Heard::Silence => {
+                Wakeup::Packet(length, from) => self.take(running, length, from).await?,
+                Wakeup::Unreachable => {}
+                Wakeup::Silence => {
                     self.expire(running);
                     self.follow(running);
                 }
-                Heard::End(reason) => return Ok(Some(reason)),
+                Wakeup::End(reason) => return Ok(Some(reason)),
             }
         }
     }
@@ -201,28 +201,28 @@ impl Job {
         &mut self,
         running: &mut Running<'_>,
         mut alarm: Pin<&mut Sleep>,
-    ) -> io::Result<Heard> {
+    ) -> io::Result<Wakeup> {
         if let Some(until) = running.poll_until() {
             let polled = tokio::select! {
                 biased;
                 polled = self.shared.poller.wait(running.socket, until) => polled,
-                reason = &mut self.ended => return Ok(Heard::end(reason)),
+                reason = &mut self.ended => return Ok(Wakeup::end(reason)),
             };
             if polled && let Some(received) = running.receiver.receive_now() {
-                return Heard::received(received);
+                return Wakeup::received(received);
             }
         }
         let receiver = &mut running.receiver;
         poll_fn(|context| {
             // First, so that a packet costs no look at anything else.
             if let Poll::Ready(received) = receiver.poll_receive(context) {
-                return Poll::Ready(Heard::received(received));
+                return Poll::Ready(Wakeup::received(received));
             }
             if alarm.as_mut().poll(context).is_ready() {
                 let queued = receiver.receive_now();
-                return Poll::Ready(queued.map_or(Ok(Heard::Silence), Heard::received));
+                return Poll::Ready(queued.map_or(Ok(Wakeup::Silence), Wakeup::received));
             }
-            Pin::new(&mut self.ended).poll(context).map(|reason| Ok(Heard::end(reason)))
+            Pin::new(&mut self.ended).poll(context).map(|reason| Ok(Wakeup::end(reason)))
         })
         .await
     }
@@ -297,47 +297,6 @@ impl Job {
     }
 }
 
-/// A transfer with its file and socket.
-struct Running<'a> {
-    transfer: Transfer,
-    reader: Reader<'a>,
-    socket: &'a Arc<PolledSocket>,
-    sender: Sender<'a>,
-    receiver: Receiver<'a>,
-    liveness: Liveness,
-    reported: Reported,
-    /// Packets from other addresses.
-    foreign: u32,
-    /// The time of the last packet or read.
-    now: Instant,
-}
-
-impl Running<'_> {
-    /// In lock step the transfer would else wait for the file and then for the client.
-    fn read_ahead(&mut self) {
-        if let Some(wanted) = self.transfer.wanted_ahead() {
-            self.reader.supply_now(&mut self.transfer, wanted);
-        }
-    }
-
-    /// Each answer postpones the deadline. The alarm follows only once it has gone off, since setting it costs
-    /// more than checking whether it is due.
-    fn set_alarm(&self, alarm: Pin<&mut Sleep>) {
-        let deadline = self.transfer.deadline().unwrap_or(self.now);
-        let deadline = self.liveness.deadline(&self.transfer, deadline).into();
-        if alarm.is_elapsed() || alarm.deadline() > deadline {
-            alarm.reset(deadline);
-        }
-    }
-
-    /// Until when the answer is worth busy polling: two round trips of a nearby client. A client that has not
-    /// answered yet may be near.
-    fn poll_until(&self) -> Option<Instant> {
-        let trip = self.transfer.round_trip().unwrap_or(NEAR_RTT / 2);
-        (trip <= NEAR_RTT).then(|| self.now + 2 * trip)
-    }
-}
-
 /// How a transfer ended.
 #[derive(Default)]
 struct Ended {
@@ -369,7 +328,7 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
 }
 
 /// What a transfer waits for.
-enum Heard {
+enum Wakeup {
     /// A packet's length and sender.
     Packet(usize, SocketAddr),
     /// An earlier packet was not delivered.
@@ -380,7 +339,7 @@ enum Heard {
     End(Failure),
 }
 
-impl Heard {
+impl Wakeup {
     fn end(reason: Result<Failure, oneshot::error::RecvError>) -> Self {
         Self::End(reason.unwrap_or(REPLACED))
     }

@@ -13,7 +13,7 @@ use crate::event::{Event, Heard, Ignore, Protocol};
 use crate::logic::Time;
 use crate::wire::dhcp::MessageType;
 
-/// A client that was silent for so long begins a new boot, whatever it says.
+/// A client that was silent for so long begins a new boot, whatever it sends.
 const FORGOTTEN: Duration = Duration::from_secs(1800);
 /// An iPXE that asks again after so long was started again.
 const IPXE_AGAIN: Duration = Duration::from_secs(30);
@@ -89,7 +89,7 @@ impl Timeline {
     fn heard(&mut self, heard: &Heard, now: Time) {
         let name = shortened(&heard.client, MAX_NAME);
         let boots = heard.about.kind != Kind::Other;
-        // Machines that only want an address are no boots, unless one was just booted.
+        // A machine that only wants an address is no boot, unless it has just booted.
         if !boots && self.clients.get(&name).is_none_or(|client| client.boots.is_empty()) {
             return;
         }
@@ -120,7 +120,7 @@ impl Timeline {
         let wanted = clean(file);
         let role = Role::of(&wanted);
         let port = client.port();
-        // The next part of the same file is no step of its own.
+        // The next range of the same file is no new step.
         let again = self.last_boot(&name).and_then(|boot| {
             let last = boot.steps.last_mut()?;
             let file = last.file.as_mut()?;
@@ -169,7 +169,7 @@ impl Timeline {
         name
     }
 
-    /// The same for what is no sign of life.
+    /// The same for an event that is no sign of life of the client.
     fn stalled(&mut self, transfer: TransferOf<'_>, change: impl FnOnce(&mut FileStep)) -> String {
         let TransferOf { protocol, client, file } = transfer;
         let name = self.name_of(client.ip());
@@ -190,7 +190,7 @@ impl Timeline {
         }
     }
 
-    /// The client that has an address; the address itself where nobody was heard to take it.
+    /// The client that has an address; the address itself where no client was seen to take it.
     fn name_of(&self, address: IpAddr) -> String {
         self.addresses.get(&address).cloned().unwrap_or_else(|| address.to_string())
     }
@@ -218,7 +218,7 @@ impl Timeline {
         let revision = self.revision;
         if let Some(boot) = self.last_boot(name) {
             boot.revision = revision;
-            boot.told = None;
+            boot.shown = None;
         }
     }
 
@@ -272,8 +272,8 @@ impl Timeline {
         self.clients.insert(name.to_owned(), client);
     }
 
-    /// Makes room: of those that never booted some at once, so that a flood costs little for each of
-    /// its packets; where all did, of those that were seen longest ago.
+    /// Makes room: drops a quarter of the clients in one pass, so that a flood costs little for each of its
+    /// packets. Those that never booted go first, then those seen longest ago.
     fn forget(&mut self, keep: &str) {
         let others = self.clients.iter().filter(|(name, _)| *name != keep);
         let mut ranked: Vec<_> = others.map(|(name, client)| (client.rank(), name)).collect();
@@ -308,7 +308,7 @@ fn is_new_boot(boot: &Boot, kind: Kind, now: Time) -> bool {
 
 /// Firmware that tries PXE and then HTTP Boot begins a boot with each.
 fn other_firmware(boot: &Boot, kind: Kind) -> bool {
-    let before = boot.steps.iter().rev().find_map(|step| step.asker);
+    let before = boot.steps.iter().rev().find_map(|step| step.program);
     before.is_some_and(|before| before != kind)
 }
 
@@ -355,8 +355,8 @@ fn heard_step(heard: &Heard, now: Time) -> Step {
         }
         Some(reason) => (StepKind::Ignored, format!("{message} ignored: {reason}")),
     };
-    let (asker, ignored) = (Some(heard.about.kind), heard.ignored.clone());
-    Step { asker, ignored, ..Step::new(now, kind, text) }
+    let (program, ignored) = (Some(heard.about.kind), heard.ignored.clone());
+    Step { program, ignored, ..Step::new(now, kind, text) }
 }
 
 fn about(heard: &Heard) -> String {

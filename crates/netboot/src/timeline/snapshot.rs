@@ -1,4 +1,4 @@
-//! What signatures look at.
+//! A boot at a moment, as the signatures read it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::logic::Time;
 #[derive(Debug)]
 pub(super) struct Snapshot<'a> {
     pub(super) boot: &'a Boot,
-    /// What happened since the program that runs now first asked for an address.
+    /// The steps since the program that runs now first asked for an address.
     pub(super) leg: &'a [Step],
     /// For how long nothing has happened; for ever, where the machine has begun again.
     pub(super) silent: Duration,
@@ -27,8 +27,8 @@ impl<'a> Snapshot<'a> {
         for (at, step) in steps.iter().enumerate() {
             let begins = matches!(step.kind, StepKind::Discover | StepKind::Ignored);
             let goes_on = steps[start..at].iter().any(|step| step.file.is_some());
-            let other = steps[start].asker != step.asker;
-            if step.asker.is_some() && (other || (begins && goes_on)) {
+            let other = steps[start].program != step.program;
+            if step.program.is_some() && (other || (begins && goes_on)) {
                 start = at;
             }
         }
@@ -41,7 +41,7 @@ impl<'a> Snapshot<'a> {
 
     /// What program runs; none where no DHCP message of it was seen.
     pub(super) fn program(&self) -> Option<Kind> {
-        self.leg.iter().find_map(|step| step.asker)
+        self.leg.iter().find_map(|step| step.program)
     }
 
     pub(super) fn is_firmware(&self) -> bool {
@@ -66,7 +66,7 @@ impl<'a> Snapshot<'a> {
         self.leg.iter().filter_map(|step| step.file.as_ref())
     }
 
-    /// The last file that tells something: not the probes that everybody sends.
+    /// The last file that matters: not the probes that every client sends.
     pub(super) fn last_file(&self) -> Option<&'a FileStep> {
         let silent =
             |file: &&FileStep| !matches!(file.outcome, Outcome::NotNeeded | Outcome::SizeOnly);

@@ -18,7 +18,7 @@ pub struct Step {
     #[serde(rename = "time_ms", serialize_with = "super::view::millis")]
     #[schema(value_type = u64)]
     pub time: Time,
-    /// What kind of thing.
+    /// The kind of step.
     pub kind: StepKind,
     /// In words; what a client sent is as it sent it.
     pub text: String,
@@ -29,7 +29,7 @@ pub struct Step {
     pub file: Option<FileStep>,
     /// What program asked, of a DHCP message.
     #[serde(skip)]
-    pub(super) asker: Option<Kind>,
+    pub(super) program: Option<Kind>,
     /// What the server named, of its answer.
     #[serde(skip)]
     pub(super) named: Option<String>,
@@ -38,7 +38,7 @@ pub struct Step {
     pub(super) ignored: Option<Ignore>,
 }
 
-/// What kind of thing happened.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
@@ -123,7 +123,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// What a file is for, as its name tells.
+/// What a file is for, judged by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -156,7 +156,7 @@ const ROLES: &[(&str, Role)] = &[
     ("boot/bcd", Role::Config),
 ];
 
-/// What clients ask for though hardly anybody has it (facts of firmware, shim and GRUB).
+/// Files that firmware, shim and GRUB always ask for and hardly any server has.
 const NOT_NEEDED: &[&str] = &[
     "autoexec.ipxe",
     "revocations_sku.efi",
@@ -229,7 +229,7 @@ impl Step {
             text: text.into(),
             count: 1,
             file: None,
-            asker: None,
+            program: None,
             named: None,
             ignored: None,
         }

@@ -38,7 +38,7 @@ pub struct BootView {
     pub last: Time,
     /// Bytes of files that were sent.
     pub bytes: u64,
-    /// Where it stands, why, and what helps.
+    /// Its state, why, and what helps.
     pub verdict: Verdict,
     /// The way it took, in a few words each.
     pub chain: Vec<Link>,

@@ -1,7 +1,9 @@
-//! Numbers for Prometheus, in its text format 0.0.4.
+//! Metrics for Prometheus, in its text format 0.0.4.
 //!
-//! The format is a few lines of text, and every label is one of a fixed set; so it is written here
-//! and read by Prometheus' own parser in the tests.
+//! `prometheus-client` writes another format, OpenMetrics 1.0: it names counters without `_total` in `#
+//! TYPE`, ends help texts with a full stop and the text with `# EOF`, and needs a collector as long as this
+//! file for values that are computed when they are asked for. Every label here is one of a fixed set, so
+//! nothing needs escaping, and the tests read the text with Prometheus' own parser.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::{Display, Write};
@@ -12,7 +14,7 @@ use crate::event::{Event, Protocol};
 use crate::meter::Usage;
 use crate::timeline::{BootView, Status};
 
-/// Transfers counted at once; the servers' own limits are lower.
+/// Most transfers that are counted as in flight; the servers' own limits are lower.
 const IN_FLIGHT: usize = 4096;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Tftp, Protocol::Http];
@@ -142,7 +144,7 @@ impl Metrics {
         text.sample("leases_refused_total", &[], self.unrecorded);
         text.family("degraded", "gauge", "Parts of the server that do less, as /healthz says.");
         text.sample("degraded", &[], self.impaired.len());
-        text.family("boots", "gauge", "Boots that are remembered, by where they stand.");
+        text.family("boots", "gauge", "Boots that are remembered, by their state.");
         for (status, name) in STATUSES {
             let count = boots.iter().filter(|boot| boot.verdict.status == status).count();
             text.sample("boots", &[("status", name)], count);

@@ -1,4 +1,4 @@
-//! What waits for the disk: answers that give addresses.
+//! Answers that give addresses wait here until their leases are on the disk.
 
 use std::future::pending;
 use std::io;
@@ -8,17 +8,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::lease_log::{LeaseLog, LeaseLogError};
-use crate::logic::dhcp::{Effect, Lease};
+use crate::logic::dhcp::{Decided, Effect, Lease};
 
-/// Leases that wait, at most; while there are so many no packet is received.
+/// Most leases that wait; with more, no packet is received.
 const WAITING: usize = 4096;
-/// Before a disk that refused is tried again for the first time, and at most.
+/// First and longest pause before a disk that refused is tried again.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// A disk that refuses again within this time is tried again as rarely as before.
 const STEADY: Duration = Duration::from_secs(60);
 
-/// The lease log, and what may be told only when it is on the disk.
+/// The lease log, and the effects that wait for it.
 ///
 /// ```text
 ///   effects with a lease ─► next ─► writing (one wait for the disk) ─► effects to be done
@@ -26,17 +26,17 @@ const STEADY: Duration = Duration::from_secs(60);
 ///                            └──────────┘ goes with the next one          the disk refuses
 /// ```
 ///
-/// So a disk that takes a millisecond costs each client a millisecond or two, however many come at
-/// once, and those that are not given an address yet nothing.
+/// So a disk that takes a millisecond costs each client a millisecond or two, however many ask together, and
+/// costs nothing for answers without a lease.
 pub(super) struct Commits {
-    /// Whether there is a log at all; one that gives no addresses has none.
+    /// Whether there is a log at all; a server that gives no addresses has none.
     keeps: bool,
     log: Option<LeaseLog>,
     next: Group,
     writing: Option<(JoinHandle<Attempt>, Vec<Effect>)>,
-    /// Where the disk refuses: when it is tried again.
+    /// When a disk that refused is tried again.
     retry: Option<Instant>,
-    /// How long it was waited for the last time, and until when that counts.
+    /// The last pause, and until when the next one builds on it.
     patience: (Duration, Instant),
 }
 
@@ -45,8 +45,8 @@ type Attempt = (LeaseLog, Result<(), LeaseLogError>);
 
 /// How a write went.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    /// It is on the disk: these may be done now.
+pub(super) enum WriteResult {
+    /// The leases are on the disk: these effects may be carried out.
     Written(Vec<Effect>),
     /// The disk refuses from now on, and has these leases.
     Refused {
@@ -62,12 +62,11 @@ pub(super) enum Outcome {
 #[derive(Default)]
 struct Group {
     leases: Vec<Lease>,
-    /// All else, in order.
-    rest: Vec<Effect>,
+    effects: Vec<Effect>,
 }
 
 impl Commits {
-    /// None where no addresses are given. `refused`: the disk takes nothing at present.
+    /// `log` is none where no addresses are given. `refused`: the disk takes nothing at present.
     pub(super) fn new(log: Option<LeaseLog>, refused: bool) -> Self {
         let now = Instant::now();
         Self {
@@ -80,22 +79,18 @@ impl Commits {
         }
     }
 
-    /// Takes the effects of one packet and returns those that need not wait.
-    pub(super) fn pass(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
-        let records = |effect: &Effect| matches!(effect, Effect::Record(_));
-        if !self.keeps || !effects.iter().any(records) {
+    /// Takes what was decided on one packet and returns the effects that need not wait for the disk.
+    pub(super) fn pass(&mut self, decided: Decided) -> Vec<Effect> {
+        let Decided { leases, effects } = decided;
+        if !self.keeps || leases.is_empty() {
             return effects;
         }
         if self.retry.is_some() {
-            // No client is told what cannot be recorded.
+            // No client gets what cannot be recorded.
             return Vec::new();
         }
-        for effect in effects {
-            match effect {
-                Effect::Record(lease) => self.next.leases.push(lease),
-                effect => self.next.rest.push(effect),
-            }
-        }
+        self.next.leases.extend(leases);
+        self.next.effects.extend(effects);
         Vec::new()
     }
 
@@ -103,18 +98,18 @@ impl Commits {
         self.next.leases.len() >= WAITING
     }
 
-    /// Has what waits written, unless something is being written.
+    /// Starts writing what waits, unless a write is under way.
     pub(super) fn begin(&mut self) {
         if self.next.leases.is_empty() {
             return;
         }
         let Some(mut log) = self.log.take() else { return };
-        let Group { leases, rest } = std::mem::take(&mut self.next);
+        let Group { leases, effects } = std::mem::take(&mut self.next);
         let write = move || {
             let written = log.append(&leases);
             (log, written)
         };
-        self.writing = Some((tokio::task::spawn_blocking(write), rest));
+        self.writing = Some((tokio::task::spawn_blocking(write), effects));
     }
 
     /// Waits until a group is on the disk, or it is known that it will not be; for ever where nothing is
@@ -122,12 +117,12 @@ impl Commits {
     ///
     /// # Errors
     /// Where the thread that writes is lost.
-    pub(super) async fn written(&mut self) -> io::Result<Outcome> {
+    pub(super) async fn written(&mut self) -> io::Result<WriteResult> {
         loop {
             if let Some((writing, _)) = &mut self.writing {
                 let attempt = writing.await.map_err(io::Error::other)?;
-                let rest = self.writing.take().map(|(_, rest)| rest).unwrap_or_default();
-                if let Some(outcome) = self.attempted(attempt, rest) {
+                let effects = self.writing.take().map(|it| it.1).unwrap_or_default();
+                if let Some(outcome) = self.attempted(attempt, effects) {
                     return Ok(outcome);
                 }
             }
@@ -143,7 +138,7 @@ impl Commits {
     }
 
     /// Takes the log back. None where it was tried again in vain.
-    fn attempted(&mut self, attempt: Attempt, rest: Vec<Effect>) -> Option<Outcome> {
+    fn attempted(&mut self, attempt: Attempt, effects: Vec<Effect>) -> Option<WriteResult> {
         let (log, written) = attempt;
         let log = self.log.insert(log);
         let now = Instant::now();
@@ -151,10 +146,10 @@ impl Commits {
         let Err(error) = written else {
             self.retry = None;
             if !refused_before {
-                return Some(Outcome::Written(rest));
+                return Some(WriteResult::Written(effects));
             }
             self.patience.1 = now + STEADY;
-            return Some(Outcome::Recovered);
+            return Some(WriteResult::Recovered);
         };
         let (wait, until) = self.patience;
         let wait = if refused_before || now < until { wait.saturating_mul(2) } else { FIRST_RETRY };
@@ -166,7 +161,7 @@ impl Commits {
         let recorded = log.leases().cloned().collect();
         // Their clients ask again.
         self.next = Group::default();
-        Some(Outcome::Refused { reason: error.to_string(), recorded })
+        Some(WriteResult::Refused { reason: error.to_string(), recorded })
     }
 
     /// Whether the disk takes nothing at present.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::*;
 use crate::dhcp::lease_file::Medium;
 
-/// A disk with so much room, which is shared with whoever fills it.
+/// A disk with a limited room, which a test fills.
 #[derive(Debug, Clone)]
 pub(in crate::dhcp) struct Disk {
     room: Arc<AtomicU64>,

@@ -1,16 +1,16 @@
-//! The leases on disk: a log that only grows, and is written anew now and then.
+//! The leases on disk: a log that grows by a line for each change, and is rewritten now and then.
 //!
 //! ```text
-//!   <state>/leases.log    a line for each change, see `record`
+//!   <state>/leases.log    a line for each change, see `lease_line`
 //!   <state>/leases.lock   held by the server that writes the log
 //! ```
 //!
-//! A lease is on the disk before its client hears of it. After a crash at any moment the log holds
-//! each lease that a client was told of; at most a torn line at the end, which no client was told of,
-//! is lost. A new log is written beside the old one and takes its name when it is complete.
+//! A lease is on the disk before its client gets an answer. After a crash at any moment the log holds each
+//! lease that was answered; at most a torn line at the end, of an unanswered one, is lost. A new log is
+//! written beside the old one and takes its name when it is complete.
 //!
 //! A disk that refuses loses nothing: what it did not take was promised to no client, and all that it took
-//! before is read at the next start. A full one often takes a log that is written anew, which is shorter.
+//! before is read at the next start. A full disk often has room for a rewritten log, which is shorter.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -31,20 +31,20 @@ use crate::logic::dhcp::Lease;
 
 /// Where leases are kept where the configuration does not say.
 const STATE: &str = "/var/lib/winpe-iscsi";
-/// The file that says by its lock that a server runs.
+/// The file that a running server locks.
 const LOCK: &str = "leases.lock";
 /// The files that a server makes.
 pub(crate) const FILES: [&str; 3] = [LOG, LOCK, NEW];
 /// A line is shorter: the longest identity has 255 bytes.
-const LINE: u64 = 1024;
+const MAX_LINE: u64 = 1024;
 /// Leases of a log at most; pools are not larger in all.
 const LEASES: usize = 1 << 20;
-/// Lines that are no leases and are named one by one.
+/// Lines without a lease that are reported one by one.
 const NAMED: usize = 20;
 /// Bytes that a line usually has, and what a file system takes for a file besides.
 const USUAL: u64 = 96;
 const MARGIN: u64 = 16 * 1024;
-/// So many lines that say nothing any more are worth writing the log anew.
+/// Lines that later ones have replaced, after which the log is rewritten.
 const STALE: usize = 10_000;
 
 type Leases = BTreeMap<Ipv4Addr, Lease>;
@@ -55,14 +55,14 @@ pub(crate) struct LeaseLog {
     storage: Box<dyn Storage>,
     /// The file; none where the disk has refused it so far.
     space: Option<Space>,
-    /// What the log comes to.
+    /// The leases that the log holds.
     leases: Leases,
     lines: usize,
-    /// So many lines have it written anew.
+    /// Replaced lines after which it is rewritten.
     most: usize,
     /// Room that is too little, where more was not to be had when there was twice as much.
     cramped: u64,
-    /// What the file comes to, where it has its name, but perhaps not on the disk.
+    /// The leases of a file that has its name, though perhaps not yet on the disk.
     unsynced: Option<Leases>,
     _locks: Locks,
 }
@@ -72,7 +72,7 @@ pub(crate) struct LeaseLog {
 pub(crate) struct Restored {
     /// The leases, in the order of their addresses.
     pub(crate) leases: Vec<Lease>,
-    /// Lines that are none, with their numbers and why; no more than the first few.
+    /// Lines that are no leases, with their numbers and why; no more than the first few.
     pub(crate) damage: Vec<String>,
     /// Why the disk takes no leases at present, where it takes none.
     pub(crate) problem: Option<String>,
@@ -152,8 +152,8 @@ impl LeaseLog {
     /// Adds leases and waits until they are on the disk.
     ///
     /// # Errors
-    /// Where the disk refuses; then none of them may be told to a client, and all that were added before
-    /// are still there.
+    /// Where the disk refuses; then none of these leases may be given to a client, and all that were added
+    /// before are still there.
     pub(super) fn append(&mut self, leases: &[Lease]) -> Result<(), LeaseLogError> {
         let lines: Vec<_> =
             leases.iter().filter_map(|lease| Some((lease, write_line(lease)?))).collect();
@@ -177,8 +177,8 @@ impl LeaseLog {
         Ok(())
     }
 
-    /// Sees to it that a full disk has room for the log written anew: what this one keeps free behind its
-    /// last line. Where that becomes too little and no more can be had, it is written anew at once.
+    /// Keeps enough space after the last line that a full disk has room for a rewritten log. Where that
+    /// becomes too little and the disk gives no more, the log is rewritten now.
     fn look_ahead(&mut self) {
         let needed = self.leases.len() as u64 * USUAL + MARGIN;
         let Some(space) = &mut self.space else { return };
@@ -223,7 +223,7 @@ impl LeaseLog {
         space.append(text).map_err(|error| self.storage.failed(error))
     }
 
-    /// Writes the log anew where there may be just enough room, by what the old one has in reserve.
+    /// Rewrites the log after giving up the reserve of the old one.
     fn write_shorter(&mut self, leases: Leases) -> Result<(), StateError> {
         if let Some(space) = &mut self.space {
             // Where the old file cannot be made shorter, there may still be room for a new one.
@@ -253,8 +253,8 @@ impl LeaseLog {
     }
 }
 
-/// What keeps a second server away from the log. The lock of the folder itself needs no room on the disk;
-/// that of the file is the one that network file systems know.
+/// Locks against a second server. The lock of the folder itself needs no room on the disk; network file
+/// systems know only that of the file.
 #[derive(Debug)]
 struct Locks {
     _folder: Option<std::os::fd::OwnedFd>,
@@ -266,7 +266,7 @@ impl Locks {
         let locked = || LeaseLogError::Locked { path: folder.join(LOCK) };
         let at = |source: io::Error| StateError::Io { path: folder.join(LOCK), source };
         let file = match folder.file(LOCK, OFlags::RDWR | OFlags::CREATE) {
-            // It may be there, on a disk that is read-only now.
+            // It may exist on a disk that is read-only now.
             Err(error) if error.is_disk() => folder.file(LOCK, OFlags::RDONLY).ok(),
             file => Some(file?),
         };
@@ -291,7 +291,7 @@ pub(crate) fn state_folder(config: &Config) -> &Path {
     config.serve.state.as_deref().unwrap_or(Path::new(STATE))
 }
 
-/// Reads a log of any content in bounded memory, and tells where its last line ends.
+/// Reads a log of any content in bounded memory, and returns where its last line ends.
 fn read(path: &Path, file: File) -> io::Result<(Restored, u64)> {
     let mut reader = BufReader::new(file);
     let mut leases = BTreeMap::new();
@@ -300,7 +300,7 @@ fn read(path: &Path, file: File) -> io::Result<(Restored, u64)> {
     let (mut place, mut end) = (0, 0);
     for number in 1_usize.. {
         line.clear();
-        let length = reader.by_ref().take(LINE).read_until(b'\n', &mut line)?;
+        let length = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
         if length == 0 {
             break;
         }

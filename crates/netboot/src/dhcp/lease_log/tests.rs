@@ -48,7 +48,7 @@ fn the_log_goes_on_beyond_its_room() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = LeaseLog::open_in(folder.path()).unwrap();
     let renew = |secs| Lease { expires: Time::from_secs(secs), ..lease(1) };
-    // Fewer than are written anew, and more than there is room for at first.
+    // Fewer than are rewritten, and more than there is room for at first.
     for from in (0..STALE as u64).step_by(1000) {
         log.append(&(from..from + 1000).map(renew).collect::<Vec<_>>()).unwrap();
     }

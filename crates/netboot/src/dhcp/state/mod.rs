@@ -1,4 +1,4 @@
-//! The state folder and the files in it, reached so that nobody can lead root elsewhere.
+//! The state folder and the files in it, opened so that no other user can lead root elsewhere.
 //!
 //! The folder belongs to the user that the server becomes, and a folder above it may belong to another. So
 //! each step of the way is opened by itself, without following links but those that only root can make; a
@@ -191,7 +191,7 @@ impl StateFolder {
         to: Option<Recipient>,
     ) -> Result<(), StateError> {
         let known = [Some(0), Some(geteuid().as_raw()), to.map(|to| to.uid)];
-        // Who has the folder may have put the file there; but it is not given to another user.
+        // The owner of the folder may have put the file there; it is not given to another user.
         let folder = to.is_none() && stat.st_uid == self.owner;
         if folder || known.contains(&Some(stat.st_uid)) {
             return Ok(());

@@ -9,7 +9,7 @@ use super::*;
 const NOBODY: Recipient = Recipient { uid: 65534, gid: 65534 };
 const NAMES: [&str; 3] = ["leases.log", "leases.lock", "leases.new"];
 
-/// A folder of root with a state folder of nobody in it; none, visibly, without the rights of root.
+/// A folder of root with a state folder of the user `nobody` in it; none, with a visible skip, without the rights of root.
 fn theirs() -> Option<(tempfile::TempDir, PathBuf)> {
     if !geteuid().is_root() {
         assert!(std::env::var_os("CI").is_none(), "in CI nothing is skipped");
@@ -65,7 +65,7 @@ fn root_gives_away_no_file_that_others_put_there() {
             match fs::symlink_metadata(&path).unwrap().is_dir() {
                 true => fs::remove_dir(&path).unwrap(),
                 false => {
-                    // What is written anew takes the place of it, and does not go through it.
+                    // A rewritten log replaces it, and does not follow it.
                     StateFolder::open(&state).unwrap().fresh(name).unwrap();
                     assert_eq!(fs::symlink_metadata(&path).unwrap().uid(), NOBODY.uid);
                     fs::remove_file(&path).unwrap();

@@ -1,8 +1,8 @@
-//! Which events become lines of a log, where very many come.
+//! Decides which events become lines of the log when very many come.
 //!
-//! A boot is logged whole, step by step, and so are a hundred at once. What repeats itself, and what a flood
-//! brings, is counted instead: a line at the end of each window of ten seconds says how much of each kind was left out,
-//! of how many machines, with the first of it.
+//! A boot is logged whole, step by step, and so are a hundred simultaneous ones. Repeated lines, and those of
+//! a flood, are counted instead: a line at the end of each window of ten seconds says how many of each kind
+//! were left out, of how many machines, with the first of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::{Event, Failure};
 
-/// What is counted together; then all starts over.
+/// The time over which lines are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Lines of a window that say the same of the same machine: a step of a boot, which is often repeated, and
@@ -22,17 +22,17 @@ const SAME: u32 = 1;
 const OF_CLIENT: u32 = 400;
 /// Failures among them. PXELINUX looks for a dozen files that are not there, by TFTP and again by HTTP.
 const FAILED: u32 = 40;
-/// Steps, noise and words: lines at once, and lines a second in the long run.
+/// Steps, noise and notices: lines in a burst, and lines a second in the long run.
 const STEPS: (u32, u32) = (4000, 200);
 const NOISE: (u32, u32) = (200, 20);
 const WORDS: (u32, u32) = (200, 20);
-/// Machines and lines that are told apart in a window; those beyond are bounded by the rates alone.
+/// Machines and lines that are counted separately in a window; further ones are bounded by the rates alone.
 const TOLD_APART: usize = 1 << 16;
 
 /// Letters of an example; names may be long.
 const EXAMPLE: usize = 200;
 
-/// Decides which events become lines. Events are decided on in their order; the time is handed in.
+/// Decides which events become lines. Takes events in their order, and the time as an argument.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -52,22 +52,22 @@ const EXAMPLE: usize = 200;
 #[derive(Debug)]
 pub struct Quiet {
     began: Instant,
-    /// Hashes that nobody outside can foresee, so that no line hides another.
+    /// Randomly keyed, so that no client can choose lines that collide.
     hasher: RandomState,
     /// How often a line came in this window.
     seen: HashMap<u64, u32>,
     clients: HashMap<u64, Tally>,
     /// By kind.
-    without: BTreeMap<Kind, Without>,
-    /// What is to be said of windows that are over.
+    without: BTreeMap<LineKind, Without>,
+    /// Summaries of windows that are over.
     due: Vec<Event>,
     steps: Bucket,
     noise: Bucket,
     words: Bucket,
 }
 
-/// What is counted as one: an event, and why it failed.
-type Kind = (&'static str, &'static str);
+/// What is counted together: an event, and why it failed.
+type LineKind = (&'static str, &'static str);
 
 /// How many lines a client had in this window.
 #[derive(Debug, Default, Clone, Copy)]
@@ -84,29 +84,29 @@ struct Without {
     example: String,
 }
 
-/// How an event is looked at.
+/// An event as the log counts it.
 struct Line<'a> {
-    kind: Kind,
+    kind: LineKind,
     class: Class,
     failed: bool,
-    /// Of whom, without ports, which each packet has another of.
+    /// The client, without its port, which differs from packet to packet.
     client: String,
-    /// What tells it from others of the kind.
+    /// What distinguishes it from others of its kind.
     detail: [&'a str; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// Of a boot.
+    /// A step of a boot.
     Step,
-    /// Of what is no boot.
+    /// Not part of a boot.
     Noise,
-    /// For the administrator.
+    /// A notice for the administrator.
     Word,
 }
 
 impl Class {
-    /// Whether a boot fails like that: its loader may look for what is not there.
+    /// Whether a boot can fail like that: loaders look for files that do not exist.
     fn of(reason: &Failure) -> Self {
         match reason {
             Failure::Refused(_) | Failure::Busy(_) | Failure::Malformed(_) => Self::Noise,
@@ -144,7 +144,7 @@ impl Quiet {
             tally.lines += 1;
             tally.failed += u32::from(line.failed);
         });
-        // What the server says of itself is said for all machines.
+        // Notices concern all machines, so no single one uses them up.
         let few = line.class == Class::Word || (tally.lines <= OF_CLIENT && tally.failed <= FAILED);
         let bucket = match line.class {
             Class::Step => &mut self.steps,
@@ -166,13 +166,13 @@ impl Quiet {
         false
     }
 
-    /// What was left out in windows that are over; to be asked for every second or so.
+    /// Summaries of windows that are over; call it about every second.
     pub fn left_out(&mut self, now: Instant) -> Vec<Event> {
         self.turn(now);
         std::mem::take(&mut self.due)
     }
 
-    /// What was left out and not said yet, for the end of the log.
+    /// All summaries that are left, for the end of the log.
     pub fn rest(&mut self, now: Instant) -> Vec<Event> {
         self.close(now);
         std::mem::take(&mut self.due)
@@ -197,7 +197,7 @@ impl Quiet {
     }
 }
 
-/// Counts in a map that does not grow without end; what has no place there counts as new.
+/// Counts in a bounded map; a key that has no place there counts as new.
 fn count<T: Default + Clone>(map: &mut HashMap<u64, T>, key: u64, add: impl FnOnce(&mut T)) -> T {
     let mut new = T::default();
     if map.len() < TOLD_APART || map.contains_key(&key) {
@@ -249,7 +249,7 @@ impl<'a> Line<'a> {
             Event::Console { client, line } => step("console", client.to_string(), [line, ""]),
             // Each version of a file is news, and clients make none.
             Event::Hashed { file, sha256, .. } => step("hashed", sha256.to_string(), [file, ""]),
-            // Many notes say what clients do, and must not crowd out a warning.
+            // Many notes report what clients do, and must not crowd out a warning.
             Event::Note { text } => step("note", String::new(), [text, ""]),
             Event::Warning { text } => word("warning", text),
             Event::Repeated { .. } => word("repeated", ""),
@@ -261,7 +261,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Lines that may come at once, and come back with time.
+/// A token bucket of lines.
 #[derive(Debug)]
 struct Bucket {
     most: f64,

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use super::Limits;
-use super::pace::{Doing, LOOK, Pace, Watched};
+use super::pace::{Doing, Pace, SAMPLE_INTERVAL, Watched};
 use crate::config::Limit;
 use crate::logic::{Place, Shares, network_of};
 use crate::meter::{Meter, Usage};
@@ -36,7 +36,7 @@ pub(super) struct Places {
     meter: Arc<Meter>,
     /// Connections that have sent a request.
     crowd: Arc<AtomicUsize>,
-    /// Tells those that wait that a place may be free.
+    /// Wakes those that wait for a place.
     freed: Notify,
 }
 
@@ -187,12 +187,12 @@ impl Places {
         self.state().unproven.clear();
     }
 
-    /// Looks how fast clients are, if it is time to; to be called each [`LOOK`].
-    pub(super) fn look(&self, now: Instant) {
+    /// Looks how fast clients are, if it is time to; to be called each [`SAMPLE_INTERVAL`].
+    pub(super) fn sample(&self, now: Instant) {
         let mut state = self.state();
-        if now.saturating_duration_since(state.looked) >= LOOK / 2 {
+        if now.saturating_duration_since(state.looked) >= SAMPLE_INTERVAL / 2 {
             state.looked = now;
-            state.proven.iter_mut().for_each(|held| held.watched.look(now));
+            state.proven.iter_mut().for_each(|held| held.watched.sample(now));
         }
     }
 

@@ -1,8 +1,9 @@
-//! PXE 2.1, section 2.2: telling what to boot beside a server that gives addresses.
+//! PXE 2.1, section 2.2: what to boot, beside a server that gives addresses.
 
 use super::exchange::Exchange;
-use super::{Effect, Ignore, Server};
+use super::{Effect, Server};
 use crate::client::Kind;
+use crate::event::Ignore;
 use crate::policy::Boot;
 use crate::wire::dhcp::MessageType;
 

@@ -1,5 +1,5 @@
-//! The files that are served: the administrator's, those made from the configuration, and those of
-//! the distribution.
+//! The files that are served: the administrator's, those made from the configuration, and those of the
+//! distribution. Opens folders and images, and checks what is missing.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -26,8 +26,8 @@ use crate::policy::{grub as grub_menu, ipxe, pxelinux};
 /// What is served, and what is missing.
 #[derive(Clone)]
 pub struct Files {
-    /// The files. The administrator's own folders come first, so that a file there stands in for one
-    /// that would be made or taken from the distribution.
+    /// The files. The administrator's folders come first, so that a file there replaces one that would be
+    /// made or taken from the distribution.
     pub source: Arc<dyn FileSource>,
     /// What clients will ask for and not find.
     pub missing: Vec<Missing>,
@@ -205,7 +205,7 @@ fn distribution() -> Result<Catalog, PathError> {
     Ok(files)
 }
 
-/// What clients will ask us for: what they want, but for programs that another server has.
+/// What clients will ask this server for: what they want, without programs that another server has.
 fn needed(config: &Config) -> Vec<String> {
     let mut files = wanted(config);
     if config.holds(MirroredKind::Programs) {
@@ -216,7 +216,7 @@ fn needed(config: &Config) -> Vec<String> {
     files
 }
 
-/// What clients want: the boot files of BIOS and UEFI x64, and what menus lead to.
+/// What clients want: the boot files of BIOS and UEFI x64, and the files that menus name.
 fn wanted(config: &Config) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     let mut need = |names: &[&str]| files.extend(names.iter().map(|&name| name.to_owned()));
@@ -228,7 +228,7 @@ fn wanted(config: &Config) -> Vec<String> {
         }
         match view.secure_boot() {
             Some(SecureBoot::Grub) => need(grub(Platform::UefiX64).as_slice()),
-            // The shim starts the file of its own name.
+            // The shim starts the file with its name without `-shim`.
             Some(SecureBoot::Ipxe) => need(&[&IPXE_SHIM.replace("-shim", "")]),
             None => {}
         }
@@ -256,7 +256,7 @@ fn wanted(config: &Config) -> Vec<String> {
     files
 }
 
-/// What Windows' loaders, GRUB and menus of other makes look for by TFTP, under names of their own.
+/// Files that Windows' loaders, GRUB and menus of other tools look for by TFTP only.
 fn is_by_tftp_only(name: &str) -> bool {
     let windows = LOADER_PATHS.iter().any(|(_, path)| *path == name);
     windows || name == grub_menu::MENU || name.starts_with(MODULES)

@@ -1,3 +1,5 @@
+//! Files that are made, found and missing.
+
 use super::*;
 use crate::config::{BootFile, Origin};
 

@@ -8,7 +8,7 @@ use super::super::step::{Outcome, Role, StepKind};
 use super::super::verdict::{Status, Verdict};
 use crate::client::Kind;
 
-/// Firmware that refuses a program goes on with its boot order at once.
+/// Firmware that refuses a program continues with its boot order without delay.
 const REFUSED: Duration = Duration::from_secs(2);
 /// A program that runs says so by its first packet.
 const PROGRAM: Duration = Duration::from_secs(30);
@@ -31,8 +31,8 @@ pub(super) fn operating_system_is_up(snapshot: &Snapshot<'_>) -> Option<Verdict>
     let up = snapshot.program() == Some(Kind::Other) && snapshot.boot.has_loaded();
     up.then(|| {
         let windows = snapshot.leg.iter().any(|step| step.text.contains("Windows"));
-        let who = if windows { "Windows" } else { "the operating system" };
-        Verdict::new(Status::Up, "up", format!("{who} is up: it asks for an address by itself"))
+        let system = if windows { "Windows" } else { "the operating system" };
+        Verdict::new(Status::Up, "up", format!("{system} is up: it asks for an address by itself"))
     })
 }
 
@@ -45,7 +45,7 @@ pub(super) fn ipxe_error(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let known = IPXE_ERRORS.iter().find(|row| row.0 == number);
     Some(match known {
         Some((_, reason, remedy)) => verdict.because(*reason).try_this(*remedy),
-        None => verdict.try_this(format!("https://ipxe.org/{number} tells what this error means.")),
+        None => verdict.try_this(format!("https://ipxe.org/{number} says what this error means.")),
     })
 }
 
@@ -56,7 +56,7 @@ pub(super) fn refused_by_firmware(snapshot: &Snapshot<'_>) -> Option<Verdict> {
         snapshot.last_sent().filter(|file| snapshot.is_firmware() && file.role == Role::Program)?;
     again.map(|_| {
         Verdict::stopped("refused-by-firmware", format!("the firmware loaded {} and did not run it", program.name))
-            .because("Secure Boot is on and the file is not signed by anybody it trusts, or the file is made for another processor.")
+            .because("Secure Boot is on and the file is not signed by a key that it trusts, or the file is made for another processor.")
             .try_this("Boot a signed shim (shimx64.efi with its grubx64.efi, or iPXE's signed shim), or turn Secure Boot off.")
     })
 }
@@ -182,7 +182,7 @@ mod tests {
         bench.loads("snponly.efi", 250_000);
         let id = bench.newest();
         bench.discover(Kind::Http);
-        assert_ne!(bench.newest(), id, "the firmware began anew");
+        assert_ne!(bench.newest(), id, "the firmware began a new boot");
         let verdict = bench.verdict_of(id);
         assert_eq!(verdict.signature, "refused-by-firmware");
         assert!(verdict.reason.unwrap().contains("Secure Boot"));

@@ -7,9 +7,9 @@ use super::super::step::StepKind;
 use super::super::verdict::{Status, Verdict};
 use crate::event::Ignore;
 
-/// Firmware asks again after 4, 8 and 16 s; who has not taken an offer by then does not want it.
+/// Firmware asks again after 4, 8 and 16 s; a client that has not taken an offer by then does not want it.
 const OFFER: Duration = Duration::from_secs(12);
-/// After its address is confirmed, firmware asks for its file at once.
+/// After its address is confirmed, firmware asks for its file without delay.
 const FILE: Duration = Duration::from_secs(15);
 /// iPXE waits for an IPv6 router before it goes on, for 16 s in older builds.
 const FILE_IPXE: Duration = Duration::from_secs(30);
@@ -38,8 +38,8 @@ pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
         }
         Ignore::NotAllowed => "Add its MAC address to a [[client]] or to a reservation.",
         Ignore::NotOurs(_) => {
-            "It holds an address of another server. It asks anew when that lease ends; with \
-             authoritative = true it is told at once."
+            "It holds an address of another server. It asks again when that lease ends; with \
+             authoritative = true it is refused immediately."
         }
         _ => "Compare what it sends with what the log says.",
     };
@@ -77,7 +77,7 @@ pub(super) fn address_refused(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     })
 }
 
-/// It has an address and is not told what to boot.
+/// It has an address and got no boot file.
 pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let step = snapshot.last(StepKind::Ack).or_else(|| snapshot.last(StepKind::Offer))?;
     let asks = snapshot.is_firmware() || snapshot.is_ipxe();
@@ -93,7 +93,7 @@ pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 
 /// The firewall, mostly.
 pub(super) fn no_file_asked_for(snapshot: &Snapshot<'_>) -> Option<Verdict> {
-    // Beside another server, that one confirms the address and nobody hears it.
+    // Beside another server, that one confirms the address and this server does not see it.
     let beside = snapshot.last(StepKind::Request).and(snapshot.last(StepKind::Offer));
     let ack = snapshot.last(StepKind::Ack).or(beside)?;
     let patience = if snapshot.is_ipxe() { FILE_IPXE } else { FILE };

@@ -6,7 +6,7 @@ use super::super::snapshot::Snapshot;
 use super::super::step::{FileStep, Outcome, Role};
 use super::super::verdict::Verdict;
 
-/// After a name that is not there, programs try the next at once.
+/// After a file that does not exist, programs try the next name without delay.
 const NEXT: Duration = Duration::from_secs(5);
 /// A block sent so often was not lost by chance.
 const RETRIES: u32 = 2;
@@ -53,14 +53,14 @@ pub(super) fn cut_short(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     Some(if reason.starts_with("busy") {
         verdict
             .because("A limit of this server was reached.")
-            .try_this("Start fewer machines at once; the machine's next try may do.")
+            .try_this("Start fewer machines at a time; the machine's next attempt may succeed.")
     } else if reason.starts_with("refused") || reason.starts_with("cannot read") {
         verdict.because("The server may not give this file, or cannot read it.").try_this(
             "See that it lies in a folder that is served and that the server may read it.",
         )
     } else if file.bytes > 0 {
         verdict
-            .because("The client gave up or went away: too little memory for the file, a lost link, or somebody pressed a key.")
+            .because("The client gave up or went away: too little memory for the file, a lost link, or a key was pressed.")
             .try_this("See its screen; give it more memory, or an image that is smaller.")
     } else {
         verdict

@@ -147,7 +147,7 @@ impl Bench {
         self.fails(file, bytes, Failure::Lost);
     }
 
-    /// As the server tells it: the client was not heard since the last step.
+    /// As the server reports it: the client has sent nothing since the last step.
     pub(in crate::timeline) fn stalls(&mut self, file: &str, block: u64, retries: u32) {
         let client = self.address();
         let silent = Duration::from_secs(1);

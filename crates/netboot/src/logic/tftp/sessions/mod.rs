@@ -8,9 +8,9 @@ use super::Limits;
 use crate::config::Limit;
 use crate::logic::{Place, Shares};
 
-/// How long after a client's first answer the request that it answers may come once more. A client that
-/// has waited asks again, after a second at the earliest, and both requests may have been under way for
-/// as long. One that has begun anew hears nothing, and asks again later.
+/// How long after a client's first answer the request that it answers may come once more. A client that has
+/// waited asks again, after a second at the earliest, and both requests may have been under way for as long.
+/// A client that has started again gets no answer to it, and asks again later.
 const LATE: Duration = Duration::from_secs(1);
 
 /// How long after a request that no client has answered the same request begins another transfer: by then

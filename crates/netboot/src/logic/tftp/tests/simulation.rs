@@ -173,7 +173,7 @@ fn simulate_within(
                 took: network.now - start,
             };
         }
-        // Some servers read ahead, and some of those do not get what they want at once.
+        // Some servers read ahead, and some of those reads give nothing yet.
         if let Some(wanted) = server.wanted_ahead() {
             let next = &file[read..file.len().min(read + wanted)];
             let last = read + next.len() == file.len();
@@ -192,7 +192,7 @@ fn simulate_within(
             if to_client {
                 client.receive(&packet, &mut network);
             } else {
-                // Why it is ignored is told to the log and nobody else.
+                // The reason is for the log only.
                 let _ = server.receive(&Packet::parse(&packet).unwrap(), network.now);
             }
         } else if deadline <= network.now {

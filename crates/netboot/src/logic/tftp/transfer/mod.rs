@@ -1,4 +1,4 @@
-//! One file on its way to one client.
+//! The transfer of one file to one client.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -12,25 +12,19 @@ use super::{Agreed, Limits};
 use crate::wire::tftp::{ErrorCode, Mode, Packet};
 
 mod ending;
+mod receive;
 mod run;
+mod transmit;
 
 pub use ending::{Ignored, Outcome, Progress};
 pub use run::Run;
 
-/// Bytes of the file that are asked for at once, so that small blocks need no read each, and many slow
-/// transfers little memory.
-const READ: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
+/// Bytes of one read of the file: enough that small blocks need no read each, and little memory for many slow
+/// transfers.
+const READ_SIZES: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
 /// Characters of a client's error text that are kept.
-const MESSAGE: usize = 80;
-/// Before a packet is sent again, at most, whatever the client asks for: until it has answered, and after.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-const WAIT: Duration = Duration::from_secs(10);
-
-/// Times that a window is sent again whole. A client that is silent for longer, some five seconds on a
-/// short way, gets the first block of it only: a thousand of them would else be sent what fills the link.
-const WHOLE_WINDOWS: u32 = 6;
-
-/// One file on its way to one client.
+const MAX_TEXT: usize = 80;
+/// The transfer of one file to one client.
 ///
 /// Blocks are counted from 1 and without wrapping here; on the wire they are modulo 65536, so that a
 /// file may have any length.
@@ -109,8 +103,8 @@ enum Opening {
 }
 
 impl Transfer {
-    /// Begins a transfer. The first packet is ready at once if an OACK opens it, else after the first
-    /// bytes are supplied.
+    /// Begins a transfer. The first packet is ready now if an OACK opens it, else after the first bytes are
+    /// supplied.
     #[must_use]
     pub fn new(agreed: Agreed, limits: &Limits) -> Self {
         let opening = if agreed.answer.is_some() { Opening::Due } else { Opening::Over };
@@ -153,13 +147,13 @@ impl Transfer {
     #[must_use]
     pub fn wanted_ahead(&self) -> Option<usize> {
         let window = self.agreed.window_bytes();
-        if self.confirmed() { self.wants(window + window.min(*READ.end())) } else { None }
+        if self.confirmed() { self.wants(window + window.min(*READ_SIZES.end())) } else { None }
     }
 
     /// What to supply so that at least `least` bytes are held.
     fn wants(&self, least: usize) -> Option<usize> {
         let open = self.outcome.is_none() && self.opening == Opening::Over && !self.ended;
-        let length = self.agreed.window_bytes().clamp(*READ.start(), *READ.end());
+        let length = self.agreed.window_bytes().clamp(*READ_SIZES.start(), *READ_SIZES.end());
         (open && self.held.len() < least).then_some(length)
     }
 
@@ -195,8 +189,8 @@ impl Transfer {
         filled
     }
 
-    /// Takes the whole file at once, in place of all bytes that would be supplied, and copies none;
-    /// false where it does not go out as it is, and nothing was supplied.
+    /// Takes the whole file in place of all bytes that would be supplied, and copies none; false where it
+    /// does not go out as it is, and nothing was supplied.
     pub fn supply_whole(&mut self, file: &Bytes) -> bool {
         let as_it_is = self.agreed.mode == Mode::Octet;
         if as_it_is {
@@ -206,223 +200,11 @@ impl Transfer {
         as_it_is
     }
 
-    /// Ends the transfer because the file cannot be read on, and appends what tells the client so.
+    /// Ends the transfer because the file cannot be read on, and appends the error packet for the client.
     pub fn unreadable(&mut self, out: &mut Vec<u8>) {
         self.outcome = Some(Outcome::Unreadable);
         let message = Cow::Borrowed("cannot read the file");
         Packet::Error { code: ErrorCode::UNDEFINED, message }.write(out);
-    }
-
-    /// Takes a packet of the client.
-    ///
-    /// # Errors
-    /// Where it changes nothing, and why.
-    pub fn receive(&mut self, packet: &Packet<'_>, now: Instant) -> Result<(), Ignored> {
-        if self.outcome.is_some() {
-            return Err(Ignored::Over);
-        }
-        match packet {
-            Packet::Ack { block } if self.opening == Opening::Over => {
-                self.acknowledged(*block, now)
-            }
-            Packet::Ack { block: 0 } if self.opening == Opening::Sent => {
-                self.opening = Opening::Over;
-                self.answered(0, now);
-                Ok(())
-            }
-            Packet::Ack { .. } => Err(Ignored::Stray),
-            Packet::Error { code, message } => {
-                self.outcome = Some(self.left(*code, message));
-                Ok(())
-            }
-            _ => Err(Ignored::Unexpected),
-        }
-    }
-
-    fn acknowledged(&mut self, block: u16, now: Instant) -> Result<(), Ignored> {
-        // The low 16 bits tell how far the block lies ahead or behind: windows are shorter than that.
-        let ahead = block.wrapping_sub(self.acked as u16);
-        if ahead == 0 {
-            return self.repair(now);
-        }
-        let acked = self.acked + u64::from(ahead);
-        if acked > self.peak {
-            let behind = ahead.wrapping_neg();
-            let heard = behind <= self.agreed.window && u64::from(behind) <= self.acked;
-            return Err(if heard { Ignored::Repeated } else { Ignored::Stray });
-        }
-        let bytes = usize::from(self.agreed.block_size) * usize::from(ahead);
-        let held = self.held.len();
-        self.progress.bytes += bytes.min(held) as u64;
-        self.held.release(bytes);
-        self.acked = acked;
-        self.answered(acked, now);
-        if self.ended && bytes > held {
-            self.outcome = Some(Outcome::Complete);
-        } else if acked < self.sent && self.round_trip_since(self.stepped_back, now) {
-            // Only a gap makes a client acknowledge the middle of a window (RFC 7440, section 4).
-            self.step_back(now);
-        }
-        self.sent = self.sent.max(acked);
-        self.flight = (self.sent > acked).then_some(now);
-        self.waiting = self.flight;
-        Ok(())
-    }
-
-    /// A repeated ACK within a window says that the window's first block is missing, unless it
-    /// answers a duplicate of an earlier one: then it comes sooner than any answer could.
-    fn repair(&mut self, now: Instant) -> Result<(), Ignored> {
-        let windowed = self.agreed.window > 1 && self.sent > self.acked;
-        let answer = self.flight.is_some() && self.round_trip_since(self.flight, now);
-        if !windowed || !answer || self.repaired == Some(self.acked) {
-            return Err(Ignored::Repeated);
-        }
-        self.step_back(now);
-        Ok(())
-    }
-
-    fn step_back(&mut self, now: Instant) {
-        self.sent = self.acked;
-        self.repaired = Some(self.acked);
-        self.stepped_back = Some(now);
-        self.timed = None;
-    }
-
-    fn round_trip_since(&self, then: Option<Instant>, now: Instant) -> bool {
-        then.is_none_or(|then| now.saturating_duration_since(then) >= self.trip.least_seen())
-    }
-
-    /// The client is there: its time to answer begins again.
-    fn answered(&mut self, block: u64, now: Instant) {
-        self.waiting = None;
-        if let Some((timed, sent)) = self.timed
-            && timed == block
-        {
-            self.trip.measured(now.saturating_duration_since(sent));
-        }
-        self.timed = None;
-        self.tries = 0;
-    }
-
-    fn left(&self, code: ErrorCode, message: &str) -> Outcome {
-        let asked_size = self.agreed.answer.is_some_and(|answer| answer.transfer_size.is_some());
-        let polite = matches!(code, ErrorCode::OPTIONS | ErrorCode::UNDEFINED);
-        if self.acked == 0 && asked_size && polite {
-            return Outcome::SizeProbe;
-        }
-        Outcome::Aborted { code, message: message.chars().take(MESSAGE).collect() }
-    }
-
-    /// Appends the next packet that is due to the empty `out`; false where there is none until
-    /// something else happens.
-    pub fn transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        if self.outcome.is_some() {
-            return false;
-        }
-        match (self.opening, self.agreed.answer) {
-            (Opening::Due, Some(answer)) => {
-                Packet::OptionAck(answer).write(out);
-                self.opening = Opening::Sent;
-                self.launched(0, 0, self.tries == 0, now);
-                true
-            }
-            _ => {
-                let Some(run) = self.transmit_run(now, 1) else { return false };
-                for (header, payload) in run.packets() {
-                    out.extend_from_slice(&header);
-                    out.extend_from_slice(payload);
-                }
-                true
-            }
-        }
-    }
-
-    /// The next DATA packets that are due, `most` of them at most, so that they may be handed to the
-    /// system at once; none where [`Transfer::transmit`] would append none, or an OACK.
-    pub fn transmit_run(&mut self, now: Instant, most: usize) -> Option<Run<'_>> {
-        if self.outcome.is_some() || self.opening != Opening::Over {
-            return None;
-        }
-        let size = usize::from(self.agreed.block_size);
-        // At most a window of blocks lies between, so the numbers fit. After a last block that is full
-        // an empty one begins just at the end; after a short one nothing begins any more.
-        let window = if self.tries > WHOLE_WINDOWS { 1 } else { self.agreed.window };
-        let window = (self.acked + u64::from(window)).saturating_sub(self.sent) as usize;
-        let start = (self.sent - self.acked) as usize * size;
-        let rest = self.held.len().checked_sub(start)?;
-        let blocks = (rest / size + usize::from(self.ended)).min(window).min(most);
-        if blocks == 0 {
-            return None;
-        }
-        let (first, last) = (self.sent + 1, self.sent + blocks as u64);
-        self.progress.packets += blocks as u64;
-        self.progress.repeated += self.peak.min(last).saturating_sub(self.sent);
-        self.launched(first, last, last > self.peak, now);
-        self.sent = last;
-        self.peak = self.peak.max(last);
-        let payload = &self.held.bytes()[start..start + rest.min(blocks * size)];
-        Some(Run { first, blocks, block_size: self.agreed.block_size, payload })
-    }
-
-    /// Packets from `first` to `last` go out; `new` where the last one does so for the first time.
-    fn launched(&mut self, first: u64, last: u64, new: bool, now: Instant) {
-        self.timed = new.then_some((last, now));
-        self.flight = self.flight.filter(|_| first > self.acked + 1).or(Some(now));
-        self.waiting = self.waiting.or(Some(now));
-    }
-
-    /// When to call [`Transfer::expire`]; none where the file's bytes or nothing is awaited.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        let waiting = match self.opening {
-            Opening::Due => false,
-            Opening::Sent => true,
-            Opening::Over => self.sent > self.acked,
-        };
-        let flight = self.flight.filter(|_| waiting && self.outcome.is_none())?;
-        let last = self.waiting? + self.patience();
-        let most = if self.confirmed() { WAIT } else { FIRST_WAIT };
-        let again = flight + self.trip.timeout().min(most);
-        Some(if self.may_try() { again.min(last) } else { last })
-    }
-
-    /// How long the client may leave unanswered what it is sent.
-    fn patience(&self) -> Duration {
-        let Patience { first_answer, silence, .. } = self.patience;
-        if self.confirmed() { silence } else { first_answer }
-    }
-
-    /// Whether what is not acknowledged is sent again.
-    fn may_try(&self) -> bool {
-        self.confirmed() || self.tries < self.patience.first_tries
-    }
-
-    /// Does what is due when the deadline has passed: steps back to what is not acknowledged, or
-    /// gives the client up.
-    pub fn expire(&mut self, now: Instant) {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        let patient = self.waiting.is_some_and(|waiting| now < waiting + self.patience());
-        let jumped = self.confirmed() && self.awaits_last() && self.tries >= self.patience.tries;
-        if jumped || !patient || !self.may_try() {
-            self.outcome = Some(if self.all_sent() { Outcome::Unconfirmed } else { Outcome::Lost });
-            return;
-        }
-        self.tries += 1;
-        self.trip.timed_out();
-        self.timed = None;
-        self.flight = Some(now);
-        self.repaired = Some(self.acked);
-        match self.opening {
-            Opening::Sent => self.opening = Opening::Due,
-            Opening::Due | Opening::Over => self.sent = self.acked,
-        }
-    }
-
-    /// Whether nothing but the last block is unacknowledged.
-    fn awaits_last(&self) -> bool {
-        self.all_sent() && self.peak == self.acked + 1
     }
 
     /// Since when the client has acknowledged nothing of what it was sent; none where nothing is awaited.

@@ -16,19 +16,19 @@ use tokio::sync::{oneshot, watch};
 use super::pace::Pace;
 use super::patient::Patient;
 use super::plain;
-use super::respond::{Asker, busy, respond};
-use super::{BUFFER, Shared, Tls};
+use super::respond::{Requester, busy, respond};
+use super::{MAX_BUFFER, Shared, Tls};
 use crate::logic::Place;
 
 /// A connection that has a place.
-pub(super) struct Guest {
-    host: Arc<Host>,
-    /// Ready when it has to be closed for another.
+pub(super) struct Connection {
+    serving: Arc<Serving>,
+    /// Ready when it has to be closed in favour of another.
     closed: oneshot::Receiver<()>,
 }
 
 /// What a connection holds. Its place is given back when this is dropped.
-pub(super) struct Host {
+pub(super) struct Serving {
     shared: Arc<Shared>,
     client: SocketAddr,
     pace: Arc<Pace>,
@@ -36,39 +36,39 @@ pub(super) struct Host {
     proven: OnceLock<Place>,
 }
 
-impl Guest {
-    /// None where the client has as many as it may.
+impl Connection {
+    /// None where the client has as many connections as it may.
     pub(super) fn enter(shared: &Arc<Shared>, client: SocketAddr) -> Option<Self> {
         let given = shared.places.enter(client.ip(), Instant::now())?;
-        let host = Host {
+        let serving = Serving {
             shared: Arc::clone(shared),
             client,
             pace: given.pace,
             unproven: given.place,
             proven: OnceLock::new(),
         };
-        Some(Self { host: Arc::new(host), closed: given.closed })
+        Some(Self { serving: Arc::new(serving), closed: given.closed })
     }
 
     /// Answers requests until the client hangs up, the server ends, or another connection needs the place.
-    pub(super) async fn greet(
+    pub(super) async fn run(
         self,
         stream: TcpStream,
         tls: Option<Tls>,
         ending: watch::Receiver<()>,
     ) {
-        let Self { host, closed } = self;
+        let Self { serving, closed } = self;
         tokio::select! {
             biased;
-            () = host.talk(stream, tls, ending) => {}
+            () = serving.serve(stream, tls, ending) => {}
             _ = closed => {}
         }
     }
 }
 
-impl Host {
-    fn asker(&self, local: SocketAddr) -> Asker {
-        Asker {
+impl Serving {
+    fn requester(&self, local: SocketAddr) -> Requester {
+        Requester {
             files: self.shared.files.clone(),
             events: Arc::clone(&self.shared.events),
             client: self.client,
@@ -77,7 +77,8 @@ impl Host {
         }
     }
 
-    /// Says that a whole request has come; false where the server is full and the request is to be refused.
+    /// Reports that a whole request has come; false where the server is full and the request is to be
+    /// refused.
     pub(super) async fn prove(&self) -> bool {
         if self.proven.get().is_some() {
             return true;
@@ -89,7 +90,7 @@ impl Host {
         }
     }
 
-    async fn talk(
+    async fn serve(
         self: &Arc<Self>,
         stream: TcpStream,
         tls: Option<Tls>,
@@ -100,36 +101,36 @@ impl Host {
         let _ = stream.set_nodelay(true);
         let limits = &self.shared.limits;
         let Some(tls) = tls else {
-            let asker = self.asker(local);
+            let requester = self.requester(local);
             // A client that hangs up ends its connection, as below.
-            let talked = plain::talk(stream, self, &asker, limits, &mut ending).await;
-            if let Ok(Some(rest)) = talked {
-                self.talk_all(rest, asker, ending).await;
+            let served = plain::serve(stream, self, &requester, limits, &mut ending).await;
+            if let Ok(Some(rest)) = served {
+                self.serve_by_hyper(rest, requester, ending).await;
             }
             return;
         };
         // A client that does not finish the handshake in time has made no request that an event could report.
         let handshake = tls.acceptor.accept(stream);
         if let Ok(Ok(stream)) = tokio::time::timeout(limits.idle, handshake).await {
-            self.talk_all(stream, self.asker(local), ending).await;
+            self.serve_by_hyper(stream, self.requester(local), ending).await;
         }
     }
 
-    /// Understands all that HTTP/1.1 allows.
-    async fn talk_all(
+    /// Serves the connection by hyper, which understands all of HTTP/1.1.
+    async fn serve_by_hyper(
         self: &Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-        asker: Asker,
+        requester: Requester,
         mut ending: watch::Receiver<()>,
     ) {
-        let host = Arc::clone(self);
+        let serving = Arc::clone(self);
         let service = service_fn(move |request| {
-            let (host, asker) = (Arc::clone(&host), asker.clone());
+            let (serving, requester) = (Arc::clone(&serving), requester.clone());
             async move {
-                if host.prove().await {
-                    return Ok::<_, Infallible>(respond(&asker, &request).await);
+                if serving.prove().await {
+                    return Ok::<_, Infallible>(respond(&requester, &request).await);
                 }
-                let mut answer = busy(&asker, &request);
+                let mut answer = busy(&requester, &request);
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 Ok(answer)
             }
@@ -139,7 +140,7 @@ impl Host {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.idle)
-            .max_buf_size(BUFFER)
+            .max_buf_size(MAX_BUFFER)
             .serve_connection(stream, service);
         let mut connection = std::pin::pin!(connection);
         // A client that hangs up or talks nonsense ends its connection; a file that it had begun is
@@ -154,7 +155,7 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+impl Drop for Serving {
     fn drop(&mut self) {
         self.shared.places.leave(self.unproven, self.proven.get().copied());
     }

@@ -13,7 +13,7 @@ use crate::logic::{Place, Shares};
 use crate::meter::{Meter, Usage, Used};
 
 /// The connections to the port of the page.
-pub(super) struct Room {
+pub(super) struct PageConnections {
     state: Mutex<State>,
     limits: Limits,
     meter: Arc<Meter>,
@@ -27,8 +27,8 @@ struct State {
 }
 
 /// A connection's place.
-pub(super) struct Visitor {
-    room: Arc<Room>,
+pub(super) struct PageConnection {
+    connections: Arc<PageConnections>,
     ip: IpAddr,
     seat: Mutex<Seat>,
 }
@@ -39,13 +39,13 @@ enum Seat {
     Stream(Place),
 }
 
-impl Room {
+impl PageConnections {
     pub(super) fn new(limits: Limits, meter: Arc<Meter>) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), limits, meter })
     }
 
     /// Lets a connection in. The receiver is ready when it has to be closed for another.
-    pub(super) fn enter(self: &Arc<Self>, ip: IpAddr) -> (Visitor, oneshot::Receiver<()>) {
+    pub(super) fn enter(self: &Arc<Self>, ip: IpAddr) -> (PageConnection, oneshot::Receiver<()>) {
         let (closes, closed) = oneshot::channel();
         let mut state = self.state();
         let (most, all) = (self.limits.page_per_client, self.limits.page_connections);
@@ -54,7 +54,7 @@ impl Room {
         drop(state);
         met.into_iter().for_each(|limit| self.met(limit));
         let seat = Mutex::new(Seat::Short(place));
-        (Visitor { room: Arc::clone(self), ip, seat }, closed)
+        (PageConnection { connections: Arc::clone(self), ip, seat }, closed)
     }
 
     fn met(&self, limit: Limit) {
@@ -92,19 +92,19 @@ fn make_room(
     met
 }
 
-impl Visitor {
+impl PageConnection {
     /// The connection follows boots from now on, until it is closed.
     pub(super) fn follows(&self) {
-        let mut state = self.room.state();
+        let mut state = self.connections.state();
         let mut seat = self.seat();
         let Seat::Short(place) = *seat else { return };
         let Some(closes) = state.short.remove(place) else { return };
-        let limits = &self.room.limits;
+        let limits = &self.connections.limits;
         let all = (Limit::PageStreams, limits.page_streams);
         let met = make_room(&mut state.streams, self.ip, limits.page_per_client, all);
         *seat = Seat::Stream(state.streams.insert(self.ip, closes));
         drop((state, seat));
-        met.into_iter().for_each(|limit| self.room.met(limit));
+        met.into_iter().for_each(|limit| self.connections.met(limit));
     }
 
     fn seat(&self) -> MutexGuard<'_, Seat> {
@@ -112,9 +112,9 @@ impl Visitor {
     }
 }
 
-impl Drop for Visitor {
+impl Drop for PageConnection {
     fn drop(&mut self) {
-        let mut state = self.room.state();
+        let mut state = self.connections.state();
         match *self.seat() {
             Seat::Short(place) => drop(state.short.remove(place)),
             Seat::Stream(place) => drop(state.streams.remove(place)),
@@ -122,7 +122,7 @@ impl Drop for Visitor {
     }
 }
 
-impl Used for Room {
+impl Used for PageConnections {
     fn usage(&self) -> Vec<Usage> {
         let state = self.state();
         let of_client = state.short.most_of_an_address().max(state.streams.most_of_an_address());
@@ -140,47 +140,48 @@ impl Used for Room {
 mod tests {
     use super::*;
 
-    type Seated = (Visitor, oneshot::Receiver<()>);
+    type Seated = (PageConnection, oneshot::Receiver<()>);
 
-    fn room() -> Arc<Room> {
+    fn connections() -> Arc<PageConnections> {
         let limits = Limits {
             page_connections: 8,
             page_per_client: 3,
             page_streams: 4,
             ..Limits::default()
         };
-        Room::new(limits, Arc::new(Meter::new(Arc::new(|_| {}))))
+        PageConnections::new(limits, Arc::new(Meter::new(Arc::new(|_| {}))))
     }
 
     fn closed((_, closed): &mut Seated) -> bool {
         closed.try_recv() == Err(oneshot::error::TryRecvError::Closed)
     }
 
-    fn count(room: &Room, limit: Limit) -> usize {
-        room.usage().iter().find(|usage| usage.limit == limit).unwrap().count
+    fn count(connections: &PageConnections, limit: Limit) -> usize {
+        connections.usage().iter().find(|usage| usage.limit == limit).unwrap().count
     }
 
     #[test]
     fn each_connection_is_let_in_and_the_oldest_of_the_address_that_has_most_is_closed() {
-        let room = room();
+        let connections = connections();
         let ip = |host| IpAddr::from([10, 0, 0, host]);
-        let mut honest = room.enter(ip(1));
-        let mut flood: Vec<_> = (0..40).map(|at| room.enter(ip(2 + at % 5))).collect();
-        assert_eq!(count(&room, Limit::PageConnections), 8);
+        let mut honest = connections.enter(ip(1));
+        let mut flood: Vec<_> = (0..40).map(|at| connections.enter(ip(2 + at % 5))).collect();
+        assert_eq!(count(&connections, Limit::PageConnections), 8);
         assert!(!closed(&mut honest));
         let open: Vec<_> = flood.iter_mut().map(|seated| !closed(seated)).collect();
         assert_eq!(open.iter().filter(|open| **open).count(), 7);
         assert!(open[33..].iter().all(|open| *open), "the newest are left: {open:?}");
-        assert_eq!(room.meter.times(Limit::PageConnections), 33);
+        assert_eq!(connections.meter.times(Limit::PageConnections), 33);
         drop((honest, flood));
-        assert_eq!(count(&room, Limit::PageConnections), 0);
+        assert_eq!(count(&connections, Limit::PageConnections), 0);
     }
 
     #[test]
     fn a_client_closes_its_own_oldest_but_not_one_that_speaks_for_many() {
-        let room = room();
+        let connections = connections();
         for (ip, open) in [("10.0.0.1", 3), ("127.0.0.1", 6)] {
-            let mut seated: Vec<_> = (0..6).map(|_| room.enter(ip.parse().unwrap())).collect();
+            let mut seated: Vec<_> =
+                (0..6).map(|_| connections.enter(ip.parse().unwrap())).collect();
             let closed: Vec<_> = seated.iter_mut().map(closed).collect();
             assert_eq!(closed, (0..6).map(|at| at < 6 - open).collect::<Vec<_>>(), "{ip}");
         }
@@ -188,18 +189,18 @@ mod tests {
 
     #[test]
     fn those_that_follow_boots_take_no_places_of_others() {
-        let room = room();
+        let connections = connections();
         let mut seated: Vec<_> =
-            (0..7).map(|host| room.enter(IpAddr::from([10, 0, 0, host]))).collect();
-        for (visitor, _) in &seated {
-            visitor.follows();
-            visitor.follows();
+            (0..7).map(|host| connections.enter(IpAddr::from([10, 0, 0, host]))).collect();
+        for (connection, _) in &seated {
+            connection.follows();
+            connection.follows();
         }
-        assert_eq!(count(&room, Limit::PageConnections), 0);
-        assert_eq!(count(&room, Limit::PageStreams), 4);
+        assert_eq!(count(&connections, Limit::PageConnections), 0);
+        assert_eq!(count(&connections, Limit::PageStreams), 4);
         let closed: Vec<_> = seated.iter_mut().map(closed).collect();
         assert_eq!(closed, [true, true, true, false, false, false, false]);
         drop(seated);
-        assert_eq!(count(&room, Limit::PageStreams), 0);
+        assert_eq!(count(&connections, Limit::PageStreams), 0);
     }
 }
