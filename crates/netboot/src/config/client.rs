@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::chain::{Chain, Overrides, SecureBoot};
-use super::check_default;
+use super::entry::check_default;
 use super::error::{Checked, Reason};
 use super::hardware::bytes;
 use super::login::LoginConfig;
-use super::text::check_name;
 use crate::client::Client;
 use crate::wire::dhcp::Hardware;
 
@@ -132,7 +131,7 @@ pub(super) fn check_clients(
 
 impl ClientConfig {
     fn check(&self, checked: &mut Checked<'_>) {
-        check_name("client", &self.name, checked);
+        checked.check_name("client", &self.name);
         if [&self.mac, &self.oui, &self.uuid, &self.vendor_class].iter().all(|key| key.is_none()) {
             checked.report(Reason::NoMatcher(self.name.clone()));
         }

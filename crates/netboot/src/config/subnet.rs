@@ -6,10 +6,7 @@ use ipnet::Ipv4Net;
 use serde::Deserialize;
 
 use super::error::{Checked, Reason};
-use super::network::{self, is_host};
-
-/// Addresses of a pool at most, which bounds the memory of the lease table.
-pub(crate) const MAX_POOL: u32 = 1 << 16;
+use super::network::{self, MAX_POOL, is_host};
 
 /// `[[serve.subnet]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
