@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 pub struct WatchConfig {
     /// Where the page, the API and the metrics are.
     pub listen: Listen,
-    /// Names by which browsers may reach them, beside `localhost` and IP addresses.
+    /// Names by which browsers may reach them, in addition to `localhost` and IP addresses.
     pub names: Vec<String>,
     /// Whether to receive the console of iPXE by syslog, and to name this server in option 7. By default it
     /// is received if the port is free.

@@ -36,7 +36,7 @@ pub struct Limits {
     /// takes 30 seconds before it passes packets on, and what is lost is sent again within 4.
     pub silence: Duration,
     /// Times that the last block alone is sent again before the client counts as having it: some firmware
-    /// jumps into what it has loaded and says no more.
+    /// starts what it has loaded and sends no acknowledgement.
     pub tries: u32,
 }
 
