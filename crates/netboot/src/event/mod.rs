@@ -63,7 +63,7 @@ impl<F: Fn(Event) + Send + Sync + 'static> Sink for F {
     }
 }
 
-/// What happened. Its [`Display`](fmt::Display) is one line of the log: whatever a client sent is escaped, so
+/// What happened. Its [`Display`](std::fmt::Display) is one line of the log: whatever a client sent is escaped, so
 /// that no client can write lines of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
