@@ -182,7 +182,7 @@ fn record() {
     let make = |_, _: &mut Random, folder: &Path| {
         demo(folder);
         let line = |number: usize| format!("\"{number:06}\"=dword:0\n");
-        let values: String = (0..31_000).map(line).collect();
+        let values: String = (0..20_500).map(line).collect();
         let text = format!("REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\k]\n{values}");
         fs::write(folder.join("a.reg"), text).expect("a text");
         let words = ["inject", "winpe.wim", "--source", "install.wim", "--reg", "a.reg"];

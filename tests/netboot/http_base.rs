@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use winpe_netboot::config::Config;
 use winpe_netboot::logic::Time;
 use winpe_netboot::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
-use winpe_netboot::policy::Config;
 use winpe_netboot::wire::dhcp::{Message, code};
 use winpe_tests::{run, tool, winpe_iscsi};
 
@@ -62,8 +62,8 @@ fn told(config: &Config, class: &str, user_class: &[u8]) -> (String, String) {
         discover.options.set(175, [0x13, 1, 1]);
     }
     let arrival = Arrival { from: "127.0.0.9:68".parse().unwrap(), port: Port::Server };
-    let effects = server.receive(&discover.encode(576).unwrap(), arrival, Time::from_secs(0));
-    let offer = effects.iter().find_map(|effect| match effect {
+    let decided = server.receive(&discover.encode(576).unwrap(), arrival, Time::from_secs(0));
+    let offer = decided.effects.iter().find_map(|effect| match effect {
         Effect::Send { bytes, .. } => Some(Message::parse(bytes).unwrap()),
         _ => None,
     });

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use winpe_netboot::config::Config;
 use winpe_netboot::event::Event;
-use winpe_netboot::policy::Config;
-use winpe_netboot::serve::{self, Interface};
+use winpe_netboot::net::Interface;
+use winpe_netboot::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use winpe_disk::folder::Folder;
+use winpe_netboot::config::Config;
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
-use winpe_netboot::policy::{Config, Files};
-use winpe_netboot::serve::Interface;
+use winpe_netboot::net::Interface;
+use winpe_netboot::serve::Files;
 
 use crate::failure::Failure;
 use crate::printer::{Bar, Printer};

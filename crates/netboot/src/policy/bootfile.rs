@@ -1,50 +1,27 @@
-//! Which boot file a machine gets. This table is the only place that knows.
+//! Which boot file a machine gets; no other module knows these names.
 
-use std::collections::BTreeMap;
+use crate::client::Platform;
+use crate::config::{Chain, Overrides, SecureBoot};
 
-use serde::Deserialize;
-
-use super::platform::Platform;
-
-/// How a machine gets from its ROM to the menu.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Chain {
-    /// ROM, iPXE, `boot.ipxe`, iPXE's menu.
-    #[default]
-    Ipxe,
-    /// ROM, PXELINUX, PXELINUX's menu.
-    Pxelinux,
-    /// ROM, PXELINUX, `ipxe.lkrn`, `boot.ipxe`, PXELINUX over HTTP, PXELINUX's menu: for machines,
-    /// such as some Dell Vostro notebooks, whose firmware does not get on with `undionly.kpxe`.
-    Dell,
-}
-
-/// What UEFI firmware gets that starts signed programs only. No DHCP option tells whether it does, so
-/// all UEFI firmware gets the same; that without Secure Boot starts signed programs too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SecureBoot {
-    /// The distribution's shim, which starts the distribution's GRUB.
-    Grub,
-    /// iPXE's shim, which starts the iPXE that its project signed.
-    Ipxe,
-}
+pub(super) const UNDIONLY: &str = "undionly.kpxe";
+pub(super) const SNPONLY: &str = "snponly.efi";
+pub(super) const SHIM_X64: &str = "shimx64.efi";
+pub(super) const SHIM_ARM64: &str = "shimaa64.efi";
+pub(super) const GRUB_X64: &str = "grubx64.efi";
+pub(super) const GRUB_ARM64: &str = "grubaa64.efi";
 
 /// Platform, the shim that starts GRUB, and GRUB as that shim calls it.
-const GRUB: &[(Platform, &str, &str)] = &[
-    (Platform::UefiX64, "shimx64.efi", "grubx64.efi"),
-    (Platform::UefiArm64, "shimaa64.efi", "grubaa64.efi"),
-];
-/// iPXE's shim starts the file that is called as itself without `-shim`.
-pub(super) const IPXE_SHIM: &str = "snponly-shim.efi";
+const GRUB: &[(Platform, &str, &str)] =
+    &[(Platform::UefiX64, SHIM_X64, GRUB_X64), (Platform::UefiArm64, SHIM_ARM64, GRUB_ARM64)];
+/// iPXE's shim starts the file of its own name without `-shim`.
+pub(crate) const IPXE_SHIM: &str = "snponly-shim.efi";
 
 /// Platform, first program of the iPXE chain, first program of the PXELINUX chains. PXELINUX is
 /// BIOS's; elsewhere its chains are the iPXE one.
 const TABLE: &[(Platform, &str, Option<&str>)] = &[
-    (Platform::Bios, "undionly.kpxe", Some("pxelinux.0")),
+    (Platform::Bios, UNDIONLY, Some(PXELINUX)),
     (Platform::UefiIa32, "snponly-ia32.efi", None),
-    (Platform::UefiX64, "snponly.efi", None),
+    (Platform::UefiX64, SNPONLY, None),
     (Platform::UefiArm32, "snponly-arm32.efi", None),
     (Platform::UefiArm64, "snponly-arm64.efi", None),
     (Platform::UefiRiscv64, "snponly-riscv64.efi", None),
@@ -52,23 +29,20 @@ const TABLE: &[(Platform, &str, Option<&str>)] = &[
 ];
 
 /// The script that every iPXE gets, by URL.
-pub const SCRIPT: &str = "boot.ipxe";
-/// iPXE as a Linux kernel, which PXELINUX starts in [`Chain::Dell`].
-pub const IPXE_KERNEL: &str = "ipxe.lkrn";
-/// PXELINUX, which `boot.ipxe` starts over HTTP in [`Chain::Dell`].
-pub const PXELINUX: &str = "pxelinux.0";
-
-/// The boot file of each platform where it is not that of the table.
-pub type Overrides = BTreeMap<Platform, String>;
+pub(crate) const SCRIPT: &str = "boot.ipxe";
+/// iPXE as a Linux kernel, which PXELINUX starts in [`Chain::PxelinuxOverIpxe`].
+pub(crate) const IPXE_KERNEL: &str = "ipxe.lkrn";
+/// PXELINUX, which `boot.ipxe` starts over HTTP in [`Chain::PxelinuxOverIpxe`].
+pub(super) const PXELINUX: &str = "pxelinux.0";
 
 /// GRUB, as the shim that this platform's firmware loads calls it.
-pub(super) fn grub(platform: Platform) -> Option<&'static str> {
+pub(crate) fn grub(platform: Platform) -> Option<&'static str> {
     GRUB.iter().find(|row| row.0 == platform).map(|row| row.2)
 }
 
-/// The file that a machine's firmware is told to load.
+/// The file that a machine's firmware loads.
 #[must_use]
-pub fn boot_file(
+pub(super) fn boot_file(
     platform: Platform,
     chain: Chain,
     secure: Option<SecureBoot>,
@@ -88,7 +62,7 @@ pub fn boot_file(
     let (_, ipxe, pxelinux) =
         TABLE.iter().find(|row| row.0 == platform).expect("the table has a row for each platform");
     match (chain, pxelinux) {
-        (Chain::Pxelinux | Chain::Dell, Some(pxelinux)) => pxelinux,
+        (Chain::Pxelinux | Chain::PxelinuxOverIpxe, Some(pxelinux)) => pxelinux,
         _ => ipxe,
     }
 }
@@ -101,7 +75,7 @@ mod tests {
     fn each_platform_has_a_file_in_each_chain() {
         let none = Overrides::new();
         for platform in Platform::ALL {
-            let chains = [Chain::Ipxe, Chain::Pxelinux, Chain::Dell];
+            let chains = [Chain::Ipxe, Chain::Pxelinux, Chain::PxelinuxOverIpxe];
             let ways = [None, Some(SecureBoot::Grub), Some(SecureBoot::Ipxe)];
             for (chain, secure) in chains.iter().flat_map(|&it| ways.map(|way| (it, way))) {
                 let file = boot_file(platform, chain, secure, &none);
@@ -113,8 +87,14 @@ mod tests {
     #[test]
     fn an_override_holds_in_every_chain() {
         let overrides = Overrides::from([(Platform::UefiX64, "shimx64.efi".to_owned())]);
-        assert_eq!(boot_file(Platform::UefiX64, Chain::Dell, None, &overrides), "shimx64.efi");
-        assert_eq!(boot_file(Platform::Bios, Chain::Dell, None, &overrides), "pxelinux.0");
+        assert_eq!(
+            boot_file(Platform::UefiX64, Chain::PxelinuxOverIpxe, None, &overrides),
+            "shimx64.efi"
+        );
+        assert_eq!(
+            boot_file(Platform::Bios, Chain::PxelinuxOverIpxe, None, &overrides),
+            "pxelinux.0"
+        );
         assert_eq!(boot_file(Platform::Bios, Chain::Ipxe, None, &overrides), "undionly.kpxe");
     }
 

@@ -1,12 +1,14 @@
+//! Subnets, and the choice of an address for a client.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use super::lease::Leases;
 use super::{Identity, Link};
+use crate::config::{Config, SubnetConfig, is_host};
 use crate::logic::Time;
-use crate::policy::{Config, SubnetConfig};
 
-/// The subnets, and which of their addresses are to be had.
+/// The subnets, and which of their addresses can be given.
 #[derive(Debug)]
 pub(super) struct Pools {
     subnets: Vec<Subnet>,
@@ -19,7 +21,7 @@ pub(super) struct Pools {
 #[derive(Debug)]
 struct Subnet {
     config: SubnetConfig,
-    /// No address from the first up to here was never used; none where all were.
+    /// All addresses before this one were used at some time; none where all were.
     unused: Option<Ipv4Addr>,
 }
 
@@ -27,17 +29,17 @@ struct Subnet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) address: Ipv4Addr,
-    /// Whether the client has not had it before, so that somebody else may be using it.
+    /// Whether the client has not had it before, so that another machine may be using it.
     pub(super) fresh: bool,
 }
 
 impl Pools {
     pub(super) fn new(config: &Config, link: Link) -> Self {
         let mut subnets = config.serve.subnets.clone();
-        if !subnets.iter().any(|subnet| subnet.network.contains(link.address)) {
+        if !subnets.iter().any(|subnet| subnet.network.contains(&link.address)) {
             let mut here = SubnetConfig::for_link(link.network);
             if !subnets.is_empty() {
-                // Somebody said which addresses are given, and these are not among them.
+                // The configuration says which addresses are given, and this link is not among them.
                 (here.first, here.last) = (None, None);
             }
             subnets.push(here);
@@ -65,7 +67,7 @@ impl Pools {
 
     /// The subnet that an address is in.
     pub(super) fn find(&self, address: Ipv4Addr) -> Option<usize> {
-        self.subnets.iter().position(|subnet| subnet.config.network.contains(address))
+        self.subnets.iter().position(|subnet| subnet.config.network.contains(&address))
     }
 
     pub(super) fn config(&self, subnet: usize) -> &SubnetConfig {
@@ -88,7 +90,7 @@ impl Pools {
         now: Time,
     ) -> bool {
         let reserved = self.reserved.get(identity) == Some(&address)
-            && self.config(subnet).network.is_host(address);
+            && is_host(self.config(subnet).network, address);
         (reserved || self.pool_holds(subnet, address)) && !leases.is_taken(address, identity, now)
     }
 

@@ -1,24 +1,24 @@
-//! What the server grants, at most.
+//! Limits of the TFTP server.
 
 use std::time::Duration;
 
-use crate::policy;
+use crate::config;
 use crate::wire::tftp::MAX_BLOCK_SIZE;
 
-/// What the server grants, at most. The defaults hold a rack of machines that boot at once and bound
-/// memory to about 200 MiB.
+/// Limits of the TFTP server. The defaults allow a rack of machines to boot together and bound memory to
+/// about 200 MiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Transfers at once whose clients have answered.
+    /// Simultaneous transfers whose clients have answered.
     pub transfers: usize,
-    /// Transfers at once that no answer has come for yet, beside the others, so that requests with forged
+    /// Simultaneous transfers without an answer yet, besides the others, so that requests with forged
     /// addresses take no place of a real client.
     pub unanswered: usize,
-    /// Transfers at once of one address; boot loaders read one file after the other.
+    /// Simultaneous transfers of one address; boot loaders read one file after the other.
     pub transfers_per_client: usize,
-    /// Bytes of a block; where the path carries less without fragments, see
-    /// [`most_block_size`](super::most_block_size).
+    /// Bytes of a block. Where the path carries less without fragments, a client that asks for no more than an
+    /// Ethernet frame holds gets what the path carries.
     pub block_size: u16,
     /// Blocks sent without waiting.
     pub window_blocks: u16,
@@ -36,18 +36,18 @@ pub struct Limits {
     /// takes 30 seconds before it passes packets on, and what is lost is sent again within 4.
     pub silence: Duration,
     /// Times that the last block alone is sent again before the client counts as having it: some firmware
-    /// jumps into what it has loaded and says no more.
+    /// starts what it has loaded and sends no acknowledgement.
     pub tries: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::from(&policy::Limits::default())
+        Self::from(&config::Limits::default())
     }
 }
 
-impl From<&policy::Limits> for Limits {
-    fn from(limits: &policy::Limits) -> Self {
+impl From<&config::Limits> for Limits {
+    fn from(limits: &config::Limits) -> Self {
         Self {
             transfers: limits.tftp_transfers,
             unanswered: limits.tftp_unanswered,

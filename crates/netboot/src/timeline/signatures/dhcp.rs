@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use super::super::scene::Scene;
+use super::super::snapshot::Snapshot;
 use super::super::step::StepKind;
 use super::super::verdict::{Status, Verdict};
-use crate::logic::dhcp::Ignore;
+use crate::event::Ignore;
 
-/// Firmware asks again after 4, 8 and 16 s; who has not taken an offer by then does not want it.
+/// Firmware asks again after 4, 8 and 16 s; a client that has not taken an offer by then does not want it.
 const OFFER: Duration = Duration::from_secs(12);
-/// After its address is confirmed, firmware asks for its file at once.
+/// After its address is confirmed, firmware asks for its file without delay.
 const FILE: Duration = Duration::from_secs(15);
 /// iPXE waits for an IPv6 router before it goes on, for 16 s in older builds.
 const FILE_IPXE: Duration = Duration::from_secs(30);
-/// When waiting is worth a word.
+/// After this time waiting is reported.
 const NOTICED: Duration = Duration::from_secs(2);
 
 /// The server has a reason for its silence.
-pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::Ignored).filter(|step| scene.ends_with(step))?;
+pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::Ignored).filter(|step| snapshot.ends_with(step))?;
     let reason = step.ignored.as_ref()?;
     let remedy = match reason {
         Ignore::PoolEmpty(_) => {
@@ -38,8 +38,8 @@ pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
         }
         Ignore::NotAllowed => "Add its MAC address to a [[client]] or to a reservation.",
         Ignore::NotOurs(_) => {
-            "It holds an address of another server. It asks anew when that lease ends; with \
-             authoritative = true it is told at once."
+            "It holds an address of another server. It asks again when that lease ends; with \
+             authoritative = true it is refused immediately."
         }
         _ => "Compare what it sends with what the log says.",
     };
@@ -48,8 +48,8 @@ pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// Two servers on one link.
-pub(super) fn other_server(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::OtherServer).filter(|step| scene.ends_with(step))?;
+pub(super) fn other_server(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::OtherServer).filter(|step| snapshot.ends_with(step))?;
     let Some(Ignore::OtherServer(server)) = step.ignored else { return None };
     let summary = format!("the client took the OFFER of {server}, another DHCP server");
     let verdict = Verdict::stopped("other-server", summary)
@@ -62,9 +62,9 @@ pub(super) fn other_server(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// NAK is an answer that clients do not show.
-pub(super) fn address_refused(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::Nak).filter(|step| scene.ends_with(step))?;
-    let again = scene.count(StepKind::Nak) > 1 || scene.silent > OFFER;
+pub(super) fn address_refused(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::Nak).filter(|step| snapshot.ends_with(step))?;
+    let again = snapshot.count(StepKind::Nak) > 1 || snapshot.silent > OFFER;
     again.then(|| {
         Verdict::stopped(
             "address-refused",
@@ -77,11 +77,11 @@ pub(super) fn address_refused(scene: &Scene<'_>) -> Option<Verdict> {
     })
 }
 
-/// It has an address and is not told what to boot.
-pub(super) fn no_boot_file(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::Ack).or_else(|| scene.last(StepKind::Offer))?;
-    let asks = scene.is_firmware() || scene.is_ipxe();
-    (asks && step.named.is_none() && scene.files().next().is_none()).then(|| {
+/// It has an address and got no boot file.
+pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::Ack).or_else(|| snapshot.last(StepKind::Offer))?;
+    let asks = snapshot.is_firmware() || snapshot.is_ipxe();
+    (asks && step.named.is_none() && snapshot.files().next().is_none()).then(|| {
         Verdict::stopped("no-boot-file", "it was given an address and no boot file")
             .because(
                 "Either it is of a kind that has no boot file, or it has loaded the same file again \
@@ -92,12 +92,12 @@ pub(super) fn no_boot_file(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// The firewall, mostly.
-pub(super) fn no_file_asked_for(scene: &Scene<'_>) -> Option<Verdict> {
-    // Beside another server, that one confirms the address and nobody hears it.
-    let beside = scene.last(StepKind::Request).and(scene.last(StepKind::Offer));
-    let ack = scene.last(StepKind::Ack).or(beside)?;
-    let patience = if scene.is_ipxe() { FILE_IPXE } else { FILE };
-    if scene.files().next().is_some() || scene.silent < patience {
+pub(super) fn no_file_asked_for(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    // Beside another server, that one confirms the address and this server does not see it.
+    let beside = snapshot.last(StepKind::Request).and(snapshot.last(StepKind::Offer));
+    let ack = snapshot.last(StepKind::Ack).or(beside)?;
+    let patience = if snapshot.is_ipxe() { FILE_IPXE } else { FILE };
+    if snapshot.files().next().is_some() || snapshot.silent < patience {
         return None;
     }
     let file = ack.named.as_deref().unwrap_or("its file");
@@ -118,9 +118,10 @@ pub(super) fn no_file_asked_for(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// No fault: iPXE at work.
-pub(super) fn waits_for_ipv6(scene: &Scene<'_>) -> Option<Verdict> {
-    scene.last(StepKind::Ack)?;
-    let waits = scene.is_ipxe() && scene.files().next().is_none() && scene.silent > NOTICED;
+pub(super) fn waits_for_ipv6(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    snapshot.last(StepKind::Ack)?;
+    let waits =
+        snapshot.is_ipxe() && snapshot.files().next().is_none() && snapshot.silent > NOTICED;
     waits.then(|| {
         Verdict::new(
             Status::Booting,
@@ -133,10 +134,10 @@ pub(super) fn waits_for_ipv6(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// We offer and it does not take.
-pub(super) fn offer_not_taken(scene: &Scene<'_>) -> Option<Verdict> {
-    let offers = scene.count(StepKind::Offer);
-    let taken = scene.last(StepKind::Request).is_some() || scene.files().next().is_some();
-    let given_up = scene.silent > OFFER || scene.count(StepKind::Discover) > 3;
+pub(super) fn offer_not_taken(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let offers = snapshot.count(StepKind::Offer);
+    let taken = snapshot.last(StepKind::Request).is_some() || snapshot.files().next().is_some();
+    let given_up = snapshot.silent > OFFER || snapshot.count(StepKind::Discover) > 3;
     if offers == 0 || taken || !given_up {
         return None;
     }
@@ -157,76 +158,77 @@ pub(super) fn offer_not_taken(scene: &Scene<'_>) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bench::{Bench, IPXE, PXE};
     use super::*;
-    use crate::policy::Kind;
+    use crate::client::Kind;
+    use crate::timeline::tests::machine::{IPXE, Machine, PXE};
+    use crate::wire::dhcp::MessageType;
 
     #[test]
     fn a_client_that_is_ignored_is_told_why() {
-        let mut bench = Bench::new();
+        let mut machine = Machine::new();
         let network = "10.0.0.0/24".parse().unwrap();
-        bench.hears("DISCOVER", PXE, Some(Ignore::PoolEmpty(network)));
-        let verdict = bench.verdict();
+        machine.hears(MessageType::Discover, PXE, Some(Ignore::PoolEmpty(network)));
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "not-answered");
         assert_eq!(verdict.summary, "it gets no answer: no address is left in 10.0.0.0/24");
         assert!(verdict.remedy.unwrap().contains("more addresses"));
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        assert_eq!(bench.verdict().signature, "booting", "an answer later ends it");
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        assert_eq!(machine.verdict().signature, "booting", "an answer later ends it");
     }
 
     #[test]
     fn another_server_is_named() {
-        let mut bench = Bench::new();
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        bench.hears("REQUEST", PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.hears(MessageType::Request, PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
+        let verdict = machine.verdict();
         assert_eq!(verdict.status, Status::Stopped);
         assert_eq!(verdict.summary, "the client took the OFFER of 10.0.0.1, another DHCP server");
     }
 
     #[test]
     fn a_refused_address_is_told_when_it_comes_again() {
-        let mut bench = Bench::new();
+        let mut machine = Machine::new();
         for _ in 0..2 {
-            bench.hears("REQUEST", PXE, None);
-            bench.answer("NAK", None);
+            machine.hears(MessageType::Request, PXE, None);
+            machine.answer(MessageType::Nak, None);
         }
-        assert_eq!(bench.verdict().signature, "address-refused");
+        assert_eq!(machine.verdict().signature, "address-refused");
     }
 
     #[test]
     fn an_answer_without_a_file_is_a_stop_for_who_boots() {
-        let mut bench = Bench::new();
-        bench.discover(Kind::Pxe);
-        bench.answer("OFFER", None);
-        assert_eq!(bench.verdict().signature, "no-boot-file");
+        let mut machine = Machine::new();
+        machine.discover(Kind::Pxe);
+        machine.answer(MessageType::Offer, None);
+        assert_eq!(machine.verdict().signature, "no-boot-file");
     }
 
     #[test]
     fn an_offer_that_nobody_takes() {
-        let mut bench = Bench::new();
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        bench.wait(8);
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        bench.wait(13);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.wait(8);
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.wait(13);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "offer-not-taken");
         assert_eq!(verdict.summary, "it was offered a boot 2 times and took none");
     }
 
     #[test]
     fn an_address_and_no_request() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "undionly.kpxe");
-        bench.wait(14);
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.wait(2);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.wait(14);
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(2);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "no-request");
         assert_eq!(verdict.summary, "it has its address and never asked for undionly.kpxe");
         assert!(verdict.remedy.unwrap().contains("UDP port 69"));
@@ -234,23 +236,23 @@ mod tests {
 
     #[test]
     fn an_address_of_another_server_and_no_request() {
-        let mut bench = Bench::new();
-        bench.discover(PXE);
-        bench.offer("snponly.efi");
-        bench.hears("REQUEST", PXE, Some(Ignore::LeftToServer("REQUEST")));
-        bench.wait(16);
-        let summary = bench.verdict().summary;
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("snponly.efi");
+        machine.hears(MessageType::Request, PXE, Some(Ignore::LeftToServer(MessageType::Request)));
+        machine.wait(16);
+        let summary = machine.verdict().summary;
         assert_eq!(summary, "it has its address and never asked for snponly.efi");
     }
 
     #[test]
     fn ipxe_is_given_time_for_ipv6() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-        bench.wait(16);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.wait(16);
+        let verdict = machine.verdict();
         assert_eq!((verdict.status, verdict.signature), (Status::Booting, "ipxe-ipv6"));
-        bench.wait(15);
-        assert_eq!(bench.verdict().signature, "no-request");
+        machine.wait(15);
+        assert_eq!(machine.verdict().signature, "no-request");
     }
 }

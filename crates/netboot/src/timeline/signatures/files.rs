@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::scene::Scene;
+use super::super::snapshot::Snapshot;
 use super::super::step::{FileStep, Outcome, Role};
 use super::super::verdict::Verdict;
 
-/// After a name that is not there, programs try the next at once.
+/// After a file that does not exist, programs try the next name without delay.
 const NEXT: Duration = Duration::from_secs(5);
 /// A block sent so often was not lost by chance.
 const RETRIES: u32 = 2;
@@ -14,13 +14,13 @@ const RETRIES: u32 = 2;
 const FIRST_BLOCKS: u64 = 1;
 
 /// Sent, and sent again, and never acknowledged.
-pub(super) fn stalled(scene: &Scene<'_>) -> Option<Verdict> {
-    let file = scene.files().rev().find(|file| file.stalled_at.is_some())?;
+pub(super) fn stalled(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.files().rev().find(|file| file.stalled_at.is_some())?;
     let block = file.stalled_at.filter(|_| file.retries >= RETRIES)?;
     if file.outcome == Outcome::Sent {
         return None;
     }
-    let seconds = scene.now.since(scene.boot.last).as_secs();
+    let seconds = snapshot.now.since(snapshot.boot.last).as_secs();
     let summary = format!(
         "{} stalled at block {block} for {seconds} s, sent again {} times",
         file.name, file.retries
@@ -44,8 +44,8 @@ pub(super) fn stalled(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// Begun and not ended.
-pub(super) fn cut_short(scene: &Scene<'_>) -> Option<Verdict> {
-    let file = scene.last_file().filter(|file| file.outcome == Outcome::Failed)?;
+pub(super) fn cut_short(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.last_file().filter(|file| file.outcome == Outcome::Failed)?;
     let reason = file.reason.as_deref().unwrap_or("it ended early");
     let size = file.size.map_or(String::new(), |size| format!(" of {size}"));
     let summary = format!("{} ended after {}{size} bytes: {reason}", file.name, file.bytes);
@@ -53,14 +53,14 @@ pub(super) fn cut_short(scene: &Scene<'_>) -> Option<Verdict> {
     Some(if reason.starts_with("busy") {
         verdict
             .because("A limit of this server was reached.")
-            .try_this("Start fewer machines at once; the machine's next try may do.")
+            .try_this("Start fewer machines at a time; the machine's next attempt may succeed.")
     } else if reason.starts_with("refused") || reason.starts_with("cannot read") {
         verdict.because("The server may not give this file, or cannot read it.").try_this(
             "See that it lies in a folder that is served and that the server may read it.",
         )
     } else if file.bytes > 0 {
         verdict
-            .because("The client gave up or went away: too little memory for the file, a lost link, or somebody pressed a key.")
+            .because("The client gave up or went away: too little memory for the file, a lost link, or a key was pressed.")
             .try_this("See its screen; give it more memory, or an image that is smaller.")
     } else {
         verdict
@@ -70,14 +70,14 @@ pub(super) fn cut_short(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// PXELINUX and GRUB try one name after the other.
-pub(super) fn no_configuration(scene: &Scene<'_>) -> Option<Verdict> {
+pub(super) fn no_configuration(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let missing = |file: &&FileStep| file.outcome == Outcome::Missing && file.role == Role::Config;
-    let tried: Vec<_> = scene.files().filter(missing).collect();
-    let last = scene.last_file().filter(missing)?;
-    if scene.silent < NEXT {
+    let tried: Vec<_> = snapshot.files().filter(missing).collect();
+    let last = snapshot.last_file().filter(missing)?;
+    if snapshot.silent < NEXT {
         return None;
     }
-    let program = scene.last_sent().map_or("the boot program", |file| file.name.as_str());
+    let program = snapshot.last_sent().map_or("the boot program", |file| file.name.as_str());
     let files = if tried.len() == 1 { "config file" } else { "config files" };
     let verdict = Verdict::stopped(
         "no-configuration",
@@ -91,9 +91,9 @@ pub(super) fn no_configuration(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// A name that is not there, and nothing after it.
-pub(super) fn missing(scene: &Scene<'_>) -> Option<Verdict> {
-    let file = scene.last_file().filter(|file| file.outcome == Outcome::Missing)?;
-    (scene.silent >= NEXT).then(|| {
+pub(super) fn missing(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.last_file().filter(|file| file.outcome == Outcome::Missing)?;
+    (snapshot.silent >= NEXT).then(|| {
         Verdict::stopped("file-missing", format!("{} was asked for and is not there", file.name))
             .because("No folder that is served has a file of this name, and nothing makes one.")
             .try_this(format!(
@@ -105,42 +105,42 @@ pub(super) fn missing(scene: &Scene<'_>) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bench::{Bench, PXE};
     use super::super::super::verdict::Status;
+    use crate::timeline::tests::machine::{Machine, PXE};
 
     #[test]
     fn a_stall_says_where_and_for_how_long() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.asks("boot.wim");
-        bench.wait(4);
-        bench.stalls("boot.wim", 3021, 1);
-        assert_eq!(bench.verdict().status, Status::Booting, "one packet may be lost");
-        bench.wait(16);
-        bench.stalls("boot.wim", 3021, 5);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("boot.wim");
+        machine.wait(4);
+        machine.stalls("boot.wim", 3021, 1);
+        assert_eq!(machine.verdict().status, Status::Booting, "one packet may be lost");
+        machine.wait(16);
+        machine.stalls("boot.wim", 3021, 5);
+        let verdict = machine.verdict();
         assert_eq!(verdict.summary, "boot.wim stalled at block 3021 for 20 s, sent again 5 times");
-        bench.sent("boot.wim", 1000);
-        assert_ne!(bench.verdict().signature, "stalled", "it went on after all");
+        machine.sent("boot.wim", 1000);
+        assert_ne!(machine.verdict().signature, "stalled", "it went on after all");
     }
 
     #[test]
     fn a_first_block_that_never_arrives_is_the_way_there() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.asks("pxelinux.0");
-        bench.stalls("pxelinux.0", 1, 3);
-        assert!(bench.verdict().remedy.unwrap().contains("ports above 1023"));
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("pxelinux.0");
+        machine.stalls("pxelinux.0", 1, 3);
+        assert!(machine.verdict().remedy.unwrap().contains("ports above 1023"));
     }
 
     #[test]
     fn a_file_cut_short_says_how_much_arrived() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.asks("boot.iso");
-        bench.progress("boot.iso", 5000, 100_000);
-        bench.lost("boot.iso", 5000);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("boot.iso");
+        machine.progress("boot.iso", 5000, 100_000);
+        machine.lost("boot.iso", 5000);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "cut-short");
         assert_eq!(
             verdict.summary,
@@ -151,34 +151,34 @@ mod tests {
 
     #[test]
     fn config_files_are_counted() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.loads("pxelinux.0", 40_000);
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.loads("pxelinux.0", 40_000);
         for name in ["01-52-54-00-00-00-01", "C0A80032", "C0A8003", "default"] {
-            bench.misses(&format!("pxelinux.cfg/{name}"));
+            machine.misses(&format!("pxelinux.cfg/{name}"));
         }
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.wait(5);
-        let verdict = bench.verdict();
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(5);
+        let verdict = machine.verdict();
         assert_eq!(verdict.summary, "pxelinux.0 asked for 4 config files and found none");
     }
 
     #[test]
     fn a_missing_file_is_a_stop_when_nothing_follows() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "undionly.kpxe");
-        bench.misses("undionly.kpxe");
-        bench.wait(5);
-        assert_eq!(bench.verdict().summary, "undionly.kpxe was asked for and is not there");
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.misses("undionly.kpxe");
+        machine.wait(5);
+        assert_eq!(machine.verdict().summary, "undionly.kpxe was asked for and is not there");
     }
 
     #[test]
     fn what_everybody_asks_for_is_never_the_reason() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "snponly.efi");
-        bench.loads("snponly.efi", 250_000);
-        bench.misses("autoexec.ipxe");
-        bench.wait(10);
-        assert_eq!(bench.verdict().status, Status::Booting);
+        let mut machine = Machine::new();
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        machine.misses("autoexec.ipxe");
+        machine.wait(10);
+        assert_eq!(machine.verdict().status, Status::Booting);
     }
 }

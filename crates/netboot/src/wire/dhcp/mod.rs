@@ -14,9 +14,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What a message means is kept, how it was laid out is not: an option that was split or that stood
-//! in `file` or `sname` (option 52) is joined where it first appeared, padding is dropped. So
-//! reading, writing and reading again gives the same message, though the bytes between may differ.
+//! The meaning of a message is kept, its layout is not: an option that was split or was in `file` or `sname`
+//! (option 52) is joined where it first appeared, and padding is dropped. So reading, writing and reading
+//! again gives the same message, though the bytes between may differ.
 
 pub mod code;
 mod encode;
@@ -26,7 +26,8 @@ mod parse;
 
 pub use encode::EncodeError;
 pub use hardware::Hardware;
-pub use options::{Options, sub_options};
+pub use options::Options;
+pub(crate) use options::sub_options;
 pub use parse::ParseError;
 
 use std::net::Ipv4Addr;
@@ -36,7 +37,7 @@ use std::net::Ipv4Addr;
 pub struct Message {
     /// From a client or from a server.
     pub op: Op,
-    /// Who the client is on the link: `htype`, `hlen` and `chaddr`.
+    /// The client's address on the link: `htype`, `hlen` and `chaddr`.
     pub hardware: Hardware,
     /// Relays passed.
     pub hops: u8,
@@ -133,12 +134,6 @@ impl Message {
     #[must_use]
     pub fn message_type(&self) -> Option<MessageType> {
         MessageType::from_number(self.options.byte(code::MESSAGE_TYPE)?)
-    }
-
-    /// Whether the client hears broadcasts only.
-    #[must_use]
-    pub fn wants_broadcast(&self) -> bool {
-        self.flags & Self::BROADCAST != 0
     }
 
     /// The boot file's name up to its first zero.
