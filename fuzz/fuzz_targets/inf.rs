@@ -7,13 +7,16 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use libfuzzer_sys::fuzz_target;
-use winpe_inject::fuzzing::Inf;
+use winpe_inject::fuzzing::{Inf, Named};
 use winpe_wim::Arch;
 
 /// A driver package has fewer files.
 const MOST: usize = 4096;
 /// What replaces `%name%` is cut off where a name gets longer than this.
 const LONGEST: usize = 1024;
+
+/// The longest hardware ID of Windows, in characters.
+const LONGEST_ID: usize = 200;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(inf) = Inf::parse(bytes) else { return };
@@ -26,6 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.starts_with('\u{feff}')
+        // UTF-16 without a byte order mark.
+        && !text.contains('\0')
         && !bytes.starts_with(&[0xff, 0xfe])
     {
         let marked = format!("\u{feff}{text}");
@@ -46,20 +51,31 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn check_files(inf: &Inf, size: usize) {
     let archs = [Arch::X86, Arch::Amd64, Arch::Ia64, Arch::Arm, Arch::Arm64].map(Some);
-    let longest_string = size;
     for arch in archs.into_iter().chain([None]) {
-        let files = inf.files(arch);
-        let mut names = HashSet::new();
-        for file in &files {
-            assert!(names.insert(file.name.to_lowercase()), "{} twice", file.name);
-            assert!(file.name.len() <= 3 * (LONGEST + longest_string));
-            assert!(file.folder.len() <= 3 * size + 1, "{}", file.folder);
+        for build in [None, Some(7601), Some(26100)] {
+            for id in inf.hardware_ids(arch, build) {
+                assert!(!id.is_empty() && id.chars().count() <= LONGEST_ID, "{id}");
+            }
+            for binary in inf.service_binaries(arch, build) {
+                assert!(binary.len() <= 3 * (LONGEST + size));
+            }
+            check_names(&inf.files(arch, build), size);
         }
-        assert!(files.len() <= size && names.len() <= size.min(MOST + size));
         for word in inf.words(arch).into_iter().flatten() {
             assert!(!word.is_empty());
         }
     }
+}
+
+/// Each file is named once, and there are no more than the text has room for.
+fn check_names(files: &[Named], size: usize) {
+    let mut names = HashSet::new();
+    for file in files {
+        assert!(names.insert(file.name.to_lowercase()), "{} twice", file.name);
+        assert!(file.name.len() <= 3 * (LONGEST + size));
+        assert!(file.folder.len() <= 3 * (2 * LONGEST + 2 * size) + 1, "{}", file.folder);
+    }
+    assert!(files.len() <= size && names.len() <= size.min(MOST + size));
 }
 
 /// The INF with every key and value in quotes.

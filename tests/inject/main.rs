@@ -3,6 +3,7 @@
 mod bad_input;
 mod corpus;
 mod demo;
+mod driver_packs;
 mod drivers;
 mod golden;
 mod images;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_inject::{Extent, Presence, Profile, presence};
+use winpe_inject::{Extent, Presence, PresentDriver, Profile, presence, present_drivers};
 use winpe_wim::{Archive, Image};
 
 use crate::failure::Failure;
@@ -62,6 +62,16 @@ struct ImageInfo {
     bytes: u64,
     #[serde(flatten)]
     initiator: Initiator,
+    #[serde(flatten)]
+    drivers: Drivers,
+}
+
+/// The drivers that inject has put in.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Drivers {
+    Drivers(Vec<PresentDriver>),
+    DriversUnknown(String),
 }
 
 #[derive(Serialize)]
@@ -110,6 +120,10 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
         Ok(presence) => Initiator::Initiator(presence),
         Err(error) => Initiator::InitiatorUnknown(Failure::new(error).message()),
     };
+    let drivers = match present_drivers(archive, image.index) {
+        Ok(drivers) => Drivers::Drivers(drivers),
+        Err(error) => Drivers::DriversUnknown(Failure::new(error).message()),
+    };
     ImageInfo {
         index: image.index,
         name: image.name.clone(),
@@ -122,6 +136,7 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
         folders: image.stats.dirs,
         bytes: image.stats.bytes,
         initiator,
+        drivers,
     }
 }
 
@@ -172,6 +187,35 @@ fn show_image(image: &ImageInfo, printer: &mut Printer) -> Result<(), Failure> {
         Initiator::Initiator(presence) => show_presence(presence, printer)?,
         Initiator::InitiatorUnknown(why) => {
             printer.line(format_args!("  {:13} unknown: {why}", "initiator"))?;
+        }
+    }
+    show_drivers(&image.drivers, printer)
+}
+
+/// Each driver and the devices that it is for.
+fn show_drivers(drivers: &Drivers, printer: &mut Printer) -> Result<(), Failure> {
+    let drivers = match drivers {
+        Drivers::Drivers(drivers) => drivers,
+        Drivers::DriversUnknown(why) => {
+            return Ok(printer.line(format_args!("  {:13} unknown: {why}", "drivers"))?);
+        }
+    };
+    for (index, driver) in drivers.iter().enumerate() {
+        let heading = if index == 0 { "drivers" } else { "" };
+        let loaded = if driver.loaded { "" } else { "not loaded" };
+        let known = [&driver.class, &driver.version].map(|it| it.as_deref().unwrap_or_default());
+        let problem = driver.problem.as_deref().unwrap_or_default();
+        let notes: Vec<_> = [known[0], known[1], loaded, problem].into();
+        let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+        match notes.is_empty() {
+            true => printer.line(format_args!("  {heading:13} {}", driver.inf))?,
+            false => {
+                let notes = notes.join(", ");
+                printer.line(format_args!("  {heading:13} {} ({notes})", driver.inf))?;
+            }
+        }
+        for id in &driver.hardware_ids {
+            printer.line(format_args!("  {:13}   {id}", ""))?;
         }
     }
     Ok(())

@@ -91,7 +91,7 @@ pub use hives::{
 pub use image::{ImagePath, Sha256, Source, SourceError, TreeError, Windows};
 pub use job::Job;
 pub use parts::PartError;
-pub use presence::{Extent, PartPresence, Presence, presence};
+pub use presence::{Extent, PartPresence, Presence, presence, present_drivers};
 pub use profile::{
     Append, Builds, CatalogueRule, Choice, CopyKey, CreateKey, LeaveOut, Marks, Part, Profile,
     ProfileError, ProfileFile, RegPart, Service,
@@ -100,15 +100,15 @@ pub use program::{NotAProgram, ProgramError};
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use report::{
     Catalogue, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport, LeftOut,
-    PartAction, PartReport, Report, Signatures, StartupReport, TextReport, UnfitText, Unresolved,
-    Warning,
+    PartAction, PartReport, Report, Signatures, SkippedDriver, StartupReport, TextReport,
+    UnfitText, Unresolved, Warning,
 };
 pub use schema::{recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};
 pub use startup::{
-    Chap, ChapError, DriverError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
-    StartupError,
+    ArchiveError, Chap, ChapError, DriverError, IscsiName, IscsiNameError, PresentDriver, SanUri,
+    SanUriError, Secret, Startup, StartupError,
 };
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;

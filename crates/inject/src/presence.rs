@@ -4,11 +4,13 @@ use serde::Serialize;
 use winpe_wim::Archive;
 
 use crate::error::InspectError;
+use crate::files::Record;
 use crate::hives::Hives;
 use crate::identify::identify;
 use crate::image::{ImagePath, ImageView};
 use crate::parts::{Missing, PartState, inspect};
 use crate::profile::{Part, Profile};
+use crate::startup::{self, PresentDriver, System};
 
 /// What of a profile an image has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,6 +117,18 @@ pub fn presence(
         presence.parts.push(part_presence(part, &state));
     }
     Ok(presence)
+}
+
+/// Finds out which drivers were put into an image, and for which devices they are.
+///
+/// # Errors
+/// [`InspectError`] if the image, a hive or the record cannot be read.
+pub fn present_drivers(archive: &Archive, image: u32) -> Result<Vec<PresentDriver>, InspectError> {
+    let view = ImageView { archive, image };
+    let windows = identify(view.tree())?;
+    let system = System { arch: windows.arch, build: windows.build };
+    let record = Record::read(view)?;
+    Ok(startup::drivers(view, system, record.as_ref())?)
 }
 
 fn part_presence(part: &Part, state: &PartState) -> PartPresence {

@@ -75,8 +75,11 @@ pub struct Recipe {
     pub autostart: bool,
     /// Deal with the event log of Windows 11, without which the initiator does not start.
     pub event_log_workaround: bool,
-    /// Folders with driver packages that WinPE loads before the network starts.
+    /// Driver packages that WinPE loads before the network starts: folders, trees, INFs, `.zip` or `.cab`
+    /// files.
     pub driver: Vec<PathBuf>,
+    /// Refuse a driver package of a tree or an archive that cannot be used, instead of skipping it.
+    pub strict_drivers: bool,
 }
 
 /// An image of a WIM.

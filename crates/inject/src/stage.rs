@@ -36,7 +36,8 @@ pub(crate) fn stage(
     let hives = task.edit_hives(profile, &edits)?;
     warnings.extend(hives.warnings.iter().cloned());
     warnings.extend(startup::event_log_warning(task.newest_build(), &job.startup));
-    let startup = startup::plan(image, task.windows.arch, &job.startup, &mut files, &mut warnings)?;
+    let system = startup::System { arch: task.windows.arch, build: task.windows.build };
+    let startup = startup::plan(image, system, &job.startup, &mut files, &mut warnings)?;
     refuse_hives_as_files(&hives.reports, &files)?;
     let record = task.record(profile, &hives, &files)?;
     let files = files.finish()?;

@@ -189,10 +189,32 @@ fn driver(error: &DriverError) -> Vec<String> {
     match error {
         DriverError::Folder(error) => folder(error),
         DriverError::Machine { image, .. } => vec![format!(
-            "driver packages have a folder for each processor; name the one for {image}"
+            "name the package for {image}, or a folder above, of which the packages that fit are taken"
         )],
-        DriverError::NoInf(_) => {
-            vec!["name the folder in which the .inf file is, not one above it".to_owned()]
+        DriverError::NoInf(_) => vec![
+            "a driver package is an .inf file with its .sys and .cat files; a vendor's program for \
+             installation must be unpacked first"
+                .to_owned(),
+        ],
+        DriverError::NotAPack(_) => {
+            vec!["unpack it, and name the folder: all packages below are found".to_owned()]
+        }
+        DriverError::Archive { .. } => {
+            vec!["unpack it with another program, and name the folder".to_owned()]
+        }
+        DriverError::OtherSystem { .. } => vec![
+            "name the vendor's package for the image's processor and build, or a folder above, of \
+             which the packages that fit are taken"
+                .to_owned(),
+        ],
+        DriverError::NotAscii(_) => vec![
+            "give the .inf file another name; Windows does not compare the name with the catalogue"
+                .to_owned(),
+        ],
+        DriverError::NoService { .. } => {
+            vec![
+                "the driver could not be loaded; take the package from the vendor again".to_owned(),
+            ]
         }
         DriverError::Missing { .. } => {
             vec![

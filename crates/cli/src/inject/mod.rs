@@ -89,10 +89,14 @@ pub(crate) struct Args {
     /// us
     #[arg(long, help_heading = "At the start of WinPE")]
     event_log_workaround: bool,
-    /// Load the driver package in this folder (.inf, .sys, .cat) before the network starts; may be
-    /// given again
-    #[arg(long, value_name = "DIR", help_heading = "At the start of WinPE")]
+    /// Load the driver package in this folder (.inf, .sys, .cat) before the network starts. Of a folder
+    /// without an .inf file, a .zip or a .cab file, all packages in it are taken, and those for other
+    /// processors or builds are skipped; of an .inf file, the package of that file. May be given again
+    #[arg(long, value_name = "PATH", help_heading = "At the start of WinPE")]
     driver: Vec<PathBuf>,
+    /// Refuse a driver package below --driver that cannot be used, instead of skipping it with a warning
+    #[arg(long, help_heading = "At the start of WinPE")]
+    strict_drivers: bool,
     /// Take what is not given here from [inject] of this file
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,

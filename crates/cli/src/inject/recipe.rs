@@ -41,6 +41,7 @@ impl Args {
             autostart,
             event_log_workaround,
             driver,
+            strict_drivers,
         } = recipe;
         if self.wim.is_none() && self.iso.is_none() {
             self.wim = wim;
@@ -66,6 +67,7 @@ impl Args {
         self.chap_at_boot |= chap_at_boot;
         self.autostart |= autostart;
         self.event_log_workaround |= event_log_workaround;
+        self.strict_drivers |= strict_drivers;
         Ok(())
     }
 
@@ -87,6 +89,9 @@ impl Args {
             let failure = Failure::new("there is a CHAP secret and no target to log in to");
             return Err(failure.hint("--connect names one"));
         }
+        if self.strict_drivers && self.driver.is_empty() {
+            return Err(Failure::new("--strict-drivers is about drivers, and there are none"));
+        }
         if self.allow_build_mismatch && self.source.is_none() && self.iso.is_none() {
             return Err(Failure::new(
                 "--allow-build-mismatch is about a source, and there is none",
@@ -105,7 +110,8 @@ impl Args {
             .chap_at_boot(self.chap_at_boot)
             .autostart(self.autostart)
             .event_log_workaround(self.event_log_workaround)
-            .drivers(&self.driver);
+            .drivers(&self.driver)
+            .strict_drivers(self.strict_drivers);
         if let Some(name) = &self.initiator_name {
             startup = startup.initiator(name.clone());
         }

@@ -23,7 +23,7 @@ pub use file::{FileAction, FileReport};
 pub use hive::{DiffError, HiveReport};
 pub use part::{LeftOut, PartAction, PartReport};
 pub use signatures::{Catalogue, Signatures};
-pub use startup::{DriverReport, StartupReport, TextReport};
+pub use startup::{DriverReport, SkippedDriver, StartupReport, TextReport};
 pub use unresolved::Unresolved;
 pub use warning::{UnfitText, Warning};
 

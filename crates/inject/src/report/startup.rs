@@ -22,6 +22,9 @@ pub struct StartupReport {
     pub chap: bool,
     /// The drivers that are loaded before the network starts.
     pub drivers: Vec<DriverReport>,
+    /// The drivers that were found and are not put in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped_drivers: Vec<SkippedDriver>,
     /// The lines of text files that change. The file with the CHAP secret is never among them.
     pub texts: Vec<TextReport>,
 }
@@ -37,6 +40,15 @@ pub struct DriverReport {
     /// Its date and version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+/// A driver that is not put into the image.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SkippedDriver {
+    /// Its INF on this machine, or in an archive.
+    pub inf: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A text file that changes.
@@ -58,6 +70,9 @@ impl fmt::Display for StartupReport {
             if !known.is_empty() {
                 write!(f, " ({})", OneLine(known.join(", ")))?;
             }
+        }
+        for driver in &self.skipped_drivers {
+            write!(f, "\nskipped: {}", OneLine(&driver.why))?;
         }
         if !self.drivers.is_empty() {
             writeln!(f)?;

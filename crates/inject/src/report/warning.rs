@@ -154,6 +154,12 @@ pub enum Warning {
     /// The image's processor is unknown, so drivers were not compared with it.
     #[error("the image's processor is unknown; drivers are not checked")]
     DriversUnchecked,
+    /// A driver package of a tree cannot be used.
+    #[error("{why}; this driver is skipped")]
+    DriverSkipped {
+        /// The error.
+        why: String,
+    },
     /// A driver package has no catalogue.
     #[error("{}: no catalogue signs this driver, and 64-bit Windows loads no unsigned one", inf.display())]
     UnsignedDriver {

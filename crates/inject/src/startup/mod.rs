@@ -14,6 +14,7 @@ mod driver;
 mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod loaded;
 mod plan;
 mod script;
 pub(crate) mod secret;
@@ -22,10 +23,13 @@ mod startnet;
 mod text;
 mod winpeshl;
 
-pub use driver::DriverError;
+pub(crate) use driver::System;
 #[cfg(fuzzing)]
 pub(crate) use driver::inf;
+pub use driver::{ArchiveError, DriverError};
 pub use error::StartupError;
+pub use loaded::PresentDriver;
+pub(crate) use loaded::drivers;
 pub(crate) use plan::{event_log_warning, plan};
 pub use settings::Startup;
 pub use winpe_san::{Chap, ChapError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret};

@@ -5,9 +5,9 @@ use std::fs;
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 use winpe_registry::{KeyPath, ValueName};
 use winpe_san::chap_script;
-use winpe_wim::{Arch, Content};
+use winpe_wim::Content;
 
-use super::driver::Package;
+use super::driver::{Package, Packages, System, Target};
 use super::script::{self, CONNECT, ChapFrom, EARLY};
 use super::startnet::{self, Calls};
 use super::text::Text;
@@ -17,19 +17,19 @@ use crate::files::FilePlan;
 use crate::files::own::{self, secret_file};
 use crate::hives::{HiveError, HiveRoots, open_hive};
 use crate::image::{ImagePath, ImageView, TreeError};
-use crate::report::{DriverReport, StartupReport, TextReport, Warning};
+use crate::report::{DriverReport, SkippedDriver, StartupReport, TextReport, Warning};
 
 const SYSTEM32: &str = r"Windows\System32";
 const SHELL: &str = "winpeshl";
 /// The longest script that is read, in bytes. Real ones have some hundred.
-const MAX_SCRIPT: u64 = 256 << 10;
+pub(super) const MAX_SCRIPT: u64 = 256 << 10;
 /// The first build of Windows 11.
 const WINDOWS_11: u32 = 22_000;
 
 /// Adds the files of the startup to those of the rest of the job. `None` if there are none.
 pub(crate) fn plan<'i>(
     image: ImageView<'i>,
-    arch: Option<Arch>,
+    system: System,
     startup: &Startup,
     files: &mut FilePlan<'i>,
     warnings: &mut Vec<Warning>,
@@ -42,10 +42,11 @@ pub(crate) fn plan<'i>(
         targets: startup.targets.clone(),
         chap: startup.chap.is_some() || startup.chap_at_boot,
         drivers: vec![],
+        skipped_drivers: vec![],
         texts: vec![],
     };
     let mut planner = Planner { image, files, warnings, report };
-    let drivers = planner.drivers(startup, arch)?;
+    let drivers = planner.drivers(startup, system)?;
     let calls =
         Calls { early: startup.event_log || !drivers.is_empty(), connect: startup.autostart };
     if calls.early {
@@ -84,33 +85,45 @@ impl Planner<'_, '_> {
     }
 
     /// Adds the driver packages. Returns the paths of their INFs below our folder.
-    fn drivers(
-        &mut self,
-        startup: &Startup,
-        arch: Option<Arch>,
-    ) -> Result<Vec<String>, StartupError> {
-        if arch.is_none() && !startup.drivers.is_empty() {
+    fn drivers(&mut self, startup: &Startup, system: System) -> Result<Vec<String>, StartupError> {
+        if system.arch.is_none() && !startup.drivers.is_empty() {
             self.warn(Warning::DriversUnchecked);
         }
+        let target = Target { image: self.image, system, strict: startup.strict_drivers };
         let mut names: Vec<String> = Vec::new();
         let mut infs = Vec::new();
-        for dir in &startup.drivers {
-            let package = Package::read(dir, arch)?;
-            self.warnings.extend(package.warnings);
-            let name = unused(&package.name, &names);
-            let folder = format!(r"drivers\{name}");
-            names.push(name);
-            let why = format!("driver package {}", dir.display());
-            for (from, to) in package.files {
-                let to = own::file(&folder).join(to.as_str());
-                self.files.put(to, Content::File(from), &why)?;
+        for path in &startup.drivers {
+            let packages = Packages::read(path, target)?;
+            for skipped in packages.skipped {
+                let (inf, why) = (skipped.inf.display().to_string(), skipped.why.to_string());
+                if !skipped.why.is_foreign() {
+                    self.warn(Warning::DriverSkipped { why: why.clone() });
+                }
+                self.report.skipped_drivers.push(SkippedDriver { inf, why });
             }
-            for inf in package.infs {
-                let path = format!(r"{folder}\{}", inf.name);
-                let (class, version) = (inf.class, inf.version);
-                self.report.drivers.push(DriverReport { inf: own::file(&path), class, version });
-                infs.push(path);
+            for package in packages.usable {
+                let name = unused(&package.name, &names);
+                infs.extend(self.package(package, &format!(r"drivers\{name}"))?);
+                names.push(name);
             }
+        }
+        Ok(infs)
+    }
+
+    /// Adds a driver package in a folder below ours. Returns the paths of its INFs.
+    fn package(&mut self, package: Package, folder: &str) -> Result<Vec<String>, StartupError> {
+        self.warnings.extend(package.warnings);
+        let why = format!("driver package {}", package.path.display());
+        for (content, to) in package.files {
+            let to = own::file(folder).join(to.as_str());
+            self.files.put(to, content, &why)?;
+        }
+        let mut infs = Vec::new();
+        for inf in package.infs {
+            let path = format!(r"{folder}\{}", inf.name);
+            let (class, version) = (inf.class, inf.version);
+            self.report.drivers.push(DriverReport { inf: own::file(&path), class, version });
+            infs.push(path);
         }
         Ok(infs)
     }

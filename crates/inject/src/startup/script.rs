@@ -39,6 +39,12 @@ pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
     windows(&text)
 }
 
+/// The INF that a line of the early script loads, as a path below [`FOLDER`].
+pub(super) fn loaded_inf(line: &str) -> Option<String> {
+    let inf = line.trim().strip_prefix("drvload \"%~dp0")?.strip_suffix('"')?;
+    Some(inf.replace("%%", "%"))
+}
+
 /// Where the CHAP name and secret of a login come from. If there are both, the boot server's are used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ChapFrom {
@@ -176,5 +182,7 @@ mod tests {
         let early = text(early(true, &[r"drivers\a%b\n.inf".to_owned()]));
         assert!(early.contains("goto logged") && early.contains("\n:logged\n"));
         assert!(early.contains(r#"drvload "%~dp0drivers\a%%b\n.inf""#), "{early}");
+        let loaded: Vec<_> = early.lines().filter_map(loaded_inf).collect();
+        assert_eq!(loaded, [r"drivers\a%b\n.inf"]);
     }
 }

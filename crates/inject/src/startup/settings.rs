@@ -26,6 +26,7 @@ pub struct Startup {
     pub(super) autostart: bool,
     pub(super) event_log: bool,
     pub(super) drivers: Vec<PathBuf>,
+    pub(super) strict_drivers: bool,
 }
 
 impl Startup {
@@ -79,17 +80,34 @@ impl Startup {
         self
     }
 
-    /// Adds the driver packages in these folders to the image, and loads them before the network starts.
+    /// Adds driver packages to the image, and loads them before the network starts. Each path is a folder
+    /// with a package; a folder without an INF, of which all packages below are taken; an INF; or a `.zip` or
+    /// `.cab` file. Packages for other processors or builds are skipped if there are others.
     #[must_use]
-    pub fn drivers(mut self, dirs: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
-        self.drivers.extend(dirs.into_iter().map(|dir| dir.as_ref().to_path_buf()));
+    pub fn drivers(mut self, paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        self.drivers.extend(paths.into_iter().map(|path| path.as_ref().to_path_buf()));
+        self
+    }
+
+    /// Whether a package of a tree or an archive that cannot be used is an error. By default it is skipped.
+    #[must_use]
+    pub fn strict_drivers(mut self, strict: bool) -> Self {
+        self.strict_drivers = strict;
         self
     }
 
     /// Whether files of the image must change.
     pub(super) fn has_files(&self) -> bool {
-        let Self { targets, initiator: _, chap: _, chap_at_boot: _, autostart, event_log, drivers } =
-            self;
+        let Self {
+            targets,
+            initiator: _,
+            chap: _,
+            chap_at_boot: _,
+            autostart,
+            event_log,
+            drivers,
+            strict_drivers: _,
+        } = self;
         !targets.is_empty() || *autostart || *event_log || !drivers.is_empty()
     }
 

@@ -3,7 +3,7 @@
 
 use winpe_wim::Arch;
 
-use super::Inf as Parsed;
+use super::{Inf as Parsed, System};
 
 /// A key, if there is one, and values.
 pub type Entry = (Option<String>, Vec<String>);
@@ -48,13 +48,25 @@ impl Inf {
     /// Class, version, and the catalogue for an architecture.
     #[must_use]
     pub fn words(&self, arch: Option<Arch>) -> [Option<String>; 3] {
-        [self.0.class(), self.0.driver_version(), self.0.catalog(arch)]
+        [self.0.class(), self.0.driver_version(), self.0.catalog(System { arch, build: None })]
     }
 
-    /// The files of the package for an architecture.
+    /// The IDs of the devices on a Windows.
     #[must_use]
-    pub fn files(&self, arch: Option<Arch>) -> Vec<Named> {
-        let files = self.0.files(arch).into_iter();
+    pub fn hardware_ids(&self, arch: Option<Arch>, build: Option<u32>) -> Vec<String> {
+        self.0.hardware_ids(System { arch, build })
+    }
+
+    /// The programs of services on a Windows.
+    #[must_use]
+    pub fn service_binaries(&self, arch: Option<Arch>, build: Option<u32>) -> Vec<String> {
+        self.0.service_binaries(System { arch, build }).into_iter().collect()
+    }
+
+    /// The files of the package for a Windows.
+    #[must_use]
+    pub fn files(&self, arch: Option<Arch>, build: Option<u32>) -> Vec<Named> {
+        let files = self.0.files(System { arch, build }).into_iter();
         files
             .map(|file| Named { name: file.name, folder: file.folder, needed: file.needed })
             .collect()

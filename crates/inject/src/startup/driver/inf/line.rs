@@ -27,8 +27,8 @@ impl<'t> Entry<'t> {
     }
 }
 
-/// Decodes UTF-16 and UTF-8 with a byte order mark; anything else is a code page, of which only ASCII
-/// matters here.
+/// Decodes UTF-16, also without a byte order mark, and UTF-8; anything else is a code page, of which only
+/// ASCII matters here.
 pub(super) fn decode(bytes: &[u8]) -> Option<String> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<_> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
@@ -38,6 +38,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<String> {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        // An INF begins with ASCII: a comment, a bracket or a blank.
+        [1..=0x7f, 0, ..] => utf16(bytes, u16::from_le_bytes),
+        [0, 1..=0x7f, ..] => utf16(bytes, u16::from_be_bytes),
         _ if bytes.contains(&0) => None,
         _ => Some(match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),

@@ -1,23 +1,29 @@
 //! Reads of an `.inf` file which files a driver package has.
 //!
 //! Source: Microsoft, "General Syntax Rules for INF Files", "INF Version Section", "INF
-//! SourceDisksFiles Section", "INF CopyFiles Directive".
+//! SourceDisksNames Section", "INF SourceDisksFiles Section", "INF CopyFiles Directive", "INF Strings
+//! Section".
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use winpe_wim::Arch;
 
+mod files;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod line;
+mod models;
+mod sections;
+#[cfg(test)]
+mod tests;
 
 use line::{Entry, decode, parts, unquote};
 
 /// An INF. Its lines are split when they are read, since their parts take many times the memory of the
 /// text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Inf {
+pub(crate) struct Inf {
     /// The lines, without comments and joined where they continue.
     text: String,
     /// Where the lines of a section are in `text`, by the section's name in lower case. Sections of the
@@ -29,16 +35,25 @@ pub(super) struct Inf {
 
 /// Why a text cannot be read as an INF.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum BadInf {
+pub(crate) enum BadInf {
     /// It has no `[Version]` section with a signature.
     NotAnInf,
     /// It has this many lines.
     TooManyLines(usize),
 }
 
+/// The Windows for which a package is read; what is unknown is not compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct System {
+    /// The processor.
+    pub(crate) arch: Option<Arch>,
+    /// The build, for example 19041.
+    pub(crate) build: Option<u32>,
+}
+
 /// A file that an INF names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(crate) struct Named {
     /// Its name in the package.
     pub(super) name: String,
     /// The folder within the package; empty for that of the INF.
@@ -49,7 +64,7 @@ pub(super) struct Named {
 
 impl Inf {
     /// Reads a text.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, BadInf> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, BadInf> {
         let text = decode(bytes).ok_or(BadInf::NotAnInf)?;
         let lines = text.lines().count();
         if lines > MAX_LINES {
@@ -58,7 +73,10 @@ impl Inf {
         let mut inf = Self::default();
         inf.read_lines(&text);
         let mut strings = BTreeMap::new();
-        for entry in inf.entries("strings") {
+        // Texts in a language, `[Strings.0409]`, are used where `[Strings]` has none of the name.
+        let localized = inf.sections.keys().filter(|name| name.starts_with("strings."));
+        let sections = ["strings"].into_iter().chain(localized.map(String::as_str));
+        for entry in sections.flat_map(|section| inf.entries(section)) {
             let value = entry.value(0).unwrap_or_default();
             // A longer text cannot be the name of a file or section.
             if let Some(key) = entry.key.filter(|_| value.len() <= MAX_VALUE_LENGTH) {
@@ -84,16 +102,15 @@ impl Inf {
             self.text.push_str(line);
             let line = self.text[start..].trim();
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                section = Some(name.trim().to_lowercase());
+                let name = name.trim().to_lowercase();
+                // A section without lines hides one that is less specific.
+                self.sections.entry(name.clone()).or_default();
+                section = Some(name);
                 self.text.truncate(start);
             } else if let (Some(section), false) = (&section, line.is_empty()) {
                 let place = |at: usize| u32::try_from(at).expect("an INF has 4 MiB at most");
                 let range = place(start)..place(self.text.len());
-                if let Some(ranges) = self.sections.get_mut(section) {
-                    ranges.push(range);
-                } else {
-                    self.sections.insert(section.clone(), vec![range]);
-                }
+                self.sections.get_mut(section).expect("its header was read").push(range);
                 start = self.text.len();
             } else {
                 self.text.truncate(start);
@@ -108,104 +125,21 @@ impl Inf {
     }
 
     /// The class of the devices, for example `Net`.
-    pub(super) fn class(&self) -> Option<String> {
+    pub(crate) fn class(&self) -> Option<String> {
         self.value("version", "class")
     }
 
     /// Date and version of the driver, for example `03/04/2024,100.95.104.26200`.
-    pub(super) fn driver_version(&self) -> Option<String> {
+    pub(crate) fn driver_version(&self) -> Option<String> {
         let values = self.values("version", "driverver")?;
         values.iter().any(|value| !value.is_empty()).then(|| values.join(","))
     }
 
-    /// The catalogue that signs the package for an architecture.
-    pub(super) fn catalog(&self, arch: Option<Arch>) -> Option<String> {
-        let decorated = suffix(arch).map(|arch| format!("catalogfile.nt{arch}"));
+    /// The catalogue that signs the package for a system.
+    pub(super) fn catalog(&self, system: System) -> Option<String> {
+        let decorated = suffix(system.arch).map(|arch| format!("catalogfile.nt{arch}"));
         let keys = decorated.iter().map(String::as_str).chain(["catalogfile.nt", "catalogfile"]);
         keys.filter_map(|key| self.value("version", key)).next()
-    }
-
-    /// The files of the package for an architecture, each once; at most one more than [`MAX_FILES`].
-    pub(super) fn files(&self, arch: Option<Arch>) -> Vec<Named> {
-        let decorated = |section: &str| {
-            let suffix = suffix(arch).map(|arch| format!("{section}.{arch}"));
-            suffix.into_iter().chain([section.to_owned()])
-        };
-        let entries = |section: &str| {
-            decorated(section).flat_map(|name| self.entries(&name).collect::<Vec<_>>())
-        };
-        // `disk = description, tag file, unused, path`; a path that is too long for Windows is ignored.
-        let disks: BTreeMap<_, _> = entries("sourcedisksnames")
-            .filter_map(|disk| Some((unquote(disk.key?), disk.value(3))))
-            .filter(|(_, path)| path.as_ref().is_none_or(|path| path.len() <= MAX_VALUE_LENGTH))
-            .collect();
-        let copied = self.copied(arch);
-        let mut files: Vec<Named> = Vec::new();
-        let mut known = BTreeSet::new();
-        // `file = disk, folder, size`
-        for entry in entries("sourcedisksfiles") {
-            let Some(name) = entry.key.map(unquote) else { continue };
-            let value = |index: usize| entry.value(index).unwrap_or_default();
-            let disk = disks.get(&value(0)).cloned().flatten().unwrap_or_default();
-            let folder = [disk, value(1)].join("\\");
-            let needed = copied.is_empty() || copied.contains(&name.to_lowercase());
-            if known.insert(name.to_lowercase()) {
-                files.push(Named { name, folder, needed });
-            }
-            if files.len() > MAX_FILES {
-                return files;
-            }
-        }
-        // A file without a folder is beside the INF, or is a file of Windows.
-        for name in copied {
-            if !known.contains(&name) {
-                files.push(Named { name, folder: String::new(), needed: false });
-            }
-        }
-        files.truncate(MAX_FILES + 1);
-        files
-    }
-
-    /// The names of all files that a section copies, in lower case, without those of other architectures;
-    /// at most a few more than [`MAX_FILES`].
-    fn copied(&self, arch: Option<Arch>) -> BTreeSet<String> {
-        let own = suffix(arch);
-        let foreign = |section: &str| {
-            let parts = section.split('.').filter_map(|part| part.strip_prefix("nt"));
-            let mut archs = parts.filter(|part| SUFFIXES.contains(part));
-            own.is_some() && archs.any(|arch| Some(arch) != own)
-        };
-        let mut copied = BTreeSet::new();
-        // Real drivers name a section many times, and a hostile INF may name a long one 100,000 times.
-        let mut visited = BTreeSet::new();
-        let own = self.sections.keys().filter(|section| !foreign(section));
-        let lists = own.flat_map(|section| self.entries(section));
-        let lists = lists.filter(|entry| entry.key_is("copyfiles"));
-        for value in lists.flat_map(Entry::values) {
-            if copied.len() > MAX_FILES {
-                break;
-            }
-            if let Some(file) = value.strip_prefix('@') {
-                copied.insert(self.expand(file).to_lowercase());
-                continue;
-            }
-            let list = self.expand(&value).to_lowercase();
-            if !self.sections.contains_key(&list) || visited.contains(&list) {
-                continue;
-            }
-            // `destination, source, …`, where the source has the same name unless given.
-            for entry in self.entries(&list) {
-                let source = entry.value(1).filter(|source| !source.is_empty());
-                let source = source.or(entry.value(0));
-                copied.extend(source.map(|source| self.expand(&source).to_lowercase()));
-                if copied.len() > MAX_FILES {
-                    break;
-                }
-            }
-            visited.insert(list);
-        }
-        copied.remove("");
-        copied
     }
 
     fn values(&self, section: &str, key: &str) -> Option<Vec<String>> {
@@ -217,7 +151,8 @@ impl Inf {
         self.values(section, key)?.into_iter().next().filter(|value| !value.is_empty())
     }
 
-    /// Replaces `%name%` by its text in `[Strings]`. The replacement is not expanded again.
+    /// Replaces `%name%` by its text in `[Strings]`, and `%%` by `%`. The replacement is not expanded
+    /// again.
     fn expand(&self, text: &str) -> String {
         let mut parts = text.split('%');
         let mut expanded = parts.next().unwrap_or_default().to_owned();
@@ -227,11 +162,17 @@ impl Inf {
         {
             match (self.strings.get(&name.to_lowercase()), parts.next()) {
                 (Some(value), Some(rest)) => expanded.extend([value, rest]),
+                (None, Some(rest)) if name.is_empty() => expanded.extend(["%", rest]),
                 (None, Some(rest)) => expanded.extend(["%", name, "%", rest]),
                 (_, None) => expanded.extend(["%", name]),
             }
         }
         expanded
+    }
+
+    /// The value of an entry at this place, expanded.
+    fn expanded(&self, entry: Entry<'_>, index: usize) -> String {
+        entry.value(index).map(|value| self.expand(&value)).unwrap_or_default()
     }
 }
 
@@ -247,9 +188,9 @@ const MAX_VALUES: usize = 16;
 /// The longest value, in bytes; a path of Windows has 260 characters.
 const MAX_VALUE_LENGTH: usize = 1024;
 
-const SUFFIXES: [&str; 5] = ["x86", "amd64", "ia64", "arm", "arm64"];
+const ARCHS: [&str; 5] = ["x86", "amd64", "ia64", "arm", "arm64"];
 
-/// The suffix of sections for an architecture.
+/// An architecture as the names of sections have it.
 fn suffix(arch: Option<Arch>) -> Option<&'static str> {
     Some(match arch? {
         Arch::X86 => "x86",
@@ -259,160 +200,4 @@ fn suffix(arch: Option<Arch>) -> Option<&'static str> {
         Arch::Arm64 => "arm64",
         Arch::Other(_) => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NET: &str = r#"; a comment with [brackets]
-[Version]
-Signature = "$WINDOWS NT$" ; "quoted; comment"
-Class     = Net
-CatalogFile = net.cat
-CatalogFile.NTx86 = net32.cat
-DriverVer = 03/04/2024, 1.2.3.4
-
-[SourceDisksNames]
-1 = %Disk%,,,"drv"
-[SourceDisksFiles]
-net.sys = 1
-netco.dll = 1, sub
-other.sys = 1
-[SourceDisksFiles.x86]
-net32.sys = 1
-
-[Install.NTamd64]
-CopyFiles = Net.Copy, @netco.dll
-[Install.NTx86]
-CopyFiles = @net32.sys
-
-[net.copy]
-%Name%.sys,net.sys,\
-  ,2
-[Strings]
-Disk = "The disk; one"
-Name = "renamed"
-"#;
-
-    #[test]
-    fn the_files_of_an_architecture_are_found() {
-        let inf = Inf::parse(NET.as_bytes()).unwrap();
-        let files: Vec<_> = inf
-            .files(Some(Arch::Amd64))
-            .into_iter()
-            .map(|file| (file.name, file.folder, file.needed))
-            .collect();
-        let file = |name: &str, folder: &str, needed| (name.to_owned(), folder.to_owned(), needed);
-        assert_eq!(
-            files,
-            [
-                file("net.sys", "drv\\", true),
-                file("netco.dll", "drv\\sub", true),
-                file("other.sys", "drv\\", false)
-            ]
-        );
-        assert_eq!(inf.catalog(Some(Arch::Amd64)).as_deref(), Some("net.cat"));
-        assert_eq!(inf.catalog(Some(Arch::X86)).as_deref(), Some("net32.cat"));
-        assert_eq!(inf.class().as_deref(), Some("Net"));
-        assert_eq!(inf.driver_version().as_deref(), Some("03/04/2024,1.2.3.4"));
-        let x86 = inf.files(Some(Arch::X86));
-        assert!(x86.iter().any(|file| file.name == "net32.sys" && file.needed));
-        assert!(x86.iter().any(|file| file.name == "net.sys" && !file.needed));
-    }
-
-    #[test]
-    fn encodings_are_recognised_by_their_marks() {
-        let utf16: Vec<u8> =
-            format!("\u{feff}{NET}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let utf8 = format!("\u{feff}{NET}").into_bytes();
-        let ansi = [NET.as_bytes(), b"x = \"\xe9\"\r\n"].concat();
-        for bytes in [utf16, utf8, ansi] {
-            assert_eq!(Inf::parse(&bytes).unwrap().class().as_deref(), Some("Net"));
-        }
-        for bytes in [&b""[..], b"[Version]\nSignature = x\n", b"MZ\0\0", b"\xff\xfe\x00\xd8"] {
-            assert_eq!(Inf::parse(bytes), Err(BadInf::NotAnInf));
-        }
-    }
-
-    #[test]
-    fn an_empty_value_is_none() {
-        for value in ["", " ", "\"\"", ",", "%a%"] {
-            let text = format!(
-                "[Version]\nSignature=\"$Chicago$\"\nDriverVer={value}\nClass={value}\n\
-                 CatalogFile={value}\n[Strings]\na=\"\"\n"
-            );
-            let inf = Inf::parse(text.as_bytes()).unwrap();
-            assert_eq!([inf.driver_version(), inf.class(), inf.catalog(None)], [const { None }; 3]);
-        }
-    }
-
-    #[test]
-    fn strings_do_not_multiply() {
-        let bomb = format!(
-            "[Version]\nSignature=\"$Chicago$\"\n[i]\nCopyFiles=f\n[f]\n{}\n[Strings]\na=\"{}\"\n",
-            "%a%".repeat(10_000),
-            "x".repeat(10_000)
-        );
-        let files = Inf::parse(bomb.as_bytes()).unwrap().files(None);
-        assert!(files.iter().all(|file| file.name.len() < 20_000), "{}", files.len());
-        let many: String = (0..5000).map(|number| format!("{number}.sys\n")).collect();
-        let many = format!("[Version]\nSignature=\"$Chicago$\"\n[i]\nCopyFiles=f\n[f]\n{many}");
-        assert_eq!(Inf::parse(many.as_bytes()).unwrap().files(None).len(), MAX_FILES + 1);
-    }
-
-    #[test]
-    fn a_section_is_visited_once() {
-        let lines = "CopyFiles=l,l,%l%,L\n".repeat(24_000) + "[l]\n" + &"same.sys\n".repeat(48_000);
-        let many = format!("[Version]\nSignature=\"$Chicago$\"\n[i]\n{lines}[Strings]\nl=l\n");
-        let files = Inf::parse(many.as_bytes()).unwrap().files(None);
-        assert_eq!(files.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["same.sys"]);
-    }
-
-    #[test]
-    fn lines_are_bounded() {
-        let head = "[Version]\nSignature=\"$Chicago$\"\n";
-        let lines = |count: usize| Inf::parse((head.to_owned() + &"\n".repeat(count)).as_bytes());
-        assert!(lines(MAX_LINES - 2).is_ok());
-        assert_eq!(lines(MAX_LINES - 1), Err(BadInf::TooManyLines(MAX_LINES + 1)));
-    }
-
-    #[test]
-    fn neither_names_nor_folders_multiply() {
-        let long = "x".repeat(MAX_VALUE_LENGTH);
-        let head = "[Version]\nSignature=\"$Chicago$\"\n";
-        let named = |value: &str| {
-            let copies: String = (0..20_000).map(|number| format!("@%a%{number},")).collect();
-            let text = format!("{head}[i]\nCopyFiles={copies}\n[Strings]\na={value}\n");
-            Inf::parse(text.as_bytes()).unwrap().files(None)
-        };
-        let files = named(&long);
-        assert_eq!((files.len(), files[0].name.len()), (MAX_FILES + 1, MAX_VALUE_LENGTH + 1));
-        assert_eq!(named(&(long.clone() + "x"))[0].name, "%a%0", "too long to be put in");
-        let placed = |path: &str| {
-            let text = format!(
-                "{head}[SourceDisksNames]\n1=,,,{path}\n[SourceDisksFiles]\n{}",
-                (0..20_000).map(|number| format!("{number}=1\n")).collect::<String>()
-            );
-            Inf::parse(text.as_bytes()).unwrap().files(None)
-        };
-        let files = placed(&long);
-        assert_eq!((files.len(), files[0].folder.len()), (MAX_FILES + 1, MAX_VALUE_LENGTH + 1));
-        assert_eq!(placed(&(long.clone() + "x"))[0].folder, "\\");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in "(\\[(Version|SourceDisksFiles|Strings|a)\\]|[ -~é]{0,20}|CopyFiles=a|%a%=\"b|\\\\)?(\n[ -~]{0,20}){0,8}") {
-            let whole = format!("[Version]\nSignature=\"$Chicago$\"\n{text}");
-            let inf = Inf::parse(whole.as_bytes());
-            prop_assume!(inf.is_ok());
-            for arch in [None, Some(Arch::Amd64)] {
-                let files = inf.iter().flat_map(|inf| inf.files(arch)).count();
-                prop_assert!(files <= whole.len());
-            }
-        }
-    }
 }
