@@ -148,6 +148,10 @@ fn files_of_an_image() {
     each_seed(10, make, WIM);
 }
 
+/// With a source, since drivers are read after the files of the profile.
+const DRIVER: &[&str] =
+    &["inject", "winpe.wim", "--source", "install.wim", "--driver", "driver", "--dry-run"];
+
 #[test]
 fn inf() {
     let make = |_, random: &mut Random, folder: &Path| {
@@ -155,7 +159,57 @@ fn inf() {
         fs::create_dir(folder.join("driver")).expect("a folder");
         fs::write(folder.join("driver/a.inf"), texts::inf(random, BUDGET)).expect("an INF");
     };
-    each_seed(20, make, &[&["inject", "winpe.wim", "--driver", "driver", "--dry-run"]]);
+    each_seed(20, make, &[DRIVER]);
+}
+
+/// Archives of drivers that are full of zeros, and those that are full of empty files.
+#[test]
+fn archives_of_drivers() {
+    let make = |seed: u64, random: &mut Random, folder: &Path| {
+        demo(folder);
+        let path = folder.join("driver");
+        let zeros = seed % 2 == 0;
+        let count = if zeros { random.size(1, 5) } else { 2000 };
+        let data = if zeros { vec![0; 40 << 20] } else { vec![] };
+        let mut builder = cab::CabinetBuilder::new();
+        let cabinet = builder.add_folder(cab::CompressionType::MsZip);
+        for number in 0..count {
+            let deep = "d\\".repeat(random.size(1, 14));
+            cabinet.add_file(format!("{number}\\{deep}{number}.inf"));
+        }
+        let mut writer = builder.build(fs::File::create(path).expect("a file")).expect("a cabinet");
+        while let Some(mut file) = writer.next_file().expect("a cabinet") {
+            std::io::Write::write_all(&mut file, &data).expect("a cabinet");
+        }
+        let size = writer.finish().expect("a cabinet").metadata().expect("a file").len();
+        assert!(size < MIB, "{size}");
+    };
+    each_seed(4, make, &[DRIVER]);
+}
+
+/// An image with one large INF under many names, all of which are loaded.
+#[test]
+fn drivers_of_an_image() {
+    let make = |_, random: &mut Random, folder: &Path| {
+        demo(folder);
+        let wim = folder.join("a.wim");
+        fs::rename(folder.join("winpe.wim"), &wim).expect("a WIM");
+        let data = texts::inf(random, 4 << 20);
+        let ours = r"Windows\System32\winpe-iscsi";
+        let script: String = (0..2000)
+            .map(|number| format!("drvload \"%~dp0drivers\\a\\{number}.inf\"\r\n"))
+            .collect();
+        let put =
+            |path: String, data: Vec<u8>| FileChange::Put { path, content: Content::Bytes(data) };
+        let infs =
+            (0..20).map(|number| put(format!(r"{ours}\drivers\a\{number}.inf"), data.clone()));
+        let changes =
+            infs.chain([put(format!(r"{ours}\early.cmd"), script.into_bytes())]).collect();
+        let changes = [ImageChanges { image: 1, changes }];
+        let archive = Archive::open(&wim).expect("a WIM");
+        archive.commit(&changes, &Target::InPlace, CommitOptions::default()).expect("a commit");
+    };
+    each_seed(10, make, &[&["info", "a.wim"], &["info", "--json", "a.wim"]]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) fn inf(random: &mut Random, budget: usize) -> Vec<u8> {
     let budget = if is_utf16 { budget / 2 - 2 } else { budget } - SIGNATURE.len() - 400;
     let half = budget / 2;
     let line = random.size(1, half);
-    let body = match random.below(9) {
+    let body = match random.below(13) {
         // One section, copied again and again.
         0 => {
             let copies = fill(half, |_| "CopyFiles=l\n".to_owned());
@@ -47,6 +47,29 @@ pub(crate) fn inf(random: &mut Random, budget: usize) -> Vec<u8> {
         5 => format!("[i]\n{}", "a\\\n".repeat(budget / 3)),
         6 => format!("[i]\n{}", "\"\",\"".repeat(budget / 4)),
         7 => format!("[Strings]\n{}", fill(budget - 20, |number| format!("{number}={number}\n"))),
+        // Models, sections and IDs that grow by strings.
+        8 => {
+            let makers = fill(half, |number| format!("x=M{},NTamd64,NTx86,%a%\n", number % 1000));
+            let models = fill(half - 1200, |number| format!("[m{number}.ntamd64]\nx=i,%a%\n"));
+            format!("[Manufacturer]\n{makers}{models}[Strings]\na={}\n", "x".repeat(1000))
+        }
+        9 => {
+            let needs = "%a%,".repeat((budget - 1200) / 4);
+            format!("[DefaultInstall]\nNeeds={needs}\n[Strings]\na={}\n", "x".repeat(1000))
+        }
+        10 => {
+            let services = fill(half, |number| format!("AddService=a,,{number}\n"));
+            let sections =
+                fill(half - 1200, |number| format!("[{number}]\nServiceBinary=%a%{number}\n"));
+            let strings = format!("[Strings]\na={}\n", "x".repeat(1000));
+            format!("[DefaultInstall.Services]\n{services}{sections}{strings}[DefaultInstall]\na\n")
+        }
+        11 => {
+            let disks = fill(half, |number| format!("{number}=,,,%a%\n"));
+            let files = fill(half - 1200, |number| format!("%a%{number}={number},%a%\n"));
+            let strings = format!("[Strings]\na={}\n", "x".repeat(1000));
+            format!("[SourceDisksNames]\n{disks}[SourceDisksFiles]\n{files}{strings}")
+        }
         _ => fill(budget, |number| format!("[{number}]\na\n")),
     };
     let text = SIGNATURE.to_owned() + &body;

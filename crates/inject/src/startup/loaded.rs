@@ -36,7 +36,7 @@ pub struct PresentDriver {
 /// The most INFs that are listed.
 const MAX_DRIVERS: usize = 1024;
 /// The most bytes of all INFs that are read. An image may have one large file under many names.
-const MAX_TOTAL: u64 = 64 << 20;
+const MAX_TOTAL: u64 = 32 << 20;
 /// The most hardware IDs of all INFs.
 const MAX_IDS: usize = 16_384;
 

@@ -13,30 +13,20 @@
 mod archive;
 mod error;
 pub(crate) mod inf;
+mod limits;
 mod pack;
 mod package;
 mod search;
 
 use std::path::{Path, PathBuf};
 
-use crate::image::ImageView;
-
 pub use archive::ArchiveError;
 pub use error::DriverError;
 pub(crate) use inf::System;
-pub(crate) use package::{MAX_INF, Package};
+pub(crate) use package::{MAX_INF, Package, Target};
 
 use package::plain_name;
 use search::Search;
-
-/// The image that drivers are for.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub(crate) image: ImageView<'a>,
-    pub(crate) system: System,
-    /// Whether each package of a tree must be usable.
-    pub(crate) strict: bool,
-}
 
 /// The packages of a folder, tree or archive.
 #[derive(Debug)]

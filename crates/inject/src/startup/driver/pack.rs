@@ -10,8 +10,8 @@ use std::rc::Rc;
 use winpe_disk::folder::{Folder, Identity, Kind};
 use winpe_wim::Content;
 
-use super::DriverError;
 use super::archive::Archive;
+use super::error::DriverError;
 use crate::image::ImagePath;
 
 /// A pack of drivers. Paths are relative to it.

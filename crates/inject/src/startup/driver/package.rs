@@ -7,12 +7,21 @@ use std::path::{Path, PathBuf};
 use winpe_disk::folder::Kind;
 use winpe_wim::{Content, name_refusal};
 
+use super::error::DriverError;
 use super::inf::{BadInf, Inf, MAX_FILES, MAX_LINES, System};
 use super::pack::Pack;
-use super::{DriverError, Target};
-use crate::image::{ImagePath, TreeError};
+use crate::image::{ImagePath, ImageView, TreeError};
 use crate::program::Program;
 use crate::report::Warning;
+
+/// The image that drivers are for.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) image: ImageView<'a>,
+    pub(crate) system: System,
+    /// Whether each package of a tree must be usable.
+    pub(crate) strict: bool,
+}
 
 /// A driver package for the image.
 #[derive(Debug)]
@@ -150,13 +159,11 @@ impl Reading<'_> {
 
     /// Refuses an INF that adds a service whose program is neither in the package nor in Windows.
     fn check_services(&self) -> Result<(), DriverError> {
+        let files: BTreeSet<ImagePath> =
+            self.found.iter().map(|(_, to)| ImagePath::new(to.file_name())).collect();
         for binary in self.inf.service_binaries(self.target.system) {
             let file = binary.rsplit(['\\', '/']).next().unwrap_or_default();
-            let wanted = ImagePath::new(file);
-            let is_in_package = self.found.iter().any(|(_, to)| {
-                to.file_name().len() == file.len() && ImagePath::new(to.file_name()) == wanted
-            });
-            if !is_in_package && !self.is_in_image(&binary, file)? {
+            if !files.contains(&ImagePath::new(file)) && !self.is_in_image(&binary, file)? {
                 let (inf, file) = (self.path.clone(), file.to_owned());
                 return Err(DriverError::NoService { inf, binary, file });
             }

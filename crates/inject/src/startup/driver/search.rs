@@ -7,16 +7,10 @@ use std::path::{Path, PathBuf};
 
 use winpe_disk::folder::{Folder, Kind};
 
-use super::DriverError;
 use super::archive::Archive;
+use super::error::DriverError;
+use super::limits::{MAX_DEPTH, MAX_ENTRIES, MAX_INFS};
 use super::pack::Pack;
-
-/// The most folders in each other. Packs of vendors have up to eight.
-pub(super) const MAX_DEPTH: usize = 16;
-/// The most files and folders of a tree.
-pub(super) const MAX_ENTRIES: usize = 100_000;
-/// The most INFs of a tree. Packs for all models of a vendor have some hundred.
-const MAX_INFS: usize = 2048;
 
 /// The INFs that a user means.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use flate2::read::DeflateDecoder;
 use lzxd::{Lzxd, WindowSize};
 
-use super::{ArchiveError, Unpacking, check_count, entry};
+use super::error::ArchiveError;
+use super::unpacking::{Unpacking, check_count, entry};
 
 /// The most bytes of a block before compression.
 const MAX_BLOCK: usize = 32 << 10;

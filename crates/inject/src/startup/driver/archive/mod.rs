@@ -1,63 +1,25 @@
 //! An archive of drivers, unpacked into a file without a name.
 
 mod cab;
+mod error;
 #[cfg(test)]
 mod tests;
+mod unpacking;
 mod zip;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
 use winpe_disk::folder::Kind;
-use winpe_wim::name_refusal;
 
-use super::search::{MAX_DEPTH, MAX_ENTRIES};
+pub use error::ArchiveError;
 
-/// Why an archive of drivers cannot be unpacked.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ArchiveError {
-    /// The archive, or the file into which it is unpacked, cannot be read or written.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The archive is damaged, encrypted, or compressed as archives of drivers are not.
-    #[error("{name}: {why}")]
-    Entry {
-        /// The entry.
-        name: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// The archive as a whole is damaged, or is part of a set.
-    #[error("{0}")]
-    Bad(String),
-    /// A name that Windows refuses, or that leads out of the archive.
-    #[error("{name:?} is not the name of a file in an archive")]
-    BadName {
-        /// The name.
-        name: String,
-    },
-    /// It has more entries than any pack of drivers.
-    #[error("has {found} entries: expected at most {limit}")]
-    TooMany {
-        /// How many.
-        found: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Unpacked, it is larger than an archive of drivers can be.
-    #[error("its content is larger than {limit} bytes, which is expected at most for its size")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-    },
-}
+use unpacking::{Extent, Unpacking};
 
 /// An unpacked archive.
 #[derive(Debug)]
@@ -73,20 +35,11 @@ pub(super) struct Archive {
     limit: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Extent {
-    start: u64,
-    size: u64,
-}
-
 /// The most bytes of contents for an archive of a size. Drivers compress to a third or a tenth; what
 /// compresses better is made to fill disks.
 fn most_content(size: u64) -> u64 {
     (size.saturating_mul(16)).saturating_add(8 << 20).min(4 << 30)
 }
-
-/// The longest path, in bytes; Windows has 260 characters.
-const MAX_PATH: usize = 512;
 
 impl Archive {
     /// Unpacks a ZIP or cabinet file; `None` if the file begins like neither.
@@ -101,7 +54,7 @@ impl Archive {
             b"MSCF" => cab::unpack(file, &mut unpacking)?,
             _ => return Ok(None),
         }
-        unpacking.finish().map(Some)
+        Self::finished(unpacking).map(Some)
     }
 
     pub(super) fn kind(&self, path: &Path) -> Option<Kind> {
@@ -132,85 +85,10 @@ impl Archive {
         self.left.set(left);
         Ok(self.read(path, u64::MAX)?)
     }
-}
 
-/// An archive while it is unpacked.
-struct Unpacking {
-    data: BufWriter<File>,
-    files: BTreeMap<PathBuf, Extent>,
-    folders: BTreeMap<PathBuf, BTreeSet<OsString>>,
-    limit: u64,
-    written: u64,
-}
-
-impl Unpacking {
-    fn new(limit: u64) -> Result<Self, ArchiveError> {
-        let data = BufWriter::new(tempfile::tempfile()?);
-        let folders = BTreeMap::from([(PathBuf::new(), BTreeSet::new())]);
-        Ok(Self { data, files: BTreeMap::new(), folders, limit, written: 0 })
+    fn finished(unpacking: Unpacking) -> Result<Self, ArchiveError> {
+        let Unpacking { data, files, folders, limit, written: _ } = unpacking;
+        let data = data.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(Self { data, files, folders, left: Cell::new(limit), limit })
     }
-
-    /// Adds a file, with all that its reader gives. Of two with the same name the first counts.
-    fn add(&mut self, name: &str, content: impl Read) -> Result<(), ArchiveError> {
-        let path = self.place(name)?;
-        let start = self.written;
-        let left = self.limit - start;
-        let size = io::copy(&mut content.take(left + 1), &mut self.data)
-            .map_err(|error| entry(name, error))?;
-        if size > left {
-            return Err(ArchiveError::TooLarge { limit: self.limit });
-        }
-        self.written += size;
-        self.files.entry(path).or_insert(Extent { start, size });
-        Ok(())
-    }
-
-    /// Adds the folders above a file. Returns the file's path.
-    fn place(&mut self, name: &str) -> Result<PathBuf, ArchiveError> {
-        let bad = || ArchiveError::BadName { name: name.to_owned() };
-        let mut names: Vec<&str> = name.split(['/', '\\']).collect();
-        // `./name`
-        names.retain(|name| *name != ".");
-        let refused = names.iter().any(|name| name_refusal(name).is_some());
-        if refused || names.is_empty() || names.len() > MAX_DEPTH + 1 || name.len() > MAX_PATH {
-            return Err(bad());
-        }
-        let mut path = PathBuf::new();
-        for (index, name) in names.iter().enumerate() {
-            let below = path.join(name);
-            let is_last = index + 1 == names.len();
-            // A file cannot be a folder too.
-            if if is_last {
-                self.folders.contains_key(&below)
-            } else {
-                self.files.contains_key(&below)
-            } {
-                return Err(bad());
-            }
-            self.folders.entry(path).or_default().insert(name.into());
-            if !is_last {
-                self.folders.entry(below.clone()).or_default();
-            }
-            path = below;
-        }
-        Ok(path)
-    }
-
-    fn finish(self) -> Result<Archive, ArchiveError> {
-        let data = self.data.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let left = Cell::new(self.limit);
-        let (files, folders, limit) = (self.files, self.folders, self.limit);
-        Ok(Archive { data, files, folders, left, limit })
-    }
-}
-
-fn check_count(found: usize) -> Result<(), ArchiveError> {
-    if found > MAX_ENTRIES {
-        return Err(ArchiveError::TooMany { found, limit: MAX_ENTRIES });
-    }
-    Ok(())
-}
-
-fn entry(name: &str, error: impl std::fmt::Display) -> ArchiveError {
-    ArchiveError::Entry { name: name.to_owned(), why: error.to_string() }
 }

@@ -5,7 +5,9 @@ use std::io::{Cursor, Write};
 use ::zip::write::{SimpleFileOptions, ZipWriter};
 use proptest::prelude::*;
 
+use super::unpacking::MAX_PATH;
 use super::*;
+use crate::startup::driver::limits::MAX_DEPTH;
 
 /// Two files, compressed with LZX by Windows. Source: the tests of the crate `cab` (MIT).
 const LZX: &[u8] = b"\x4d\x53\x43\x46\x00\x00\x00\x00\x97\x00\x00\x00\x00\x00\x00\

@@ -5,7 +5,8 @@ use std::io::BufReader;
 
 use zip::ZipArchive;
 
-use super::{ArchiveError, Unpacking, check_count, entry};
+use super::error::ArchiveError;
+use super::unpacking::{Unpacking, check_count, entry};
 
 /// Adds the files of a ZIP file.
 pub(super) fn unpack(file: File, unpacking: &mut Unpacking) -> Result<(), ArchiveError> {

@@ -77,15 +77,14 @@ impl Inf {
             let extended = EXTENSIONS.iter().map(|extension| format!("{section}.{extension}"));
             next.extend(extended.filter_map(|name| self.section(&name)));
             for entry in self.entries(section) {
-                let names: Vec<String> = if entry.key_is("needs") {
-                    entry.values().map(|value| self.expand(&value)).collect()
+                let found = |name: String| self.section(&name.to_lowercase());
+                if entry.key_is("needs") {
+                    // One by one: together they may be a thousand times as long as the line.
+                    let named = entry.values().filter_map(|value| found(self.expand(&value)));
+                    next.extend(named.filter(|name| !reached.contains(name)));
                 } else if WITH_SECTION.iter().any(|key| entry.key_is(key)) {
-                    vec![self.expanded(entry, 2)]
-                } else {
-                    continue;
-                };
-                let sections = names.iter().filter_map(|name| self.section(&name.to_lowercase()));
-                next.extend(sections.filter(|name| !reached.contains(name)));
+                    next.extend(found(self.expanded(entry, 2)));
+                }
             }
         }
         reached
