@@ -168,7 +168,7 @@ fn archives_of_drivers() {
     let make = |seed: u64, random: &mut Random, folder: &Path| {
         demo(folder);
         let path = folder.join("driver");
-        let zeros = seed % 2 == 0;
+        let zeros = seed.is_multiple_of(2);
         let count = if zeros { random.size(1, 5) } else { 2000 };
         let data = if zeros { vec![0; 40 << 20] } else { vec![] };
         let mut builder = cab::CabinetBuilder::new();

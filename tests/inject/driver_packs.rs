@@ -44,7 +44,8 @@ fn tree(bench: &Bench) {
     package(bench, "pack/NetKVM/w10/amd64", "netkvm", "NTamd64.10.0", Arch::Amd64);
     package(bench, "pack/NetKVM/w7/amd64", "netkvm", "NTamd64", Arch::Amd64);
     package(bench, "pack/NetKVM/w7/x86", "netkvm", "NTx86", Arch::X86);
-    package(bench, "pack/plain/x86", "old", "NT", Arch::X86);
+    package(bench, "pack/wrong/amd64", "old", "NTamd64", Arch::X86);
+    package(bench, "pack/plain", "plain", "NT", Arch::X86);
     package(bench, "pack/broken", "broken", "NTamd64", Arch::Amd64);
     fs::remove_file(bench.path("pack/broken/broken.sys")).unwrap();
     bench.write("pack/readme.txt", "nothing here");
@@ -180,14 +181,14 @@ fn of_several_infs_those_for_other_systems_are_skipped() {
     package(&bench, "net", "lab32", "NTx86", Arch::X86);
     package(&bench, "net", "lab64", "NTamd64", Arch::Amd64);
     // Nothing but its program says for which processor this one is.
-    package(&bench, "net", "plain", "NT", Arch::X86);
+    package(&bench, "net", "wrong", "NTamd64", Arch::X86);
     let run = bench.run(&inject(&["--driver", "net"])).expect(0);
     let skipped: Vec<_> = run.stdout.lines().filter(|line| line.starts_with("skipped")).collect();
     assert_eq!(
         skipped,
         [
             "skipped: net/lab32.inf is for ntx86, and the image is amd64, build 7601",
-            "skipped: net/plain.sys is for x86, and the image is for amd64",
+            "skipped: net/wrong.sys is for x86, and the image is for amd64",
         ]
     );
     assert_eq!(put_in(&bench.winpe), ["net/lab64.cat", "net/lab64.inf", "net/lab64.sys"]);

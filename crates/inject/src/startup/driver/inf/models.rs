@@ -1,7 +1,7 @@
 //! Which models of an INF are for a system: the choice that Windows makes by decorations.
 //!
 //! Source: Microsoft, "INF Manufacturer Section", "INF Models Section", "Combining Platform Extensions with
-//! Operating System Versions".
+//! Operating System Versions", "INF Requirements for 64-bit Systems".
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,7 @@ struct Decoration<'t> {
     arch: &'t str,
     version: (u32, u32),
     product: Option<u32>,
+    suite: Option<u32>,
     build: u32,
 }
 
@@ -75,8 +76,17 @@ impl Inf {
     /// The decorations of an INF whose models are all for other systems, for messages.
     pub(crate) fn foreign_decorations(&self, system: System) -> Option<String> {
         match self.models(system) {
-            Models::Foreign(found) if found.is_empty() => Some("no system".to_owned()),
-            Models::Foreign(found) => Some(found.into_iter().collect::<Vec<_>>().join(", ")),
+            // Models that name no processor are for x86.
+            Models::Foreign(found) if found.is_empty() => Some("x86".to_owned()),
+            Models::Foreign(found) => {
+                let is_for_all =
+                    |text: &str| Decoration::parse(text).is_some_and(|it| it.arch.is_empty());
+                let shown = found.into_iter().map(|text| match is_for_all(&text) {
+                    true => format!("{text} on x86"),
+                    false => text,
+                });
+                Some(shown.collect::<Vec<_>>().join(", "))
+            }
             Models::None | Models::Sections(_) => None,
         }
     }
@@ -113,7 +123,7 @@ fn choose(decorations: &[String], system: System) -> Vec<&str> {
     let fitting = parsed.iter().filter(|(_, decoration)| decoration.fits(system));
     if system.arch.is_none() || system.build.is_none() {
         let all = fitting.map(|(text, _)| *text);
-        let plain = suffix(system.arch).is_none() || plain_fits(&parsed, system);
+        let plain = plain_fits(&parsed, system);
         return all.chain(plain.then_some("")).collect();
     }
     let best = fitting.clone().map(|(_, decoration)| decoration.rank()).max();
@@ -127,9 +137,14 @@ fn choose(decorations: &[String], system: System) -> Vec<&str> {
     }
 }
 
-/// Whether the section without decoration may be for a system. It is for x86 if others have a processor.
+/// Whether the section without decoration is for a system. x64 and ARM take no models that name no processor;
+/// Itanium takes them if no others do.
 fn plain_fits(decorations: &[(&str, Decoration<'_>)], system: System) -> bool {
-    suffix(system.arch) == Some("x86") || decorations.iter().all(|(_, it)| it.arch.is_empty())
+    match suffix(system.arch) {
+        None | Some("x86") => true,
+        Some("ia64") => decorations.iter().all(|(_, decoration)| decoration.arch.is_empty()),
+        Some(_) => false,
+    }
 }
 
 impl<'t> Decoration<'t> {
@@ -147,28 +162,33 @@ impl<'t> Decoration<'t> {
                 None => text.parse().ok().map(Some),
             },
         };
-        let [major, minor, product, _suite, build] =
+        let [major, minor, product, suite, build] =
             [number()?, number()?, number()?, number()?, number()?];
         let version = (major.unwrap_or(0), minor.unwrap_or(0));
-        Some(Self { arch, version, product, build: build.unwrap_or(0) })
+        Some(Self { arch, version, product, suite, build: build.unwrap_or(0) })
     }
 
     fn fits(&self, system: System) -> bool {
-        let arch = suffix(system.arch);
-        let is_arch = self.arch.is_empty() || arch.is_none_or(|arch| arch == self.arch);
-        let is_old_enough =
-            system.build.is_none_or(|build| self.version <= version(build) && self.build <= build);
+        let is_arch = match suffix(system.arch) {
+            None => true,
+            Some(arch @ ("x86" | "ia64")) => self.arch.is_empty() || self.arch == arch,
+            Some(arch) => self.arch == arch,
+        };
+        // A build counts within its version only.
+        let is_old_enough = system.build.is_none_or(|build| {
+            let version = version(build);
+            self.version < version || self.version == version && self.build <= build
+        });
         is_arch && is_old_enough
     }
 
-    /// What decides between decorations that fit: the highest.
+    /// What decides between decorations that fit: the highest. Those for a server or an edition are last,
+    /// since a WinPE is none.
     fn rank(&self) -> impl Ord + use<> {
-        let product = match self.product {
-            Some(WORKSTATION) => 2,
-            None => 1,
-            Some(_) => 0,
-        };
-        (product > 0, !self.arch.is_empty(), self.version, self.build, product)
+        let is_workstation = self.product.is_none_or(|product| product == WORKSTATION);
+        let is_any_edition = self.suite.is_none_or(|suite| suite == 0);
+        let specific = (!self.arch.is_empty(), self.product.is_some());
+        (is_workstation && is_any_edition, self.version, self.build, specific)
     }
 }
 
@@ -192,7 +212,13 @@ mod tests {
 
     fn models(manufacturer: &str, arch: Arch, build: u32) -> Vec<String> {
         let sections = ["m", "m.nt", "m.ntx86", "m.ntamd64", "m.ntamd64.6.1", "m.ntamd64.6.1.3"];
-        let more = ["m.ntamd64.10.0", "m.ntamd64.10.0...17763", "m.ntarm64", "m.ntamd64.6.3.1"];
+        let more = [
+            "m.ntamd64.10.0",
+            "m.ntamd64.10.0...17763",
+            "m.ntarm64",
+            "m.ntamd64.6.3.1",
+            "m.ntamd64.6.3.1...99999",
+        ];
         let sections = sections.iter().chain(&more);
         let sections: String = sections.map(|name| format!("[{name}]\nx = i, PCI\\a\n")).collect();
         let head = "[Version]\nSignature=\"$Chicago$\"\n[Manufacturer]\n";
@@ -207,15 +233,21 @@ mod tests {
 
     #[test]
     fn the_most_specific_decoration_that_fits_is_chosen() {
-        use Arch::{Amd64, Arm64, X86};
+        use Arch::{Amd64, Arm64, Ia64, X86};
         for (manufacturer, arch, build, chosen) in [
-            ("%x%=M", Amd64, 19041, "m"),
-            ("M", Amd64, 19041, "m"),
-            ("M=", Amd64, 19041, "m"),
+            ("%x%=M", X86, 19041, "m"),
+            ("M", X86, 19041, "m"),
+            ("M=", X86, 19041, "m"),
+            ("M", Ia64, 6002, "m"),
+            ("M,NTamd64", Ia64, 6002, ""),
+            // Since Windows Server 2003 SP1.
+            ("M", Amd64, 19041, ""),
+            ("M", Arm64, 19041, ""),
+            ("%x%=M,NT", Amd64, 19041, ""),
+            ("%x%=M,NT", X86, 19041, "m.nt"),
             ("%x%=M,NTx86", Amd64, 19041, ""),
             ("%x%=M,NTamd64", X86, 19041, "m"),
             ("%x%=M,NTamd64", Arm64, 19041, ""),
-            ("%x%=M,NT", Amd64, 19041, "m.nt"),
             ("%x%=M,NT,NTamd64", Amd64, 19041, "m.ntamd64"),
             ("%x%=M,NTx86,NTamd64", X86, 7601, "m.ntx86"),
             ("%x%=M,NTamd64,NTamd64.6.1,NTamd64.10.0", Amd64, 19041, "m.ntamd64.10.0"),
@@ -227,9 +259,13 @@ mod tests {
             ("%x%=M,NTamd64.6.1.3,NTamd64.6.1", Amd64, 7601, "m.ntamd64.6.1"),
             ("%x%=M,NTamd64.6.1.3", Amd64, 7601, "m.ntamd64.6.1.3"),
             ("%x%=M,NTamd64.6.1,NTamd64.0x6.3.1", Amd64, 7601, "m.ntamd64.6.1"),
+            // A build says nothing about later versions of Windows.
+            ("%x%=M,NTamd64.6.3.1...99999", Amd64, 19041, "m.ntamd64.6.3.1...99999"),
+            ("%x%=M,NTamd64.6.1,NTamd64....0x80", Amd64, 9200, "m.ntamd64.6.1"),
+            ("%x%=M,NTamd64.6.3.1,NTamd64.6.1", Amd64, 9600, "m.ntamd64.6.3.1"),
             // A chosen section without lines excludes the system.
             ("%x%=M,NTamd64.6.1,NTamd64.6.2", Amd64, 9200, ""),
-            ("%x%=M,NTamd64.x,NTfoo", Amd64, 9200, "m"),
+            ("%x%=M,NTamd64.x,NTfoo", X86, 9200, "m"),
         ] {
             assert_eq!(
                 models(manufacturer, arch, build).join(" "),
