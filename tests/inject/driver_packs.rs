@@ -283,3 +283,42 @@ fn info_lists_the_drivers_and_their_devices() {
     assert_eq!(found[0]["problem"], "the image does not have it");
     assert_eq!((&found[1]["inf"], &found[1]["loaded"]), (&inf.into(), &false.into()));
 }
+
+#[test]
+fn links_within_a_tree_make_no_loop_and_lead_to_nothing_outside() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new();
+    package(&bench, "pack/a/b", "lab", "NTamd64", Arch::Amd64);
+    package(&bench, "other", "other", "NTamd64", Arch::Amd64);
+    symlink("..", bench.path("pack/a/up")).unwrap();
+    symlink("a/b", bench.path("pack/again")).unwrap();
+    symlink("nowhere", bench.path("pack/dangling")).unwrap();
+    bench.run(&inject(&["--driver", "pack", "-o", "out.wim"])).expect(0);
+    assert_eq!(put_in(&bench.path("out.wim")), ["a-b/lab.cat", "a-b/lab.inf", "a-b/lab.sys"]);
+    symlink("../other", bench.path("pack/out")).unwrap();
+    let error = bench.refused(&inject(&["--driver", "pack"]));
+    assert!(error.contains("pack/out leads out of pack"), "{error}");
+    fs::remove_file(bench.path("pack/out")).unwrap();
+    fs::remove_file(bench.path("pack/a/b/lab.sys")).unwrap();
+    symlink("../../../other/other.sys", bench.path("pack/a/b/lab.sys")).unwrap();
+    let error = bench.refused(&inject(&["--driver", "pack"]));
+    assert!(error.contains("pack/a/b/lab.sys leads out of pack"), "{error}");
+    package(&bench, &format!("deep/{}x", "d/".repeat(16)), "lab", "NTamd64", Arch::Amd64);
+    let error = bench.refused(&inject(&["--driver", "deep"]));
+    assert!(error.contains("deep has more than 16 levels of folders"), "{error}");
+}
+
+#[test]
+fn an_archive_without_a_package_is_an_error() {
+    let bench = Bench::new();
+    for (name, content, says) in [
+        ("a.zip", &b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], "a.zip has no .inf file"),
+        ("b.zip", b"PK\x03\x04 and no more", "b.zip: "),
+        ("c.cab", b"MSCF", "c.cab: "),
+        ("d.cab", b"no cabinet", "d.cab is neither a folder, an .inf file, a .zip nor a .cab file"),
+    ] {
+        bench.write(name, content);
+        let error = bench.refused(&inject(&["--driver", name]));
+        assert!(error.contains(says) && error.contains("\nhint: "), "{name}: {error}");
+    }
+}

@@ -27,7 +27,7 @@ pub struct Folder {
 }
 
 /// The identity of a file, whatever its name: device and inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity {
     device: u64,
     inode: u64,

@@ -1,11 +1,12 @@
 //! Finds the INFs that a `--driver` means.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_disk::folder::{Folder, Kind};
+use winpe_disk::folder::{Folder, Identity, Kind};
 
 use super::archive::Archive;
 use super::error::DriverError;
@@ -57,7 +58,8 @@ impl Search {
     }
 
     fn of_tree(pack: Pack) -> Result<Self, DriverError> {
-        let mut walk = Walk { pack: &pack, known: vec![], entries: 0, infs: 0, folders: vec![] };
+        let mut walk =
+            Walk { pack: &pack, known: HashSet::new(), entries: 0, infs: 0, folders: vec![] };
         walk.folder(Path::new(""), 0)?;
         let folders = walk.folders;
         if folders.is_empty() {
@@ -70,7 +72,7 @@ impl Search {
 /// A walk through a tree. Each folder is visited once, so that links within the tree make no loops.
 struct Walk<'p> {
     pack: &'p Pack,
-    known: Vec<winpe_disk::folder::Identity>,
+    known: HashSet<Identity>,
     entries: usize,
     infs: usize,
     folders: Vec<(PathBuf, Vec<OsString>)>,
@@ -79,10 +81,9 @@ struct Walk<'p> {
 impl Walk<'_> {
     fn folder(&mut self, below: &Path, depth: usize) -> Result<(), DriverError> {
         if let Some(identity) = self.pack.identity(below)? {
-            if self.known.contains(&identity) {
+            if !self.known.insert(identity) {
                 return Ok(());
             }
-            self.known.push(identity);
         }
         let too_large = |what, limit| {
             let path = self.pack.path().into();
