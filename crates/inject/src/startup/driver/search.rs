@@ -80,10 +80,10 @@ struct Walk<'p> {
 
 impl Walk<'_> {
     fn folder(&mut self, below: &Path, depth: usize) -> Result<(), DriverError> {
-        if let Some(identity) = self.pack.identity(below)? {
-            if !self.known.insert(identity) {
-                return Ok(());
-            }
+        if let Some(identity) = self.pack.identity(below)?
+            && !self.known.insert(identity)
+        {
+            return Ok(());
         }
         let too_large = |what, limit| {
             let path = self.pack.path().into();
