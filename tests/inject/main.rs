@@ -8,6 +8,7 @@ mod golden;
 mod images;
 mod iso;
 mod job;
+mod places;
 mod recipes;
 mod record;
 mod schemas;

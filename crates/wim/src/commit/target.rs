@@ -26,6 +26,7 @@ use super::{CommitOptions, Committed, Erasure};
 use crate::archive::Archive;
 use crate::error::WimError;
 use crate::format::header::{DiskHeader, SIZE, flags};
+use crate::format::resource::DiskBlob;
 use crate::part::Part;
 use crate::progress::Progress;
 
@@ -167,12 +168,7 @@ pub(super) fn write(
         };
         inserted.push(appender.blob(&blob.data, blob.references, base, &mut count)?);
     }
-    let mut metadata = Vec::new();
-    for image in &plan.images {
-        let NewMetadata { base, before, .. } = image;
-        let base = Base { source: archive.part.source(), chunks: base, plain: Some(before) };
-        metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
-    }
+    let mut metadata = append_metadata(archive, plan, &mut appender)?;
     if let Some(import) = &plan.import {
         let mut count = |bytes| {
             done += bytes;
@@ -201,6 +197,21 @@ pub(super) fn write(
     let table = later.transpose()?;
     let Packer { kept, packed, .. } = appender.packer;
     Ok(Written { header: Some(disk), end, table, appended: end - at, kept, packed })
+}
+
+/// Appends the metadata of the images that change: for each its position in the table, and its entry.
+fn append_metadata(
+    archive: &Archive,
+    plan: &Plan<'_>,
+    appender: &mut Appender<'_>,
+) -> Result<Vec<(usize, DiskBlob)>, WimError> {
+    let mut metadata = Vec::new();
+    for image in &plan.images {
+        let NewMetadata { base, before, .. } = image;
+        let base = Base { source: archive.part.source(), chunks: base, plain: Some(before) };
+        metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
+    }
+    Ok(metadata)
 }
 
 /// The known digests for the integrity table, if one is to be written.
