@@ -81,6 +81,10 @@ fn check_lists_everything_with_line_and_caret() {
     let (code, out, _) = reg(&["check", &latin]);
     assert_eq!((code, out.contains(":2:2: doubtful: expected UTF-8")), (1, true), "{out}");
     assert_eq!(reg(&["check", "/nowhere/x.reg"]).0, 2);
+
+    let marked = desk.put("marked.reg", b"\xef\xbb\xbfREGEDIT4\n\n[HKEY_CURRENT_USER\\a]\n");
+    let (code, out, _) = reg(&["check", &marked]);
+    assert!(code == 1 && out.contains(":1:1: skipped by regedit: expected UTF-16LE"), "{out}");
 }
 
 #[test]

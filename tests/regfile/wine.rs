@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 use winpe_regfile::{Document, Format, ParseOptions, write_edits};
@@ -24,6 +24,51 @@ fn regedit_exports_what_we_wrote() {
     let Some(files) = files() else { return };
     let base: KeyPath = r"HKEY_CURRENT_USER\Software\WinpeCorpus".parse().unwrap();
     wine.check(&base, published(&base, &files));
+}
+
+/// A file of which we say that regedit imports nothing of it has a sound one beside it, which is imported.
+#[test]
+fn regedit_imports_nothing_of_files_that_it_refuses() {
+    let Some(wine) = Wine::start() else { return };
+    let text = |header: &str, key: &str| {
+        format!("{header}\r\n\r\n[HKEY_CURRENT_USER\\Software\\Whole\\{key}]\r\n\"a\"=\"b\"\r\n")
+    };
+    let v5 = "Windows Registry Editor Version 5.00";
+    let big = |text: String| -> Vec<u8> {
+        let units = "\u{feff}".encode_utf16().chain(text.encode_utf16()).collect::<Vec<_>>();
+        units.into_iter().flat_map(u16::to_be_bytes).collect()
+    };
+    let files = [
+        (text(v5, "plain").into_bytes(), false),
+        (text(&format!("\u{feff}{v5}"), "mark5").into_bytes(), true),
+        (text("\u{feff}REGEDIT4", "mark4").into_bytes(), true),
+        (big(text(v5, "big")), true),
+        (text("REGEDIT4 ", "blank").into_bytes(), true),
+        (text("REGEDIT4", "four").into_bytes(), false),
+    ];
+    let file = wine.path("whole.reg");
+    for (bytes, refused) in &files {
+        let document = Document::parse(bytes, &ParseOptions::lenient()).unwrap();
+        let finding = document.regedit_finding();
+        assert_eq!(finding.is_some_and(|finding| finding.is_skipped), *refused);
+        fs::write(&file, bytes).unwrap();
+        // Its status says nothing: what it takes for no registry script is no error to it.
+        let _ = wine.try_run(&wine.wine, &["regedit", "/S", &dos(&file)]);
+    }
+    let export = wine.path("whole.export.reg");
+    let base = r"HKEY_CURRENT_USER\Software\Whole";
+    wine.run(&wine.wine, &["regedit", "/E", &dos(&export), base]);
+    let exported = fs::read(&export).unwrap();
+    let exported = Document::parse(&exported, &ParseOptions::lenient()).unwrap();
+    let base: KeyPath = base.parse().unwrap();
+    let mut found: Vec<_> = exported
+        .edits()
+        .filter_map(|(edit, _)| Some(edit.key.strip_prefix(&base)?.to_string()))
+        .filter(|key| !key.is_empty())
+        .collect();
+    found.sort();
+    found.dedup();
+    assert_eq!(found, ["four", "plain"]);
 }
 
 /// Values of every type and length, and names with all allowed characters.
@@ -169,7 +214,12 @@ impl Wine {
     }
 
     fn run(&self, program: &Path, args: &[&str]) {
-        let status = Command::new(program)
+        let status = self.try_run(program, args);
+        assert!(status.success(), "{} {args:?}: {status}", program.display());
+    }
+
+    fn try_run(&self, program: &Path, args: &[&str]) -> ExitStatus {
+        Command::new(program)
             .args(args)
             .env("WINEPREFIX", self.path("prefix"))
             .env("HOME", self.folder.path())
@@ -180,8 +230,7 @@ impl Wine {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
-            .unwrap();
-        assert!(status.success(), "{} {args:?}: {status}", program.display());
+            .unwrap()
     }
 }
 

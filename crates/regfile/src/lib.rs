@@ -80,6 +80,7 @@ mod format;
 mod items;
 mod lexer;
 mod reason;
+mod regedit;
 mod render;
 mod span;
 mod walk;
