@@ -6,3 +6,4 @@ mod names;
 mod read;
 mod recover;
 mod roots;
+mod single;

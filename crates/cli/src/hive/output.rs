@@ -1,6 +1,10 @@
 //! Where a changed hive goes.
 
+use std::path::Path;
+
 use winpe_hive::{FileTime, Hive};
+use winpe_inject::{ImagePath, ImageSelector};
+use winpe_wim::{Archive, Content, FileChange};
 
 use super::input::Place;
 use crate::atomic_file;
@@ -8,6 +12,7 @@ use crate::failure::Failure;
 use crate::inject::source_date_epoch;
 use crate::output::Output;
 use crate::printer::Printer;
+use crate::wim;
 
 impl Output {
     /// Refuses what cannot be written before any work is done.
@@ -17,13 +22,6 @@ impl Output {
             (Some(path), _) if path.exists() && !self.force => {
                 let failure = Failure::new(format!("{} exists already", path.display()));
                 Err(failure.hint("--force overwrites it"))
-            }
-            (None, Place::Image { .. }) => {
-                let failure = Failure::new("a hive inside an image is not changed here");
-                Err(failure.hint(
-                    "-o OUT writes the hive to a file; to change the image itself, use \
-                    winpe-iscsi inject with --reg or --add",
-                ))
             }
             _ => Ok(()),
         }
@@ -41,7 +39,9 @@ impl Output {
         }
         let path = match (&self.output, place) {
             (Some(path), _) | (None, Place::File(path)) => path,
-            (None, Place::Image { .. }) => return self.allows(place),
+            (None, Place::Image { wim, image, path }) => {
+                return write_to_image(wim, image, path, bytes, printer);
+            }
         };
         // A result that cannot be written is an error before anything is changed.
         printer.finish()?;
@@ -50,6 +50,26 @@ impl Output {
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())
     }
+}
+
+/// Puts a hive back into its image.
+fn write_to_image(
+    file: &Path,
+    image: &ImageSelector,
+    path: &ImagePath,
+    bytes: &[u8],
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    // A result that cannot be written is an error before anything is changed.
+    printer.finish()?;
+    let archive = Archive::open(file)?;
+    let image = archive.select(image)?;
+    let content = Content::Bytes(bytes.to_vec());
+    let changes = vec![FileChange::Put { path: path.to_string(), content }];
+    let committed = wim::commit(archive, image, changes, printer)?;
+    let appended = committed.appended;
+    printer.status(format_args!("{} is changed; {appended} bytes were appended", file.display()));
+    Ok(())
 }
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.
