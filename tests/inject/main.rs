@@ -8,6 +8,7 @@ mod golden;
 mod images;
 mod iso;
 mod job;
+mod profiles;
 mod recipes;
 mod record;
 mod schemas;

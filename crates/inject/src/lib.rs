@@ -118,3 +118,8 @@ pub use verify::{Point, Verdict};
 pub use windows::Windows;
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -78,3 +78,8 @@ pub use iso::find_in_iso;
 pub use name::{fold_name, name_refusal};
 pub use progress::Progress;
 pub use reader::BlobReader;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
