@@ -10,8 +10,9 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use winpe_inject::{Recipe, RecipeError};
+use winpe_netboot::config::{Config, is_url};
 use winpe_netboot::policy::pxelinux::Below;
-use winpe_netboot::policy::{Config, grub, ipxe, is_url, pxelinux};
+use winpe_netboot::policy::{grub, ipxe, pxelinux};
 
 static FOLDER: LazyLock<TempDir> =
     LazyLock::new(|| tempfile::tempdir_in("/dev/shm").expect("a folder in memory"));

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use winpe_inject::{IscsiName, SanUri};
-use winpe_netboot::policy::Config;
+use winpe_netboot::config::Config;
 
 fuzz_target!(|text: &str| {
     if let Ok(name) = text.parse::<IscsiName>() {

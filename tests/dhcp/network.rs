@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::sync::oneshot;
+use winpe_netboot::config::Config;
 use winpe_netboot::event::Event;
-use winpe_netboot::policy::Config;
 use winpe_netboot::serve::{self, Interface};
 use winpe_tests::cable::Cable;
 

@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use winpe_netboot::config::Config;
 use winpe_netboot::logic::Time;
 use winpe_netboot::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
-use winpe_netboot::policy::Config;
 use winpe_netboot::wire::dhcp::{Message, code};
 use winpe_tests::{run, tool, winpe_iscsi};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use winpe_netboot::policy::{Config, Mode};
+use winpe_netboot::config::{Config, Mode};
 use winpe_tests::{run, skip, tool, winpe_iscsi, workspace};
 
 fn text(output: &Output) -> String {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use winpe_netboot::client::Kind;
 use winpe_netboot::event::{Failure, Protocol};
-use winpe_netboot::policy::Kind;
 use winpe_tests::tool;
 
 use crate::machines::{Shown, lab, text};

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use winpe_netboot::client::{Client, Kind, Platform};
 use winpe_netboot::event::{Event, Failure, Heard, Protocol, Sink};
 use winpe_netboot::files::{Digest, File};
 use winpe_netboot::logic::dhcp::Ignore;
-use winpe_netboot::policy::{Client, Kind, Platform};
 use winpe_netboot::watch::{self, Watch};
 use winpe_netboot::wire::dhcp::Hardware;
 use winpe_tests::{run, tool};

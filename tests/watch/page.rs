@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use winpe_netboot::client::Kind;
 use winpe_netboot::event::{Failure, Protocol};
 use winpe_netboot::logic::dhcp::Ignore;
-use winpe_netboot::policy::Kind;
 use winpe_tests::{run, tool};
 
 use crate::machines::{Shown, lab, text};

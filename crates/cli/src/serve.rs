@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use winpe_netboot::policy::{Config, Mode, quick_menu};
+use winpe_netboot::config::{Config, ConfigErrors, Mode, WimImage, quick_menu};
 use winpe_netboot::serve::{
     ConfineError, Interface, InterfaceError, LeaseLogError, ServeError, StateError,
 };
@@ -116,13 +116,10 @@ fn read(args: &Args) -> Result<Config, Failure> {
     let mut config = match &args.config {
         None => Config::default(),
         Some(path) => {
-            let at = |error: String| Failure::new(format!("{}: {error}", path.display()));
-            let text =
-                winpe_inject::Recipe::read_text(path).map_err(|error| at(error.to_string()))?;
-            let mut config = text.parse::<Config>().map_err(|error| {
-                let hint = did_you_mean(&error.message);
-                hint.into_iter().fold(at(error.to_string()), Failure::hint)
-            })?;
+            let text = winpe_inject::Recipe::read_text(path)
+                .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+            let mut config =
+                text.parse::<Config>().map_err(|errors| refused(Some(path), &errors))?;
             config.read_paths_from(path.parent().unwrap_or(Path::new("")));
             config
         }
@@ -138,9 +135,10 @@ fn read(args: &Args) -> Result<Config, Failure> {
     serve.folders.splice(0..0, args.folder.iter().cloned());
     let named = [&args.wim, &args.iso, &args.iscsi].iter().any(|names| !names.is_empty());
     if config.entries.is_empty() || named {
-        let quick = quick_menu(&args.wim, &args.iso, &args.iscsi);
+        let wims: Vec<_> = args.wim.iter().map(|text| wim_image(text)).collect();
+        let quick = quick_menu(&wims, &args.iso, &args.iscsi);
         let new = |entries: &[_], name: &str| {
-            !entries.iter().any(|it: &winpe_netboot::policy::Entry| it.name == name)
+            !entries.iter().any(|it: &winpe_netboot::config::Entry| it.name == name)
         };
         let local = config.entries.iter().any(|entry| entry.local);
         let added: Vec<_> = quick.into_iter().filter(|entry| !(entry.local && local)).collect();
@@ -149,8 +147,24 @@ fn read(args: &Args) -> Result<Config, Failure> {
         }
         config.entries.splice(0..0, added);
     }
-    config.check().map_err(Failure::new)?;
+    config.check().map_err(|errors| refused(None, &errors))?;
     Ok(config)
+}
+
+/// All errors of a configuration, a line each. Those of a file have its name and their places.
+fn refused(file: Option<&Path>, errors: &ConfigErrors) -> Failure {
+    let file = file.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+    let lines: Vec<_> = errors.iter().map(|error| format!("{file}{error}")).collect();
+    let hints = errors.iter().filter_map(|error| did_you_mean(&error.reason.to_string()));
+    hints.fold(Failure::new(lines.join("\n  ")), Failure::hint)
+}
+
+/// `winpe.wim:2` is the second image of `winpe.wim`.
+fn wim_image(text: &str) -> WimImage {
+    match text.rsplit_once(':').map(|(path, index)| (path, index.parse())) {
+        Some((path, Ok(index))) => WimImage { path: path.to_owned(), index: Some(index) },
+        _ => WimImage { path: text.to_owned(), index: None },
+    }
 }
 
 impl From<ModeArg> for Mode {

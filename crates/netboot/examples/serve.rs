@@ -4,8 +4,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use winpe_netboot::config::Config;
 use winpe_netboot::event::Event;
-use winpe_netboot::policy::Config;
 use winpe_netboot::serve::{self, Interface};
 
 #[tokio::main]

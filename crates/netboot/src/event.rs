@@ -42,9 +42,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::client::Client;
 use crate::files::Digest;
 use crate::logic::dhcp::Ignore;
-use crate::policy::Client;
 
 /// Where events go. Called from the middle of the work, so it must not block.
 pub trait Sink: Send + Sync + 'static {

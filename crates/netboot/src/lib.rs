@@ -46,6 +46,8 @@
 //! a password for one cannot be configured.
 
 mod awake;
+pub mod client;
+pub mod config;
 pub mod event;
 pub mod files;
 pub mod http;

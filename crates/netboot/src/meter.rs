@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::config::Limit;
 use crate::event::{Event, Sink};
-use crate::policy::Limit;
 
 /// Between two warnings about one limit: a flood meets it a thousand times a second.
 const QUIET: Duration = Duration::from_secs(60);

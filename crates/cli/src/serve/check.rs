@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use serde::Serialize;
+use winpe_netboot::config::{Config, Origin};
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
-use winpe_netboot::policy::part::Origin;
-use winpe_netboot::policy::{self, Config, Files, Logins, MenuRow, Row, boot_table, menu_table};
+use winpe_netboot::policy::{self, Files, Logins, MenuRow, Row, boot_table, menu_table};
 use winpe_netboot::serve::Interface;
 
 use crate::failure::Failure;

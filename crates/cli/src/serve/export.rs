@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use winpe_disk::folder::Folder;
+use winpe_netboot::config::Config;
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
-use winpe_netboot::policy::{Config, Files};
+use winpe_netboot::policy::Files;
 use winpe_netboot::serve::Interface;
 
 use crate::failure::Failure;

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use winpe_media::{BootFile, BootFiles, MediaError};
-use winpe_netboot::policy::part::{Content, Origin, Part};
-use winpe_netboot::policy::{Config, Entry, Target, is_url};
+use winpe_netboot::config::{self, Config, Content, Entry, Origin, Target, is_url};
 
 use crate::failure::Failure;
 
@@ -12,7 +11,7 @@ use crate::failure::Failure;
 pub(super) fn look_into(config: &mut Config) -> Result<(), Failure> {
     for entry in &mut config.entries {
         if let Some((path, files)) = find(entry).transpose()? {
-            entry.parts = files.files.into_iter().map(|file| part(&path, file)).collect();
+            entry.files = files.files.into_iter().map(|file| boot_file(&path, file)).collect();
         }
     }
     Ok(())
@@ -33,8 +32,8 @@ fn find(entry: &Entry) -> Option<Result<(String, BootFiles), Failure>> {
     Some(found.map(|files| (path.to_owned(), files)))
 }
 
-fn part(path: &str, file: BootFile) -> Part {
-    Part {
+fn boot_file(path: &str, file: BootFile) -> config::BootFile {
+    config::BootFile {
         name: file.name.to_owned(),
         origin: match file.origin {
             winpe_media::Origin::Image => Origin::Image,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use winpe_netboot::config::Config;
 use winpe_netboot::event::{Event, Sink};
-use winpe_netboot::policy::Config;
 use winpe_netboot::serve::{Interface, Server};
 
 use super::changes::Changes;
@@ -78,7 +78,8 @@ fn run(
                     // The server says what becomes of it; where several wait, the last ones can.
                     Ok(config) => drop(configs.try_send(config)),
                     Err(failure) => {
-                        let reason = failure.message();
+                        // A line of the log is one line.
+                        let reason = failure.message().replace("\n  ", "; ");
                         let text = format!(
                             "the new configuration is refused, the old one stays: {reason}"
                         );

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy;
+use crate::config;
 
 /// What the server grants, at most. A connection without TLS holds up to 128 KiB of a file that has to come
 /// from a disk, and all of them together 48 MiB; one with TLS holds up to three times as much.
@@ -29,12 +29,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::from(&policy::Limits::default())
+        Self::from(&config::Limits::default())
     }
 }
 
-impl From<&policy::Limits> for Limits {
-    fn from(limits: &policy::Limits) -> Self {
+impl From<&config::Limits> for Limits {
+    fn from(limits: &config::Limits) -> Self {
         Self {
             connections: limits.http_connections,
             unproven: limits.http_unproven,

@@ -18,9 +18,9 @@ use tokio::sync::{Notify, oneshot};
 
 use super::Limits;
 use super::pace::{Doing, LOOK, Pace, Watched};
+use crate::config::Limit;
 use crate::logic::{Place, Shares, network_of};
 use crate::meter::{Meter, Usage};
-use crate::policy::Limit;
 
 /// Connections of one address from which on one of them gives way where all places are taken. A machine
 /// that boots has one or two.

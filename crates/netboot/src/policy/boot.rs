@@ -2,11 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use super::bootfile::{Chain, Overrides, SCRIPT, SecureBoot, boot_file};
-use super::client::{Client, Kind};
-use super::config::{Allow, ClientConfig, Config};
-use super::http_base::Held;
-use super::platform::Platform;
+use super::bootfile::{SCRIPT, boot_file};
+use crate::client::Platform;
+use crate::client::{Client, Kind};
+use crate::config::MirroredKind;
+use crate::config::{Allow, ClientConfig, Config};
+use crate::config::{Chain, Overrides, SecureBoot};
 
 /// What a client is told to boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,11 +79,13 @@ impl<'a> View<'a> {
         let base = |kind| self.config.base_for(kind, server);
         let file = match client.kind {
             Kind::Other => return None,
-            Kind::Ipxe { http: true } => format!("{}{}", base(Held::Scripts), self.path(SCRIPT)),
+            Kind::Ipxe { http: true } => {
+                format!("{}{}", base(MirroredKind::Scripts), self.path(SCRIPT))
+            }
             Kind::Ipxe { http: false } => format!("tftp://{server}/{}", self.path(SCRIPT)),
             Kind::Pxe => self.boot_file(client.platform?).to_owned(),
             Kind::Http => {
-                format!("{}{}", base(Held::Programs), self.boot_file(client.platform?))
+                format!("{}{}", base(MirroredKind::Programs), self.boot_file(client.platform?))
             }
         };
         Some(Boot { file, pxelinux: self.pxelinux(client, &self.config.pxelinux_base(server)) })
@@ -95,7 +98,7 @@ impl<'a> View<'a> {
         let reboot = wanted.reboot_time.unwrap_or(REBOOT);
         let own = |file: &str| self.path(&format!("pxelinux.cfg/{file}"));
         let over_ipxe = matches!(client.kind, Kind::Ipxe { .. });
-        if self.chain() == Chain::Dell && !over_ipxe {
+        if self.chain() == Chain::PxelinuxOverIpxe && !over_ipxe {
             return Pxelinux { config: Some(own("ipxe")), prefix: "/".to_owned(), reboot };
         }
         let (config, prefix) = if over_ipxe { ("boot", base) } else { ("default", "/") };

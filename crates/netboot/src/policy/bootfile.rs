@@ -1,35 +1,7 @@
 //! Which boot file a machine gets. This table is the only place that knows.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
-use super::platform::Platform;
-
-/// How a machine gets from its ROM to the menu.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Chain {
-    /// ROM, iPXE, `boot.ipxe`, iPXE's menu.
-    #[default]
-    Ipxe,
-    /// ROM, PXELINUX, PXELINUX's menu.
-    Pxelinux,
-    /// ROM, PXELINUX, `ipxe.lkrn`, `boot.ipxe`, PXELINUX over HTTP, PXELINUX's menu: for machines,
-    /// such as some Dell Vostro notebooks, whose firmware does not get on with `undionly.kpxe`.
-    Dell,
-}
-
-/// What UEFI firmware gets that starts signed programs only. No DHCP option tells whether it does, so
-/// all UEFI firmware gets the same; that without Secure Boot starts signed programs too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SecureBoot {
-    /// The distribution's shim, which starts the distribution's GRUB.
-    Grub,
-    /// iPXE's shim, which starts the iPXE that its project signed.
-    Ipxe,
-}
+use crate::client::Platform;
+use crate::config::{Chain, Overrides, SecureBoot};
 
 /// Platform, the shim that starts GRUB, and GRUB as that shim calls it.
 const GRUB: &[(Platform, &str, &str)] = &[
@@ -52,14 +24,11 @@ const TABLE: &[(Platform, &str, Option<&str>)] = &[
 ];
 
 /// The script that every iPXE gets, by URL.
-pub const SCRIPT: &str = "boot.ipxe";
-/// iPXE as a Linux kernel, which PXELINUX starts in [`Chain::Dell`].
-pub const IPXE_KERNEL: &str = "ipxe.lkrn";
-/// PXELINUX, which `boot.ipxe` starts over HTTP in [`Chain::Dell`].
-pub const PXELINUX: &str = "pxelinux.0";
-
-/// The boot file of each platform where it is not that of the table.
-pub type Overrides = BTreeMap<Platform, String>;
+pub(super) const SCRIPT: &str = "boot.ipxe";
+/// iPXE as a Linux kernel, which PXELINUX starts in [`Chain::PxelinuxOverIpxe`].
+pub(super) const IPXE_KERNEL: &str = "ipxe.lkrn";
+/// PXELINUX, which `boot.ipxe` starts over HTTP in [`Chain::PxelinuxOverIpxe`].
+pub(super) const PXELINUX: &str = "pxelinux.0";
 
 /// GRUB, as the shim that this platform's firmware loads calls it.
 pub(super) fn grub(platform: Platform) -> Option<&'static str> {
@@ -68,7 +37,7 @@ pub(super) fn grub(platform: Platform) -> Option<&'static str> {
 
 /// The file that a machine's firmware is told to load.
 #[must_use]
-pub fn boot_file(
+pub(super) fn boot_file(
     platform: Platform,
     chain: Chain,
     secure: Option<SecureBoot>,
@@ -88,7 +57,7 @@ pub fn boot_file(
     let (_, ipxe, pxelinux) =
         TABLE.iter().find(|row| row.0 == platform).expect("the table has a row for each platform");
     match (chain, pxelinux) {
-        (Chain::Pxelinux | Chain::Dell, Some(pxelinux)) => pxelinux,
+        (Chain::Pxelinux | Chain::PxelinuxOverIpxe, Some(pxelinux)) => pxelinux,
         _ => ipxe,
     }
 }
@@ -101,7 +70,7 @@ mod tests {
     fn each_platform_has_a_file_in_each_chain() {
         let none = Overrides::new();
         for platform in Platform::ALL {
-            let chains = [Chain::Ipxe, Chain::Pxelinux, Chain::Dell];
+            let chains = [Chain::Ipxe, Chain::Pxelinux, Chain::PxelinuxOverIpxe];
             let ways = [None, Some(SecureBoot::Grub), Some(SecureBoot::Ipxe)];
             for (chain, secure) in chains.iter().flat_map(|&it| ways.map(|way| (it, way))) {
                 let file = boot_file(platform, chain, secure, &none);
@@ -113,8 +82,14 @@ mod tests {
     #[test]
     fn an_override_holds_in_every_chain() {
         let overrides = Overrides::from([(Platform::UefiX64, "shimx64.efi".to_owned())]);
-        assert_eq!(boot_file(Platform::UefiX64, Chain::Dell, None, &overrides), "shimx64.efi");
-        assert_eq!(boot_file(Platform::Bios, Chain::Dell, None, &overrides), "pxelinux.0");
+        assert_eq!(
+            boot_file(Platform::UefiX64, Chain::PxelinuxOverIpxe, None, &overrides),
+            "shimx64.efi"
+        );
+        assert_eq!(
+            boot_file(Platform::Bios, Chain::PxelinuxOverIpxe, None, &overrides),
+            "pxelinux.0"
+        );
         assert_eq!(boot_file(Platform::Bios, Chain::Ipxe, None, &overrides), "undionly.kpxe");
     }
 

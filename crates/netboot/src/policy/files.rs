@@ -9,15 +9,17 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::boot::View;
-use super::bootfile::{Chain, IPXE_KERNEL, IPXE_SHIM, PXELINUX, SCRIPT, SecureBoot, grub};
-use super::config::Config;
-use super::http_base::Held;
-use super::matcher::Matcher;
-use super::menu::{Entry, Target};
-use super::part::{BOOT_WIM, Content, LOADER_PATHS, Part};
-use super::platform::Platform;
+use super::bootfile::{IPXE_KERNEL, IPXE_SHIM, PXELINUX, SCRIPT, grub};
+use super::loaders::{BOOT_WIM, LOADER_PATHS};
 use super::pxelinux::Below;
 use super::{grub as grub_menu, ipxe, pxelinux};
+use crate::client::Platform;
+use crate::config::Config;
+use crate::config::Matcher;
+use crate::config::MirroredKind;
+use crate::config::{BootFile, Content};
+use crate::config::{Chain, SecureBoot};
+use crate::config::{Entry, Target};
 use crate::files::{Catalog, File, FilePath, FileRequest, FileSource, Folder, Layers, PathError};
 
 /// What is served, and what is missing.
@@ -209,7 +211,7 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
     for entry in &config.entries {
         let script = ipxe::entry_script(config, entry, server);
         files = files.with(&format!("entries/{}.ipxe", entry.name), text(script))?;
-        if let Some((name, path)) = entry.file() {
+        if let Some((name, path)) = entry.served_image() {
             let readable = std::fs::File::open(path);
             readable.map_err(|source| FilesError::Image {
                 entry: entry.name.clone(),
@@ -218,13 +220,13 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
             })?;
             files = files.with_disk(&name, path)?;
         }
-        for part in &entry.parts {
-            files = with_part(files, &entry.part_path(&part.name), part)?;
+        for part in &entry.files {
+            files = with_part(files, &entry.boot_file_path(&part.name), part)?;
         }
     }
     if let Some(entry) = config.loader_entry() {
         for (name, path) in LOADER_PATHS {
-            files = match (entry.part(name), entry.file()) {
+            files = match (entry.boot_file(name), entry.served_image()) {
                 (Some(part), _) => with_part(files, path, part)?,
                 (None, Some((_, image))) if *name == BOOT_WIM => files.with_disk(path, image)?,
                 _ => files,
@@ -234,7 +236,7 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
     Ok(files)
 }
 
-fn with_part(files: Catalog, name: &str, part: &Part) -> Result<Catalog, PathError> {
+fn with_part(files: Catalog, name: &str, part: &BootFile) -> Result<Catalog, PathError> {
     match &part.content {
         Content::Bytes(bytes) => files.with(name, File::from_bytes(bytes.clone())),
         Content::Disk { path, start, length } => {
@@ -253,7 +255,7 @@ fn searched(config: &Config, view: &View<'_>) -> Vec<String> {
     macs.map(|mac| format!("01-{}", mac.replace(':', "-").to_ascii_lowercase()))
         .chain(uuids.flat_map(|uuid| {
             let uuid = uuid.to_ascii_lowercase();
-            [super::client::other_spelling(&uuid), Some(uuid)].into_iter().flatten()
+            [crate::client::other_spelling(&uuid), Some(uuid)].into_iter().flatten()
         }))
         .collect()
 }
@@ -277,7 +279,7 @@ fn distribution() -> Result<Catalog, PathError> {
 /// What clients will ask us for: what they want, but for programs that another server has.
 fn needed(config: &Config) -> Vec<String> {
     let mut files = wanted(config);
-    if config.holds(Held::Programs) {
+    if config.holds(MirroredKind::Programs) {
         // PXELINUX on a ROM has TFTP alone.
         let memdisk = config.views().any(|view| view.chain() != Chain::Ipxe);
         files.retain(|file| file != "wimboot" && (memdisk || file != "memdisk"));
@@ -292,7 +294,7 @@ fn wanted(config: &Config) -> Vec<String> {
     let pxelinux = config.views().any(|view| view.chain() != Chain::Ipxe);
     for view in config.views() {
         need(&[Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
-        if view.chain() == Chain::Dell {
+        if view.chain() == Chain::PxelinuxOverIpxe {
             need(&[IPXE_KERNEL]);
         }
         match view.secure_boot() {
@@ -310,10 +312,13 @@ fn wanted(config: &Config) -> Vec<String> {
             Some(Target::San(_)) if pxelinux => need(&["gpxecmd.c32", "libcom32.c32"]),
             Some(Target::Wim { .. } | Target::Windows { .. }) => {
                 need(&["wimboot"]);
-                entry.lacking().iter().for_each(|name| need(&[&entry.part_path(name)]));
+                entry
+                    .missing_boot_files()
+                    .iter()
+                    .for_each(|name| need(&[&entry.boot_file_path(name)]));
             }
             Some(Target::Iso(_)) => need(&["memdisk"]),
-            Some(Target::Pxe(program)) if !super::menu::is_url(program) => need(&[program]),
+            Some(Target::Pxe(program)) if !crate::config::is_url(program) => need(&[program]),
             _ => {}
         }
     }
@@ -330,8 +335,8 @@ fn is_by_tftp_only(name: &str) -> bool {
 
 /// The image of an entry, and what is taken out of it.
 fn images(entry: &Entry) -> impl Iterator<Item = String> {
-    let parts = entry.parts.iter().map(|part| entry.part_path(&part.name));
-    parts.chain(entry.file().map(|(name, _)| name))
+    let parts = entry.files.iter().map(|part| entry.boot_file_path(&part.name));
+    parts.chain(entry.served_image().map(|(name, _)| name))
 }
 
 fn has(source: &dyn FileSource, file: &str, server: Ipv4Addr) -> bool {

@@ -14,8 +14,8 @@ use std::fmt::Write;
 
 use super::boot::View;
 use super::bootfile::IPXE_SHIM;
-use super::config::Config;
-use super::menu::{Entry, Target, is_url};
+use crate::config::Config;
+use crate::config::{Entry, Target, is_url};
 
 /// Where GRUB's network image looks for its menu.
 pub const MENU: &str = "grub/grub.cfg";

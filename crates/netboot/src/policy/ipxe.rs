@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::boot::View;
-use super::bootfile::{Chain, PXELINUX};
-use super::config::Config;
-use super::http_base::Held;
+use super::bootfile::PXELINUX;
+use super::loaders::{BOOT_WIM, PXEBOOT};
 use super::login;
-use super::menu::{Entry, Target, is_url};
-use super::part::{BOOT_WIM, PXEBOOT};
+use crate::config::Chain;
+use crate::config::Config;
+use crate::config::MirroredKind;
+use crate::config::{Entry, Target, is_url};
 
 /// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu, or the default entry at once.
 #[must_use]
@@ -78,7 +79,7 @@ pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String 
 /// `autoexec.ipxe`, which iPXE looks for beside itself before it asks DHCP.
 #[must_use]
 pub fn autoexec_script(config: &Config, server: Ipv4Addr) -> String {
-    let base = config.base_for(Held::Scripts, server);
+    let base = config.base_for(MirroredKind::Scripts, server);
     format!("#!ipxe\ndhcp && chain ${{filename}} || chain {base}boot.ipxe\n")
 }
 
@@ -89,8 +90,8 @@ fn push(script: &mut String, line: std::fmt::Arguments<'_>) {
 
 /// The commands that boot an entry; `or` is what a command that fails leads to.
 fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<String> {
-    let images = config.base_for(Held::Images, server);
-    let programs = config.base_for(Held::Programs, server);
+    let images = config.base_for(MirroredKind::Images, server);
+    let programs = config.base_for(MirroredKind::Programs, server);
     let url = |image: &str| match entry.image_path() {
         Some(name) => format!("{images}{name}"),
         None => image.to_owned(),
@@ -119,8 +120,8 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             // UEFI goes by the name, BIOS by the argument.
             let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
             let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
-            commands.extend(entry.given().into_iter().map(|(name, known)| {
-                let initrd = initrd(name, &format!("{images}{}", entry.part_path(name)));
+            commands.extend(entry.wimboot_files().into_iter().map(|(name, known)| {
+                let initrd = initrd(name, &format!("{images}{}", entry.boot_file_path(name)));
                 // What nobody has found may stand in a folder, and one firmware needs what the
                 // other does not.
                 if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }

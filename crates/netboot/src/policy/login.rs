@@ -8,33 +8,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use thiserror::Error;
-use winpe_san::{CHAP_AT_BOOT, Chap, ChapError, IscsiName, Secret, chap_script, read_private};
+use winpe_san::{CHAP_AT_BOOT, Chap, ChapError, Secret, chap_script, read_private};
 
-use super::config::{ClientConfig, Config};
-use super::matcher::parse_mac;
+use crate::config::{ClientConfig, Config, LoginConfig, MAC, parse_mac};
 use crate::wire::dhcp::Hardware;
 
 /// What iPXE fetches before it connects to a disk.
 pub const SCRIPT: &str = "login.ipxe";
 /// What wimboot adds to a WinPE whose login script was made by `inject --chap-at-boot`.
 pub const BATCH: &str = CHAP_AT_BOOT;
-/// What a name of an initiator may hold in place of the hardware address, as `52-54-00-12-34-56`.
-const MAC: &str = "{mac}";
-
-/// `[serve.login]` and `login` of a `[[client]]`, whose keys come before those of `[serve.login]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct LoginConfig {
-    /// The initiator's name; `{mac}` in it is the machine's hardware address. Without one, iPXE makes its own.
-    pub initiator_name: Option<String>,
-    /// A file that other users cannot read: two lines, the CHAP name and the secret; or a line for each
-    /// machine, `MAC NAME SECRET`.
-    pub chap_secret_file: Option<PathBuf>,
-    /// The same for what the target has to prove.
-    pub mutual_chap_secret_file: Option<PathBuf>,
-}
 
 /// Why the logins cannot be served. No variant holds a secret.
 #[derive(Debug, Error)]
@@ -69,44 +52,6 @@ impl LoginError {
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Chap(ChapError::Read { source, .. })
             if source.kind() == std::io::ErrorKind::PermissionDenied)
-    }
-}
-
-impl LoginConfig {
-    /// Reads the files of secrets from `folder`, where their paths are relative.
-    pub(super) fn read_paths_from(&mut self, folder: &Path) {
-        let paths = [&mut self.chap_secret_file, &mut self.mutual_chap_secret_file];
-        for path in paths.into_iter().flatten() {
-            *path = folder.join(&*path);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// `whose` is the table, for the error.
-    pub(super) fn check(&self, whose: &str) -> Result<(), String> {
-        let Some(name) = &self.initiator_name else { return Ok(()) };
-        let example = name.replace(MAC, "52-54-00-12-34-56");
-        example.parse::<IscsiName>().map_err(|error| {
-            format!("initiator-name of {whose}: {error}; {MAC} in it is the hardware address")
-        })?;
-        Ok(())
-    }
-}
-
-impl ClientConfig {
-    /// A login goes by the hardware address alone, since that is what a lease is bound to; what a client says
-    /// of itself besides, anybody can say.
-    pub(super) fn check_login(&self) -> Result<(), String> {
-        if !self.login.is_empty() && self.mac.is_none() && self.oui.is_none() {
-            return Err(format!(
-                "client {:?}: a login needs mac or oui, since it is given by hardware address",
-                self.name
-            ));
-        }
-        self.login.check(&format!("client {:?}", self.name))
     }
 }
 
@@ -481,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_login_goes_by_hardware_address_and_has_a_valid_name() {
-        let error = |text: &str| text.parse::<Config>().unwrap_err().message;
+        let error = |text: &str| text.parse::<Config>().unwrap_err().to_string();
         let by_uuid = "[[client]]\nname = 'a'\nvendor-class = 'PXE'\nlogin = { initiator-name = 'iqn.2026-11.a.b:c' }";
         assert!(error(by_uuid).contains("needs mac or oui"), "{}", error(by_uuid));
         for name in ["{mac}", "iqn.2026-11.com.example:{name}", "iqn.2026-11.com.example:a b"] {

@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 
 use super::boot::View;
 use super::bootfile::IPXE_KERNEL;
-use super::config::Config;
-use super::http_base::Held;
-use super::menu::{Entry, Target};
+use crate::config::Config;
+use crate::config::MirroredKind;
+use crate::config::{Entry, Target};
 
 /// What is below PXELINUX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) ->
 
 /// What PXELINUX cannot do itself, iPXE does: the one below, or one that is started for it.
 fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<String> {
-    let scripts = config.base_for(Held::Scripts, server);
+    let scripts = config.base_for(MirroredKind::Scripts, server);
     let script = format!("chain {scripts}entries/{}.ipxe", entry.name);
     let by_ipxe = |command: &str| match below {
         Below::Ipxe => vec!["com32 gpxecmd.c32".to_owned(), format!("append {command}")],
@@ -64,11 +64,11 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
         Some(Target::San(_)) if config.has_logins() => by_ipxe(&script),
         Some(Target::San(uri)) => by_ipxe(&format!("sanboot {uri}")),
         Some(Target::Wim { .. } | Target::Windows { .. }) => by_ipxe(&script),
-        Some(Target::Iso(image)) => match (entry.file(), below) {
+        Some(Target::Iso(image)) => match (entry.served_image(), below) {
             // A ROM has no HTTP; a name without one goes where PXELINUX itself came from.
             (Some((name, _)), Below::Rom) => memdisk(&name),
             (Some((name, _)), Below::Ipxe) => {
-                memdisk(&format!("{}{name}", config.base_for(Held::Images, server)))
+                memdisk(&format!("{}{name}", config.base_for(MirroredKind::Images, server)))
             }
             (None, Below::Ipxe) => memdisk(image),
             (None, Below::Rom) => by_ipxe(&script),

@@ -2,11 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::client::{Client, Kind};
-use super::config::Config;
-use super::menu::{Entry, Target};
-use super::part::Origin;
-use super::platform::Architecture;
+use crate::client::Architecture;
+use crate::client::{Client, Kind};
+use crate::config::Config;
+use crate::config::Origin;
+use crate::config::{Entry, Target};
 use crate::wire::dhcp::Hardware;
 
 /// What one kind of client would get.
@@ -81,7 +81,7 @@ pub fn menu_table(config: &Config) -> Vec<MenuRow> {
     let row = |entry: &Entry| MenuRow {
         name: entry.name.clone(),
         boots: boots(entry),
-        parts: entry.parts.iter().map(|part| (part.name.clone(), part.origin)).collect(),
+        parts: entry.files.iter().map(|part| (part.name.clone(), part.origin)).collect(),
     };
     config.entries.iter().map(row).collect()
 }

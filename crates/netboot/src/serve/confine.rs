@@ -15,7 +15,8 @@ use thiserror::Error;
 use super::lease_log::{FILES, state_folder};
 use super::state::{Recipient, StateError, StateFolder};
 use super::syscalls;
-use crate::policy::{Config, Mode, distribution_paths};
+use crate::config::{Config, Mode};
+use crate::policy::distribution_paths;
 
 /// The newest kind of rules asked for; an older kernel enforces those that it knows.
 const RULES: ABI = ABI::V5;
@@ -100,7 +101,8 @@ fn restrict_files(
     more: &[PathBuf],
     writes: Option<&StateFolder>,
 ) -> Result<&'static str, ConfineError> {
-    let images = config.entries.iter().filter_map(|entry| Some(PathBuf::from(entry.file()?.1)));
+    let images =
+        config.entries.iter().filter_map(|entry| Some(PathBuf::from(entry.served_image()?.1)));
     let reads = config.serve.folders.iter().cloned().chain(images).chain(more.iter().cloned());
     let own = distribution_paths().chain([PathBuf::from(ARP_TABLES)]);
     let writes = writes.map(|folder| PathBeneath::new(folder.as_fd(), AccessFs::from_all(RULES)));

@@ -13,9 +13,9 @@ use super::logins::{Holder, Question};
 use super::probe::probe;
 use super::socket::udp;
 use super::{Interface, LeaseLog, Restored, ServeError, Service};
+use crate::config::Config;
 use crate::event::{Event, Sink};
 use crate::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
-use crate::policy::Config;
 use crate::wire::dhcp::Hardware;
 
 /// The longest message: what is behind it is no option that a client needs answered.

@@ -1,10 +1,11 @@
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use thiserror::Error;
 
-use crate::policy::Network;
+use crate::config::network_of;
 
 /// A network interface and the address it is served from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Interface {
     /// Its first IPv4 address.
     pub address: Ipv4Addr,
     /// The network around that.
-    pub network: Network,
+    pub network: Ipv4Net,
 }
 
 /// Why there is no interface to serve.
@@ -79,7 +80,7 @@ impl Interface {
         };
         let prefix = u32::from(*mask).leading_ones();
         let prefix = u8::try_from(prefix).expect("a mask has at most 32 bits");
-        let network = Network::of(*address, prefix)
+        let network = network_of(*address, prefix)
             .map_err(|message| InterfaceError::Network { name: name.clone(), message })?;
         Ok(Self { name: name.clone(), address: *address, network })
     }

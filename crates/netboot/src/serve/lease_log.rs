@@ -26,8 +26,8 @@ use thiserror::Error;
 use super::lease_file::{LOG, NEW, ROOM, Space, Storage};
 use super::record::{parse_record, write_record};
 use super::state::{StateError, StateFolder};
+use crate::config::Config;
 use crate::logic::dhcp::Lease;
-use crate::policy::Config;
 
 /// Where leases are kept where the configuration does not say.
 const STATE: &str = "/var/lib/winpe-iscsi";

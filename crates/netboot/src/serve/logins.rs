@@ -66,7 +66,7 @@ impl LoginFiles {
             // The task is not there before it is known who gives addresses, and when the server ends.
             Err(_) => Holder::None,
         };
-        let on_link = self.interface.network.contains(address);
+        let on_link = self.interface.network.contains(&address);
         let neighbour = if on_link { neighbour(&self.interface, address)? } else { None };
         decide(holder, on_link, neighbour).map_err(OpenError::Refused)
     }

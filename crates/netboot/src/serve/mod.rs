@@ -3,7 +3,7 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use winpe_netboot::event::Event;
-//! use winpe_netboot::policy::Config;
+//! use winpe_netboot::config::Config;
 //! use winpe_netboot::serve;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,12 +55,13 @@ use self::detect::find_servers_by;
 use self::logins::{QUESTIONS, with_logins};
 use self::ports::{Ports, page_address};
 use self::reload::Reload;
+use crate::config::{Config, Mode};
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
 use crate::http::HttpServer;
 use crate::logic::dhcp::Role;
 use crate::meter::Meter;
-use crate::policy::{Config, Files, Logins, Mode};
+use crate::policy::{Files, Logins};
 use crate::tftp::TftpServer;
 use crate::watch::{self, Watch};
 
@@ -87,7 +88,7 @@ pub async fn run(
 /// ```no_run
 /// use std::sync::Arc;
 /// use winpe_netboot::event::Event;
-/// use winpe_netboot::policy::Config;
+/// use winpe_netboot::config::Config;
 /// use winpe_netboot::serve::{Interface, Server};
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -291,7 +292,7 @@ fn open_log(
 fn tell_misfits(config: &Config, interface: &Interface) -> Vec<String> {
     let Interface { name, address, network, .. } = interface;
     let subnets = &config.serve.subnets;
-    let holds = |address| subnets.iter().any(|subnet| subnet.network.contains(address));
+    let holds = |address| subnets.iter().any(|subnet| subnet.network.contains(&address));
     let mut told = Vec::new();
     if !subnets.is_empty() && !holds(*address) {
         told.push(format!(
@@ -305,7 +306,7 @@ fn tell_misfits(config: &Config, interface: &Interface) -> Vec<String> {
             told.push(format!(
                 "{reserved} is reserved for {mac}, but is this server's own address"
             ));
-        } else if !holds(reserved) && !network.contains(reserved) {
+        } else if !holds(reserved) && !network.contains(&reserved) {
             told.push(format!("{reserved} is reserved for {mac}, but lies in no subnet"));
         }
     }

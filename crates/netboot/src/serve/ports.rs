@@ -7,8 +7,8 @@ use super::detect::question_socket;
 use super::dhcp::Sockets;
 use super::socket::{tcp, udp};
 use super::{Interface, ServeError, Service};
+use crate::config::{Config, Listen, Mode};
 use crate::http::Tls;
-use crate::policy::{Config, Listen, Mode};
 
 /// UDP, RFC 5426.
 const SYSLOG: u16 = 514;

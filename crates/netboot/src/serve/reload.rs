@@ -6,9 +6,10 @@ use tokio::sync::mpsc;
 
 use super::logins::{Question, with_logins};
 use super::{Interface, ServeError, notify};
+use crate::config::Config;
 use crate::event::{Event, Sink};
 use crate::files::{Hashed, Swap};
-use crate::policy::{Config, Files, LoginError, Logins};
+use crate::policy::{Files, LoginError, Logins};
 
 /// What a running server goes by.
 pub(super) struct Reload {
@@ -42,7 +43,7 @@ impl Reload {
     }
 
     async fn take(&mut self, mut config: Config) -> Result<(), String> {
-        config.check()?;
+        config.check().map_err(|errors| errors.to_string())?;
         // Whether the log is taken was decided when the ports were opened.
         config.watch.syslog = self.config.watch.syslog;
         if let Some(key) = fixed(&self.config, &config) {

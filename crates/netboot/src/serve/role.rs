@@ -2,8 +2,8 @@ use std::net::Ipv4Addr;
 
 use thiserror::Error;
 
+use crate::config::Mode;
 use crate::logic::dhcp::Role;
-use crate::policy::Mode;
 
 /// Another DHCP server answers, and the configuration insists on giving addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -26,11 +26,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::config::Limit;
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{FilePath, FileSource, OpenError, Opener, Pool};
 use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::meter::{Meter, Usage, Used};
-use crate::policy::Limit;
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request, unreadable_name};
 use endpoint::{Datagram, Endpoint};
 use lookout::Lookout;

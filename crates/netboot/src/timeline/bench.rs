@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Limits, Timeline, Verdict};
+use crate::client::{Client, Kind, Platform};
 use crate::event::{Event, Failure, Heard, Protocol};
 use crate::logic::Time;
 use crate::logic::dhcp::Ignore;
-use crate::policy::{Client, Kind, Platform};
 use crate::wire::dhcp::Hardware;
 
 pub(super) const PXE: Kind = Kind::Pxe;

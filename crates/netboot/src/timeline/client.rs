@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::boot::Boot;
+use crate::client::Client;
 use crate::logic::Time;
-use crate::policy::Client;
 
 /// Letters of a name that a client sent and that are kept.
 const NAME: usize = 64;

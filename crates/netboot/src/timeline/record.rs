@@ -8,10 +8,10 @@ use super::boot::Boot;
 use super::client::{ClientRecord, shortened};
 use super::console;
 use super::step::{FileStep, Outcome, Role, Step, StepKind, is_not_needed};
+use crate::client::Kind;
 use crate::event::{Event, Failure, Heard, Protocol};
 use crate::logic::Time;
 use crate::logic::dhcp::Ignore;
-use crate::policy::Kind;
 
 /// Letters of a file's name that are kept.
 const FILE: usize = 200;

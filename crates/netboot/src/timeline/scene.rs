@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::boot::Boot;
 use super::step::{FileStep, Outcome, Role, Step, StepKind};
+use crate::client::Kind;
 use crate::logic::Time;
-use crate::policy::Kind;
 
 /// A boot at a moment, as signatures see it.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::client::Kind;
 use crate::event::Protocol;
 use crate::files::Digest;
 use crate::logic::Time;
 use crate::logic::dhcp::Ignore;
-use crate::policy::Kind;
 
 /// One thing that happened in a boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::bench::{Bench, IPXE, PXE};
 use super::*;
-use crate::policy::Kind;
+use crate::client::Kind;
 
 fn labels(bench: &Bench) -> Vec<String> {
     let boot = bench.timeline.boots(bench.now).swap_remove(0);

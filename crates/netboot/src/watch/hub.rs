@@ -9,10 +9,10 @@ use tokio::sync::watch;
 
 use super::metrics::Metrics;
 use super::room::Room;
+use crate::config;
 use crate::event::{Event, Sink};
 use crate::logic::Time;
 use crate::meter::{Meter, Usage, Used};
-use crate::policy;
 use crate::timeline::{BootView, Limits, Timeline};
 
 /// Takes events, and shows what they come to.
@@ -68,7 +68,7 @@ impl Watch {
     /// was said first holds.
     pub(crate) fn bound(
         &self,
-        limits: &policy::Limits,
+        limits: &config::Limits,
         meter: Arc<Meter>,
         others: Vec<Arc<dyn Used>>,
     ) {
@@ -80,7 +80,7 @@ impl Watch {
     pub(super) fn room(&self) -> Arc<Room> {
         let usual = || {
             let meter = Arc::new(Meter::new(Arc::new(|_: Event| {})));
-            let room = Room::new(policy::Limits::default(), Arc::clone(&meter));
+            let room = Room::new(config::Limits::default(), Arc::clone(&meter));
             Bounds { meter, room, others: Vec::new() }
         };
         Arc::clone(&self.bounds.get_or_init(usual).room)

@@ -203,8 +203,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::client::Client;
+    use crate::config::Limit;
     use crate::event::{Failure, Heard};
-    use crate::policy::{Client, Limit};
     use crate::wire::dhcp::Message;
 
     #[test]

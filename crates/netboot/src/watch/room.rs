@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::config::{Limit, Limits};
 use crate::logic::{Place, Shares};
 use crate::meter::{Meter, Usage, Used};
-use crate::policy::{Limit, Limits};
 
 /// The connections to the port of the page.
 pub(super) struct Room {

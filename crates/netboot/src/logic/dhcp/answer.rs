@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::{Arrival, Port};
-use crate::policy::{Boot, Client, Kind, SubnetConfig};
+use crate::client::{Client, Kind};
+use crate::config::SubnetConfig;
+use crate::policy::Boot;
 use crate::wire::dhcp::{EncodeError, Message, MessageType, Options, code, sub_options};
 
 /// An answer before it is spelt out.
@@ -194,7 +196,7 @@ impl Given<'_> {
         options.set(code::LEASE_TIME, lease.to_be_bytes());
         options.set(code::RENEWAL_TIME, (lease / 2).to_be_bytes());
         options.set(code::REBINDING_TIME, (lease / 8 * 7).to_be_bytes());
-        options.set(code::SUBNET_MASK, network.mask().octets());
+        options.set(code::SUBNET_MASK, network.netmask().octets());
         if !self.subnet.router.is_empty() {
             options.set(code::ROUTER, octets(&self.subnet.router));
         }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::answer::{Answer, Given};
 use super::lease::{Lease, LeaseState};
 use super::{Arrival, Effect, Identity, Ignore, Server};
+use crate::client::Client;
+use crate::config::is_host;
 use crate::event::Event;
 use crate::logic::Time;
-use crate::policy::{Boot, Client};
+use crate::policy::Boot;
 use crate::wire::dhcp::{Hardware, Message, MessageType, code, sub_options};
 
 /// How long an offer waits for its REQUEST.
@@ -317,7 +319,7 @@ impl Server {
         if address == self.link.address {
             return Err(Ignore::OwnAddress { field, address });
         }
-        if !self.pools.config(subnet).network.is_host(address) {
+        if !is_host(self.pools.config(subnet).network, address) {
             return Err(Ignore::NoMachine { field, address });
         }
         Ok(subnet)
@@ -377,7 +379,7 @@ impl Server {
 
     /// Only on the server's own link can it see who uses an address.
     fn can_probe(&self, address: Ipv4Addr) -> bool {
-        self.link.network.contains(address)
+        self.link.network.contains(&address)
     }
 
     /// Half a pool may be on offer to clients that nobody knows; the other half is for those that

@@ -2,8 +2,8 @@ use std::net::Ipv4Addr;
 
 use thiserror::Error;
 
-use crate::policy::Network;
 use crate::wire::dhcp::{EncodeError, ParseError};
+use ipnet::Ipv4Net;
 
 /// Why a packet gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -57,7 +57,7 @@ pub enum Ignore {
     NotRecorded(Ipv4Addr),
     /// There is no address left.
     #[error("no address is left in {0}")]
-    PoolEmpty(Network),
+    PoolEmpty(Ipv4Net),
     /// The address is being probed; the offer follows.
     #[error("the offer of {0} waits for its probe")]
     Probing(Ipv4Addr),

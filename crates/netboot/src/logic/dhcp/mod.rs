@@ -15,7 +15,7 @@
 //! use std::sync::Arc;
 //! use winpe_netboot::logic::Time;
 //! use winpe_netboot::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
-//! use winpe_netboot::policy::Config;
+//! use winpe_netboot::config::Config;
 //! use winpe_netboot::wire::dhcp::{Message, code};
 //!
 //! let link = Link { address: [192, 168, 0, 10].into(), network: "192.168.0.0/24".parse()? };
@@ -60,9 +60,11 @@ use self::lease::Leases;
 use self::pool::Pools;
 use self::rate::Rate;
 use super::Time;
+use crate::client::{Client, Kind};
+use crate::config::Config;
 use crate::event::{Event, Heard};
-use crate::policy::{Client, Config, Kind, Network};
 use crate::wire::dhcp::{Hardware, Message, MessageType, Op, code};
+use ipnet::Ipv4Net;
 
 /// Between two warnings that a pool is empty.
 const EXHAUSTED: Duration = Duration::from_secs(60);
@@ -78,7 +80,7 @@ pub struct Server {
     /// The leases on the disk, while no other can be recorded.
     recorded: Option<BTreeMap<Ipv4Addr, Lease>>,
     /// When it was last told that a network has no address left.
-    exhausted: Vec<(Network, Time)>,
+    exhausted: Vec<(Ipv4Net, Time)>,
     /// Offers that wait for a probe, by address.
     pending: BTreeMap<Ipv4Addr, Pending>,
     guard: Guard,
@@ -91,7 +93,7 @@ pub struct Link {
     /// The server's own address.
     pub address: Ipv4Addr,
     /// The network around it.
-    pub network: Network,
+    pub network: Ipv4Net,
 }
 
 /// Whether the server gives addresses.

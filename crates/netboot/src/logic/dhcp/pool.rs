@@ -3,8 +3,8 @@ use std::net::Ipv4Addr;
 
 use super::lease::Leases;
 use super::{Identity, Link};
+use crate::config::{Config, SubnetConfig, is_host};
 use crate::logic::Time;
-use crate::policy::{Config, SubnetConfig};
 
 /// The subnets, and which of their addresses are to be had.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Choice {
 impl Pools {
     pub(super) fn new(config: &Config, link: Link) -> Self {
         let mut subnets = config.serve.subnets.clone();
-        if !subnets.iter().any(|subnet| subnet.network.contains(link.address)) {
+        if !subnets.iter().any(|subnet| subnet.network.contains(&link.address)) {
             let mut here = SubnetConfig::for_link(link.network);
             if !subnets.is_empty() {
                 // Somebody said which addresses are given, and these are not among them.
@@ -65,7 +65,7 @@ impl Pools {
 
     /// The subnet that an address is in.
     pub(super) fn find(&self, address: Ipv4Addr) -> Option<usize> {
-        self.subnets.iter().position(|subnet| subnet.config.network.contains(address))
+        self.subnets.iter().position(|subnet| subnet.config.network.contains(&address))
     }
 
     pub(super) fn config(&self, subnet: usize) -> &SubnetConfig {
@@ -88,7 +88,7 @@ impl Pools {
         now: Time,
     ) -> bool {
         let reserved = self.reserved.get(identity) == Some(&address)
-            && self.config(subnet).network.is_host(address);
+            && is_host(self.config(subnet).network, address);
         (reserved || self.pool_holds(subnet, address)) && !leases.is_taken(address, identity, now)
     }
 

@@ -2,7 +2,8 @@
 
 use super::exchange::Exchange;
 use super::{Effect, Ignore, Server};
-use crate::policy::{Boot, Kind};
+use crate::client::Kind;
+use crate::policy::Boot;
 use crate::wire::dhcp::MessageType;
 
 impl Server {

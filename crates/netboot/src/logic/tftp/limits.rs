@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy;
+use crate::config;
 use crate::wire::tftp::MAX_BLOCK_SIZE;
 
 /// What the server grants, at most. The defaults hold a rack of machines that boot at once and bound
@@ -42,12 +42,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::from(&policy::Limits::default())
+        Self::from(&config::Limits::default())
     }
 }
 
-impl From<&policy::Limits> for Limits {
-    fn from(limits: &policy::Limits) -> Self {
+impl From<&config::Limits> for Limits {
+    fn from(limits: &config::Limits) -> Self {
         Self {
             transfers: limits.tftp_transfers,
             unanswered: limits.tftp_unanswered,

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::Limits;
+use crate::config::Limit;
 use crate::logic::{Place, Shares};
-use crate::policy::Limit;
 
 /// How long after a client's first answer the request that it answers may come once more. A client that
 /// has waited asks again, after a second at the earliest, and both requests may have been under way for

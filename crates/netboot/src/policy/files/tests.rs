@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::part::Origin;
+use crate::config::{BootFile, Origin};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
 
@@ -178,9 +178,9 @@ fn an_image_that_is_not_there_stops_the_start() {
     assert!(error.starts_with("entry \"pe\": /no/such/winpe.wim: "), "{error}");
 }
 
-fn part(name: &str, origin: Origin) -> Part {
+fn part(name: &str, origin: Origin) -> BootFile {
     let content = Content::Bytes(format!("the {name}").into());
-    Part { name: name.to_owned(), origin, content }
+    BootFile { name: name.to_owned(), origin, content }
 }
 
 /// A menu with an image of each kind, whose parts are known.
@@ -193,11 +193,11 @@ fn with_parts(folder: &std::path::Path) -> Config {
     .parse()
     .unwrap();
     let image_has = ["bootmgr.exe", "pxeboot.n12", "pxeboot.com", "bootmgfw.efi", "boot.sdi"];
-    config.entries[0].parts = image_has.map(|name| part(name, Origin::Image)).to_vec();
-    config.entries[0].parts.push(part("BCD", Origin::Made));
+    config.entries[0].files = image_has.map(|name| part(name, Origin::Image)).to_vec();
+    config.entries[0].files.push(part("BCD", Origin::Made));
     let content = Content::Disk { path: image, start: 3, length: 4 };
-    config.entries[1].parts = vec![
-        Part { name: "boot.wim".to_owned(), origin: Origin::Disc, content },
+    config.entries[1].files = vec![
+        BootFile { name: "boot.wim".to_owned(), origin: Origin::Disc, content },
         part("bootmgr", Origin::Disc),
         part("BCD", Origin::Disc),
     ];

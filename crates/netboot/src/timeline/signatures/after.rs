@@ -6,7 +6,7 @@ use super::super::console::error_number;
 use super::super::scene::Scene;
 use super::super::step::{Outcome, Role, StepKind};
 use super::super::verdict::{Status, Verdict};
-use crate::policy::Kind;
+use crate::client::Kind;
 
 /// Firmware that refuses a program goes on with its boot order at once.
 const REFUSED: Duration = Duration::from_secs(2);

@@ -159,7 +159,7 @@ pub(super) fn offer_not_taken(scene: &Scene<'_>) -> Option<Verdict> {
 mod tests {
     use super::super::super::bench::{Bench, IPXE, PXE};
     use super::*;
-    use crate::policy::Kind;
+    use crate::client::Kind;
 
     #[test]
     fn a_client_that_is_ignored_is_told_why() {

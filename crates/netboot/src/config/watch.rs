@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Listen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Config;
+    use crate::config::Config;
 
     #[test]
     fn it_listens_on_the_loopback_unless_told_otherwise() {

@@ -119,11 +119,11 @@ impl Limit {
     /// Its key in `[serve.limits]`, which is its label among the metrics, too.
     ///
     /// ```
-    /// use winpe_netboot::policy::{Config, Limit};
+    /// use winpe_netboot::config::{Config, Limit};
     /// let config: Config = "[serve.limits]\nhttp-connections = 4000".parse()?;
     /// assert_eq!(Limit::HttpConnections.key(), "http-connections");
     /// assert_eq!(config.serve.limits.of(Limit::HttpConnections), 4000);
-    /// # Ok::<(), winpe_netboot::policy::ConfigError>(())
+    /// # Ok::<(), winpe_netboot::config::ConfigErrors>(())
     /// ```
     #[must_use]
     pub fn key(self) -> &'static str {
@@ -210,7 +210,7 @@ fn within<'de, D: Deserializer<'de>, const LEAST: i64, const MOST: i64>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Config;
+    use crate::config::Config;
 
     fn error(text: &str) -> String {
         text.parse::<Config>().unwrap_err().to_string()

@@ -1,4 +1,4 @@
-//! What a machine is, as option 93 tells it.
+//! Firmware and processor of a machine, as option 93 says.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ const NUMBERS: &[(u16, Platform, bool)] = &[
 ];
 
 impl Architecture {
-    /// What a number means; none where nobody is known to send it.
+    /// What a number means; none for one that no known firmware sends.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
         let (_, platform, http) = *NUMBERS.iter().find(|row| row.0 == number)?;

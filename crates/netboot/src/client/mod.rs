@@ -1,8 +1,11 @@
-//! Who asks: what a DHCP message says about its sender.
+//! Who asks: what a DHCP message says about its sender: program, platform, UUID.
+
+mod platform;
 
 use std::fmt;
 
-use super::platform::{Architecture, Platform};
+pub use platform::{Architecture, Platform};
+
 use crate::wire::dhcp::{Hardware, Message, code, sub_options};
 
 /// A client, as its message describes it.
@@ -14,7 +17,7 @@ pub struct Client {
     pub uuid: Option<Uuid>,
     /// What program asks.
     pub kind: Kind,
-    /// What machine it runs on; none where it does not say, or says what nobody knows.
+    /// What machine it runs on; none where it does not say, or its number is unknown.
     pub platform: Option<Platform>,
     /// Option 60, as far as it is text.
     pub vendor_class: String,
@@ -153,7 +156,7 @@ impl Uuid {
 }
 
 /// From one spelling of a UUID to the other.
-pub(super) fn other_spelling(text: &str) -> Option<String> {
+pub(crate) fn other_spelling(text: &str) -> Option<String> {
     let digits: String = text.split('-').collect();
     let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
     let bytes = pairs.iter().map(|pair| {

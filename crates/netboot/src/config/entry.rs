@@ -1,17 +1,20 @@
-//! What the menu offers.
+//! `[[entry]]`: what the menu offers.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::config::{check_name, is_of_words};
-use super::part::{BOOT_WIM, Part};
+use super::boot_file::BootFile;
+use super::error::{Checked, Reason};
+use super::text::{check_name, is_plain_in_scripts, is_url};
 
 /// `[[entry]]`: a name, a title, and exactly one thing to boot.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Entry {
-    /// How scripts and URLs call it.
+    /// Its name in scripts and URLs.
     pub name: String,
-    /// How people see it; the name, where none is given.
+    /// What people see in the menu; the name, where none is given.
     pub title: Option<String>,
     /// The disk of the machine itself.
     pub local: bool,
@@ -27,9 +30,9 @@ pub struct Entry {
     pub iso: Option<String>,
     /// A network boot program among the files served, as `windows.pe/pxeboot.n12`.
     pub pxe: Option<String>,
-    /// What is in the image of `wim` or `windows`, where somebody has looked into it.
+    /// The files that boot the image of `wim` or `windows`. Empty for an image that was not inspected.
     #[serde(skip)]
-    pub parts: Vec<Part>,
+    pub files: Vec<BootFile>,
 }
 
 /// The one thing that an entry boots.
@@ -76,24 +79,15 @@ impl Entry {
         target.filter(|_| targets.next().is_none())
     }
 
-    /// How people see it.
+    /// What people see in the menu.
     #[must_use]
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)
     }
 
-    /// The name that the image it boots is served under; none where it is elsewhere.
+    /// The image that the server serves for it: its name there, and its path on the disk.
     #[must_use]
-    pub(super) fn image_path(&self) -> Option<String> {
-        match self.target()? {
-            Target::Windows { .. } => Some(self.part_path(BOOT_WIM)),
-            _ => self.file().map(|(name, _)| name),
-        }
-    }
-
-    /// The file that the server serves for it: its name there, and its path on the disk.
-    #[must_use]
-    pub fn file(&self) -> Option<(String, &str)> {
+    pub fn served_image(&self) -> Option<(String, &str)> {
         match self.target()? {
             Target::Wim { image, .. } if !is_url(image) => {
                 Some((format!("images/{}.wim", self.name), image))
@@ -106,64 +100,100 @@ impl Entry {
     }
 
     /// Texts go into scripts and menus line by line and word by word.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let name = &self.name;
-        check_name("entry", name)?;
+    fn check(&self, checked: &mut Checked<'_>) {
+        let entry = || self.name.clone();
+        check_name("entry", &self.name, checked);
+        let title = |c: char| c.is_control() || r#"$|&;#"'\"#.contains(c);
+        if self.title.is_some() && (self.title().is_empty() || self.title().contains(title)) {
+            checked.key("title").report(Reason::Title(entry()));
+        }
         let Some(target) = self.target() else {
-            return Err(format!(
-                "entry {name:?} needs exactly one of local, san, wim, windows, iso and pxe"
-            ));
+            checked.report(Reason::Targets(entry()));
+            return;
         };
         if self.index.is_some() && !matches!(target, Target::Wim { .. } | Target::Windows { .. }) {
-            return Err(format!("entry {name:?}: index belongs to wim and windows"));
+            checked.key("index").report(Reason::Index(entry()));
         }
-        let of_scripts = |c: char| c.is_control() || r#"$|&;#"'\"#.contains(c);
-        if self.title().is_empty() || self.title().contains(of_scripts) {
-            return Err(format!(
-                "entry {name:?}: the title has characters that scripts do not take"
-            ));
+        if let Some(reason) = self.check_target(target) {
+            checked.key(target.key()).report(reason);
         }
+    }
+
+    fn check_target(&self, target: Target<'_>) -> Option<Reason> {
+        let entry = || self.name.clone();
         let word = match target {
-            Target::Local => return Ok(()),
-            Target::Windows { disc, .. } if disc.is_empty() || is_url(disc) => {
-                return Err(format!("entry {name:?}: expected the path of an ISO image"));
+            Target::Local => return None,
+            Target::Windows { disc, .. } => {
+                return (disc.is_empty() || is_url(disc)).then(|| Reason::Disc(entry()));
             }
-            Target::Windows { .. } => return Ok(()),
             Target::San(uri) if !uri.starts_with("iscsi:") => {
-                return Err(format!("entry {name:?}: expected a URI of iscsi:, found {uri:?}"));
+                return Some(Reason::San { entry: entry(), found: uri.to_owned() });
             }
             Target::Wim { image: path, .. } | Target::Iso(path) if !is_url(path) => {
-                return (!path.is_empty()).then_some(()).ok_or(format!("entry {name:?}: no path"));
+                return path.is_empty().then(|| Reason::Path(entry()));
             }
             Target::San(word) | Target::Iso(word) | Target::Pxe(word) => word,
             Target::Wim { image, .. } => image,
         };
-        if word.is_empty() || !word.chars().all(is_of_words) {
-            return Err(format!(
-                "entry {name:?}: {word:?} has characters that scripts do not take"
-            ));
-        }
-        Ok(())
+        let wrong = word.is_empty() || !word.chars().all(is_plain_in_scripts);
+        wrong.then(|| Reason::Word { entry: entry(), found: word.to_owned() })
     }
 }
 
-/// The menu of a server that was given nothing but images and disks: these in their order, then the
+impl Target<'_> {
+    /// The key of `[[entry]]` that says so.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::San(_) => "san",
+            Self::Wim { .. } => "wim",
+            Self::Windows { .. } => "windows",
+            Self::Iso(_) => "iso",
+            Self::Pxe(_) => "pxe",
+        }
+    }
+}
+
+/// Checks each entry. Gives the names of all.
+pub(super) fn check_entries<'a>(
+    entries: &'a [Entry],
+    checked: &mut Checked<'_>,
+) -> BTreeSet<&'a str> {
+    let mut names = BTreeSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let checked = &mut checked.index(index);
+        entry.check(checked);
+        if !names.insert(entry.name.as_str()) {
+            let reason = Reason::NameTwice { tables: "entries", name: entry.name.clone() };
+            checked.key("name").report(reason);
+        }
+    }
+    names
+}
+
+/// An image of a WIM file, as a command line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WimImage {
+    /// The file, or its URL.
+    pub path: String,
+    /// Which image of the file, from 1; the one marked for boot, where none is given.
+    pub index: Option<u32>,
+}
+
+/// The menu of a server that has no configuration but images and disks: these in their order, then the
 /// machine's own disk.
 #[must_use]
-pub fn quick_menu(wims: &[String], discs: &[String], targets: &[String]) -> Vec<Entry> {
+pub fn quick_menu(wims: &[WimImage], discs: &[String], targets: &[String]) -> Vec<Entry> {
     let numbered = |name: &str, index: usize| match index {
         0 => name.to_owned(),
         _ => format!("{name}{}", index + 1),
     };
-    let wims = wims.iter().enumerate().map(|(index, wim)| {
-        let (wim, image) = split_image(wim);
-        Entry {
-            name: numbered("winpe", index),
-            title: Some(numbered("Windows PE ", index).trim_end().to_owned()),
-            wim: Some(wim.to_owned()),
-            index: image,
-            ..Entry::default()
-        }
+    let wims = wims.iter().enumerate().map(|(index, wim)| Entry {
+        name: numbered("winpe", index),
+        title: Some(numbered("Windows PE ", index).trim_end().to_owned()),
+        wim: Some(wim.path.clone()),
+        index: wim.index,
+        ..Entry::default()
     });
     let discs = discs.iter().enumerate().map(|(index, disc)| Entry {
         name: numbered("windows", index),
@@ -186,27 +216,14 @@ pub fn quick_menu(wims: &[String], discs: &[String], targets: &[String]) -> Vec<
     wims.chain(discs).chain(targets).chain([local]).collect()
 }
 
-/// `winpe.wim:2` is the second image of `winpe.wim`.
-fn split_image(text: &str) -> (&str, Option<u32>) {
-    match text.rsplit_once(':').map(|(wim, image)| (wim, image.parse())) {
-        Some((wim, Ok(image))) => (wim, Some(image)),
-        _ => (text, None),
-    }
-}
-
-/// Whether a text is a URL rather than a path.
-#[must_use]
-pub fn is_url(text: &str) -> bool {
-    text.contains("://")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, ConfigErrors};
 
-    fn entry(text: &str) -> Result<Entry, String> {
-        let entry: Entry = toml::from_str(text).map_err(|error| error.to_string())?;
-        entry.check().map(|()| entry)
+    fn entry(text: &str) -> Result<Entry, ConfigErrors> {
+        let config: Config = format!("[[entry]]\n{text}").parse()?;
+        Ok(config.entries.into_iter().next().unwrap())
     }
 
     #[test]
@@ -232,19 +249,20 @@ mod tests {
     fn the_quick_menu_is_valid() {
         let targets = ["iscsi:h::::iqn.a:b".to_owned(), "iscsi:h::::iqn.a:c".to_owned()];
         let discs = ["Windows.iso".to_owned()];
-        let entries = quick_menu(&["winpe.wim:2".to_owned()], &discs, &targets);
+        let wim = WimImage { path: "winpe.wim".to_owned(), index: Some(2) };
+        let entries = quick_menu(&[wim], &discs, &targets);
         assert_eq!((entries[0].wim.as_deref(), entries[0].index), (Some("winpe.wim"), Some(2)));
         let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["winpe", "windows", "san", "san2", "local"]);
         assert_eq!(entries[3].title(), "iSCSI disk 2");
-        assert!(entries.iter().all(|entry| entry.check().is_ok()));
+        assert_eq!(Config { entries, ..Config::default() }.check(), Ok(()));
     }
 
     #[test]
     fn a_path_is_served_and_a_url_is_not() {
         let disk = entry("name = 'pe'\nwim = '/srv/my winpe.wim'").unwrap();
-        assert_eq!(disk.file(), Some(("images/pe.wim".to_owned(), "/srv/my winpe.wim")));
+        assert_eq!(disk.served_image(), Some(("images/pe.wim".to_owned(), "/srv/my winpe.wim")));
         let url = entry("name = 'pe'\nwim = 'http://h/winpe.wim'").unwrap();
-        assert_eq!(url.file(), None);
+        assert_eq!(url.served_image(), None);
     }
 }

@@ -1,0 +1,174 @@
+//! The configuration file, `winpe-iscsi.toml`.
+//!
+//! A section of the file is a module here, with the check of what it says. Every table and key has a
+//! default, and an unknown one is an error, so that no misspelt setting passes in silence. All errors of a
+//! file are reported in one run, each with its line and column.
+//!
+//! ```
+//! use winpe_netboot::config::Config;
+//!
+//! let config: Config = r#"
+//!     [serve]
+//!     interface = "eth1"
+//!     chain = "pxelinux"
+//!
+//!     [[serve.subnet]]
+//!     network = "192.168.0.0/24"
+//!     first = "192.168.0.100"
+//!     last = "192.168.0.199"
+//!
+//!     [[client]]
+//!     name = "vostro"
+//!     oui = "00:14:22"
+//!     chain = "dell"
+//!
+//!     [[entry]]
+//!     name = "win7"
+//!     san = "iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"
+//! "#.parse()?;
+//! assert_eq!(config.clients[0].name, "vostro");
+//!
+//! let errors = "[serve]\nport = 80".parse::<Config>().unwrap_err();
+//! assert!(errors.to_string().starts_with("line 2, column 1: unknown field `port`"));
+//! # Ok::<(), winpe_netboot::config::ConfigErrors>(())
+//! ```
+
+mod boot_file;
+mod chain;
+mod client;
+mod entry;
+mod error;
+mod hardware;
+mod http_base;
+mod limits;
+mod login;
+mod network;
+mod read;
+mod serve;
+mod subnet;
+#[cfg(test)]
+mod tests;
+mod text;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+
+pub use boot_file::{BootFile, Content, Origin};
+pub use chain::{Chain, Overrides, SecureBoot};
+pub use client::{ClientConfig, Matcher};
+pub use entry::{Entry, Target, WimImage, quick_menu};
+pub use error::{ConfigError, ConfigErrors, Place, Reason};
+pub(crate) use hardware::parse_mac;
+pub use http_base::MirroredKind;
+pub use limits::{Limit, Limits};
+pub use login::LoginConfig;
+pub(crate) use login::MAC;
+pub use network::{is_host, network_of};
+pub use serve::{Allow, Mode, PxelinuxConfig, Reservation, Serve, TlsConfig};
+pub(crate) use subnet::MAX_POOL;
+pub use subnet::SubnetConfig;
+pub use text::is_url;
+pub use watch::{Listen, WatchConfig};
+
+use client::check_clients;
+use entry::check_entries;
+use error::Checked;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// `[serve]`: the server.
+    #[serde(default)]
+    pub serve: Serve,
+    /// `[inject]`: what to put into images; the server does not read it.
+    #[serde(default)]
+    pub inject: Elsewhere,
+    /// `[[client]]`: clients that get something else. The first that matches a client counts.
+    #[serde(default, rename = "client")]
+    pub clients: Vec<ClientConfig>,
+    /// `[[entry]]`: the menu, in order.
+    #[serde(default, rename = "entry")]
+    pub entries: Vec<Entry>,
+    /// `[watch]`: the page, the API and the numbers, and who may see them.
+    #[serde(default)]
+    pub watch: WatchConfig,
+}
+
+/// A part of the file that other commands read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Elsewhere;
+
+impl<'de> Deserialize<'de> for Elsewhere {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl Config {
+    /// Makes every relative path one below `folder`, the folder of the file.
+    ///
+    /// ```
+    /// use winpe_netboot::config::Config;
+    /// let mut config: Config = "[serve]\nfolders = ['srv', '/opt/boot']".parse()?;
+    /// config.read_paths_from("/etc/winpe-iscsi".as_ref());
+    /// let folders: Vec<_> = config.serve.folders.iter().map(|it| it.to_str()).collect();
+    /// assert_eq!(folders, [Some("/etc/winpe-iscsi/srv"), Some("/opt/boot")]);
+    /// # Ok::<(), winpe_netboot::config::ConfigErrors>(())
+    /// ```
+    pub fn read_paths_from(&mut self, folder: &Path) {
+        for path in self.serve.folders.iter_mut().chain(&mut self.serve.state) {
+            *path = folder.join(&*path);
+        }
+        let tls = self.serve.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        for path in tls {
+            *path = folder.join(&*path);
+        }
+        self.serve.login.read_paths_from(folder);
+        for client in &mut self.clients {
+            client.login.read_paths_from(folder);
+        }
+        for entry in &mut self.entries {
+            for image in [&mut entry.wim, &mut entry.windows, &mut entry.iso].into_iter().flatten()
+            {
+                if !is_url(image) && !image.is_empty() {
+                    // Joining text with a path that has none would not give text.
+                    if let Some(joined) = folder.join(&*image).to_str() {
+                        *image = joined.to_owned();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Checks what holds between keys; also after the command line has added to the file.
+    ///
+    /// # Errors
+    /// All that does not hold, without places.
+    pub fn check(&self) -> Result<(), ConfigErrors> {
+        ConfigErrors::new(self.find_errors())
+    }
+
+    /// All that does not hold, with keys and without places.
+    fn find_errors(&self) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        let root = &mut Checked::root(&mut errors);
+        let entries = check_entries(&self.entries, &mut root.key("entry"));
+        check_clients(&self.clients, &entries, &mut root.key("client"));
+        let serve = &mut root.key("serve");
+        check_default(self.serve.default.as_deref(), &entries, serve);
+        self.serve.check(serve);
+        errors
+    }
+}
+
+/// Checks that the default entry of a table is one of the menu.
+fn check_default(default: Option<&str>, entries: &BTreeSet<&str>, checked: &mut Checked<'_>) {
+    if let Some(default) = default.filter(|name| !entries.contains(name)) {
+        checked.key("default").report(Reason::Default(default.to_owned()));
+    }
+}

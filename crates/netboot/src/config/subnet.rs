@@ -1,0 +1,145 @@
+//! `[[serve.subnet]]`: links, and the addresses given there.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use serde::Deserialize;
+
+use super::error::{Checked, Reason};
+use super::network::{self, is_host};
+
+/// Addresses of a pool at most, which bounds the memory of the lease table.
+pub(crate) const MAX_POOL: u32 = 1 << 16;
+
+/// `[[serve.subnet]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SubnetConfig {
+    /// The network.
+    #[serde(deserialize_with = "network::read")]
+    pub network: Ipv4Net,
+    /// The first address given; with none, reservations only.
+    #[serde(default)]
+    pub first: Option<Ipv4Addr>,
+    /// The last address given.
+    #[serde(default)]
+    pub last: Option<Ipv4Addr>,
+    /// Seconds of a lease.
+    #[serde(default = "default_lease")]
+    pub lease: u32,
+    /// Routers.
+    #[serde(default)]
+    pub router: Vec<Ipv4Addr>,
+    /// DNS servers.
+    #[serde(default)]
+    pub dns: Vec<Ipv4Addr>,
+    /// The domain.
+    #[serde(default)]
+    pub domain: Option<String>,
+}
+
+fn default_lease() -> u32 {
+    3600
+}
+
+impl SubnetConfig {
+    /// The subnet of a link that is not configured: the upper half of its network, and no more than 100
+    /// addresses, without the server's own.
+    #[must_use]
+    pub fn for_link(network: Ipv4Net) -> Self {
+        let (first, last) = (u32::from(network.addr()), u32::from(network.broadcast()));
+        let middle = first + (last - first) / 2 + 1;
+        let pool = (last > middle).then(|| (middle, (last - 1).min(middle + 99)));
+        Self {
+            network,
+            first: pool.map(|(first, _)| first.into()),
+            last: pool.map(|(_, last)| last.into()),
+            lease: default_lease(),
+            router: Vec::new(),
+            dns: Vec::new(),
+            domain: None,
+        }
+    }
+
+    /// The first and the last address of the pool.
+    #[must_use]
+    pub fn pool(&self) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        Some((self.first?, self.last?))
+    }
+
+    fn check(&self, checked: &mut Checked<'_>) {
+        let network = self.network;
+        if self.lease < 60 {
+            checked.key("lease").report(Reason::Lease { network, seconds: self.lease });
+        }
+        if let Some(found) = &self.domain
+            && (found.is_empty() || found.len() > 253 || !found.is_ascii())
+        {
+            checked.key("domain").report(Reason::Domain { network, found: found.clone() });
+        }
+        for (key, servers) in [("router", &self.router), ("dns", &self.dns)] {
+            if servers.len() > 16 {
+                checked.key(key).report(Reason::Servers(network));
+            }
+        }
+        let (first, last) = match (self.first, self.last) {
+            (None, None) => return,
+            (Some(first), Some(last)) => (first, last),
+            (first, _) => {
+                let key = if first.is_some() { "first" } else { "last" };
+                return checked.key(key).report(Reason::HalfPool(network));
+            }
+        };
+        if first > last || !is_host(network, first) || !is_host(network, last) {
+            checked.key("first").report(Reason::Pool { network, first, last });
+        } else if u32::from(last) - u32::from(first) >= MAX_POOL {
+            checked.key("first").report(Reason::PoolSize(network));
+        }
+    }
+}
+
+/// Checks each subnet, and that no address is in two of them.
+pub(super) fn check_subnets(subnets: &[SubnetConfig], checked: &mut Checked<'_>) {
+    for (index, subnet) in subnets.iter().enumerate() {
+        let checked = &mut checked.index(index);
+        subnet.check(checked);
+        let network = subnet.network;
+        let overlaps =
+            |it: &&SubnetConfig| it.network.contains(&network) || network.contains(&it.network);
+        if let Some(other) = subnets[..index].iter().find(overlaps) {
+            checked.key("network").report(Reason::Overlap(network, other.network));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_pool_of_a_link_lies_in_its_upper_half() {
+        let pool = |text: &str| SubnetConfig::for_link(text.parse().unwrap()).pool();
+        let range = |first: [u8; 4], last: [u8; 4]| Some((first.into(), last.into()));
+        assert_eq!(pool("192.168.0.0/24"), range([192, 168, 0, 128], [192, 168, 0, 227]));
+        assert_eq!(pool("10.0.0.0/29"), range([10, 0, 0, 4], [10, 0, 0, 6]));
+        assert_eq!(pool("10.0.0.0/30"), range([10, 0, 0, 2], [10, 0, 0, 2]));
+    }
+
+    #[test]
+    fn pools_stay_in_their_network() {
+        let subnet = |first: [u8; 4], last: [u8; 4]| {
+            let subnet = SubnetConfig::for_link("10.0.0.0/8".parse().unwrap());
+            let subnet =
+                SubnetConfig { first: Some(first.into()), last: Some(last.into()), ..subnet };
+            let mut config = Config::default();
+            config.serve.subnets.push(subnet);
+            config.check()
+        };
+        assert!(subnet([10, 0, 0, 1], [10, 0, 255, 255]).is_ok());
+        assert!(subnet([10, 0, 0, 1], [10, 1, 0, 1]).is_err());
+        assert!(subnet([10, 0, 0, 2], [10, 0, 0, 1]).is_err());
+        assert!(subnet([10, 0, 0, 0], [10, 0, 0, 1]).is_err());
+        assert!(subnet([11, 0, 0, 1], [11, 0, 0, 1]).is_err());
+    }
+}
