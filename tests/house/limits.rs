@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use winpe_netboot::policy::{Limit, Limits};
+use winpe_netboot::config::{Limit, Limits};
 use winpe_tests::workspace;
 
 /// Rows of the table are `| limit | key | default | metric | when it is met |`.

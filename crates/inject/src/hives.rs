@@ -3,24 +3,29 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use winpe_registry::{KeyPath, NameError};
 
 use crate::path::ImagePath;
 
 /// A root under which keys are named, and the hive file that is meant.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HiveRoot {
-    /// For instance `HKEY_LOCAL_MACHINE\SYSTEM`.
+    /// The root, as keys of the profile begin.
+    #[schemars(example = &r"HKEY_LOCAL_MACHINE\PE_Sys")]
     pub root: String,
     /// The hive's path in the image.
+    #[schemars(example = &r"Windows\System32\config\SYSTEM")]
     pub file: String,
     /// The key of the hive that the root stands for; the hive's own root if not given.
     #[serde(default)]
+    #[schemars(example = &"Classes")]
     pub below: String,
     /// Whether `CurrentControlSet` is to be resolved by the hive's `Select` key.
     #[serde(default, rename = "control-sets")]
+    #[schemars(example = true)]
     pub control_sets: bool,
 }
 

@@ -104,7 +104,7 @@ pub use profile::{
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use reg::{Origin, SourcedEdit, parse_reg};
 pub use report::{FileReport, HiveReport, Report};
-pub use schema::{recipe_schema, report_schema, verdict_schema};
+pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
 pub use second_reader::Disagreement;
 pub use secret::{holds_secret, replaces_secret};
 pub use session::{Session, Staged};

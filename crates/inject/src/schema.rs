@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::document::Document;
+use crate::profile::Manifest;
 use crate::recipe::RecipeFile;
 use crate::report::Report;
 use crate::verify::Verdict;
@@ -17,6 +18,17 @@ use crate::verify::Verdict;
 #[must_use]
 pub fn recipe_schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RecipeFile>()
+}
+
+/// The schema of a `profile.toml`.
+///
+/// ```
+/// let schema = winpe_inject::profile_schema();
+/// assert!(schema.pointer("/$defs/Part/properties/there-if").is_some());
+/// ```
+#[must_use]
+pub fn profile_schema() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Manifest>()
 }
 
 /// The schema of what `inject` and `remove` print for machines: a [`Report`], or those of all images.

@@ -11,6 +11,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use winpe_disk::folder::Folder;
 use winpe_registry::KeyPath;
@@ -40,71 +41,98 @@ pub struct Profile {
 }
 
 /// `profile.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
+#[schemars(title = "profile.toml")]
+pub(crate) struct Manifest {
+    /// One line on what it is.
+    #[schemars(example = &"Microsoft iSCSI initiator for WinPE 3.x")]
     title: String,
+    /// What it does, and for which images.
+    #[schemars(example = &"Windows 7 and its WinPE. Other images have other keys.")]
     why: String,
+    /// `[[choice]]`: profiles that this one chooses from, by the builds of image and source. The first that fits
+    /// counts.
     #[serde(default, rename = "choice")]
     choices: Vec<Choice>,
+    /// `[[hive]]`: roots under which this profile names keys, beside the standard ones.
     #[serde(default, rename = "hive")]
     hives: Vec<HiveRoot>,
+    /// `[[reg]]`: `.reg` files of the folder, applied in this order.
     #[serde(default)]
     reg: Vec<RegEntry>,
+    /// `[[service]]`: services whose keys show that the feature is in.
     #[serde(default, rename = "service")]
     services: Vec<Service>,
+    /// `[[file]]`: files that the image must have.
     #[serde(default, rename = "file")]
     files: Vec<ProfileFile>,
+    /// `[[part]]`: files and keys that belong together and come from a source of the image's own build.
     #[serde(default, rename = "part")]
     parts: Vec<Part>,
+    /// `[[catalogue]]`: where a source has the catalogues that cover its files.
     #[serde(default, rename = "catalogue")]
     catalogues: Vec<CatalogueRule>,
+    /// `[[leave-out]]`: keys that are never copied.
     #[serde(default, rename = "leave-out")]
     left_out: Vec<LeaveOut>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// `[[reg]]`: a `.reg` file of the folder.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RegEntry {
+    /// The name of the file. It is in the profile's folder itself.
+    #[schemars(example = &"service.reg")]
     file: String,
+    /// What it is for.
+    #[schemars(example = &"The initiator service.")]
     why: String,
 }
 
 /// A service whose key shows that the feature is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Its name.
+    #[schemars(example = &"MSiSCSI")]
     pub name: String,
     /// Its key, under one of the profile's hive roots.
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub key: KeyPath,
 }
 
 /// A file that the image must have. It is found at the same place in the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileFile {
     /// The path in the image, with backslashes. In a part, names may hold `*`, and `{lang}` stands for
     /// each language of the image.
+    #[schemars(example = &r"Windows\System32\{lang}\iscsicli.exe.mui")]
     pub path: String,
     /// In a part, names that `*` does not mean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["iscsilog.dll"])]
     pub without: Vec<String>,
     /// In a part, whether a source without the file will do.
     #[serde(default)]
+    #[schemars(example = true)]
     pub optional: bool,
     /// What it is for.
+    #[schemars(example = &"The text of the command line.")]
     pub why: String,
 }
 
 /// Where a source has the signed lists of digests that vouch for its files. Those that cover an added file
 /// go along.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueRule {
     /// Their path, with backslashes; names may hold `*`.
+    #[schemars(example = &r"Windows\System32\CatRoot\*\*.cat")]
     pub path: String,
     /// What they are for.
+    #[schemars(example = &"Signatures of the added files.")]
     pub why: String,
 }
 

@@ -1,5 +1,6 @@
 //! Parts: what belongs together, and how an image gets it from a source of its own build.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use winpe_registry::{KeyName, KeyPath, ValueName};
@@ -10,42 +11,47 @@ use crate::reg::Origin;
 
 /// Files and keys that are only of use together. An image that has a part keeps it as it is; what an
 /// image lacks of a part is taken from the source.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Part {
     /// Its name.
+    #[schemars(example = &"service")]
     pub name: String,
     /// What it is for.
+    #[schemars(example = &"The initiator service and its command line.")]
     pub why: String,
     /// Whether the feature works without it, so that it is left out where the source does not have it.
     #[serde(default)]
+    #[schemars(example = true)]
     pub optional: bool,
-    /// What shows that an image has the part, though it may lack some of what is listed here.
+    /// `[part.there-if]`: what shows that an image has the part, though it may lack some of what is listed here.
     #[serde(default)]
     pub there_if: Marks,
-    /// Its files.
+    /// `[[part.file]]`: its files.
     #[serde(default, rename = "file")]
     pub files: Vec<ProfileFile>,
-    /// Keys that the image gets from the source's hives.
+    /// `[[part.copy]]`: keys that the image gets from the source's hives.
     #[serde(default, rename = "copy")]
     pub copies: Vec<CopyKey>,
-    /// Lists that the image has and that are added to.
+    /// `[[part.append]]`: lists that the image has and that are added to.
     #[serde(default, rename = "append")]
     pub appends: Vec<Append>,
-    /// Keys that no installed Windows has and WinPE needs.
+    /// `[[part.create]]`: keys that no installed Windows has and WinPE needs.
     #[serde(default, rename = "create")]
     pub creates: Vec<CreateKey>,
 }
 
 /// Files and keys that are all there.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Marks {
     /// The files.
     #[serde(default)]
+    #[schemars(example = [r"Windows\System32\drivers\msiscsi.sys"])]
     pub files: Vec<String>,
     /// The keys.
     #[serde(default)]
+    #[schemars(with = "Vec<String>", example = [r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI"])]
     pub keys: Vec<KeyPath>,
 }
 
@@ -56,65 +62,78 @@ impl Marks {
 }
 
 /// A key that is copied with its values, types and all. What the image has of it stays.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyKey {
     /// The key; its names may hold `*`.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// The values; all where none is named.
     #[serde(default)]
+    #[schemars(with = "Vec<String>", example = ["Start", "Type"])]
     pub values: Vec<ValueName>,
     /// Whether what lies below it is copied too.
     #[serde(default = "yes")]
+    #[schemars(example = false)]
     pub subkeys: bool,
     /// Whether a source without the key will do.
     #[serde(default)]
+    #[schemars(example = true)]
     pub optional: bool,
     /// What it is for.
+    #[schemars(example = &"The service, started by hand.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 /// Texts that a `REG_MULTI_SZ` gets in addition to those that it has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
     /// The key.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// The value.
+    #[schemars(with = "String", example = &"netsvcs")]
     pub value: ValueName,
     /// The texts; case does not count.
+    #[schemars(example = ["MSiSCSI"])]
     pub texts: Vec<String>,
     /// What it is for.
+    #[schemars(example = &"The service, started by hand.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 /// A key that is made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     /// The key.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// What it is for.
+    #[schemars(example = &"The service, started by hand.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 /// Keys that are never copied, wherever they are met.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveOut {
     /// The key, with all below it; its names may hold `*`.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// What would be wrong with it.
+    #[schemars(example = &"What plug and play has found on one machine.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,

@@ -44,6 +44,7 @@ mod limits;
 mod login;
 mod network;
 mod read;
+mod schema;
 mod serve;
 mod subnet;
 #[cfg(test)]
@@ -54,6 +55,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -68,6 +70,7 @@ pub use limits::{Limit, Limits};
 pub use login::LoginConfig;
 pub(crate) use login::MAC;
 pub use network::{is_host, network_of};
+pub use schema::config_schema;
 pub use serve::{Allow, Mode, PxelinuxConfig, Reservation, Serve, TlsConfig};
 pub(crate) use subnet::MAX_POOL;
 pub use subnet::SubnetConfig;
@@ -79,14 +82,16 @@ use entry::check_entries;
 use error::Checked;
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "winpe-iscsi.toml")]
 pub struct Config {
     /// `[serve]`: the server.
     #[serde(default)]
     pub serve: Serve,
     /// `[inject]`: what to put into images; the server does not read it.
     #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub inject: Elsewhere,
     /// `[[client]]`: clients that get something else. The first that matches a client counts.
     #[serde(default, rename = "client")]
