@@ -48,11 +48,11 @@ fuzz_target!(|input: &[u8]| {
             port: if flags & 2 != 0 && number % 4 == 3 { Port::Boot } else { Port::Server },
         };
         now = now + Duration::from_secs(u64::from(flags >> 2));
-        let effects = server.receive(bytes, arrival, now);
+        let effects = server.receive(bytes, arrival, now).effects;
         check(&effects, bytes);
         for effect in effects {
             if let Effect::Probe(address) = effect {
-                check(&server.probed(address, None, now), bytes);
+                check(&server.probed(address, None, now).effects, bytes);
             }
         }
         number += 1;
@@ -80,11 +80,11 @@ fn check(effects: &[Effect], packet: &[u8]) {
                 assert_eq!(question.op, Op::Request);
                 assert!((300..=1500).contains(&bytes.len()), "{} bytes", bytes.len());
             }
-            Effect::Tell(event) => {
+            Effect::Report(event) => {
                 let line = event.to_string();
                 assert!(!line.contains(char::is_control), "{line:?}");
             }
-            Effect::Record(_) | Effect::Probe(_) => {}
+            Effect::Probe(_) => {}
         }
     }
 }

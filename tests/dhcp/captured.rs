@@ -166,9 +166,10 @@ fn ask(server: &mut Server, raw: &[u8], from: &str, port: Port) -> Message {
 
 fn answer(server: &mut Server, raw: &[u8], from: &str, port: Port) -> Vec<u8> {
     let now = Time::from_secs(1_800_000_000);
-    let mut effects = server.receive(raw, Arrival { from: from.parse().unwrap(), port }, now);
-    if let [Effect::Probe(address), ..] = effects[..] {
-        effects = server.probed(address, None, now);
+    let decided = server.receive(raw, Arrival { from: from.parse().unwrap(), port }, now);
+    let mut effects = decided.effects;
+    if let [.., Effect::Probe(address)] = effects[..] {
+        effects = server.probed(address, None, now).effects;
     }
     let sent = effects.iter().find_map(|effect| match effect {
         Effect::Send { bytes, .. } => Some(bytes.clone()),

@@ -14,7 +14,8 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::sync::oneshot;
 use winpe_netboot::config::Config;
 use winpe_netboot::event::Event;
-use winpe_netboot::serve::{self, Interface};
+use winpe_netboot::net::Interface;
+use winpe_netboot::serve;
 use winpe_tests::cable::Cable;
 
 /// A cable, and a server at our end of it.

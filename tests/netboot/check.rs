@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use winpe_netboot::files::{FileRequest, FileSource};
-use winpe_netboot::policy::Files;
+use winpe_netboot::serve::Files;
 use winpe_tests::{corpus, tool, winpe_iscsi};
 use winpe_wim::{Compression, NewImage, create};
 

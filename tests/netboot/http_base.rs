@@ -62,8 +62,8 @@ fn told(config: &Config, class: &str, user_class: &[u8]) -> (String, String) {
         discover.options.set(175, [0x13, 1, 1]);
     }
     let arrival = Arrival { from: "127.0.0.9:68".parse().unwrap(), port: Port::Server };
-    let effects = server.receive(&discover.encode(576).unwrap(), arrival, Time::from_secs(0));
-    let offer = effects.iter().find_map(|effect| match effect {
+    let decided = server.receive(&discover.encode(576).unwrap(), arrival, Time::from_secs(0));
+    let offer = decided.effects.iter().find_map(|effect| match effect {
         Effect::Send { bytes, .. } => Some(Message::parse(bytes).unwrap()),
         _ => None,
     });

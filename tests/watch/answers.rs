@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use winpe_netboot::client::Kind;
 use winpe_netboot::event::{Failure, Protocol};
+use winpe_netboot::wire::dhcp::MessageType;
 use winpe_tests::tool;
 
 use crate::machines::{Shown, lab, text};
@@ -78,14 +79,14 @@ fn the_answers_are_as_described() {
 fn the_live_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
     let Some(curl) = tool("curl", "curl") else { return };
     let shown = Shown::new();
-    shown.machine(1).hears("DISCOVER", Kind::Pxe, None);
+    shown.machine(1).hears(MessageType::Discover, Kind::Pxe, None);
     let url = shown.url("/api/v1/events");
     let reader = std::thread::spawn(move || {
         let output = winpe_tests::run(&curl, ["-sSN", "--max-time", "3", &url]);
         String::from_utf8(output.stdout).unwrap()
     });
     std::thread::sleep(std::time::Duration::from_millis(1000));
-    shown.machine(2).hears("DISCOVER", Kind::Pxe, None);
+    shown.machine(2).hears(MessageType::Discover, Kind::Pxe, None);
     let stream = reader.join().unwrap();
     let events: Vec<Value> = stream
         .lines()

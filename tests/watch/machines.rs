@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use winpe_netboot::client::{Client, Kind, Platform};
-use winpe_netboot::event::{Event, Failure, Heard, Protocol, Sink};
+use winpe_netboot::event::{Event, Failure, Heard, Ignore, Protocol, Sink};
 use winpe_netboot::files::{Digest, File};
-use winpe_netboot::logic::dhcp::Ignore;
 use winpe_netboot::watch::{self, Watch};
-use winpe_netboot::wire::dhcp::Hardware;
+use winpe_netboot::wire::dhcp::{Hardware, MessageType};
 use winpe_tests::{run, tool};
 
 /// Shows what the machines of a test do.
@@ -76,7 +75,7 @@ impl Machine<'_> {
         [192, 168, 0, self.number]
     }
 
-    pub(crate) fn hears(&self, message: &'static str, kind: Kind, ignored: Option<Ignore>) {
+    pub(crate) fn hears(&self, message: MessageType, kind: Kind, ignored: Option<Ignore>) {
         let class = if kind == Kind::Other { "MSFT 5.0" } else { &self.vendor };
         let about = Client {
             hardware: self.hardware(),
@@ -85,17 +84,17 @@ impl Machine<'_> {
             platform: Some(Platform::UefiX64),
             vendor_class: class.to_owned(),
         };
-        let address = (message == "REQUEST").then(|| self.address().into());
+        let address = (message == MessageType::Request).then(|| self.address().into());
         let client = self.hardware().to_string();
         let heard = Heard { client, about, message, address, server: None, ignored };
         self.tell(Event::Heard(Box::new(heard)));
     }
 
-    pub(crate) fn answer(&self, answer: &'static str, file: Option<&str>) {
+    pub(crate) fn answer(&self, answer: MessageType, file: Option<&str>) {
         self.tell(Event::Answered {
             client: self.hardware().to_string(),
             kind: String::new(),
-            message: "",
+            message: MessageType::Discover,
             answer,
             address: Some(self.address().into()),
             file: file.map(str::to_owned),
@@ -104,10 +103,10 @@ impl Machine<'_> {
 
     /// DISCOVER to ACK.
     pub(crate) fn leg(&self, kind: Kind, file: &str) {
-        self.hears("DISCOVER", kind, None);
-        self.answer("OFFER", Some(file));
-        self.hears("REQUEST", kind, None);
-        self.answer("ACK", Some(file));
+        self.hears(MessageType::Discover, kind, None);
+        self.answer(MessageType::Offer, Some(file));
+        self.hears(MessageType::Request, kind, None);
+        self.answer(MessageType::Ack, Some(file));
     }
 
     fn asks(&self, protocol: Protocol, file: &str) -> SocketAddr {
@@ -165,20 +164,20 @@ pub(crate) fn lab(shown: &Shown) {
     up.loads(Protocol::Http, "/boot.ipxe", 512, 3);
     up.loads(Protocol::Http, "/wimboot", 66_912, 2);
     up.loads(Protocol::Http, "/images/boot.wim", 364_000_000, 3100);
-    up.hears("DISCOVER", Kind::Other, None);
+    up.hears(MessageType::Discover, Kind::Other, None);
 
     let refused = shown.machine(2);
     refused.leg(Kind::Pxe, "snponly.efi");
     refused.loads(Protocol::Tftp, "snponly.efi", 259_584, 80);
     refused.leg(Kind::Http, "http://192.168.0.10/snponly.efi");
     refused.loads(Protocol::Http, "/snponly.efi", 259_584, 4);
-    refused.hears("DISCOVER", Kind::Pxe, None);
-    refused.answer("OFFER", Some("snponly.efi"));
+    refused.hears(MessageType::Discover, Kind::Pxe, None);
+    refused.answer(MessageType::Offer, Some("snponly.efi"));
 
     let rival = shown.machine(3);
-    rival.hears("DISCOVER", Kind::Pxe, None);
-    rival.answer("OFFER", Some("snponly.efi"));
-    rival.hears("REQUEST", Kind::Pxe, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
+    rival.hears(MessageType::Discover, Kind::Pxe, None);
+    rival.answer(MessageType::Offer, Some("snponly.efi"));
+    rival.hears(MessageType::Request, Kind::Pxe, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
 
     let stalled = shown.machine(4);
     stalled.leg(Kind::Pxe, "pxelinux.0");
@@ -189,7 +188,7 @@ pub(crate) fn lab(shown: &Shown) {
 
     let full = shown.machine(5);
     let network = "192.168.0.0/24".parse().unwrap();
-    full.hears("DISCOVER", Kind::Pxe, Some(Ignore::PoolEmpty(network)));
+    full.hears(MessageType::Discover, Kind::Pxe, Some(Ignore::PoolEmpty(network)));
 
     let loading = shown.machine(6);
     loading.leg(IPXE, "http://192.168.0.10/boot.ipxe");

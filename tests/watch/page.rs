@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use winpe_netboot::client::Kind;
+use winpe_netboot::event::Ignore;
 use winpe_netboot::event::{Failure, Protocol};
-use winpe_netboot::logic::dhcp::Ignore;
+use winpe_netboot::wire::dhcp::MessageType;
 use winpe_tests::{run, tool};
 
 use crate::machines::{Shown, lab, text};
@@ -83,7 +84,11 @@ fn nothing_that_a_machine_sends_becomes_part_of_the_page() {
     machine.says(evil);
     machine.fails(Protocol::Http, evil, 0, Failure::ClientError { code: 0, text: evil.to_owned() });
     let other = shown.machine(2);
-    other.hears("DISCOVER", Kind::Pxe, Some(Ignore::Loop { file: evil.to_owned(), times: 3 }));
+    other.hears(
+        MessageType::Discover,
+        Kind::Pxe,
+        Some(Ignore::Loop { file: evil.to_owned(), times: 3 }),
+    );
     let document = browser.document(&shown.url("/"));
     assert!(document.contains("&lt;img src=x onerror="), "it is shown\n{document}");
     assert!(!document.contains("<img src=\"x\""), "{document}");

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use winpe_netboot::config::{Config, ConfigErrors, Mode, Reason, WimImage, quick_menu};
-use winpe_netboot::serve::{
-    ConfineError, Interface, InterfaceError, LeaseLogError, ServeError, StateError,
-};
+use winpe_netboot::dhcp::{LeaseLogError, StateError};
+use winpe_netboot::net::{Interface, InterfaceError, PortError};
+use winpe_netboot::serve::{ConfineError, ServeError};
 
 use crate::Outcome;
 use crate::failure::Failure;
@@ -195,11 +195,13 @@ impl From<InterfaceError> for Failure {
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let hint = match &error {
-            ServeError::Port { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            ServeError::Port(PortError { source, .. })
+                if source.kind() == ErrorKind::PermissionDenied =>
+            {
                 "allow the program to use low ports: \
                  sudo setcap cap_net_bind_service=ep $(command -v winpe-iscsi)"
             }
-            ServeError::Port { source, .. } if source.kind() == ErrorKind::AddrInUse => {
+            ServeError::Port(PortError { source, .. }) if source.kind() == ErrorKind::AddrInUse => {
                 "another program of this machine uses it; ss -lnptu shows which"
             }
             ServeError::Refused(_) => {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use winpe_netboot::config::Config;
 use winpe_netboot::event::Event;
-use winpe_netboot::serve::{self, Interface};
+use winpe_netboot::net::Interface;
+use winpe_netboot::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

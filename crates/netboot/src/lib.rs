@@ -4,7 +4,7 @@
 //! ```text
 //!   packet ─► wire ─► logic ──────────► wire ─► packet
 //!                       │   ▲
-//!     config ─► policy ─┘   └ state, time       events ─► whoever watches
+//!     config ─► policy ─┘   └ state, time       events ─► log, timeline
 //! ```
 //!
 //! | Module | Holds |
@@ -15,13 +15,13 @@
 //! | [`files`] | where files come from: folders, memory, layers of these |
 //! | [`tftp`], [`http`] | how files are sent: one bounded task for each transfer |
 //! | [`serve`] | the sockets, which only receive and send, and the one process that owns them |
-//! | [`event`] | what happened, for logs and for people who wait |
+//! | [`event`] | what happened, for the log and the timeline |
 //! | [`timeline`] | the same, put together: each machine's boot, where it stopped, and why |
-//! | [`watch`] | for people who wait: a page, an API, numbers |
+//! | [`watch`] | boots for people: a page, an API, metrics |
 //!
-//! Everything that arrives from the network is hostile until proven otherwise: no packet makes this
-//! crate panic, hang or use memory without bound, and each packet that gets no answer has a reason
-//! that is told.
+//! Everything that arrives from the network is hostile until proven otherwise: no packet makes this crate
+//! panic, hang or use memory without bound, and each packet that gets no answer has a reason that is
+//! reported.
 //!
 //! # Promises
 //! | Promise | Tests that hold it |
@@ -34,7 +34,7 @@
 //! | It hears one interface, answers no network that is not configured, and is a proxy where another server gives addresses | `another_interface_gets_no_answer`, `a_relay_of_no_configured_network_gets_no_answer`, `beside_another_server_it_is_a_proxy`, `beside_another_server_it_gives_addresses_by_force_only` |
 //! | It alters no image and no file | `images_are_as_they_were_after_they_were_served` |
 //! | Every file served is hashed, off the path of requests, and the log says what it is and when it has changed | `every_file_served_is_hashed_once_and_a_changed_one_is_noticed`, `a_file_written_in_place_is_another`, `parts_and_made_files_have_digests_of_their_own`, `the_log_says_what_was_served_and_what_has_changed`, `what_each_client_and_each_entry_gets_is_shown` |
-//! | What a client is told holds no path of the server's; no client writes lines of the log | `errors_hold_no_path`, `refusals_say_nothing_about_paths`, `a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path`, `no_client_writes_lines_of_its_own` |
+//! | What a client gets holds no path of the server's; no client writes lines of the log | `errors_hold_no_path`, `refusals_say_nothing_about_paths`, `a_file_that_cannot_be_read_on_ends_with_an_error_that_holds_no_path`, `no_client_writes_lines_of_its_own` |
 //! | The configuration and the lease log are read as if a stranger had written them | `no_text_makes_it_panic`, `an_unknown_key_is_refused_wherever_it_stands`, `no_line_makes_it_panic`, `damage_is_named_and_passed_over`, `a_crash_at_any_byte_loses_only_the_line_that_it_tore` |
 //! | Once its ports are open it has no more rights than a named user, and sees only the folders that it serves | `it_is_safe_to_leave_on` |
 //!
@@ -45,14 +45,16 @@
 //! There are no secrets to keep: an iSCSI URI holds none, and
 //! a password for one cannot be configured.
 
-mod awake;
 pub mod client;
 pub mod config;
+pub mod dhcp;
+mod digest;
 pub mod event;
 pub mod files;
 pub mod http;
 pub mod logic;
 mod meter;
+pub mod net;
 pub mod policy;
 pub mod serve;
 pub mod tftp;

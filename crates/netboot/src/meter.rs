@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_met_is_counted_each_time_and_told_of_once_a_minute() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&told);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&lines);
         let meter =
             Meter::new(Arc::new(move |event: Event| log.lock().unwrap().push(event.to_string())));
         let second = Duration::from_secs(1);
@@ -85,16 +85,16 @@ mod tests {
         }
         assert_eq!(meter.times(Limit::TftpUnanswered), 8);
         assert_eq!(meter.times(Limit::TftpTransfers), 0);
-        assert_eq!(told.lock().unwrap().len(), 3);
+        assert_eq!(lines.lock().unwrap().len(), 3);
         // Each limit has a minute to itself.
         meter.met_at(Limit::PageStreams, 48, meter.began + 121 * second);
-        let told = told.lock().unwrap();
+        let lines = lines.lock().unwrap();
         assert_eq!(
-            told[3],
+            lines[3],
             "warning: limit page-streams = 48 is met: the oldest pages that follow boots are \
              closed; see [serve.limits]"
         );
-        assert!(told[0].contains("limit tftp-unanswered = 512 is met"), "{}", told[0]);
+        assert!(lines[0].contains("limit tftp-unanswered = 512 is met"), "{}", lines[0]);
     }
 
     #[test]

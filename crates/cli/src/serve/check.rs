@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 use winpe_netboot::config::{Config, Origin};
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
-use winpe_netboot::policy::{self, Files, Logins, MenuRow, Row, boot_table, menu_table};
-use winpe_netboot::serve::Interface;
+use winpe_netboot::net::Interface;
+use winpe_netboot::policy::{self, Logins, MenuRow, Row, boot_table, menu_table};
+use winpe_netboot::serve::Files;
 
 use crate::failure::Failure;
 use crate::printer::Printer;

@@ -8,8 +8,8 @@ use std::path::Path;
 use winpe_disk::folder::Folder;
 use winpe_netboot::config::Config;
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
-use winpe_netboot::policy::Files;
-use winpe_netboot::serve::Interface;
+use winpe_netboot::net::Interface;
+use winpe_netboot::serve::Files;
 
 use crate::failure::Failure;
 use crate::printer::{Bar, Printer};

@@ -7,7 +7,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use winpe_netboot::config::Config;
 use winpe_netboot::event::{Event, Sink};
-use winpe_netboot::serve::{Interface, Server};
+use winpe_netboot::net::Interface;
+use winpe_netboot::serve::Server;
 
 use super::changes::Changes;
 use super::recorder::Recorder;

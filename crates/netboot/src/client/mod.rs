@@ -1,4 +1,4 @@
-//! Who asks: what a DHCP message says about its sender: program, platform, UUID.
+//! The sender of a DHCP message, as the message describes it: program, platform, UUID.
 
 mod platform;
 
@@ -15,7 +15,7 @@ pub struct Client {
     pub hardware: Hardware,
     /// Its UUID, where it has one that means something.
     pub uuid: Option<Uuid>,
-    /// What program asks.
+    /// The program that asks.
     pub kind: Kind,
     /// What machine it runs on; none where it does not say, or its number is unknown.
     pub platform: Option<Platform>,
@@ -23,7 +23,7 @@ pub struct Client {
     pub vendor_class: String,
 }
 
-/// What program asks.
+/// The program that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A PXE ROM or UEFI's PXE.
@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 impl Client {
-    /// Who sent this message.
+    /// The sender of this message.
     #[must_use]
     pub fn of(message: &Message) -> Self {
         let options = &message.options;
@@ -72,9 +72,8 @@ impl Client {
     }
 }
 
-/// iPXE names itself in its user class, bare or, as RFC 3004 wants it, after a length. A script may
-/// set another name, and then wants to be taken for that; only where there is none do iPXE's own
-/// options tell.
+/// iPXE names itself in its user class, bare or, as RFC 3004 requires, after a length. A script may set another
+/// name, and then is treated as that; iPXE's own options identify it only if there is no user class.
 fn is_ipxe(message: &Message) -> bool {
     match message.options.get(code::USER_CLASS) {
         Some(b"iPXE") => true,

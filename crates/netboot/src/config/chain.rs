@@ -16,14 +16,14 @@ pub enum Chain {
     Ipxe,
     /// ROM, PXELINUX, PXELINUX's menu.
     Pxelinux,
-    /// ROM, PXELINUX, `ipxe.lkrn`, `boot.ipxe`, PXELINUX over HTTP, PXELINUX's menu: for machines,
-    /// such as some Dell Vostro notebooks, whose firmware does not get on with `undionly.kpxe`.
+    /// ROM, PXELINUX, `ipxe.lkrn`, `boot.ipxe`, PXELINUX over HTTP, PXELINUX's menu: for machines, such as
+    /// some Dell Vostro notebooks, whose firmware fails with `undionly.kpxe`.
     #[serde(rename = "dell")]
     PxelinuxOverIpxe,
 }
 
-/// What UEFI firmware gets that starts signed programs only. No DHCP option tells whether it does, so
-/// all UEFI firmware gets the same; that without Secure Boot starts signed programs too.
+/// What UEFI firmware gets that starts signed programs only. No DHCP option says whether it does, so all UEFI
+/// firmware gets the same; firmware without Secure Boot starts signed programs too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecureBoot {

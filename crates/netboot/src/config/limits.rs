@@ -1,4 +1,4 @@
-//! `[serve.limits]`: how many clients are served at once, and how many places one of them may have.
+//! `[serve.limits]`: how many clients are served at a time, and how many places one of them may have.
 //!
 //! `docs/limits.md` lists them; a test holds it to what is here.
 
@@ -78,25 +78,25 @@ impl Default for Limits {
 /// A number of `[serve.limits]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// TFTP transfers at once whose clients have answered. A transfer whose client is silent gives way to
-    /// another that has just been answered, then one of an address that has several; else new requests are
+    /// Simultaneous TFTP transfers whose clients have answered. A transfer whose client is silent gives way
+    /// to another that has just been answered, then one of an address that has several; else new requests are
     /// not answered.
     TftpTransfers,
-    /// TFTP transfers at once that no client has answered yet, whose addresses may be forged. The oldest
+    /// Simultaneous TFTP transfers that no client has answered yet, whose addresses may be forged. The oldest
     /// one of the address that has most gives way.
     TftpUnanswered,
-    /// TFTP transfers at once of one address. Its oldest one that is unanswered or silent gives way; else
-    /// its requests are not answered.
+    /// Simultaneous TFTP transfers of one address. Its oldest one that is unanswered or silent gives way;
+    /// else its requests are not answered.
     TftpPerClient,
-    /// HTTP and HTTPS connections at once that have sent a request. An idle one gives way, then the slowest
-    /// below the least rate, then one of an address that has several; else the request waits, and is
+    /// Simultaneous HTTP and HTTPS connections that have sent a request. An idle one gives way, then the
+    /// slowest below the least rate, then one of an address that has several; else the request waits, and is
     /// refused with status 503 after half a minute.
     HttpConnections,
-    /// HTTP and HTTPS connections at once that have sent no whole request yet, or whose request waits. The
-    /// oldest one of the address that has most is closed.
+    /// Simultaneous HTTP and HTTPS connections that have sent no whole request yet, or whose request waits.
+    /// The oldest one of the address that has most is closed.
     HttpUnproven,
-    /// HTTP and HTTPS connections at once of one address. Its oldest one without a request is closed, then
-    /// its longest idle one; else the new one.
+    /// Simultaneous HTTP and HTTPS connections of one address. Its oldest one without a request is closed,
+    /// then its longest idle one; else the new one.
     HttpPerClient,
     /// The same as [`Limit::HttpConnections`], of one network of clients (/24; /64 in IPv6).
     HttpPerNetwork,
@@ -104,13 +104,14 @@ pub enum Limit {
     /// give way when [`Limit::HttpConnections`] or [`Limit::HttpPerNetwork`] is met. Where there are
     /// places, a client may be as slow as it likes.
     HttpLeastRate,
-    /// Connections at once to the port of the page, beside those that follow boots live. The oldest one of
-    /// the address that has most is closed, so that `/healthz` is always answered.
+    /// Simultaneous connections to the port of the page, without those that follow boots live. The oldest one
+    /// of the address that has most is closed, so that `/healthz` is always answered.
     PageConnections,
-    /// Connections at once of one address to the port of the page, and as many that follow boots live. Its
-    /// oldest one is closed. Addresses of this computer have no such limit.
+    /// Simultaneous connections of one address to the port of the page, and as many that follow boots live.
+    /// Its oldest one is closed. Addresses of this computer have no such limit.
     PagePerClient,
-    /// Connections at once that follow boots live. The oldest one of the address that has most is closed.
+    /// Simultaneous connections that follow boots live. The oldest one of the address that has most is
+    /// closed.
     PageStreams,
 }
 
@@ -156,7 +157,7 @@ impl Limit {
         }
     }
 
-    /// What happens when it is met, in words for a log.
+    /// What happens when it is met, as a text for the log.
     #[must_use]
     pub fn consequence(self) -> &'static str {
         match self {
@@ -206,16 +207,16 @@ impl Limits {
     }
 }
 
-/// A whole number from `LEAST` to `MOST`.
-fn within<'de, D: Deserializer<'de>, const LEAST: i64, const MOST: i64>(
+/// A whole number from `MIN` to `MAX`.
+fn within<'de, D: Deserializer<'de>, const MIN: i64, const MAX: i64>(
     deserializer: D,
 ) -> Result<usize, D::Error> {
     let number = i64::deserialize(deserializer)?;
     let refused = || {
-        let expected = format!("a number from {LEAST} to {MOST}");
+        let expected = format!("a number from {MIN} to {MAX}");
         de::Error::invalid_value(de::Unexpected::Signed(number), &expected.as_str())
     };
-    if !(LEAST..=MOST).contains(&number) {
+    if !(MIN..=MAX).contains(&number) {
         return Err(refused());
     }
     usize::try_from(number).map_err(|_| refused())

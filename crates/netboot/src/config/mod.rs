@@ -99,7 +99,7 @@ pub struct Config {
     /// `[[entry]]`: the menu, in order.
     #[serde(default, rename = "entry")]
     pub entries: Vec<Entry>,
-    /// `[watch]`: the page, the API and the numbers, and who may see them.
+    /// `[watch]`: the page, the API and the metrics, and where they are.
     #[serde(default)]
     pub watch: WatchConfig,
 }

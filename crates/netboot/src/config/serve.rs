@@ -20,16 +20,16 @@ use crate::wire::dhcp::Hardware;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Serve {
-    /// The network interface to serve; the only one that has an address, where none is named.
+    /// The network interface to serve; by default the only one that has an address.
     #[schemars(example = &"eth1")]
     pub interface: Option<String>,
     /// Whether to give addresses.
     #[schemars(example = &"dhcp")]
     pub mode: Mode,
-    /// Serve addresses though another DHCP server answers on the link.
+    /// Give addresses although another DHCP server answers on the link.
     #[schemars(example = true)]
     pub force: bool,
-    /// Say no to clients that want an address that is wrong here.
+    /// Refuse clients that want an address that is wrong here.
     #[schemars(example = false)]
     pub authoritative: bool,
     /// Which machines get an answer that says what to boot.
@@ -52,7 +52,7 @@ pub struct Serve {
     /// Another web server, or an object store, that has some of the files: a URL with a slash at its end.
     #[schemars(example = &"http://files.example.org/boot/")]
     pub http_base: Option<String>,
-    /// What `http-base` has.
+    /// The kinds of files that `http-base` has.
     #[schemars(example = ["images", "programs", "scripts"])]
     pub http_base_holds: BTreeSet<MirroredKind>,
     /// How BIOS machines get to the menu.
@@ -64,21 +64,21 @@ pub struct Serve {
     /// Boot files that differ from the table that `serve --check` shows, by platform.
     #[schemars(example = serde_json::json!({ "bios": "lpxelinux.0" }), transform = name_platforms)]
     pub boot_files: Overrides,
-    /// Whether people may choose. Without a menu the default entry boots at once; where it fails, iPXE shows
-    /// the menu all the same, and PXELINUX its prompt.
+    /// Whether people may choose. Without a menu the default entry boots without a pause; where it fails,
+    /// iPXE still shows the menu, and PXELINUX its prompt.
     #[schemars(example = false)]
     pub menu: bool,
     /// Seconds the menu waits before it takes its default; 0 waits for ever.
     #[schemars(example = 30)]
     pub timeout: u32,
-    /// The entry that the menu takes by itself; the first one, where none is named.
+    /// The entry that the menu takes by itself; the first one by default.
     #[schemars(example = &"win7")]
     pub default: Option<String>,
-    /// `[serve.login]`: with what machines log in to their iSCSI targets.
+    /// `[serve.login]`: how machines log in to their iSCSI targets.
     pub login: LoginConfig,
     /// `[serve.pxelinux]`: what PXELINUX learns by DHCP.
     pub pxelinux: PxelinuxConfig,
-    /// `[serve.limits]`: how many clients are served at once.
+    /// `[serve.limits]`: how many clients are served at a time.
     pub limits: Limits,
     /// `[[serve.subnet]]`: links and their addresses.
     #[serde(rename = "subnet")]

@@ -1,4 +1,4 @@
-//! `[watch]`: who may see what happens, and where.
+//! `[watch]`: the page, the API and the metrics, and the console of iPXE.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -16,8 +16,8 @@ pub struct WatchConfig {
     /// Names by which browsers may reach them, beside `localhost` and IP addresses.
     #[schemars(example = ["boot.example.org"])]
     pub names: Vec<String>,
-    /// Whether to take the console of iPXE by syslog, and to tell iPXE so by option 7. Where it is not
-    /// said, the port is taken where it is free.
+    /// Whether to receive the console of iPXE by syslog, and to name this server in option 7. By default it
+    /// is received if the port is free.
     #[schemars(example = false)]
     pub syslog: Option<bool>,
 }
@@ -25,21 +25,21 @@ pub struct WatchConfig {
 /// Where the page, the API and the metrics are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Listen {
-    /// On the loopback interface, where the port is free. Whoever shares the link with machines that
-    /// boot is not to read who they are.
+    /// On the loopback interface, if the port is free. Others on the link of machines that boot should not
+    /// read which machines these are.
     #[default]
     Loopback,
-    /// There, or not at all.
+    /// At this address; the server does not start if it is in use.
     At(SocketAddr),
     /// Nowhere.
     Off,
 }
 
-/// The port where none is named.
+/// The default port.
 const PORT: u16 = 8067;
 
 impl Listen {
-    /// The address, where there is to be one.
+    /// The address; none for `off`.
     #[must_use]
     pub fn address(self) -> Option<SocketAddr> {
         match self {

@@ -13,8 +13,8 @@ use super::{File, FilePath, FileRequest, FileSource, OpenError, PathError};
 /// Files named one by one, each made here or standing anywhere on a disk. Names are compared without
 /// regard to ASCII case.
 ///
-/// A path on a disk is the administrator's own, so that links are followed; the file is opened anew
-/// each time and may be replaced while it is served.
+/// A path on a disk is the administrator's own, so that links are followed; the file is opened again each
+/// time and may be replaced while it is served.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog(BTreeMap<String, Named>);
 
@@ -47,7 +47,7 @@ impl Catalog {
         self.insert(name, Entry::Made(file))
     }
 
-    /// The same with one more file that stands on a disk.
+    /// The same with one more file, of a disk.
     ///
     /// # Errors
     /// Where the name is none.

@@ -14,13 +14,12 @@ use rustix::path::Arg;
 
 use super::{Digest, OpenError};
 
-/// Bytes that the kernel reads from a disk at once, unless told otherwise.
+/// Bytes that the kernel reads ahead from a disk by default.
 const SHORT: u64 = 128 * 1024;
 
-/// Bytes that can be read at any place, by several readers at once.
+/// Bytes that can be read at any offset, by several readers at a time.
 pub trait ReadAt: Send + Sync + 'static {
-    /// Fills the beginning of `buffer` with what stands at `offset` and says how much that is; 0 only
-    /// at the end.
+    /// Fills the beginning of `buffer` with the bytes at `offset` and returns how many; 0 only at the end.
     ///
     /// # Errors
     /// Where reading fails.
@@ -48,7 +47,7 @@ pub struct File {
     secret: bool,
 }
 
-/// What tells a stretch of a file on a disk from each other one, and from itself after it was written.
+/// Identifies a range of a file on a disk, and its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Stamp {
     device: u64,
@@ -56,7 +55,7 @@ pub(super) struct Stamp {
     size: u64,
     /// Seconds and nanoseconds.
     modified: (i64, i64),
-    /// The same of the last change of its names or rights, which nobody can set back.
+    /// The same of the last change of its names or rights, which no program can set back.
     changed: (i64, i64),
     start: u64,
     length: u64,
@@ -231,7 +230,7 @@ impl File {
         self.content = Content::Bytes(bytes);
     }
 
-    /// Its SHA-256, once somebody has found it out; see [`Hashed`](super::Hashed).
+    /// Its SHA-256, once it was computed; see [`Hashed`](super::Hashed).
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         self.digest.get().copied()
@@ -259,9 +258,9 @@ impl File {
         file.metadata().is_ok_and(|now| part(Stamp::of(&now)) == stamp)
     }
 
-    /// The file on a disk that has the `length` bytes from `offset`, and where in it they begin, if the
-    /// kernel has them in memory, as far as their last one tells, and their first, unless what is before
-    /// them was there just now, as `follows` says.
+    /// The file on a disk that has the `length` bytes from `offset`, and where in it they begin, if the kernel
+    /// has them in memory. That is judged by the last byte, and by the first unless `follows` says that the
+    /// bytes before them were in memory just now.
     pub(crate) fn cached(
         &self,
         offset: u64,
@@ -277,7 +276,7 @@ impl File {
         (begins && has(last)).then_some((file, first))
     }
 
-    /// Fills `buffer` with what stands at `offset`.
+    /// Fills `buffer` with the bytes at `offset`.
     ///
     /// # Errors
     /// Where reading fails, and `UnexpectedEof` where the file ends before, as one does that was cut
@@ -297,7 +296,7 @@ impl File {
     }
 }
 
-/// Reads what the kernel has in memory; none where it would have to wait, or cannot tell.
+/// Reads what the kernel has in memory; none where it would have to wait, or does not know.
 fn read_cached(file: &std::fs::File, offset: u64, buffer: &mut [u8]) -> Option<usize> {
     preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT).ok()
 }

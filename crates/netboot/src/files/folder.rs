@@ -97,7 +97,7 @@ impl FileSource for Folder {
     }
 }
 
-/// Opens what stands beneath `root`.
+/// Opens a file beneath `root`.
 fn beneath(root: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     let flags = flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS;
@@ -145,7 +145,7 @@ mod tests {
         folder: Folder,
     }
 
-    /// `outer/secret` stands beside the root `outer/root`.
+    /// `outer/secret` is beside the root `outer/root`.
     fn ground() -> Ground {
         let outer = tempfile::tempdir().unwrap();
         let root = outer.path().join("root");
@@ -248,8 +248,8 @@ mod tests {
         let ground = ground();
         symlink("../secret", ground.root().join("upwards")).unwrap();
         for name in ["upwards", "none", "Boot"] {
-            let told = ground.open(name).unwrap_err().to_string();
-            assert!(!told.contains('/'), "{told}");
+            let error = ground.open(name).unwrap_err().to_string();
+            assert!(!error.contains('/'), "{error}");
         }
     }
 }

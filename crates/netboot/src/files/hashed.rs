@@ -1,4 +1,4 @@
-//! Files whose SHA-256 is found out while they are served.
+//! Files whose SHA-256 is computed while they are served.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -18,15 +18,15 @@ use super::{Digest, File, FilePath, FileRequest, FileSource, OpenError};
 use crate::event::{Event, Sink};
 
 /// Files that wait for their turn. One that finds no place waits until it is opened again.
-const QUEUE: usize = 1024;
-/// Versions of files, and names, that are remembered; beyond that all are found out anew.
+const MAX_WAITING: usize = 1024;
+/// Versions of files, and names, that are remembered; with more, all are computed again.
 const REMEMBERED: usize = 16_384;
 
-/// A source whose files are hashed, each version once, on a thread of its own that gives way to
-/// everything else: no request waits for it. A version is known by device, inode, length and times.
+/// A source whose files are hashed, each version once, on a thread that gives way to everything else: no
+/// request waits for it. A version is known by device, inode, length and times.
 ///
-/// What was found out is told as [`Event::Hashed`], and a file that is served under a name that had
-/// other bytes before says so. [`File::digest`] has it from then on.
+/// Each digest is reported as [`Event::Hashed`], and a file that is served under a name that had other bytes
+/// before says so. [`File::digest`] has it from then on.
 pub struct Hashed {
     shared: Arc<Shared>,
     jobs: SyncSender<Job>,
@@ -41,7 +41,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Filled by the thread, and looked into by whoever has the file open.
+    /// Filled by the thread, and read by those that have the file open.
     versions: HashMap<Stamp, Arc<OnceLock<Digest>>>,
     /// What was served last under each name, in small letters.
     names: HashMap<String, Digest>,
@@ -56,12 +56,12 @@ enum Job {
 }
 
 impl Hashed {
-    /// Serves `source`, and tells `events` what its files are.
+    /// Serves `source`, and reports the digests of its files to `events`.
     ///
     /// # Errors
     /// Where the system gives no thread.
     pub fn new(source: Arc<dyn FileSource>, events: Arc<dyn Sink>) -> std::io::Result<Self> {
-        let (jobs, waiting) = sync_channel(QUEUE);
+        let (jobs, waiting) = sync_channel(MAX_WAITING);
         let ended = AtomicBool::new(false);
         let shared = Arc::new(Shared { source, events, state: Mutex::default(), ended });
         let worker = Arc::clone(&shared);
@@ -97,7 +97,7 @@ impl FileSource for Hashed {
 impl Hashed {
     /// The file, whose digest is found out unless it is known.
     fn noticed(&self, request: &FileRequest<'_>, file: File) -> File {
-        // A digest of a short secret tells what it is.
+        // The digest of a short secret would reveal it.
         if file.is_secret() {
             return file;
         }
@@ -130,13 +130,14 @@ impl Shared {
                 file.with_cell(Arc::clone(known))
             }
         };
-        let told = file.digest().is_some_and(|digest| state.names.get(name) == Some(&digest));
-        let new = !told && state.waiting.len() < QUEUE && state.waiting.insert(name.to_owned());
+        let known = file.digest().is_some_and(|digest| state.names.get(name) == Some(&digest));
+        let new =
+            !known && state.waiting.len() < MAX_WAITING && state.waiting.insert(name.to_owned());
         (file, new)
     }
 
     fn work(&self, jobs: &Receiver<Job>) {
-        // Else whoever is to send would wait for the end of a turn here. Where the system does not
+        // Else tasks that send would wait for the end of this thread's time slice. Where the system does not
         // allow it, hashing is only less polite.
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
@@ -170,7 +171,7 @@ impl Shared {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             };
-            // A file that cannot be read is told of where it is sent.
+            // A file that cannot be read is reported when it is sent.
             let digest = Digest::of(file, go_on).ok().flatten()?;
             // What was written meanwhile is neither the one version nor the other.
             file.is_unchanged().then(|| *file.cell().get_or_init(|| digest))
@@ -206,7 +207,7 @@ mod tests {
     struct Ground {
         folder: tempfile::TempDir,
         hashed: Hashed,
-        told: Arc<Mutex<Vec<String>>>,
+        lines: Arc<Mutex<Vec<String>>>,
     }
 
     /// A folder over a file that was made.
@@ -217,11 +218,11 @@ mod tests {
             Arc::new(Folder::new(folder.path()).unwrap()) as Arc<dyn FileSource>,
             Arc::new(made),
         ]);
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&told);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&lines);
         let sink = Arc::new(move |event: Event| log.lock().unwrap().push(event.to_string()));
         let hashed = Hashed::new(Arc::new(source), sink).unwrap();
-        Ground { folder, hashed, told }
+        Ground { folder, hashed, lines }
     }
 
     impl Ground {
@@ -231,16 +232,16 @@ mod tests {
             self.hashed.open(&request).unwrap()
         }
 
-        /// What was told, once it is so much.
+        /// The lines of the log, once there are so many.
         #[track_caller]
-        fn told(&self, lines: usize) -> Vec<String> {
+        fn lines(&self, count: usize) -> Vec<String> {
             let end = Instant::now() + Duration::from_secs(10);
             loop {
-                let told = self.told.lock().unwrap().clone();
+                let lines = self.lines.lock().unwrap().clone();
                 let idle = self.hashed.shared.state().waiting.is_empty();
-                if told.len() >= lines && idle || Instant::now() > end {
-                    assert_eq!(told.len(), lines, "{told:#?}");
-                    return told;
+                if lines.len() >= count && idle || Instant::now() > end {
+                    assert_eq!(lines.len(), count, "{lines:#?}");
+                    return lines;
                 }
                 thread::sleep(Duration::from_millis(5));
             }
@@ -260,14 +261,14 @@ mod tests {
         fs::write(&path, vec![7; 3 * PIECES]).unwrap();
         let first = sha256sum(&path);
         let open = ground.open("boot.WIM");
-        let told = ground.told(1);
-        assert_eq!(told[0], format!("boot.wim: {} bytes, SHA-256 {first}", 3 * PIECES));
-        // Who has it open already learns it too.
+        let lines = ground.lines(1);
+        assert_eq!(lines[0], format!("boot.wim: {} bytes, SHA-256 {first}", 3 * PIECES));
+        // A file that was opened before has it too.
         assert_eq!(open.digest().unwrap().to_string(), first);
 
-        // Known at once from now on, and nothing is told twice.
+        // It is known from now on, and nothing is reported twice.
         assert_eq!(ground.open("Boot.wim").digest().unwrap().to_string(), first);
-        ground.told(1);
+        ground.lines(1);
 
         // Another file of the same length in its place.
         let new = ground.folder.path().join("new");
@@ -275,16 +276,16 @@ mod tests {
         fs::rename(&new, &path).unwrap();
         let second = sha256sum(&path);
         assert_eq!(ground.open("boot.wim").digest(), None, "the old one is not passed off");
-        let told = ground.told(2);
+        let lines = ground.lines(2);
         let line = format!(
             "boot.wim has changed: {} bytes, SHA-256 {second}, before it was {first}",
             3 * PIECES
         );
-        assert_eq!(told[1], line);
+        assert_eq!(lines[1], line);
         assert_eq!(ground.open("boot.wim").digest().unwrap().to_string(), second);
     }
 
-    const PIECES: usize = super::super::digest::PIECE + 1;
+    const PIECES: usize = super::super::digest::READ_SIZE + 1;
 
     #[test]
     fn a_file_written_in_place_is_another() {
@@ -292,10 +293,10 @@ mod tests {
         let path = ground.folder.path().join("bcd");
         fs::write(&path, "one").unwrap();
         ground.open("bcd");
-        ground.told(1);
+        ground.lines(1);
         fs::write(&path, "two").unwrap();
         ground.open("bcd");
-        assert!(ground.told(2)[1].contains("bcd has changed: 3 bytes"));
+        assert!(ground.lines(2)[1].contains("bcd has changed: 3 bytes"));
     }
 
     #[test]
@@ -310,11 +311,11 @@ mod tests {
         let sink: Arc<dyn Sink> = ground.hashed.shared.events.clone();
         let hashed = Hashed::new(Arc::new(disc), sink).unwrap();
         hashed.expect(vec!["part".into(), "none".into(), "whole".into()], [10, 0, 0, 1].into());
-        ground.told(2);
+        ground.lines(2);
         ground.open("made");
-        let told = ground.told(3);
+        let lines = ground.lines(3);
         // Each as sha256sum has it of these bytes.
-        for (line, sha256) in told.iter().zip([
+        for (line, sha256) in lines.iter().zip([
             "114bd151f8fb0c58642d2170da4ae7d7c57977260ac2cc8905306cab6b2acabc",
             "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882",
             "ea0890697a77af0a2e054cccec587c8a42feb5cf38e778c6c6e2a96bfb945c0b",

@@ -1,4 +1,4 @@
-//! Sources put together.
+//! Sources combined into one.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl FileSource for Layers {
     }
 }
 
-/// A source whose files stand in a folder, as `menu.c32` of one does in `syslinux/menu.c32`.
+/// A source whose files appear below a folder, as `menu.c32` does as `syslinux/menu.c32`.
 #[derive(Debug, Clone)]
 pub struct Mounted<S> {
     folder: FilePath,

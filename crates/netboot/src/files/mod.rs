@@ -6,8 +6,8 @@
 //!                                              Layers, Mounted
 //! ```
 //!
-//! No name leads out of what a source was given to serve, whatever its spelling; and what a client is
-//! told about a refusal never holds a path of the server's.
+//! No name leads out of the folders of a source, whatever its spelling; and the reason of a refusal that a
+//! client gets never holds a path of the server's.
 
 mod catalog;
 mod digest;
@@ -20,8 +20,8 @@ mod path;
 mod pool;
 mod swap;
 
+pub use crate::digest::Digest;
 pub use catalog::Catalog;
-pub use digest::Digest;
 pub use file::{File, ReadAt};
 pub use folder::Folder;
 pub use hashed::Hashed;
@@ -52,8 +52,8 @@ pub trait FileSource: Send + Sync + 'static {
     }
 }
 
-/// Who asks for what. A source of fixed files looks at the path alone; one that makes its files when
-/// they are asked for may make another for each client.
+/// A request of a client. A source of fixed files uses the path alone; one that makes its files when they are
+/// asked for may make another for each client.
 #[derive(Debug, Clone, Copy)]
 pub struct FileRequest<'a> {
     /// The file.

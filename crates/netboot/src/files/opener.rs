@@ -1,3 +1,5 @@
+//! Opens files without holding up tasks that send.
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{File, FilePath, FileRequest, FileSource, OpenError};
 
-/// Files opened by threads at once; a crowd would have as many threads made as there are clients.
+/// Most files that threads open at a time; else a crowd of clients would start as many threads.
 const PLACES: usize = 8;
 
 /// Opens files for tasks, which must not wait for a disk.
@@ -21,7 +23,7 @@ impl Opener {
         Self { files, places: Arc::new(Semaphore::new(PLACES)) }
     }
 
-    /// Opens a file at once where the kernel has all in memory, else on a thread for what may block.
+    /// Opens a file here where the kernel has all in memory, else on a thread that may block.
     pub(crate) async fn open(
         &self,
         path: &FilePath,

@@ -64,14 +64,14 @@ impl FilePath {
         self.0.split('/')
     }
 
-    /// What stands after the last dot of the last part, in lower case.
+    /// What follows the last dot of the last part, in lower case.
     #[must_use]
     pub fn extension(&self) -> Option<String> {
         let (stem, extension) = self.parts().next_back()?.rsplit_once('.')?;
         (!stem.is_empty()).then(|| extension.to_ascii_lowercase())
     }
 
-    /// The name below a folder; none where it does not stand in that folder.
+    /// The name below a folder; none where it is not in that folder.
     #[must_use]
     pub fn below(&self, folder: &FilePath) -> Option<FilePath> {
         let (head, rest) = self.0.split_at_checked(folder.0.len())?;

@@ -1,4 +1,4 @@
-//! Small files in memory, for as long as somebody fetches them.
+//! Small files in memory, for as long as clients fetch them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,8 +13,8 @@ const LARGEST: u64 = 1 << 20;
 /// Bytes of all of them together, at most.
 const ROOM: u64 = 16 << 20;
 
-/// Files that clients fetch, each version in memory once, however many fetch it at once: machines
-/// that are switched on together ask for the same. It stays there as long as one of them has it open.
+/// Files that clients fetch, each version in memory once, however many fetch it together: machines that are
+/// switched on together ask for the same. It stays there as long as one of them has it open.
 #[derive(Default)]
 pub(crate) struct Pool {
     contents: Mutex<HashMap<Stamp, Weak<Vec<u8>>>>,
@@ -130,6 +130,10 @@ mod tests {
         assert!(file("one more", 1).bytes().is_none());
         drop(fill);
         assert!(file("one more", 1).bytes().is_some());
-        assert_eq!(pool.contents.lock().unwrap().len(), 1, "what nobody has is forgotten");
+        assert_eq!(
+            pool.contents.lock().unwrap().len(),
+            1,
+            "a version that no client fetches is dropped"
+        );
     }
 }

@@ -1,3 +1,5 @@
+//! A source that can be exchanged while the server runs.
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{File, FileRequest, FileSource, OpenError};
@@ -35,7 +37,7 @@ impl Swap {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
     }
 
-    /// The present one. A disk may take its time; nobody waits for it at the lock.
+    /// The present one. The lock is not held while a disk is read.
     fn source(&self) -> Arc<dyn FileSource> {
         Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -17,21 +17,20 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::pace::Pace;
-use super::plain::{patient, push};
+use super::write::{push, write_within};
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{Digest, File};
 
 /// Bytes of an answer above which its head goes out with the beginning of the file.
 const SHORT: u64 = 128 * 1024;
 
-/// Bytes that the kernel is asked to carry at once; asked for a quarter it is asked too often. A
-/// connection seldom has room for so much, unless its client takes it faster than it comes.
-const STRETCH: u64 = 8 << 20;
+/// Bytes per sendfile call: a quarter of this made too many calls; socket buffers rarely take more than this.
+const SENDFILE_BYTES: u64 = 8 << 20;
 
 /// Between two words about how far an answer is.
-const PROGRESS: Duration = Duration::from_secs(1);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The body of an answer, which tells how it ended when it is dropped.
+/// The body of an answer, which reports how it ended when it is dropped.
 pub(super) struct FileBody {
     file: File,
     /// Where the next piece begins.
@@ -43,7 +42,7 @@ pub(super) struct FileBody {
     report: Report,
 }
 
-/// What is told when a request has been answered, or not.
+/// What is reported when an answer ends.
 pub(super) struct Report {
     pub(super) events: Arc<dyn Sink>,
     pub(super) client: SocketAddr,
@@ -54,8 +53,8 @@ pub(super) struct Report {
     pub(super) bytes: u64,
     /// Bytes that were asked for.
     pub(super) size: u64,
-    /// When it was told how far the answer is.
-    pub(super) told: Option<Instant>,
+    /// When progress was reported last.
+    pub(super) reported: Option<Instant>,
     /// Why not; [`Failure::Lost`] until all is sent.
     pub(super) failure: Option<Failure>,
     /// What the file is, where that was known when all of it was sent.
@@ -72,7 +71,7 @@ impl FileBody {
     }
 
     /// Sends `head` and itself. What the kernel has in memory it carries to the socket itself; what has
-    /// to come from a disk, which must hold up nobody else, or from somewhere else passes through here.
+    /// to come from a disk, which must not delay others, or from elsewhere passes through here.
     ///
     /// # Errors
     /// Where the file cannot be read on, or the client does not take it.
@@ -92,14 +91,14 @@ impl FileBody {
         let mut carried = false;
         while self.offset < self.end {
             let left = self.end - self.offset;
-            let cached = self.file.cached(self.offset, left.min(STRETCH), carried);
+            let cached = self.file.cached(self.offset, left.min(SENDFILE_BYTES), carried);
             carried = cached.is_some();
             let length = match cached {
                 Some((disk, at)) => {
-                    // At most STRETCH, which fits.
-                    let most = left.min(STRETCH) as usize;
+                    // At most SENDFILE_BYTES, which fits.
+                    let most = left.min(SENDFILE_BYTES) as usize;
                     let carry = || Ok(sendfile(stream, disk, Some(&mut at.clone()), most)?);
-                    let length = patient(stream, patience, carry).await?;
+                    let length = write_within(stream, patience, carry).await?;
                     if length == 0 {
                         // It was cut short after it was opened.
                         let error = io::Error::from(io::ErrorKind::UnexpectedEof);
@@ -205,10 +204,10 @@ impl Report {
         self.progress();
     }
 
-    /// Tells how far the answer is, at its beginning and once in each [`PROGRESS`].
+    /// Reports progress, at the beginning and once in each [`PROGRESS_INTERVAL`].
     fn progress(&mut self) {
-        if self.told.is_none_or(|told| told.elapsed() >= PROGRESS) {
-            self.told = Some(Instant::now());
+        if self.reported.is_none_or(|reported| reported.elapsed() >= PROGRESS_INTERVAL) {
+            self.reported = Some(Instant::now());
             self.events.event(Event::Progress {
                 protocol: Protocol::Http,
                 client: self.client,

@@ -6,7 +6,7 @@ use hyper::header::{HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_
 
 use crate::files::File;
 
-/// What tells one version of a file from another: an entity tag and a date.
+/// What distinguishes versions of a file: an entity tag and a date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) tag: String,

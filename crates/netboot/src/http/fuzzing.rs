@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::BUFFER;
 use super::pace::Pace;
 use super::plain::{Head, parse, write_head};
-use super::respond::{Asker, respond};
+use super::respond::{Requester, respond};
 use crate::event::Event;
 use crate::files::{FileSource, Opener};
 
@@ -74,7 +74,7 @@ pub fn parse_head(bytes: &[u8]) -> Parsed {
 /// Answers requests from bytes to bytes.
 pub struct Server {
     runtime: Runtime,
-    asker: Asker,
+    requester: Requester,
 }
 
 impl Server {
@@ -87,7 +87,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         Self {
             runtime: runtime.expect("a runtime without timers and sockets"),
-            asker: Asker {
+            requester: Requester {
                 files: Opener::new(files),
                 events: Arc::new(|_: Event| {}),
                 client: SocketAddr::from(([192, 0, 2, 1], 49152)),
@@ -108,7 +108,7 @@ impl Server {
             let mut sent = Vec::new();
             while let Head::Plain(asked) = parse(bytes) {
                 bytes = &bytes[asked.length..];
-                let answer = respond(&self.asker, &asked.request).await;
+                let answer = respond(&self.requester, &asked.request).await;
                 let (parts, body) = answer.into_parts();
                 let body = body.collect().await.expect("the file can be read");
                 sent.extend_from_slice(&write_head(&parts, asked.last));
@@ -130,7 +130,7 @@ impl Server {
         self.runtime.block_on(async {
             let (mut client, server) = tokio::io::duplex(PIPE);
             let service = service_fn(|request| async move {
-                Ok::<_, Infallible>(respond(&self.asker, &request).await)
+                Ok::<_, Infallible>(respond(&self.requester, &request).await)
             });
             let connection = http1::Builder::new()
                 .max_buf_size(BUFFER)

@@ -1,21 +1,21 @@
-//! What the server grants, at most.
+//! Limits of the HTTP server.
 
 use std::time::Duration;
 
 use crate::config;
 
-/// What the server grants, at most. A connection without TLS holds up to 128 KiB of a file that has to come
-/// from a disk, and all of them together 48 MiB; one with TLS holds up to three times as much.
+/// Limits of the HTTP server. A connection without TLS holds up to 128 KiB of a file that has to come from a
+/// disk, and all of them together 48 MiB; one with TLS holds up to three times as much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at once that have sent a request; more requests wait until one ends or gives way.
+    /// Simultaneous connections that have sent a request; more requests wait until one ends or gives way.
     pub connections: usize,
-    /// Connections at once that have not, beside the others; the oldest are closed.
+    /// Simultaneous connections that have not, besides the others; the oldest are closed.
     pub unproven: usize,
-    /// Connections at once of one address; more are closed.
+    /// Simultaneous connections of one address; more are closed.
     pub connections_per_client: usize,
-    /// Connections at once of one network of clients that have sent a request.
+    /// Simultaneous connections of one network of clients that have sent a request.
     pub connections_per_network: usize,
     /// Bytes a second, below which a connection gives way to another; 0 where none does.
     pub least_rate: usize,

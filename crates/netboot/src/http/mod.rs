@@ -1,16 +1,15 @@
 //! The HTTP/1.1 server: whole files and single ranges, HEAD, conditional requests, keep-alive.
 //!
-//! Each connection is a task; what it may hold and how long it may idle is bounded. A request is
-//! answered by a function that reads the header fields and opens the file; the
-//! sockets only carry the result. Without TLS the kernel itself sends what it has in memory. No answer is
-//! 204, which makes iPXE wait for ever.
+//! Each connection is a task with bounded memory and idle time. A function of header fields and file makes
+//! the answer; the sockets only send it. Without TLS the kernel sends what it has in memory (sendfile). No
+//! answer is 204, which makes iPXE wait for ever.
 
 mod body;
 mod condition;
+mod connection;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod guest;
 mod limits;
 mod media;
 mod pace;
@@ -20,6 +19,7 @@ mod plain;
 mod range;
 mod respond;
 mod tls;
+mod write;
 
 pub use limits::Limits;
 pub use tls::{Tls, TlsError};
@@ -36,14 +36,14 @@ use tokio::task::JoinSet;
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{FileSource, Opener};
 use crate::meter::{Meter, Usage, Used};
-use guest::Guest;
+use connection::Connection;
 pub(crate) use patient::Patient;
 use places::Places;
 
-/// Before another connection is accepted after the system could not give us one.
-const BREATH: Duration = Duration::from_millis(50);
-/// Bytes of a request's head, at most, and of an answer that wait to be written.
-const BUFFER: usize = 64 * 1024;
+/// Pause after the system could not accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Most bytes of a request's head, and of an answer that wait to be written.
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// Answers requests until `shutdown` is ready, then lets the answers under way end.
 ///
@@ -110,7 +110,7 @@ impl HttpServer {
         Self::metered(files, limits, events, meter)
     }
 
-    /// The same, which tells `meter` of limits that are met.
+    /// The same, which reports limits that are met to `meter`.
     pub(crate) fn metered(
         files: Arc<dyn FileSource>,
         limits: Limits,
@@ -137,25 +137,25 @@ impl HttpServer {
         let mut connections = JoinSet::new();
         let (end, ending) = watch::channel(());
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut looks = tokio::time::interval(pace::LOOK);
+        let mut samples = tokio::time::interval(pace::SAMPLE_INTERVAL);
         loop {
             while connections.try_join_next().is_some() {}
             // Each connection is accepted: `Places` decides which one is closed for it.
             let accepted = tokio::select! {
                 () = &mut shutdown => break,
-                _ = looks.tick() => {
-                    self.shared.places.look(Instant::now());
+                _ = samples.tick() => {
+                    self.shared.places.sample(Instant::now());
                     continue;
                 }
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, client)) = accepted else {
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            match Guest::enter(&self.shared, client) {
-                Some(guest) => {
-                    connections.spawn(guest.greet(stream, tls.clone(), ending.clone()));
+            match Connection::enter(&self.shared, client) {
+                Some(connection) => {
+                    connections.spawn(connection.run(stream, tls.clone(), ending.clone()));
                 }
                 None => self.shared.events.event(Event::Failed {
                     protocol: Protocol::Http,
@@ -168,7 +168,7 @@ impl HttpServer {
         }
         drop((listener, end));
         self.shared.places.close_unproven();
-        // What does not end in time ends with the set.
+        // Connections that do not end in time end with the set.
         let _ = tokio::time::timeout(self.shared.limits.grace, async {
             while connections.join_next().await.is_some() {}
         })

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Between two looks at how much a client has taken.
-pub(super) const LOOK: Duration = Duration::from_secs(20);
+pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(20);
 /// Looks that are kept: the last minute.
-const LOOKS: usize = 3;
+const SAMPLES: usize = 3;
 /// A client is not judged by less than this.
-const LEAST: Duration = Duration::from_secs(10);
+const MIN_TIME: Duration = Duration::from_secs(10);
 /// Bytes read from a disk that all connections hold together, at most.
-const READ: u64 = 48 << 20;
+const MAX_READ_TOTAL: u64 = 48 << 20;
 /// Those of one connection, where there are few or many.
-const PIECE: std::ops::RangeInclusive<u64> = 16 * 1024..=128 * 1024;
+const READ_SIZES: std::ops::RangeInclusive<u64> = 16 * 1024..=128 * 1024;
 
 /// What a connection's own task counts. Nothing is locked for it.
 #[derive(Debug)]
@@ -83,10 +83,10 @@ impl Pace {
         self.gave_way.load(Relaxed)
     }
 
-    /// Bytes to read from a disk at once.
+    /// Bytes of one read from a disk.
     pub(super) fn piece(&self) -> u64 {
         let crowd = self.crowd.load(Relaxed).max(1) as u64;
-        (READ / crowd).clamp(*PIECE.start(), *PIECE.end())
+        (MAX_READ_TOTAL / crowd).clamp(*READ_SIZES.start(), *READ_SIZES.end())
     }
 
     /// Milliseconds since the connection was made.
@@ -106,7 +106,7 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn new(pace: Arc<Pace>) -> Self {
-        Self { pace, looks: VecDeque::with_capacity(LOOKS) }
+        Self { pace, looks: VecDeque::with_capacity(SAMPLES) }
     }
 
     pub(super) fn begin(&self, now: Instant) {
@@ -117,9 +117,9 @@ impl Watched {
         self.pace.give_way();
     }
 
-    /// Looks; to be called each [`LOOK`].
-    pub(super) fn look(&mut self, now: Instant) {
-        if self.looks.len() == LOOKS {
+    /// Looks; to be called each [`SAMPLE_INTERVAL`].
+    pub(super) fn sample(&mut self, now: Instant) {
+        if self.looks.len() == SAMPLES {
             self.looks.pop_front();
         }
         self.looks.push_back((self.pace.millis(now), self.pace.bytes.load(Relaxed)));
@@ -138,7 +138,7 @@ impl Watched {
         let (since, before) = looked.unwrap_or(answer);
         let taken = pace.bytes.load(Relaxed).saturating_sub(before);
         let millis = now.saturating_sub(since);
-        let known = u128::from(millis) >= LEAST.as_millis();
+        let known = u128::from(millis) >= MIN_TIME.as_millis();
         Doing::Taking(known.then(|| taken.saturating_mul(1000) / millis))
     }
 }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(watched.doing(start + 25 * second), Doing::Taking(Some(50_000)));
         // It was fast for a time, and is no more.
         for look in 2..9 {
-            watched.look(start + look * 20 * second);
+            watched.sample(start + look * 20 * second);
             pace.took(20_000);
         }
         assert_eq!(watched.doing(start + 180 * second), Doing::Taking(Some(1000)));

@@ -1,4 +1,4 @@
-//! Patience with slow readers, and its end.
+//! A limit on how long a reader may take nothing.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +21,7 @@ impl<S> Patient<S> {
         Self { stream, patience, waiting: None }
     }
 
-    /// Passes a result on, unless it is "not yet" for too long.
+    /// Passes a result on; an error once it was pending for too long.
     fn bounded<T>(
         &mut self,
         context: &mut Context<'_>,

@@ -1,7 +1,8 @@
-//! Connections without TLS: the kernel itself carries files from its memory to the socket.
+//! Connections without TLS: the kernel sends files from its own memory (sendfile).
 //!
-//! Only what every boot program says is understood here, a GET or HEAD of HTTP/1.1 without a body.
-//! With the first request that is anything else the connection goes over to hyper, for good.
+//! This understands only what every boot program sends: a GET or HEAD of HTTP/1.1 without a body. With the
+//! first other request the rest of the connection is left to hyper. The benchmark `benches/serve_load.py`
+//! justifies a second parser: without it every byte of a file is copied to the program and back.
 
 use std::io::{self, Cursor};
 use std::time::{Duration, SystemTime};
@@ -10,28 +11,29 @@ use http_body_util::{BodyExt, Either};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
-use rustix::net::{SendFlags, send};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::guest::Host;
-use super::respond::{Asker, busy, respond};
-use super::{BUFFER, Limits};
-use crate::awake::{Awake, SOON};
+use super::connection::Serving;
+use super::respond::{Requester, busy, respond};
+use super::write::push;
+use super::{Limits, MAX_BUFFER};
+use crate::net::{BusyPollPermit, NEAR_RTT};
 
 /// Header fields of a request, at most; hyper takes more.
-const FIELDS: usize = 64;
+const MAX_FIELDS: usize = 64;
 /// Bytes of a request's head, as boot programs write it.
 const REQUEST: usize = 1024;
 
 /// Answers requests until the client hangs up, the server ends, or a request comes that is not plain:
 /// then the rest of the connection is returned, from that request on.
-pub(super) async fn talk(
+pub(super) async fn serve(
     mut stream: TcpStream,
-    host: &Host,
-    asker: &Asker,
+    serving: &Serving,
+    requester: &Requester,
     limits: &Limits,
     ending: &mut watch::Receiver<()>,
 ) -> io::Result<Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>>> {
@@ -42,12 +44,12 @@ pub(super) async fn talk(
         let asked = match parse(&heard) {
             Head::Plain(asked) => *asked,
             Head::Other => break,
-            Head::Partial if heard.len() >= BUFFER => break,
+            Head::Partial if heard.len() >= MAX_BUFFER => break,
             Head::Partial => {
-                let read = hear(&mut stream, &mut heard, pause.soon());
+                let read = receive(&mut stream, &mut heard, pause.soon());
                 let read = tokio::time::timeout_at(patience, read);
                 tokio::select! {
-                    // Nothing is under way.
+                    // No answer is under way.
                     _ = ending.changed() => return Ok(None),
                     read = read => match read {
                         Ok(Ok(0)) | Err(_) => return Ok(None),
@@ -59,11 +61,14 @@ pub(super) async fn talk(
             }
         };
         heard.drain(..asked.length);
-        let place = host.prove().await;
-        // Not to be told that the server ends means that it has ended.
+        let place = serving.prove().await;
+        // An error means that the server has ended.
         let last = asked.last || !place || ending.has_changed().unwrap_or(true);
-        let answer =
-            if place { respond(asker, &asked.request).await } else { busy(asker, &asked.request) };
+        let answer = if place {
+            respond(requester, &asked.request).await
+        } else {
+            busy(requester, &asked.request)
+        };
         let (parts, body) = answer.into_parts();
         let head = write_head(&parts, last);
         match body {
@@ -88,14 +93,14 @@ pub(super) async fn talk(
     Ok(Some(tokio::io::join(Cursor::new(heard).chain(reader), writer)))
 }
 
-/// Receives more bytes. What is due by `soon` is waited for awake.
-async fn hear(
+/// Receives more bytes. Until `soon` they are busy-polled.
+async fn receive(
     stream: &mut TcpStream,
     heard: &mut Vec<u8>,
     soon: Option<Instant>,
 ) -> io::Result<usize> {
     if let Some(soon) = soon
-        && let Some(_awake) = Awake::take()
+        && let Some(_permit) = BusyPollPermit::take()
     {
         while Instant::now() < soon {
             tokio::select! {
@@ -108,8 +113,8 @@ async fn hear(
     stream.read_buf(heard).await
 }
 
-/// The time between an answer and the next request. Who reads a disk over the network asks for the next
-/// few blocks as soon as it has these.
+/// The time between an answer and the next request. A client that reads a disk over the network asks for the
+/// next few blocks as soon as it has these.
 #[derive(Default)]
 struct Pause {
     began: Option<Instant>,
@@ -128,10 +133,10 @@ impl Pause {
         }
     }
 
-    /// Until when the next request is worth being waited for awake.
+    /// Until when the next request is worth busy polling.
     fn soon(&self) -> Option<Instant> {
-        let often = self.last.is_some_and(|last| last <= SOON);
-        self.began.filter(|_| often).map(|began| began + SOON)
+        let often = self.last.is_some_and(|last| last <= NEAR_RTT);
+        self.began.filter(|_| often).map(|began| began + NEAR_RTT)
     }
 }
 
@@ -145,12 +150,12 @@ pub(super) struct Asked {
     pub(super) request: Request<()>,
     /// Bytes of the head.
     pub(super) length: usize,
-    /// Whether the client wants to hear no more.
+    /// Whether the connection ends after the answer.
     pub(super) last: bool,
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Head {
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut head = httparse::Request::new(&mut fields);
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => length,
@@ -164,7 +169,7 @@ pub(super) fn parse(bytes: &[u8]) -> Head {
     asked.unwrap_or(Head::Other)
 }
 
-/// None where it is not plain.
+/// None where this parser does not understand it.
 fn request(head: &httparse::Request<'_, '_>) -> Option<Request<()>> {
     let method = match head.method? {
         "GET" => Method::GET,
@@ -183,7 +188,7 @@ fn request(head: &httparse::Request<'_, '_>) -> Option<Request<()>> {
     plain.then_some(request)
 }
 
-/// What the client says of the connection; none where it is neither of the two.
+/// Whether the client ends the connection; none where it says anything but `keep-alive` and `close`.
 fn last(headers: &HeaderMap) -> Option<bool> {
     let mut said = headers.get_all(CONNECTION).iter();
     match (said.next(), said.next()) {
@@ -216,46 +221,18 @@ pub(super) fn write_head(parts: &Parts, last: bool) -> Vec<u8> {
     head
 }
 
-/// Sends all of `bytes`.
-pub(super) async fn push(
-    stream: &TcpStream,
-    patience: Duration,
-    mut bytes: &[u8],
-    flags: SendFlags,
-) -> io::Result<()> {
-    let flags = flags | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    while !bytes.is_empty() {
-        let length = patient(stream, patience, || Ok(send(stream, bytes, flags)?)).await?;
-        bytes = &bytes[length..];
-    }
-    Ok(())
-}
-
-/// Does something that takes room in the socket's queue, once there is some.
-///
-/// # Errors
-/// Where it fails, or the client takes nothing for too long.
-pub(super) async fn patient(
-    stream: &TcpStream,
-    patience: Duration,
-    write: impl FnMut() -> io::Result<usize>,
-) -> io::Result<usize> {
-    let written = stream.async_io(Interest::WRITABLE, write);
-    tokio::time::timeout(patience, written).await.map_err(|_| io::ErrorKind::TimedOut)?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_again_at_once_is_waited_for_awake() {
+    fn who_asks_again_at_once_is_waited_for_permit() {
         let now = Instant::now();
         let mut pause = Pause::default();
         assert_eq!(pause.soon(), None);
         pause.begin(now);
         assert_eq!(pause.soon(), None, "nothing is known yet");
-        for (last, soon) in [(SOON, Some(now + SOON)), (2 * SOON, None)] {
+        for (last, soon) in [(NEAR_RTT, Some(now + NEAR_RTT)), (2 * NEAR_RTT, None)] {
             pause.last = Some(last);
             assert_eq!(pause.soon(), soon);
         }
@@ -297,7 +274,7 @@ mod tests {
         ] {
             assert!(matches!(parse(text.as_bytes()), Head::Other), "{text}");
         }
-        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(FIELDS + 1));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
         assert!(matches!(parse(many.as_bytes()), Head::Other));
     }
 }

@@ -21,9 +21,9 @@ use super::range::{Selection, select};
 use crate::event::{Event, Failure, Protocol, Sink};
 use crate::files::{File, FilePath, OpenError, Opener, PathError};
 
-/// Who asks, and where the files are.
+/// The client of a connection, and what its requests need.
 #[derive(Clone)]
-pub(super) struct Asker {
+pub(super) struct Requester {
     pub(super) files: Opener,
     pub(super) events: Arc<dyn Sink>,
     pub(super) client: SocketAddr,
@@ -34,8 +34,8 @@ pub(super) struct Asker {
 type Answer = Response<Either<FileBody, Full<Bytes>>>;
 
 /// Answers a request.
-pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
-    let mut answer = answer(asker, request).await;
+pub(super) async fn respond<B>(requester: &Requester, request: &Request<B>) -> Answer {
+    let mut answer = answer(requester, request).await;
     // RFC 9110, section 9.3.2: no content, also where the answer is a refusal. A client would take it
     // for the beginning of the next answer.
     if request.method() == Method::HEAD {
@@ -44,17 +44,17 @@ pub(super) async fn respond<B>(asker: &Asker, request: &Request<B>) -> Answer {
     answer
 }
 
-async fn answer<B>(asker: &Asker, request: &Request<B>) -> Answer {
+async fn answer<B>(requester: &Requester, request: &Request<B>) -> Answer {
     let name = request.uri().path();
-    let mut report = report(asker, name);
+    let mut report = report(requester, name);
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         report.failure = Some(Failure::Refused("only GET and HEAD are served"));
         let answer = Response::builder().status(StatusCode::METHOD_NOT_ALLOWED);
         return message(answer.header(ALLOW, "GET, HEAD"), "only GET and HEAD are served\n");
     }
-    asker.events.event(Event::Requested {
+    requester.events.event(Event::Requested {
         protocol: Protocol::Http,
-        client: asker.client,
+        client: requester.client,
         file: name.to_owned(),
     });
     let path = match FilePath::from_url(name) {
@@ -69,37 +69,37 @@ async fn answer<B>(asker: &Asker, request: &Request<B>) -> Answer {
         }
     };
     let query = request.uri().query();
-    match asker.files.open(&path, query, asker.client.ip(), asker.local).await {
+    match requester.files.open(&path, query, requester.client.ip(), requester.local).await {
         Ok(file) => send(request, &path, file, report),
         Err(error) => refuse(&error, report),
     }
 }
 
 /// Answers a request that there is no place for. iPXE obeys `Retry-After`.
-pub(super) fn busy<B>(asker: &Asker, request: &Request<B>) -> Answer {
+pub(super) fn busy<B>(requester: &Requester, request: &Request<B>) -> Answer {
     let name = request.uri().path();
-    asker.events.event(Event::Requested {
+    requester.events.event(Event::Requested {
         protocol: Protocol::Http,
-        client: asker.client,
+        client: requester.client,
         file: name.to_owned(),
     });
-    report(asker, name).failure = Some(Failure::Busy("too many connections"));
+    report(requester, name).failure = Some(Failure::Busy("too many connections"));
     let answer = Response::builder().status(StatusCode::SERVICE_UNAVAILABLE);
     message(answer.header(RETRY_AFTER, "5"), "too many connections; ask again\n")
 }
 
-fn report(asker: &Asker, name: &str) -> Report {
+fn report(requester: &Requester, name: &str) -> Report {
     let began = Instant::now();
-    asker.pace.begin(began);
+    requester.pace.begin(began);
     Report {
-        events: Arc::clone(&asker.events),
-        client: asker.client,
+        events: Arc::clone(&requester.events),
+        client: requester.client,
         file: name.to_owned(),
-        pace: Arc::clone(&asker.pace),
+        pace: Arc::clone(&requester.pace),
         began,
         bytes: 0,
         size: 0,
-        told: None,
+        reported: None,
         failure: None,
         sha256: None,
     }
@@ -149,7 +149,7 @@ fn send<B>(request: &Request<B>, path: &FilePath, file: File, report: Report) ->
     finish(answer, Either::Left(FileBody::new(file, start, end, report)))
 }
 
-/// What the client is told holds no path, and nothing about what it may not read.
+/// The client learns no path, and nothing about files that it may not read.
 fn refuse(error: &OpenError, mut report: Report) -> Answer {
     let (status, text, failure) = match error {
         OpenError::NotFound => (StatusCode::NOT_FOUND, "not found\n", Failure::NotFound),

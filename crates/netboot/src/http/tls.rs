@@ -1,4 +1,4 @@
-//! A certificate of the administrator's own.
+//! The certificate and key of HTTPS.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
-    /// Certificate and key do not go together, or are of a kind that nobody can use.
+    /// Certificate and key do not belong together, or are of an unsupported kind.
     #[error(transparent)]
     Pair(#[from] rustls::Error),
 }

@@ -1,3 +1,5 @@
+//! Time as an argument.
+
 use std::ops::Add;
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a client is told to boot.
+//! What a client boots: the answer of DHCP, by the client's table over `[serve]`.
 
 use std::net::Ipv4Addr;
 
@@ -9,12 +9,12 @@ use crate::config::MirroredKind;
 use crate::config::{Allow, ClientConfig, Config};
 use crate::config::{Chain, Overrides, SecureBoot};
 
-/// What a client is told to boot.
+/// What a client is to boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
     /// The file's name, or its URL.
     pub file: String,
-    /// What PXELINUX is told, wherever in the chain it runs.
+    /// The options of PXELINUX, wherever in the chain it runs.
     pub pxelinux: Pxelinux,
 }
 
@@ -23,7 +23,7 @@ pub struct Boot {
 pub struct Pxelinux {
     /// The configuration file tried first; none leads to the search by UUID, MAC and IP address.
     pub config: Option<String>,
-    /// What stands before each file name.
+    /// The prefix of each file name.
     pub prefix: String,
     /// Seconds until a machine that found nothing starts again.
     pub reboot: u32,
@@ -46,13 +46,13 @@ impl Config {
         View { config: self, client: self.clients.iter().find(|table| table.matches(client)) }
     }
 
-    /// The configuration as clients see it that no table means, and then as each table has it.
+    /// The configuration for clients that no table matches, and then for those of each table.
     pub fn views(&self) -> impl Iterator<Item = View<'_>> {
         let tables = self.clients.iter().map(Some);
         [None].into_iter().chain(tables).map(|client| View { config: self, client })
     }
 
-    /// Whether this client is told what to boot.
+    /// Whether this client gets an answer that says what to boot.
     #[must_use]
     pub fn allows(&self, client: &Client) -> bool {
         let reserved = |mac| self.serve.reservations.iter().any(|it| it.mac == mac);
@@ -72,8 +72,8 @@ impl Config {
 }
 
 impl<'a> View<'a> {
-    /// What the client is told to boot by a server of this address; none for one that does not
-    /// boot, or that does not say what it is.
+    /// What the client boots from a server of this address; none for one that does not boot, or that does not
+    /// say what it is.
     #[must_use]
     pub fn boot(&self, client: &Client, server: Ipv4Addr) -> Option<Boot> {
         let base = |kind| self.config.base_for(kind, server);
@@ -122,7 +122,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What tables call these clients.
+    /// The name of the table.
     #[must_use]
     pub fn name(&self) -> Option<&'a str> {
         self.client.map(|client| client.name.as_str())
@@ -141,7 +141,7 @@ impl<'a> View<'a> {
         own.or(self.config.serve.secure_boot)
     }
 
-    /// The file that this platform's firmware is told to load.
+    /// The file that this platform's firmware loads.
     #[must_use]
     pub fn boot_file(&self, platform: Platform) -> &'a str {
         static NONE: Overrides = Overrides::new();
@@ -159,7 +159,7 @@ impl<'a> View<'a> {
             .or_else(|| self.config.entries.first().map(|entry| entry.name.as_str()))
     }
 
-    /// The entry that boots at once, where there is to be no menu.
+    /// The entry that boots without a menu, where the configuration has none.
     #[must_use]
     pub fn at_once(&self) -> Option<&'a str> {
         let menu = self.client.and_then(|client| client.menu).unwrap_or(self.config.serve.menu);

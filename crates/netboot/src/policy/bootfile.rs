@@ -1,22 +1,27 @@
-//! Which boot file a machine gets. This table is the only place that knows.
+//! Which boot file a machine gets; no other module knows these names.
 
 use crate::client::Platform;
 use crate::config::{Chain, Overrides, SecureBoot};
 
+pub(super) const UNDIONLY: &str = "undionly.kpxe";
+pub(super) const SNPONLY: &str = "snponly.efi";
+pub(super) const SHIM_X64: &str = "shimx64.efi";
+pub(super) const SHIM_ARM64: &str = "shimaa64.efi";
+pub(super) const GRUB_X64: &str = "grubx64.efi";
+pub(super) const GRUB_ARM64: &str = "grubaa64.efi";
+
 /// Platform, the shim that starts GRUB, and GRUB as that shim calls it.
-const GRUB: &[(Platform, &str, &str)] = &[
-    (Platform::UefiX64, "shimx64.efi", "grubx64.efi"),
-    (Platform::UefiArm64, "shimaa64.efi", "grubaa64.efi"),
-];
-/// iPXE's shim starts the file that is called as itself without `-shim`.
-pub(super) const IPXE_SHIM: &str = "snponly-shim.efi";
+const GRUB: &[(Platform, &str, &str)] =
+    &[(Platform::UefiX64, SHIM_X64, GRUB_X64), (Platform::UefiArm64, SHIM_ARM64, GRUB_ARM64)];
+/// iPXE's shim starts the file of its own name without `-shim`.
+pub(crate) const IPXE_SHIM: &str = "snponly-shim.efi";
 
 /// Platform, first program of the iPXE chain, first program of the PXELINUX chains. PXELINUX is
 /// BIOS's; elsewhere its chains are the iPXE one.
 const TABLE: &[(Platform, &str, Option<&str>)] = &[
-    (Platform::Bios, "undionly.kpxe", Some("pxelinux.0")),
+    (Platform::Bios, UNDIONLY, Some(PXELINUX)),
     (Platform::UefiIa32, "snponly-ia32.efi", None),
-    (Platform::UefiX64, "snponly.efi", None),
+    (Platform::UefiX64, SNPONLY, None),
     (Platform::UefiArm32, "snponly-arm32.efi", None),
     (Platform::UefiArm64, "snponly-arm64.efi", None),
     (Platform::UefiRiscv64, "snponly-riscv64.efi", None),
@@ -24,18 +29,18 @@ const TABLE: &[(Platform, &str, Option<&str>)] = &[
 ];
 
 /// The script that every iPXE gets, by URL.
-pub(super) const SCRIPT: &str = "boot.ipxe";
+pub(crate) const SCRIPT: &str = "boot.ipxe";
 /// iPXE as a Linux kernel, which PXELINUX starts in [`Chain::PxelinuxOverIpxe`].
-pub(super) const IPXE_KERNEL: &str = "ipxe.lkrn";
+pub(crate) const IPXE_KERNEL: &str = "ipxe.lkrn";
 /// PXELINUX, which `boot.ipxe` starts over HTTP in [`Chain::PxelinuxOverIpxe`].
 pub(super) const PXELINUX: &str = "pxelinux.0";
 
 /// GRUB, as the shim that this platform's firmware loads calls it.
-pub(super) fn grub(platform: Platform) -> Option<&'static str> {
+pub(crate) fn grub(platform: Platform) -> Option<&'static str> {
     GRUB.iter().find(|row| row.0 == platform).map(|row| row.2)
 }
 
-/// The file that a machine's firmware is told to load.
+/// The file that a machine's firmware loads.
 #[must_use]
 pub(super) fn boot_file(
     platform: Platform,

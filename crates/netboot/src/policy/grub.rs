@@ -4,11 +4,11 @@
 //! rest to iPXE: by iPXE's own shim, where it is served, since firmware trusts no other way to a
 //! signed iPXE; else by an unsigned one, which runs where Secure Boot is off.
 //!
-//! That iPXE starts, and finds no network: GRUB opens the card's Simple Network Protocol exclusively
-//! and, since it may still have to read an initial RAM disk for Linux, does not close it when it starts
-//! another program. Neither iPXE's own drivers nor those that go by the firmware's can then have the
-//! card; and its module cannot be unloaded, because the one that starts programs uses it. So the way to
-//! WinPE and iSCSI disks under Secure Boot is `secure-boot = "ipxe"`, where no GRUB stands between.
+//! That iPXE starts, and finds no network: GRUB opens the card's Simple Network Protocol exclusively and,
+//! since it may still have to read an initial RAM disk for Linux, does not close it when it starts another
+//! program. Neither iPXE's own drivers nor those that go by the firmware's can then have the card; and its
+//! module cannot be unloaded, because the one that starts programs uses it. So the way to WinPE and iSCSI
+//! disks under Secure Boot is `secure-boot = "ipxe"`, where no GRUB is in between.
 
 use std::fmt::Write;
 
@@ -19,9 +19,9 @@ use crate::config::{Entry, Target, is_url};
 
 /// Where GRUB's network image looks for its menu.
 pub const MENU: &str = "grub/grub.cfg";
-/// An unsigned iPXE with drivers of its own: GRUB holds those of the firmware.
+/// An unsigned iPXE with its own drivers, since GRUB holds those of the firmware.
 const UNSIGNED: &str = "ipxe.efi";
-/// Stands for the entries that iPXE boots; no entry has this name, since names have no colon.
+/// The id of the item that starts iPXE; no entry has this name, since names have no colon.
 const IPXE: &str = ":ipxe";
 
 /// `grub.cfg`.

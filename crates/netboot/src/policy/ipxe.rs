@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::config::MirroredKind;
 use crate::config::{Entry, Target, is_url};
 
-/// `boot.ipxe`: on to PXELINUX, where the chain wants it, or the menu, or the default entry at once.
+/// `boot.ipxe`: starts PXELINUX, where the chain has it, or the menu, or the default entry.
 #[must_use]
 pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String {
     let base = config.pxelinux_base(server);
@@ -83,7 +83,7 @@ pub fn autoexec_script(config: &Config, server: Ipv4Addr) -> String {
     format!("#!ipxe\ndhcp && chain ${{filename}} || chain {base}boot.ipxe\n")
 }
 
-/// A line of its own; `format_args!` keeps what is put in from being lines of its own by accident.
+/// Appends one line.
 fn push(script: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(script, "{line}").expect("a String takes everything");
 }
@@ -122,8 +122,8 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
             commands.extend(entry.wimboot_files().into_iter().map(|(name, known)| {
                 let initrd = initrd(name, &format!("{images}{}", entry.boot_file_path(name)));
-                // What nobody has found may stand in a folder, and one firmware needs what the
-                // other does not.
+                // A file that was not found in the image may be in a folder, and BIOS and UEFI need different
+                // ones.
                 if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
             }));
             if config.has_logins() {

@@ -3,12 +3,12 @@
 use crate::config::{BootFile, Config, Entry, Origin, Target};
 
 /// The image of Windows PE.
-pub(super) const BOOT_WIM: &str = "boot.wim";
+pub(crate) const BOOT_WIM: &str = "boot.wim";
 /// What loads Windows by TFTP where there is no wimboot; BIOS only.
-pub(super) const PXEBOOT: &str = "pxeboot.n12";
+pub(crate) const PXEBOOT: &str = "pxeboot.n12";
 
 /// Where Windows' own boot loaders look for a boot file when they came by TFTP.
-pub(super) const LOADER_PATHS: &[(&str, &str)] = &[
+pub(crate) const LOADER_PATHS: &[(&str, &str)] = &[
     (PXEBOOT, PXEBOOT),
     ("pxeboot.com", "pxeboot.com"),
     // PXELINUX starts only files of this name.
@@ -28,14 +28,14 @@ const MANAGERS: &[&str] = &["bootmgr.exe", "bootmgr", "bootmgfw.efi", "bootx64.e
 impl Config {
     /// The entry that Windows' network loaders boot, since they ask for fixed names: the first that
     /// they can.
-    pub(super) fn loader_entry(&self) -> Option<&Entry> {
+    pub(crate) fn loader_entry(&self) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.has_loaders())
     }
 }
 
 impl Entry {
     /// The name that the image it boots is served under; none where it is elsewhere.
-    pub(super) fn image_path(&self) -> Option<String> {
+    pub(crate) fn image_path(&self) -> Option<String> {
         match self.target()? {
             Target::Windows { .. } => Some(self.boot_file_path(BOOT_WIM)),
             _ => self.served_image().map(|(name, _)| name),
@@ -43,17 +43,17 @@ impl Entry {
     }
 
     /// The name under which a boot file of it is served.
-    pub(super) fn boot_file_path(&self, name: &str) -> String {
+    pub(crate) fn boot_file_path(&self, name: &str) -> String {
         format!("images/{}/{name}", self.name)
     }
 
-    pub(super) fn boot_file(&self, name: &str) -> Option<&BootFile> {
+    pub(crate) fn boot_file(&self, name: &str) -> Option<&BootFile> {
         self.files.iter().find(|file| file.name == name)
     }
 
     /// Files to pass to wimboot explicitly, and whether each was found. Empty for an image that was not
     /// inspected.
-    pub(super) fn wimboot_files(&self) -> Vec<(&str, bool)> {
+    pub(crate) fn wimboot_files(&self) -> Vec<(&str, bool)> {
         if self.files.is_empty() {
             return Vec::new();
         }
@@ -67,7 +67,7 @@ impl Entry {
 
     /// Files without which Windows does not boot and that were not found. Empty for an image that was not
     /// inspected.
-    pub(super) fn missing_boot_files(&self) -> Vec<&'static str> {
+    pub(crate) fn missing_boot_files(&self) -> Vec<&'static str> {
         if self.files.is_empty() {
             return Vec::new();
         }
@@ -80,7 +80,7 @@ impl Entry {
     }
 
     /// Whether Windows' own network loader can boot it, from the paths of [`LOADER_PATHS`].
-    pub(super) fn has_loaders(&self) -> bool {
+    pub(crate) fn has_loaders(&self) -> bool {
         let image =
             matches!(self.target(), Some(Target::Wim { .. })) && self.served_image().is_some();
         let mut needed = [PXEBOOT, "bootmgr.exe", "BCD", "boot.sdi"].into_iter();

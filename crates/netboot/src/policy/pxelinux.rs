@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::config::MirroredKind;
 use crate::config::{Entry, Target};
 
-/// What is below PXELINUX.
+/// What started PXELINUX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Below {
     /// A ROM, which knows TFTP only.
@@ -24,7 +24,7 @@ pub fn start_ipxe() -> String {
     format!("default ipxe\nprompt 0\n\nlabel ipxe\n\tkernel {IPXE_KERNEL}\n")
 }
 
-/// The menu; where there is to be none, the same labels, of which the default boots at once.
+/// The menu; where there is to be none, the same labels, of which the default one boots.
 #[must_use]
 pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) -> String {
     let first = view.at_once().unwrap_or("menu.c32");
@@ -49,7 +49,7 @@ pub fn menu(config: &Config, view: &View<'_>, server: Ipv4Addr, below: Below) ->
     text
 }
 
-/// What PXELINUX cannot do itself, iPXE does: the one below, or one that is started for it.
+/// What PXELINUX cannot do itself, iPXE does: the one that started it, or one that it starts.
 fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<String> {
     let scripts = config.base_for(MirroredKind::Scripts, server);
     let script = format!("chain {scripts}entries/{}.ipxe", entry.name);
@@ -73,7 +73,7 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
             (None, Below::Ipxe) => memdisk(image),
             (None, Below::Rom) => by_ipxe(&script),
         },
-        // The suffix tells PXELINUX that `.0` is a network boot program, and of no other.
+        // PXELINUX recognises a network boot program by the suffix `.0` only.
         Some(Target::Pxe(program)) if program.ends_with(".0") => vec![format!("kernel {program}")],
         Some(Target::Pxe(program)) => vec![format!("pxe {program}")],
     }

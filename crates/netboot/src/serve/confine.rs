@@ -1,5 +1,5 @@
-//! What a server keeps of its rights once its ports are open: the ones of a user who has none, and of
-//! the files those that it serves and writes.
+//! The rights that a server keeps once its ports are open: those of an unprivileged user, and access to the
+//! files that it serves and writes.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,18 +12,17 @@ use landlock::{
 use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use thiserror::Error;
 
-use super::lease_log::{FILES, state_folder};
-use super::state::{Recipient, StateError, StateFolder};
 use super::syscalls;
 use crate::config::{Config, Mode};
-use crate::policy::distribution_paths;
+use crate::dhcp::{FILES, Recipient, StateError, StateFolder, state_folder};
+use crate::policy::distribution::distribution_paths;
 
 /// The newest kind of rules asked for; an older kernel enforces those that it knows.
 const RULES: ABI = ABI::V5;
-/// Where the kernel tells whether an address is in use. Each thread has its own.
+/// The folder of the kernel's ARP tables; each thread has its own.
 const ARP_TABLES: &str = "/proc/self/task";
 
-/// Why a server does not begin: it would have had more rights than it was told to keep.
+/// Why a server does not start: it would keep more rights than the configuration allows.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfineError {
@@ -44,7 +43,7 @@ pub enum ConfineError {
     /// The folder of the leases cannot be used or given to that user.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The kernel does not take its rules.
+    /// The kernel does not take the rules for files.
     #[error("the kernel refuses the rules for files: {0}")]
     Rules(#[from] RulesetError),
     /// The kernel does not take the filter of system calls.
@@ -52,32 +51,33 @@ pub enum ConfineError {
     Calls(#[from] seccompiler::Error),
 }
 
-/// Gives up what is not needed; returns what was done, in words, and the folder of the leases.
+/// Gives up rights that are not needed; returns what was done, as texts for the log, and the folder of the
+/// leases.
 ///
 /// Both count for this thread and those that it makes from now on, so this comes before a runtime.
 pub(super) fn confine(
     config: &Config,
     more: &[PathBuf],
 ) -> Result<(Vec<String>, Option<StateFolder>), ConfineError> {
-    let mut told = Vec::new();
+    let mut done = Vec::new();
     let has_state = config.serve.mode != Mode::Proxy;
     let state = has_state.then(|| StateFolder::open(state_folder(config)));
     let mut state = state.transpose()?;
     match &config.serve.user {
         Some(name) if geteuid().is_root() => {
             become_user(name, state.as_mut())?;
-            told.push(format!("runs as user {name} now"));
+            done.push(format!("runs as user {name} now"));
         }
         None if geteuid().is_root() => {
-            told.push("runs as root; user in [serve] names whose rights are enough".to_owned());
+            done.push("runs as root; user in [serve] names a user with fewer rights".to_owned());
         }
-        // Somebody else has seen to it.
+        // The server was started without the rights of root.
         _ => {}
     }
-    told.push(restrict_files(config, more, state.as_ref())?.to_owned());
+    done.push(restrict_files(config, more, state.as_ref())?.to_owned());
     // Last, since what comes before needs calls that are refused from now on.
-    told.push(syscalls::restrict()?.to_owned());
-    Ok((told, state))
+    done.push(syscalls::restrict()?.to_owned());
+    Ok((done, state))
 }
 
 fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), ConfineError> {
@@ -90,7 +90,8 @@ fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), Confin
         let to = Recipient { uid: user.uid.as_raw(), gid: user.gid.as_raw() };
         folder.give(to, &FILES)?;
     }
-    // Groups first: who is not root any more cannot leave them. The capabilities go with the last step.
+    // Groups first: a process that is no longer root cannot leave them. The capabilities go with the last
+    // step.
     setgroups(&[]).map_err(failed)?;
     setgid(user.gid).map_err(failed)?;
     setuid(user.uid).map_err(failed)

@@ -1,4 +1,4 @@
-//! Files that the server may have open at once.
+//! The limit of open files of the process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -16,7 +16,7 @@ fn short(needed: usize, most: Option<u64>) -> Option<String> {
     // None is without a limit.
     let most = most.filter(|most| *most < needed as u64)?;
     Some(format!(
-        "the system lets this process open {most} files at once, and [serve.limits] may need {needed}: \
+        "the system lets this process open {most} files at a time, and [serve.limits] may need {needed}: \
          raise the limit (LimitNOFILE= of systemd, ulimit -n), or lower theirs"
     ))
 }
@@ -29,8 +29,8 @@ mod tests {
     fn too_few_descriptors_are_told_of() {
         assert_eq!(short(8000, None), None);
         assert_eq!(short(8000, Some(8000)), None);
-        let told = short(8000, Some(1024)).unwrap();
-        assert!(told.contains("1024 files") && told.contains("need 8000"), "{told}");
+        let warning = short(8000, Some(1024)).unwrap();
+        assert!(warning.contains("1024 files") && warning.contains("need 8000"), "{warning}");
     }
 
     #[test]

@@ -5,32 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Interface;
-use super::probe::neighbour;
+use crate::dhcp::{Holder, HolderQuery, neighbour};
 use crate::files::{File, FileRequest, FileSource, Layers, OpenError};
+use crate::net::Interface;
 use crate::policy::Logins;
 use crate::policy::login::{BATCH, SCRIPT};
 use crate::wire::dhcp::Hardware;
-
-/// Questions that may wait for the task that keeps the leases.
-pub(super) const QUESTIONS: usize = 64;
-
-/// Asks the task that keeps the leases whose an address is.
-pub(super) struct Question {
-    pub(super) address: Ipv4Addr,
-    pub(super) answer: oneshot::Sender<Holder>,
-}
-
-/// Whose an address is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holder {
-    /// Another server gives the addresses.
-    Unknown,
-    /// No lease of it is in force.
-    None,
-    /// The machine that was given it.
-    Machine(Hardware),
-}
 
 /// A source of [`SCRIPT`] and [`BATCH`], made for each client when it asks.
 ///
@@ -40,15 +20,15 @@ pub(super) enum Holder {
 struct LoginFiles {
     logins: Logins,
     interface: Interface,
-    leases: mpsc::Sender<Question>,
+    leases: mpsc::Sender<HolderQuery>,
 }
 
-/// The files with the logins before them. No folder can put another file in the place of a login.
+/// The files with the logins before them, so that no file of a folder replaces a login.
 pub(super) fn with_logins(
     files: Arc<dyn FileSource>,
     logins: Logins,
     interface: &Interface,
-    leases: mpsc::Sender<Question>,
+    leases: mpsc::Sender<HolderQuery>,
 ) -> Arc<dyn FileSource> {
     if logins.is_empty() {
         return files;
@@ -58,12 +38,12 @@ pub(super) fn with_logins(
 }
 
 impl LoginFiles {
-    /// Which machine has an address. Blocks until the leases were looked at.
+    /// Which machine has an address. Blocks until the DHCP task has answered.
     fn machine(&self, address: Ipv4Addr) -> Result<Hardware, OpenError> {
         let (answer, answered) = oneshot::channel();
-        let holder = match self.leases.blocking_send(Question { address, answer }) {
+        let holder = match self.leases.blocking_send(HolderQuery { address, answer }) {
             Ok(()) => answered.blocking_recv().unwrap_or(Holder::None),
-            // The task is not there before it is known who gives addresses, and when the server ends.
+            // The DHCP task does not run before its role is known, nor when the server ends.
             Err(_) => Holder::None,
         };
         let on_link = self.interface.network.contains(&address);
@@ -99,7 +79,7 @@ impl FileSource for LoginFiles {
         let machine = self.machine(address)?;
         let login = self.logins.of(machine).unwrap_or_default();
         let bytes = match name {
-            // A machine of which nothing is said logs in without name and secret.
+            // A machine without a configured login logs in without name and secret.
             SCRIPT => login.script().into_bytes(),
             _ => login.batch().ok_or(OpenError::NotFound)?,
         };
@@ -121,7 +101,7 @@ mod tests {
     fn a_login_goes_to_the_machine_whose_lease_it_is() {
         let [ours, theirs] = [1, 2].map(|last| Hardware::ethernet([2, 0, 0, 0, 0, last]));
         assert_eq!(decide(Holder::Machine(ours), true, Some(ours)), Ok(ours));
-        // Behind a relay there is no neighbour entry to compare with.
+        // Beyond a relay there is no neighbour entry to compare with.
         assert_eq!(decide(Holder::Machine(ours), false, None), Ok(ours));
         assert_eq!(decide(Holder::Unknown, true, Some(ours)), Ok(ours));
         for (holder, on_link, neighbour) in [

@@ -1,14 +1,13 @@
-//! Every port, opened before anything else: what cannot start is told at once, and what comes after
-//! needs no privileges.
+//! Every port, opened before anything else: a server that cannot start fails early, and the rest needs no
+//! privileges.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
-use super::detect::question_socket;
-use super::dhcp::Sockets;
-use super::socket::{tcp, udp};
-use super::{Interface, ServeError, Service};
+use super::ServeError;
 use crate::config::{Config, Listen, Mode};
+use crate::dhcp::{Sockets, question_socket};
 use crate::http::Tls;
+use crate::net::{Interface, PortError, Service, tcp, udp};
 
 /// UDP, RFC 5426.
 const SYSLOG: u16 = 514;
@@ -16,14 +15,14 @@ const SYSLOG: u16 = 514;
 /// The ports of a server.
 pub(super) struct Ports {
     pub(super) dhcp: Sockets,
-    /// Where other servers' offers come to; none where nobody looks for them.
+    /// Receives the offers of other servers; none where the configuration does not ask for them.
     pub(super) question: Option<UdpSocket>,
     pub(super) tftp: UdpSocket,
     pub(super) http: TcpListener,
     pub(super) https: Option<(TcpListener, Tls)>,
     pub(super) watch: Option<TcpListener>,
     pub(super) syslog: Option<UdpSocket>,
-    /// What could not be had and is not needed, in words.
+    /// What could not be opened and is not needed, as texts for the log.
     pub(super) without: Vec<String>,
 }
 
@@ -56,7 +55,7 @@ fn watch(config: &Config, without: &mut Vec<String>) -> Result<Option<TcpListene
     match TcpListener::bind(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(source) if matches!(config.watch.listen, Listen::At(_)) => {
-            Err(ServeError::Port { service: Service::Watch, port, source })
+            Err(PortError { service: Service::Watch, port, source }.into())
         }
         Err(error) => {
             without.push(format!(
@@ -77,7 +76,7 @@ fn syslog(
     }
     match udp(interface, Some(interface.address), Service::Syslog, SYSLOG) {
         Ok(socket) => Ok(Some(socket.into())),
-        Err(error) if config.watch.syslog.is_some() => Err(error),
+        Err(error) if config.watch.syslog.is_some() => Err(error.into()),
         Err(error) => {
             without.push(format!("the console of iPXE is not taken: {error}"));
             Ok(None)
@@ -85,7 +84,7 @@ fn syslog(
     }
 }
 
-/// Where the page is, for a person to open.
+/// The address of the page.
 pub(super) fn page_address(listener: &TcpListener) -> Option<SocketAddr> {
     listener.local_addr().ok()
 }

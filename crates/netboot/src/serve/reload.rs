@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::logins::{Question, with_logins};
-use super::{Interface, ServeError, notify};
+use super::content::Files;
+use super::logins::with_logins;
+use super::{ServeError, notify};
 use crate::config::Config;
+use crate::dhcp::HolderQuery;
 use crate::event::{Event, Sink};
 use crate::files::{Hashed, Swap};
-use crate::policy::{Files, LoginError, Logins};
+use crate::net::Interface;
+use crate::policy::{LoginError, Logins};
 
 /// What a running server goes by.
 pub(super) struct Reload {
@@ -19,35 +22,35 @@ pub(super) struct Reload {
     /// The logins in force.
     pub(super) logins: Logins,
     /// Where the files ask whose an address is.
-    pub(super) leases: mpsc::Sender<Question>,
+    pub(super) leases: mpsc::Sender<HolderQuery>,
     pub(super) hashed: Arc<Hashed>,
     pub(super) dhcp: mpsc::Sender<Arc<Config>>,
     pub(super) events: Arc<dyn Sink>,
 }
 
 impl Reload {
-    /// Takes configurations as they come. One that cannot be served changes nothing.
+    /// Applies configurations as they come. One that cannot be served changes nothing.
     pub(super) async fn run(mut self, mut configs: mpsc::Receiver<Config>) {
         while let Some(config) = configs.recv().await {
-            // Who does not hear of it sees a server that goes on.
-            let _ = notify::tell(&notify::reloading());
+            // A supervisor that does not get this sees a server that goes on.
+            let _ = notify::send(&notify::reloading());
             let taken = self.take(config).await;
-            let _ = notify::tell("READY=1");
+            let _ = notify::send("READY=1");
             if let Err(reason) = taken {
                 let text = format!("the new configuration is refused, the old one stays: {reason}");
                 self.events.event(Event::Warning { text });
             }
         }
-        // Whoever sent them has gone; the server stays.
+        // The sender is gone; the server stays.
         std::future::pending::<()>().await;
     }
 
     async fn take(&mut self, mut config: Config) -> Result<(), String> {
         config.check().map_err(|errors| errors.to_string())?;
-        // Whether the log is taken was decided when the ports were opened.
+        // Whether syslog is received was decided when the ports were opened.
         config.watch.syslog = self.config.watch.syslog;
         if let Some(key) = fixed(&self.config, &config) {
-            return Err(format!("{key} is not to be changed while the server runs; start it anew"));
+            return Err(format!("{key} cannot change while the server runs; restart it"));
         }
         let is_same = config == *self.config;
         if is_same && !config.has_logins() {
@@ -72,7 +75,7 @@ impl Reload {
         let leases = self.leases.clone();
         self.source.put(with_logins(files.source, logins, &self.interface, leases));
         self.hashed.expect(files.served, self.interface.address.into());
-        // The driver goes before this task only when the server ends.
+        // The DHCP task ends before this one only when the server ends.
         let _ = self.dhcp.send(Arc::clone(&config)).await;
         self.config = config;
         let text = "the new configuration is in force; transfers under way go on".to_owned();

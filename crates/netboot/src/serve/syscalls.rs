@@ -268,8 +268,8 @@ mod tests {
     fn restricted<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let confined = scope.spawn(|| {
-                let told = restrict().unwrap();
-                assert!(told.starts_with("makes only"), "{told}");
+                let done = restrict().unwrap();
+                assert!(done.starts_with("makes only"), "{done}");
                 work()
             });
             confined.join().unwrap()

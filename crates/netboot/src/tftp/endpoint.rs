@@ -1,4 +1,4 @@
-//! The socket that requests come to.
+//! The socket on which requests arrive.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
@@ -10,25 +10,25 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::watch::watch;
+use crate::net::register;
 
-/// Bytes of a request, at most. RFC 2347 allows 512; what is longer is cut off and then refused.
-pub(super) const LONGEST: usize = 2048;
+/// Bytes of a request, at most. RFC 2347 allows 512; a longer one is cut off and then refused.
+pub(super) const MAX_REQUEST: usize = 2048;
 
 /// A socket that knows which of its addresses a datagram came to.
 pub(super) struct Endpoint {
-    /// Watched for packets that come in.
+    /// Registered for packets that come in.
     socket: AsyncFd<UdpSocket>,
-    /// Where it is bound; unspecified if to all addresses.
+    /// The address that it is bound to; unspecified for all of them.
     local: IpAddr,
 }
 
-/// Where a datagram came from and to.
+/// A datagram's length, source and destination.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Datagram {
     pub(super) length: usize,
     pub(super) client: SocketAddr,
-    /// None where it was sent to many at once.
+    /// None for a broadcast or multicast.
     pub(super) local: Option<IpAddr>,
 }
 
@@ -39,10 +39,10 @@ impl Endpoint {
             setsockopt(&socket, Ipv4PacketInfo, &true)?;
         }
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: watch(socket, Interest::READABLE)?, local })
+        Ok(Self { socket: register(socket, Interest::READABLE)?, local })
     }
 
-    /// The next datagram; none where an earlier answer found nobody.
+    /// The next datagram; none where an earlier answer was not delivered.
     pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
         let received = self.socket.async_io(Interest::READABLE, |socket| match self.local {
             IpAddr::V4(_) => receive_v4(socket, buffer),
@@ -57,14 +57,14 @@ impl Endpoint {
         }
     }
 
-    /// Sends a packet that nobody waits for, so that a full queue may lose it.
+    /// Sends a packet that a full queue may lose.
     pub(super) fn send(&self, packet: &[u8], client: SocketAddr) {
         // A client that misses it asks again.
         let _ = self.socket.get_ref().send_to(packet, client);
     }
 }
 
-/// Errors of earlier answers, which the kernel tells at the next occasion.
+/// Errors of earlier answers, which the kernel reports with the next call.
 pub(super) fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,

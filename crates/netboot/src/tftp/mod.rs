@@ -1,17 +1,17 @@
 //! The TFTP server: sockets and tasks around [`logic::tftp`](crate::logic::tftp).
 //!
-//! One task waits for requests; each transfer is a task with a socket of its own, so that a slow
-//! client delays no other.
+//! One task waits for requests; each transfer is a task with its own socket, so that a slow client delays no
+//! other.
 
 mod endpoint;
-mod inlet;
-mod lookout;
-mod outlet;
+mod liveness;
 mod path;
+mod poller;
 mod reader;
-mod standing;
+mod receiver;
+mod running;
+mod sender;
 mod transfer;
-mod watch;
 
 pub use crate::logic::tftp::Limits;
 
@@ -33,12 +33,12 @@ use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::meter::{Meter, Usage, Used};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request, unreadable_name};
 use endpoint::{Datagram, Endpoint};
-use lookout::Lookout;
 use path::Paths;
+use poller::Poller;
 use transfer::Job;
 
 /// Where the name begins in a request.
-const NAME: usize = 2;
+const NAME_OFFSET: usize = 2;
 /// How long transfers under way may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -65,19 +65,19 @@ pub struct TftpServer {
 
 struct Shared {
     files: Opener,
-    /// What is sent at the moment.
+    /// Small files that are being sent.
     pool: Pool,
     limits: Limits,
     events: Arc<dyn Sink>,
     meter: Arc<Meter>,
     state: Mutex<State>,
     paths: Paths,
-    lookout: Arc<Lookout>,
+    poller: Arc<Poller>,
 }
 
 struct State {
     sessions: Sessions,
-    /// What is sent to a transfer ends it, for this reason.
+    /// A reason that is sent here ends the transfer.
     running: HashMap<Session, oneshot::Sender<Failure>>,
 }
 
@@ -93,7 +93,7 @@ impl TftpServer {
         Self::metered(files, limits, events, meter)
     }
 
-    /// The same, which tells `meter` of limits that are met.
+    /// The same, which reports limits that are met to `meter`.
     pub(crate) fn metered(
         files: Arc<dyn FileSource>,
         limits: Limits,
@@ -112,17 +112,17 @@ impl TftpServer {
                 meter,
                 state,
                 paths: Paths::default(),
-                lookout: Arc::default(),
+                poller: Arc::default(),
             }),
         }
     }
 
-    /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began
-    /// end, for some seconds. Answers come from the address that was asked. Several sockets may be
-    /// served at once.
+    /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began end,
+    /// for some seconds. Answers come from the address that was asked. Several sockets may be served
+    /// together.
     ///
     /// # Errors
-    /// Where the socket cannot be set up, or receiving fails for good.
+    /// Where the socket cannot be set up, or receiving fails.
     pub async fn serve(
         &self,
         socket: UdpSocket,
@@ -131,7 +131,7 @@ impl TftpServer {
         let endpoint = Endpoint::new(socket)?;
         let mut transfers = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut buffer = vec![0; endpoint::LONGEST];
+        let mut buffer = vec![0; endpoint::MAX_REQUEST];
         loop {
             let datagram = tokio::select! {
                 () = &mut shutdown => break,
@@ -183,7 +183,7 @@ impl TftpServer {
         self.failed(client, name, Failure::Malformed(reason.to_string()));
         match reason {
             // Names of files that are served are text, so there is none of this name.
-            ParseError::NotText { offset: NAME } => {
+            ParseError::NotText { offset: NAME_OFFSET } => {
                 error(ErrorCode::NOT_FOUND, "the name is not UTF-8")
             }
             ParseError::NotText { .. } | ParseError::Mode { .. } => {
@@ -340,9 +340,9 @@ impl Shared {
     }
 }
 
-/// What client and log are told when a file cannot be opened. The client learns no path, and nothing
-/// about what it may not read.
-fn told(error: &OpenError) -> (ErrorCode, &'static str, Failure) {
+/// What is sent to the client and reported when a file cannot be opened. The client learns no path, and
+/// nothing about files that it may not read.
+fn refusal(error: &OpenError) -> (ErrorCode, &'static str, Failure) {
     match error {
         OpenError::NotFound => (ErrorCode::NOT_FOUND, "file not found", Failure::NotFound),
         OpenError::NotRegular => {

@@ -1,4 +1,4 @@
-//! The ways to the clients.
+//! The MTU of the paths to clients.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,11 @@ use nix::sys::socket::{getsockopt, sockopt::IpMtu};
 
 use crate::wire::tftp::{DATA_HEADER, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE};
 
-/// Asks the system what the ways to clients carry.
+/// Asks the kernel for the MTU of the path to a client.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    /// That of the last client, for the next one: where a crowd comes, making a socket for each would
-    /// take longer than asking.
+    /// That of the last client, for the next one: for a crowd, making a socket for each would cost more than
+    /// the question.
     probe: Mutex<Option<Probe>>,
 }
 
@@ -23,7 +23,7 @@ struct Probe {
 }
 
 impl Paths {
-    /// The greatest block that the way from `local` to a client carries without fragments.
+    /// The greatest block that the path from `local` to a client carries without fragments.
     pub(super) fn block_size(&self, local: IpAddr, client: SocketAddr) -> u16 {
         let mut kept = self.probe.lock().unwrap_or_else(PoisonError::into_inner);
         let probe = kept.take().filter(|probe| probe.local == local);

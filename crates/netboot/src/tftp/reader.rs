@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
 
     /// All of the file, if it is in memory or small.
     fn supply_whole(&mut self, transfer: &mut Transfer) -> bool {
-        // Only now, so that who wants to know its length alone has nothing read.
+        // Only now, so that a request for the length alone reads nothing.
         self.pool.take_in(&mut self.file);
         let supplied = self.file.bytes().is_some_and(|bytes| transfer.supply_whole(bytes));
         self.offset = if supplied { self.file.len() } else { 0 };

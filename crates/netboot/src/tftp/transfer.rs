@@ -14,23 +14,23 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use super::endpoint::is_passing;
-use super::inlet::Inlet;
-use super::lookout::Port;
-use super::outlet::Outlet;
+use super::liveness::{Liveness, Reported};
+use super::poller::PolledSocket;
 use super::reader::Reader;
-use super::standing::{Standing, Told};
-use super::{Asked, REPLACED, Shared, told};
-use crate::awake::SOON;
+use super::receiver::Receiver;
+use super::running::Running;
+use super::sender::Sender;
+use super::{Asked, REPLACED, Shared, refusal};
+use crate::digest::Digest;
 use crate::event::{Event, Failure, Protocol};
-use crate::files::Digest;
 use crate::logic::tftp::{Limits, Outcome, Session, Transfer, most_block_size, negotiate};
 use crate::wire::tftp::{ErrorCode, Packet};
 
-/// Packets from foreign ports that are told so; a flood of them shall not use up the task.
+/// Packets from foreign ports that are answered with an error; more would let a flood keep the task busy.
 const FOREIGN_ANSWERS: u32 = 8;
-/// Times that a transfer which is over lets others go on before it is closed and told of. That takes as
-/// long as some packets, which somebody waits for.
-const COURTESY: u32 = 16;
+/// How often a finished transfer yields before it closes its socket and emits its event, so that active
+/// clients go first.
+const YIELDS_BEFORE_CLOSE: u32 = 16;
 
 /// One transfer, ready to run.
 pub(super) struct Job {
@@ -65,39 +65,49 @@ impl Job {
         let began = Instant::now();
         // Also where the task is ended from outside.
         let end = End { shared: Arc::clone(&self.shared), session: self.session };
-        let port = Arc::new(Port::new(bind(self.local)?));
-        let mut outlet = Outlet::new(&port.socket, self.client);
-        let asked = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
-        let asked = tokio::select! {
+        let socket = Arc::new(PolledSocket::new(bind(self.local)?));
+        let mut sender = Sender::new(&socket.socket, self.client);
+        let opened = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
+        let opened = tokio::select! {
             biased;
-            asked = asked => asked,
+            opened = opened => opened,
             reason = &mut self.ended => return Ok(Ended::before_its_time(reason)),
         };
-        let file = match asked {
+        let file = match opened {
             Ok(file) => file,
             Err(error) => {
-                let (code, message, failure) = told(&error);
+                let (code, message, failure) = refusal(&error);
                 let mut packet = Vec::new();
                 Packet::Error { code, message: Cow::Borrowed(message) }.write(&mut packet);
-                outlet.send(&packet).await?;
+                sender.send(&packet).await?;
                 return Ok(Ended { failure: Some(failure), ..Ended::default() });
             }
         };
-        let mut transfer = self.negotiate(file.len());
         let shared = Arc::clone(&self.shared);
-        let mut reader = Reader::new(file, &shared.pool);
-        let mut inlet = Inlet::new(&port.socket);
-        let ended = self.drive(&port, &mut inlet, &mut outlet, &mut transfer, &mut reader).await?;
+        let reported = Reported::new();
+        let mut running = Running {
+            transfer: self.negotiate(file.len()),
+            reader: Reader::new(file, &shared.pool),
+            receiver: Receiver::new(&socket.socket),
+            socket: &socket,
+            sender,
+            liveness: Liveness::default(),
+            now: reported.heard,
+            reported,
+            foreign: 0,
+        };
+        let ended = self.drive(&mut running).await?;
         let elapsed = began.elapsed();
-        // At once: the client may ask for the next file, or for the same again.
+        // Before anything else: the client may ask for the next file, or for the same one again.
         drop(end);
-        for _ in 0..COURTESY {
+        for _ in 0..YIELDS_BEFORE_CLOSE {
             tokio::task::yield_now().await;
         }
+        let Running { transfer, reader, .. } = &running;
         let failure = ended.or_else(|| failure(transfer.outcome()?));
         if failure.is_some() {
-            // How much of how much: the end alone tells the size of what arrived whole.
-            self.progress(&transfer, reader.size());
+            // A failure event has no file size, so progress is reported once more.
+            self.progress(&running);
         }
         let bytes = if failure.is_none() { reader.offset() } else { transfer.progress().bytes };
         Ok(Ended { bytes, failure, elapsed, sha256: reader.digest() })
@@ -115,72 +125,62 @@ impl Job {
         Transfer::new(agreed, &limits)
     }
 
-    fn progress(&self, transfer: &Transfer, size: u64) {
-        self.shared.events.event(Event::Progress {
-            protocol: Protocol::Tftp,
-            client: self.client,
-            file: self.asked.spelling.clone(),
-            bytes: transfer.progress().bytes,
-            size,
-        });
-    }
-
-    /// Does what is due for want of an answer, if anything is. Packets that are none do not put it off.
-    fn expire(&self, transfer: &mut Transfer, size: u64, now: Instant, heard: Instant) {
-        let before = transfer.stall();
-        transfer.expire(now);
-        // One packet lost is everyday life; more in a row are worth a word.
-        let stall = transfer.stall().filter(|stall| Some(*stall) != before);
-        if let Some((block, retries @ 2..)) = stall {
-            let (client, file) = (self.client, self.asked.spelling.clone());
-            let silent = heard.elapsed();
-            self.progress(transfer, size);
-            self.shared.events.event(Event::Stalled { client, file, block, retries, silent });
-        }
-    }
-
-    /// What happens next.
-    ///
-    /// An answer that is due by `soon` is waited for awake.
-    async fn hear(
-        &mut self,
-        port: &Arc<Port>,
-        inlet: &mut Inlet<'_>,
-        soon: Option<Instant>,
-        mut alarm: Pin<&mut Sleep>,
-    ) -> io::Result<Heard> {
-        if let Some(soon) = soon {
-            let looked = tokio::select! {
-                biased;
-                looked = self.shared.lookout.wait(port, soon) => looked,
-                reason = &mut self.ended => return Ok(Heard::end(reason)),
-            };
-            if looked && let Some(received) = inlet.receive_now() {
-                return Heard::received(received);
+    /// Sends and receives until the transfer has an outcome, or has to end before its time: then it returns
+    /// why.
+    async fn drive(&mut self, running: &mut Running<'_>) -> io::Result<Option<Failure>> {
+        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
+        loop {
+            if running.reported.is_due() {
+                self.progress(running);
+            }
+            if let Some(reason) = self.send_due(running).await? {
+                return Ok(Some(reason));
+            }
+            if running.transfer.outcome().is_some() {
+                return Ok(None);
+            }
+            running.read_ahead();
+            running.set_alarm(alarm.as_mut());
+            let heard = self.hear(running, alarm.as_mut()).await?;
+            running.now = Instant::now();
+            match heard {
+                Wakeup::Packet(length, from) => self.take(running, length, from).await?,
+                Wakeup::Unreachable => {}
+                Wakeup::Silence => {
+                    self.expire(running);
+                    self.follow(running);
+                }
+                Wakeup::End(reason) => return Ok(Some(reason)),
             }
         }
-        poll_fn(|context| {
-            // First, so that nothing else is looked at when there is one.
-            if let Poll::Ready(received) = inlet.poll_receive(context) {
-                return Poll::Ready(Heard::received(received));
-            }
-            if alarm.as_mut().poll(context).is_ready() {
-                let overlooked = inlet.receive_now();
-                return Poll::Ready(overlooked.map_or(Ok(Heard::Silence), Heard::received));
-            }
-            Pin::new(&mut self.ended).poll(context).map(|reason| Ok(Heard::end(reason)))
-        })
-        .await
     }
 
-    /// Gives the transfer the next bytes, and returns why it has to end where it has to meanwhile.
+    /// Reads and sends all that is due now. Returns why the transfer has to end, where it has to meanwhile.
+    async fn send_due(&mut self, running: &mut Running<'_>) -> io::Result<Option<Failure>> {
+        while let Some(wanted) = running.transfer.wanted() {
+            if let Some(reason) = self.supply(running, wanted).await? {
+                return Ok(Some(reason));
+            }
+            running.now = Instant::now();
+        }
+        let Running { transfer, sender, now, .. } = running;
+        while let Some(run) = transfer.transmit_run(*now, sender.max_run(transfer.block_size())) {
+            sender.send_run(&run).await?;
+        }
+        let mut packet = Vec::new();
+        if transfer.transmit(*now, &mut packet) {
+            sender.send(&packet).await?;
+        }
+        Ok(None)
+    }
+
+    /// Gives the transfer the next bytes of the file. Returns why it has to end, where it has to meanwhile.
     async fn supply(
         &mut self,
-        outlet: &mut Outlet<'_>,
-        transfer: &mut Transfer,
-        reader: &mut Reader<'_>,
+        running: &mut Running<'_>,
         wanted: usize,
     ) -> io::Result<Option<Failure>> {
+        let Running { transfer, reader, sender, .. } = running;
         if reader.supply_now(transfer, wanted) {
             return Ok(None);
         }
@@ -191,111 +191,113 @@ impl Job {
         if supplied.is_err() {
             let mut packet = Vec::new();
             transfer.unreadable(&mut packet);
-            outlet.send(&packet).await?;
+            sender.send(&packet).await?;
         }
         Ok(None)
     }
 
-    /// Reports to the sessions that the client has answered, is silent, or goes on. The lock is taken for
-    /// these changes only, not for each packet.
-    fn follow(&self, standing: &mut Standing, transfer: &Transfer, now: Instant) {
-        if !standing.answered && transfer.confirmed() {
-            standing.answered = true;
-            self.shared.answered(self.session, now);
+    /// Waits for the next thing to happen. An answer of a nearby client is busy-polled.
+    async fn hear(
+        &mut self,
+        running: &mut Running<'_>,
+        mut alarm: Pin<&mut Sleep>,
+    ) -> io::Result<Wakeup> {
+        if let Some(until) = running.poll_until() {
+            let polled = tokio::select! {
+                biased;
+                polled = self.shared.poller.wait(running.socket, until) => polled,
+                reason = &mut self.ended => return Ok(Wakeup::end(reason)),
+            };
+            if polled && let Some(received) = running.receiver.receive_now() {
+                return Wakeup::received(received);
+            }
         }
-        match standing.notice(transfer, now) {
+        let receiver = &mut running.receiver;
+        poll_fn(|context| {
+            // First, so that a packet costs no look at anything else.
+            if let Poll::Ready(received) = receiver.poll_receive(context) {
+                return Poll::Ready(Wakeup::received(received));
+            }
+            if alarm.as_mut().poll(context).is_ready() {
+                let queued = receiver.receive_now();
+                return Poll::Ready(queued.map_or(Ok(Wakeup::Silence), Wakeup::received));
+            }
+            Pin::new(&mut self.ended).poll(context).map(|reason| Ok(Wakeup::end(reason)))
+        })
+        .await
+    }
+
+    /// Gives the transfer a packet that was received.
+    async fn take(
+        &self,
+        running: &mut Running<'_>,
+        length: usize,
+        from: SocketAddr,
+    ) -> io::Result<()> {
+        if from != self.client {
+            running.foreign += 1;
+            if running.foreign <= FOREIGN_ANSWERS {
+                refuse_foreign(&mut running.sender, from).await?;
+            }
+            self.expire(running);
+            return Ok(());
+        }
+        running.reported.heard = running.now;
+        // Networks repeat packets and deliver late ones, which change nothing.
+        let advanced = Packet::parse(running.receiver.packet(length))
+            .is_ok_and(|received| running.transfer.receive(&received, running.now).is_ok());
+        if !advanced {
+            self.expire(running);
+        } else if running.transfer.is_answered() {
+            running.receiver.clear_readiness();
+        }
+        if !running.liveness.answered || running.liveness.silent {
+            self.follow(running);
+        }
+        Ok(())
+    }
+
+    /// Sends again what is due, if anything is. Packets that are no answers do not put it off.
+    fn expire(&self, running: &mut Running<'_>) {
+        let before = running.transfer.stall();
+        running.transfer.expire(running.now);
+        // One packet lost is normal; several in a row are reported.
+        let stall = running.transfer.stall().filter(|stall| Some(*stall) != before);
+        if let Some((block, retries @ 2..)) = stall {
+            let (client, file) = (self.client, self.asked.spelling.clone());
+            let silent = running.reported.heard.elapsed();
+            self.progress(running);
+            self.shared.events.event(Event::Stalled { client, file, block, retries, silent });
+        }
+    }
+
+    /// Reports to the sessions that the client has answered, is silent, or answers again. The lock is taken
+    /// for these changes only, not for each packet.
+    fn follow(&self, running: &mut Running<'_>) {
+        let Running { liveness, transfer, now, .. } = running;
+        if !liveness.answered && transfer.confirmed() {
+            liveness.answered = true;
+            self.shared.answered(self.session, *now);
+        }
+        match liveness.notice(transfer, *now) {
             Some(true) => self.shared.state().sessions.silent(self.session),
             Some(false) => self.shared.state().sessions.heard(self.session),
             None => {}
         }
     }
 
-    /// Runs the transfer until it has an outcome, or has to end before its time: then it returns why.
-    async fn drive(
-        &mut self,
-        port: &Arc<Port>,
-        inlet: &mut Inlet<'_>,
-        outlet: &mut Outlet<'_>,
-        transfer: &mut Transfer,
-        reader: &mut Reader<'_>,
-    ) -> io::Result<Option<Failure>> {
-        let mut packet = Vec::new();
-        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
-        let mut foreign = 0;
-        let mut standing = Standing::default();
-        let mut told = Told::new();
-        let mut now = told.heard;
-        loop {
-            if told.is_due() {
-                self.progress(transfer, reader.size());
-            }
-            while let Some(wanted) = transfer.wanted() {
-                if let Some(reason) = self.supply(outlet, transfer, reader, wanted).await? {
-                    return Ok(Some(reason));
-                }
-                now = Instant::now();
-            }
-            while let Some(run) = transfer.transmit_run(now, outlet.most(transfer.block_size())) {
-                outlet.send_run(&run).await?;
-            }
-            if transfer.transmit(now, &mut packet) {
-                outlet.send(&packet).await?;
-                packet.clear();
-            }
-            if transfer.outcome().is_some() {
-                return Ok(None);
-            }
-            // Lock step would else wait for the file and then for the client.
-            if let Some(wanted) = transfer.wanted_ahead() {
-                reader.supply_now(transfer, wanted);
-            }
-            // Each answer moves the deadline on; the alarm follows when it has gone off, since setting
-            // it takes longer than looking whether it is due.
-            let deadline = transfer.deadline().unwrap_or(now);
-            let deadline = standing.deadline(transfer, deadline).into();
-            if alarm.is_elapsed() || alarm.deadline() > deadline {
-                alarm.as_mut().reset(deadline);
-            }
-            // Who has not answered yet may be as near as any.
-            let trip = transfer.round_trip().unwrap_or(SOON / 2);
-            let soon = (trip <= SOON).then(|| now + 2 * trip);
-            let heard = self.hear(port, inlet, soon, alarm.as_mut()).await?;
-            now = Instant::now();
-            let (length, from) = match heard {
-                Heard::Packet(length, from) => (length, from),
-                Heard::Unreachable => continue,
-                Heard::Silence => {
-                    self.expire(transfer, reader.size(), now, told.heard);
-                    self.follow(&mut standing, transfer, now);
-                    continue;
-                }
-                Heard::End(reason) => return Ok(Some(reason)),
-            };
-            if from != self.client {
-                foreign += 1;
-                if foreign <= FOREIGN_ANSWERS {
-                    refuse_foreign(outlet, from).await?;
-                }
-                self.expire(transfer, reader.size(), now, told.heard);
-                continue;
-            }
-            told.heard = now;
-            // Repeated and stray packets are the network's everyday life, and change nothing.
-            let advanced = Packet::parse(inlet.packet(length))
-                .is_ok_and(|received| transfer.receive(&received, told.heard).is_ok());
-            if !advanced {
-                self.expire(transfer, reader.size(), now, told.heard);
-            } else if transfer.is_answered() {
-                inlet.expect_nothing();
-            }
-            if !standing.answered || standing.silent {
-                self.follow(&mut standing, transfer, now);
-            }
-        }
+    fn progress(&self, running: &Running<'_>) {
+        self.shared.events.event(Event::Progress {
+            protocol: Protocol::Tftp,
+            client: self.client,
+            file: self.asked.spelling.clone(),
+            bytes: running.transfer.progress().bytes,
+            size: running.reader.size(),
+        });
     }
 }
 
-/// What came of a transfer.
+/// How a transfer ended.
 #[derive(Default)]
 struct Ended {
     /// Bytes that arrived.
@@ -326,10 +328,10 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
 }
 
 /// What a transfer waits for.
-enum Heard {
-    /// A packet of so many bytes, and who sent it.
+enum Wakeup {
+    /// A packet's length and sender.
     Packet(usize, SocketAddr),
-    /// An earlier packet found nobody.
+    /// An earlier packet was not delivered.
     Unreachable,
     /// Nothing, for as long as an answer may take.
     Silence,
@@ -337,7 +339,7 @@ enum Heard {
     End(Failure),
 }
 
-impl Heard {
+impl Wakeup {
     fn end(reason: Result<Failure, oneshot::error::RecvError>) -> Self {
         Self::End(reason.unwrap_or(REPLACED))
     }
@@ -351,7 +353,7 @@ impl Heard {
     }
 }
 
-/// Gives back what a transfer holds.
+/// Gives back the place of a transfer when it is dropped.
 struct End {
     shared: Arc<Shared>,
     session: Session,
@@ -365,7 +367,7 @@ impl Drop for End {
     }
 }
 
-/// A socket with a port of its own, which is what a transfer is known by.
+/// A socket with its own port, by which a transfer is identified.
 fn bind(local: IpAddr) -> io::Result<UdpSocket> {
     let address = SocketAddr::from((local, 0));
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), None)?;
@@ -373,9 +375,9 @@ fn bind(local: IpAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-async fn refuse_foreign(outlet: &mut Outlet<'_>, from: SocketAddr) -> io::Result<()> {
+async fn refuse_foreign(sender: &mut Sender<'_>, from: SocketAddr) -> io::Result<()> {
     let mut packet = Vec::new();
     let message = Cow::Borrowed("unknown transfer");
     Packet::Error { code: ErrorCode::UNKNOWN_TRANSFER, message }.write(&mut packet);
-    outlet.send_to(&packet, from).await
+    sender.send_to(&packet, from).await
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::scene::Scene;
 use super::step::{FileStep, Outcome, Step, StepKind};
 use super::verdict::Verdict;
 use crate::event::Protocol;
@@ -24,8 +23,8 @@ pub(super) struct Boot {
     pub(super) restarted: Option<Duration>,
     /// The count of changes at the last one.
     pub(super) revision: u64,
-    /// What was told of it last.
-    pub(super) told: Option<Verdict>,
+    /// The verdict that was shown last.
+    pub(super) shown: Option<Verdict>,
 }
 
 impl Boot {
@@ -39,12 +38,12 @@ impl Boot {
             bytes: 0,
             restarted: None,
             revision: 0,
-            told: None,
+            shown: None,
         }
     }
 
-    /// Adds a step. Where there are too many, some give way in the middle, where most repeat themselves:
-    /// a quarter at once, so that not each further step moves half of them.
+    /// Adds a step. Above the limit a quarter of the steps is dropped from the middle, so that the cost is
+    /// amortised.
     pub(super) fn push(&mut self, step: Step, most: usize) {
         self.last = step.time;
         if let Some(last) = self.steps.last_mut()
@@ -85,10 +84,5 @@ impl Boot {
     /// Whether an answer of ours was taken, or a file asked for.
     pub(super) fn is_real(&self) -> bool {
         self.steps.iter().any(|step| step.file.is_some() || step.kind == StepKind::Ack)
-    }
-
-    /// Where it stands.
-    pub(super) fn verdict(&self, now: Time) -> Verdict {
-        super::signatures::judge(&Scene::new(self, now))
     }
 }

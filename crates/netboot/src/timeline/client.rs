@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::logic::Time;
 
 /// Letters of a name that a client sent and that are kept.
-const NAME: usize = 64;
+const MAX_CLASS: usize = 64;
 
 /// One machine and its boots.
 #[derive(Debug)]
@@ -40,14 +40,14 @@ impl ClientRecord {
             self.uuid = Some(uuid.smbios_spelling());
         }
         if !about.vendor_class.is_empty() {
-            self.vendor_class = Some(shortened(&about.vendor_class, NAME));
+            self.vendor_class = Some(shortened(&about.vendor_class, MAX_CLASS));
         }
         if let Some(platform) = about.platform {
             self.platform = Some(platform.to_string());
         }
     }
 
-    /// Those that are forgotten first come first: who never booted, then who was seen longest ago.
+    /// The order in which clients are forgotten: first those that never booted, then those seen longest ago.
     pub(super) fn rank(&self) -> (bool, Time) {
         let real = self.boots.iter().any(Boot::is_real);
         (real, self.boots.back().map(|boot| boot.last).unwrap_or_default())

@@ -3,12 +3,12 @@
 //! ```text
 //!   events, time ─► Timeline ─► clients ─► boots ─► steps
 //!                                            │
-//!                              verdict: signatures ─► where it stopped, why, what helps
+//!                              verdict: signatures ─► state, why, what helps
 //! ```
 //!
-//! Everything here is a function of events and time. Clients, boots of a client and steps of a boot
-//! are bounded, and so is what all of them hold together: under a flood of made-up clients those go
-//! first that never booted.
+//! Everything here is a function of events and time. Clients, boots of a client and steps of a boot are
+//! bounded, and so is their total: under a flood of made-up clients those that never booted are dropped
+//! first.
 //!
 //! ```
 //! use winpe_netboot::event::{Event, Failure, Protocol};
@@ -32,15 +32,13 @@
 mod boot;
 mod client;
 mod console;
-mod record;
-mod scene;
+mod ingest;
 mod signatures;
+mod snapshot;
 mod step;
 mod verdict;
 mod view;
 
-#[cfg(test)]
-mod bench;
 #[cfg(test)]
 mod tests;
 
@@ -105,7 +103,7 @@ impl Timeline {
         self.revision
     }
 
-    /// The boots, the one that something happened in last first, without their steps.
+    /// The boots, the one with the latest step first, without their steps.
     #[must_use]
     pub fn boots(&self, now: Time) -> Vec<BootView> {
         self.views(now, 0)
@@ -126,14 +124,14 @@ impl Timeline {
         })
     }
 
-    /// Notices what silence means: a boot whose verdict is another one now has changed. To be called
-    /// every second or so.
+    /// Notices timeouts: a boot whose verdict differs from the one shown last has changed. Call it about
+    /// every second.
     pub fn advance(&mut self, now: Time) {
         for client in self.clients.values_mut() {
             let Some(boot) = client.boots.back_mut() else { continue };
-            let status = boot.verdict(now);
-            if boot.told.as_ref() != Some(&status) {
-                boot.told = Some(status);
+            let status = signatures::judge(boot, now);
+            if boot.shown.as_ref() != Some(&status) {
+                boot.shown = Some(status);
                 self.revision += 1;
                 boot.revision = self.revision;
             }

@@ -1,13 +1,15 @@
 //! One thing that happened in a boot.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::client::shortened;
 use crate::client::Kind;
-use crate::event::Protocol;
-use crate::files::Digest;
+use crate::digest::Digest;
+use crate::event::{Failure, Ignore, Protocol};
 use crate::logic::Time;
-use crate::logic::dhcp::Ignore;
 
 /// One thing that happened in a boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -16,7 +18,7 @@ pub struct Step {
     #[serde(rename = "time_ms", serialize_with = "super::view::millis")]
     #[schema(value_type = u64)]
     pub time: Time,
-    /// What kind of thing.
+    /// The kind of step.
     pub kind: StepKind,
     /// In words; what a client sent is as it sent it.
     pub text: String,
@@ -27,7 +29,7 @@ pub struct Step {
     pub file: Option<FileStep>,
     /// What program asked, of a DHCP message.
     #[serde(skip)]
-    pub(super) asker: Option<Kind>,
+    pub(super) program: Option<Kind>,
     /// What the server named, of its answer.
     #[serde(skip)]
     pub(super) named: Option<String>,
@@ -36,7 +38,7 @@ pub struct Step {
     pub(super) ignored: Option<Ignore>,
 }
 
-/// What kind of thing happened.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
@@ -121,7 +123,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// What a file is for, as its name tells.
+/// What a file is for, judged by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -154,7 +156,7 @@ const ROLES: &[(&str, Role)] = &[
     ("boot/bcd", Role::Config),
 ];
 
-/// What clients ask for though hardly anybody has it (facts of firmware, shim and GRUB).
+/// Files that firmware, shim and GRUB always ask for and hardly any server has.
 const NOT_NEEDED: &[&str] = &[
     "autoexec.ipxe",
     "revocations_sku.efi",
@@ -177,13 +179,46 @@ impl Role {
 }
 
 /// Whether a missing file of this name means nothing.
-pub(super) fn is_not_needed(name: &str) -> bool {
+fn is_not_needed(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
     NOT_NEEDED.contains(&last)
 }
 
 fn protocol<S: serde::Serializer>(protocol: &Protocol, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(protocol)
+}
+
+/// Letters of a name or text that are kept.
+pub(super) const MAX_NAME: usize = 200;
+
+impl FileStep {
+    /// The transfer has ended with all that was asked for.
+    pub(super) fn sent(&mut self, bytes: u64, elapsed: Duration, sha256: Option<Digest>) {
+        // A HEAD opens no body.
+        let size_only = self.protocol == Protocol::Http && self.size.is_none();
+        self.outcome = if size_only { Outcome::SizeOnly } else { Outcome::Sent };
+        self.bytes = bytes;
+        if !size_only {
+            self.size.get_or_insert(bytes);
+        }
+        self.sha256 = sha256.or(self.sha256);
+        self.stalled_at = None;
+        self.millis = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// The transfer has ended before.
+    pub(super) fn failed(&mut self, bytes: u64, reason: &Failure) {
+        self.bytes = bytes;
+        self.outcome = match reason {
+            Failure::SizeProbe => Outcome::SizeOnly,
+            Failure::NotFound if is_not_needed(&self.name) => Outcome::NotNeeded,
+            Failure::NotFound => Outcome::Missing,
+            _ => Outcome::Failed,
+        };
+        if self.outcome == Outcome::Failed {
+            self.reason = Some(shortened(&reason.to_string(), MAX_NAME));
+        }
+    }
 }
 
 impl Step {
@@ -194,7 +229,7 @@ impl Step {
             text: text.into(),
             count: 1,
             file: None,
-            asker: None,
+            program: None,
             named: None,
             ignored: None,
         }

@@ -1,9 +1,9 @@
-//! Where a boot stands.
+//! The state of a boot, why, and what helps.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where a boot stands.
+/// The state of a boot, why, and what helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Verdict {
     /// In one word.
@@ -20,7 +20,7 @@ pub struct Verdict {
     pub remedy: Option<String>,
 }
 
-/// Where a boot stands, in one word.
+/// The state of a boot, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -28,9 +28,9 @@ pub enum Status {
     Booting,
     /// A menu may wait for a person.
     Waiting,
-    /// It is in the hands of what it loaded.
+    /// The program that it loaded has taken over.
     HandedOver,
-    /// The operating system is there.
+    /// The operating system is up.
     Up,
     /// It stopped.
     Stopped,

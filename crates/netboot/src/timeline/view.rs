@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::boot::Boot;
 use super::client::ClientRecord;
+use super::signatures;
 use super::step::{Outcome, Step, StepKind};
 use super::verdict::{Status, Verdict};
 use crate::logic::Time;
@@ -37,7 +38,7 @@ pub struct BootView {
     pub last: Time,
     /// Bytes of files that were sent.
     pub bytes: u64,
-    /// Where it stands, why, and what helps.
+    /// Its state, why, and what helps.
     pub verdict: Verdict,
     /// The way it took, in a few words each.
     pub chain: Vec<Link>,
@@ -74,7 +75,7 @@ pub enum LinkState {
 
 impl BootView {
     pub(super) fn of(client: &ClientRecord, boot: &Boot, now: Time, steps: bool) -> Self {
-        let verdict = boot.verdict(now);
+        let verdict = signatures::judge(boot, now);
         Self {
             id: boot.id,
             client: client.name.clone(),

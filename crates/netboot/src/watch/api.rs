@@ -1,4 +1,4 @@
-//! What is answered.
+//! The answers to requests: the JSON API, health, metrics and files of the page.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::timeline::BootView;
 /// The version of everything that is answered as JSON.
 const SCHEMA: u32 = 1;
 
-/// Boots, the one that something happened in last first.
+/// Boots, the one with the latest step first.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BootsReply {
     /// 1.
@@ -38,7 +38,7 @@ pub struct BootReply {
     pub boot: BootView,
 }
 
-/// That the server is there, and whether it does all that it should.
+/// Whether the server does all that it should.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
     /// 1.
@@ -80,7 +80,7 @@ pub(super) fn answer(watch: &Arc<Watch>, path: &str, last_event: Option<u64>) ->
         "/api/v1/boots" => json(StatusCode::OK, &boots(watch, 0)),
         "/api/v1/events" => Reply::Live { after: last_event.unwrap_or(0) },
         "/api/v1/openapi.json" => whole(JSON, super::document().into_bytes()),
-        // Whoever restarts servers is to leave this one alone: it would be no better after a restart.
+        // The status is 200 even if degraded: a supervisor must not restart the server, which would not help.
         "/healthz" => json(StatusCode::OK, &health(watch)),
         "/metrics" => whole(TEXT, watch.metrics().into_bytes()),
         _ => match path.strip_prefix("/api/v1/boots/") {

@@ -1,4 +1,4 @@
-//! What watches, and what others watch.
+//! Collects events into boots, metrics and problems, and wakes those that follow them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,15 +7,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::connections::PageConnections;
 use super::metrics::Metrics;
-use super::room::Room;
 use crate::config;
 use crate::event::{Event, Sink};
 use crate::logic::Time;
 use crate::meter::{Meter, Usage, Used};
 use crate::timeline::{BootView, Limits, Timeline};
 
-/// Takes events, and shows what they come to.
+/// Collects events, and shows the boots, metrics and problems that follow from them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -38,10 +38,10 @@ pub struct Watch {
     bounds: OnceLock<Bounds>,
 }
 
-/// The limits of the server that is watched, this one's port among them.
+/// The limits of the servers and of this port.
 struct Bounds {
     meter: Arc<Meter>,
-    room: Arc<Room>,
+    connections: Arc<PageConnections>,
     others: Vec<Arc<dyn Used>>,
 }
 
@@ -64,32 +64,34 @@ impl Watch {
         Self { state, changed, began, bounds: OnceLock::new() }
     }
 
-    /// Shows how much is used of the limits that `others` keep, and keeps those of the page's port. What
-    /// was said first holds.
+    /// Shows how much is used of the limits that `others` keep, and keeps those of the page's port. Later
+    /// calls change nothing.
     pub(crate) fn bound(
         &self,
         limits: &config::Limits,
         meter: Arc<Meter>,
         others: Vec<Arc<dyn Used>>,
     ) {
-        let room = Room::new(limits.clone(), Arc::clone(&meter));
-        let _ = self.bounds.set(Bounds { meter, room, others });
+        let connections = PageConnections::new(limits.clone(), Arc::clone(&meter));
+        let _ = self.bounds.set(Bounds { meter, connections, others });
     }
 
-    /// Those that are connected to the page's port. Where no limits were named, the usual ones hold.
-    pub(super) fn room(&self) -> Arc<Room> {
+    /// The connections to the page's port, with the default limits where [`Self::bound`] was not called.
+    pub(super) fn connections(&self) -> Arc<PageConnections> {
         let usual = || {
             let meter = Arc::new(Meter::new(Arc::new(|_: Event| {})));
-            let room = Room::new(config::Limits::default(), Arc::clone(&meter));
-            Bounds { meter, room, others: Vec::new() }
+            let connections = PageConnections::new(config::Limits::default(), Arc::clone(&meter));
+            Bounds { meter, connections, others: Vec::new() }
         };
-        Arc::clone(&self.bounds.get_or_init(usual).room)
+        Arc::clone(&self.bounds.get_or_init(usual).connections)
     }
 
     /// How much is used of each limit, and how often it was met.
     fn usage(&self) -> Vec<(Usage, u64)> {
-        let Some(Bounds { meter, room, others }) = self.bounds.get() else { return Vec::new() };
-        let usage = others.iter().flat_map(|other| other.usage()).chain(room.usage());
+        let Some(Bounds { meter, connections, others }) = self.bounds.get() else {
+            return Vec::new();
+        };
+        let usage = others.iter().flat_map(|other| other.usage()).chain(connections.usage());
         usage.map(|usage| (usage, meter.times(usage.limit))).collect()
     }
 
@@ -119,7 +121,7 @@ impl Watch {
     #[must_use]
     pub fn changed_since(&self, revision: u64) -> (Vec<BootView>, u64) {
         let state = self.state();
-        // A revision of before a restart is none of ours.
+        // A greater revision is from before a restart of the server.
         let revision = if revision > state.timeline.revision() { 0 } else { revision };
         (state.timeline.changed_since(revision, now()), state.timeline.revision())
     }
@@ -127,7 +129,7 @@ impl Watch {
     /// The numbers, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        // Before the state is locked: a server that holds its own lock may be about to record an event here.
+        // Before the state is locked: a server may hold its own lock while it records an event here.
         let usage = self.usage();
         let state = self.state();
         state.metrics.text(&state.timeline.boots(now()), &usage)
@@ -149,14 +151,14 @@ impl Watch {
     pub fn advance(&self) {
         let mut state = self.state();
         state.timeline.advance(now());
-        self.tell(state.timeline.revision());
+        self.publish(state.timeline.revision());
     }
 
     /// The revision, and ready at each change.
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         let state = self.state();
         let changed = self.changed.subscribe();
-        self.tell(state.timeline.revision());
+        self.publish(state.timeline.revision());
         changed
     }
 
@@ -170,12 +172,12 @@ impl Watch {
             };
         }
         state.timeline.record(event, now());
-        self.tell(state.timeline.revision());
+        self.publish(state.timeline.revision());
     }
 
-    /// While the state is locked, so that whoever begins to listen misses nothing.
-    fn tell(&self, revision: u64) {
-        // Takes longer than all the rest that an event takes here.
+    /// Called while the state is locked, so that a new subscriber misses no change.
+    fn publish(&self, revision: u64) {
+        // Sending costs more than the rest of the work on an event.
         if self.changed.receiver_count() == 0 {
             return;
         }
@@ -183,7 +185,7 @@ impl Watch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What is shown may miss an event, but nothing that holds the lock leaves it inconsistent.
+        // A panic may lose an event, but no code that holds the lock leaves the state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -200,7 +202,7 @@ impl Default for Watch {
     }
 }
 
-/// The wall clock, which people compare with their own.
+/// The wall clock, since people compare these times with their own.
 pub(super) fn now() -> Time {
     Time::default() + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

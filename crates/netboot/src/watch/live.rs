@@ -11,12 +11,12 @@ use hyper::body::{Body, Frame};
 
 use super::{Watch, api};
 
-/// Changes that come close together are told together, so that no burst makes a stream of its own.
+/// Changes within this time are sent together, so that a burst makes one message.
 const GATHER: Duration = Duration::from_millis(200);
-/// A line that says nothing, so that everybody on the way sees a live connection.
+/// Between two comment lines, which keep proxies from closing a connection as idle.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// A body that never ends: the boots there are, and then each that changes.
+/// A body that never ends: all boots, and then each that changes.
 pub(super) struct Live {
     next: Pin<Box<dyn Future<Output = (Bytes, u64)> + Send>>,
     watch: Arc<Watch>,
@@ -26,7 +26,7 @@ impl Live {
     /// A stream of what changes after a revision.
     pub(super) fn new(watch: Arc<Watch>, after: u64) -> Self {
         let first = Arc::clone(&watch);
-        // What there is comes first, and at once, even where it is nothing.
+        // The present boots come first and without delay, even if there are none.
         Self { next: Box::pin(async move { event(&first, after) }), watch }
     }
 }
@@ -59,7 +59,7 @@ async fn next(watch: Arc<Watch>, after: u64) -> (Bytes, u64) {
 fn event(watch: &Watch, after: u64) -> (Bytes, u64) {
     let reply = api::boots(watch, after);
     let data = serde_json::to_string(&reply).expect("these types are written without fail");
-    // JSON has no line ends within, so that it is one line of data.
+    // `serde_json` writes no line ends, so this is one line of data.
     let text = format!("id: {}\nevent: boots\ndata: {data}\n\n", reply.revision);
     (Bytes::from(text), reply.revision)
 }

@@ -1,18 +1,20 @@
-//! Numbers for Prometheus, in its text format 0.0.4.
+//! Metrics for Prometheus, in its text format 0.0.4.
 //!
-//! The format is a few lines of text, and every label is one of a fixed set; so it is written here
-//! and read by Prometheus' own parser in the tests.
+//! `prometheus-client` writes another format, OpenMetrics 1.0: it names counters without `_total` in `#
+//! TYPE`, ends help texts with a full stop and the text with `# EOF`, and needs a collector as long as this
+//! file for values that are computed when they are asked for. Every label here is one of a fixed set, so
+//! nothing needs escaping, and the tests read the text with Prometheus' own parser.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
+use crate::event::Ignore;
 use crate::event::{Event, Protocol};
-use crate::logic::dhcp::Ignore;
 use crate::meter::Usage;
 use crate::timeline::{BootView, Status};
 
-/// Transfers counted at once; the servers' own limits are lower.
+/// Most transfers that are counted as in flight; the servers' own limits are lower.
 const IN_FLIGHT: usize = 4096;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Tftp, Protocol::Http];
@@ -50,7 +52,7 @@ impl Metrics {
     pub(super) fn record(&mut self, event: &Event) {
         match event {
             Event::Answered { message, answer, .. } => {
-                *self.dhcp.entry((message, answer)).or_default() += 1;
+                *self.dhcp.entry((message.name(), answer.name())).or_default() += 1;
             }
             Event::Ignored { .. } => self.ignored += 1,
             Event::Requested { protocol, client, .. } if self.in_flight.len() < IN_FLIGHT => {
@@ -142,7 +144,7 @@ impl Metrics {
         text.sample("leases_refused_total", &[], self.unrecorded);
         text.family("degraded", "gauge", "Parts of the server that do less, as /healthz says.");
         text.sample("degraded", &[], self.impaired.len());
-        text.family("boots", "gauge", "Boots that are remembered, by where they stand.");
+        text.family("boots", "gauge", "Boots that are remembered, by their state.");
         for (status, name) in STATUSES {
             let count = boots.iter().filter(|boot| boot.verdict.status == status).count();
             text.sample("boots", &[("status", name)], count);
@@ -206,7 +208,7 @@ mod tests {
     use crate::client::Client;
     use crate::config::Limit;
     use crate::event::{Failure, Heard};
-    use crate::wire::dhcp::Message;
+    use crate::wire::dhcp::{Message, MessageType};
 
     #[test]
     fn what_happens_is_counted() {
@@ -228,7 +230,7 @@ mod tests {
             metrics.record(&Event::Heard(Box::new(Heard {
                 client: "52:54:00:00:00:01".to_owned(),
                 about: Client::of(&Message::request(1, [2; 6])),
-                message: "DISCOVER",
+                message: MessageType::Discover,
                 address: None,
                 server: None,
                 ignored: Some(ignored),

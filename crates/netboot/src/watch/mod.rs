@@ -1,4 +1,4 @@
-//! For people who wait: boots as they happen on a page, as JSON and as numbers.
+//! Boots as they happen, for people: a page, JSON and metrics.
 //!
 //! ```text
 //!   events ─► Watch ─┬─► timeline ─► GET /api/v1/boots, /api/v1/events (live), the page at /
@@ -6,17 +6,16 @@
 //!   iPXE's console ─► syslog ─► events
 //! ```
 //!
-//! It has a port of its own, on the loopback interface where the configuration does not say otherwise:
-//! machines that boot share a link with whoever plugs in a cable, and who they are and where they stop
-//! is nothing for everybody. Nothing can be changed here; every request reads.
+//! It has its own port, by default on the loopback interface: anyone can plug a cable into the link of
+//! machines that boot, and should not learn which machines these are and where they stop. Requests only read.
 
 mod api;
+mod connections;
 mod hub;
 mod live;
 mod metrics;
 mod openapi;
 mod page;
-mod room;
 mod server;
 mod syslog;
 

@@ -1,4 +1,4 @@
-//! The port that all of it is on.
+//! The HTTP server of the page, the API and the metrics.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,19 +22,19 @@ use tokio::task::JoinSet;
 
 use super::Watch;
 use super::api::{self, Reply};
+use super::connections::PageConnection;
 use super::live::Live;
-use super::room::Visitor;
 use crate::http::Patient;
 
 /// How long a request's head may take.
-const IDLE: Duration = Duration::from_secs(30);
-/// How long somebody may take nothing of an answer.
-const STALLED: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a reader may take nothing of an answer.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a request's head, and of an answer that waits.
-const BUFFER: usize = 16 * 1024;
-/// Before another connection is accepted after the system could not give us one.
-const BREATH: Duration = Duration::from_millis(50);
-/// Between two looks at what silence means.
+const MAX_BUFFER: usize = 16 * 1024;
+/// Pause after the system could not accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Between two calls of [`Watch::advance`].
 const ADVANCE: Duration = Duration::from_secs(1);
 
 /// The page runs our own script and nothing else, loads nothing from elsewhere, and cannot be put into
@@ -45,9 +45,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 type Answer = Response<Either<Full<Bytes>, Live>>;
 
-/// Shows what `watch` sees until `shutdown` is ready. Names other than `localhost` and IP addresses, by
-/// which a browser may reach it, are those in `names`: a name of somebody else's that leads here is a
-/// page of theirs that reads along.
+/// Shows what `watch` has recorded until `shutdown` is ready. Requests whose `Host` is neither `localhost`,
+/// an IP address nor one of `names` are refused: a page of another site whose name resolves to this server
+/// could read the answers (DNS rebinding).
 ///
 /// # Errors
 /// Where the listener cannot be set up.
@@ -59,7 +59,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let room = watch.room();
+    let places = watch.connections();
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     let mut ticks = tokio::time::interval(ADVANCE);
@@ -74,23 +74,23 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, client)) = accepted else {
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let (watch, names) = (Arc::clone(&watch), Arc::clone(&names));
-        let (visitor, closed) = room.enter(client.ip());
+        let (page_connection, closed) = places.enter(client.ip());
         connections.spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
-                let answer = respond(&watch, &visitor, &names, &request);
+                let answer = respond(&watch, &page_connection, &names, &request);
                 async move { Ok::<_, Infallible>(answer) }
             });
-            let stream = TokioIo::new(Patient::new(stream, STALLED));
+            let stream = TokioIo::new(Patient::new(stream, STALL_TIMEOUT));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(IDLE)
-                .max_buf_size(BUFFER)
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(MAX_BUFFER)
                 .serve_connection(stream, service);
-            // A client that hangs up has seen enough.
+            // A client may hang up at any time.
             tokio::select! {
                 _ = connection => {}
                 _ = closed => {}
@@ -101,7 +101,7 @@ pub async fn serve(
 
 fn respond(
     watch: &Arc<Watch>,
-    visitor: &Visitor,
+    page_connection: &PageConnection,
     names: &[String],
     request: &Request<Incoming>,
 ) -> Answer {
@@ -127,7 +127,7 @@ fn respond(
             finish(StatusCode::OK, "text/event-stream", Either::Left(Full::default()))
         }
         Reply::Live { after } => {
-            visitor.follows();
+            page_connection.follows();
             let live = Live::new(Arc::clone(watch), after);
             finish(StatusCode::OK, "text/event-stream", Either::Right(live))
         }

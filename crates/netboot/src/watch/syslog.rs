@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crate::event::{Event, Sink};
 
 /// Bytes of a message that are looked at.
-const LONGEST: usize = 1024;
+const MAX_MESSAGE: usize = 1024;
 /// Letters of a line that are kept.
-const LINE: usize = 400;
-/// Lines taken in a second, of all clients together; what is more is left out.
-const RATE: u32 = 400;
+const MAX_LINE: usize = 400;
+/// Lines taken in a second from all clients together; more are dropped.
+const LINES_PER_SECOND: u32 = 400;
 
 /// Takes lines until `shutdown` is ready.
 ///
@@ -26,28 +26,28 @@ pub async fn receive(
     socket.set_nonblocking(true)?;
     let socket = tokio::net::UdpSocket::from_std(socket)?;
     let mut shutdown = std::pin::pin!(shutdown);
-    let mut buffer = [0; LONGEST];
+    let mut buffer = [0; MAX_MESSAGE];
     let (mut since, mut count) = (Instant::now(), 0_u32);
     loop {
         let received = tokio::select! {
             () = &mut shutdown => return Ok(()),
             received = socket.recv_from(&mut buffer) => received,
         };
-        // Nothing is ever sent, so that an error here is of the socket itself.
+        // Nothing is ever sent, so an error here is one of the socket itself.
         let (length, from) = received?;
         if since.elapsed() >= Duration::from_secs(1) {
             (since, count) = (Instant::now(), 0);
         }
         count = count.saturating_add(1);
         if let Some(line) = parse_line(&buffer[..length])
-            && count <= RATE
+            && count <= LINES_PER_SECOND
         {
             events.event(Event::Console { client: from.ip(), line });
         }
     }
 }
 
-/// What a message says, without what stands before it; none where it says nothing.
+/// The text of a message, without priority and program; none where it is empty.
 ///
 /// ```
 /// use winpe_netboot::watch::parse_line;
@@ -60,7 +60,7 @@ pub fn parse_line(message: &[u8]) -> Option<String> {
     let text = without_priority(&text);
     let text = text.strip_prefix("ipxe: ").unwrap_or(text);
     let shown = |c: &char| !c.is_control();
-    let line: String = text.trim().chars().filter(shown).take(LINE).collect();
+    let line: String = text.trim().chars().filter(shown).take(MAX_LINE).collect();
     (!line.is_empty()).then_some(line)
 }
 
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(line(b"<6>ipxe: \x1b[31mred\n").as_deref(), Some("[31mred"));
         assert_eq!(line(b"<6>ipxe: \r\n"), None);
         assert_eq!(line(b""), None);
-        assert_eq!(line(&[b'x'; 1024]).map(|line| line.len()), Some(LINE));
+        assert_eq!(line(&[b'x'; 1024]).map(|line| line.len()), Some(MAX_LINE));
     }
 
     proptest::proptest! {

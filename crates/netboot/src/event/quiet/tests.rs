@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::event::Protocol;
 use crate::files::{Digest, File};
+use crate::wire::dhcp::MessageType;
 
 /// What a log comes to.
 struct Log {
@@ -66,7 +67,8 @@ fn boot(number: u32) -> Vec<Event> {
     let mac = format!("52:54:00:00:{:02x}:{:02x}", number >> 8, number & 255);
     let mut events = Vec::new();
     for stage in ["pxelinux.0", "http://10.0.0.1/boot.ipxe"] {
-        for (message, answer) in [("DISCOVER", "OFFER"), ("REQUEST", "ACK")] {
+        use MessageType::{Ack, Discover, Offer, Request};
+        for (message, answer) in [(Discover, Offer), (Request, Ack)] {
             events.push(Event::Answered {
                 client: mac.clone(),
                 kind: "PXE on BIOS".to_owned(),
@@ -131,10 +133,10 @@ fn a_flood_of_junk_is_some_hundred_lines() {
         }
         let lines = log.check();
         assert!(lines.len() <= most, "{addresses} addresses: {} lines", lines.len());
-        let told: Vec<_> =
+        let repeated: Vec<_> =
             lines.iter().filter(|line| matches!(line, Event::Repeated { .. })).collect();
-        assert_eq!(told.len(), 2, "one for the requests, one for what became of them");
-        let Event::Repeated { clients, .. } = told[0] else { unreachable!() };
+        assert_eq!(repeated.len(), 2, "one for the requests, one for what became of them");
+        let Event::Repeated { clients, .. } = repeated[0] else { unreachable!() };
         assert_eq!(*clients, addresses as usize);
     }
 }
@@ -146,7 +148,7 @@ fn a_flood_of_made_up_machines_is_bounded_and_hides_no_boot() {
         for number in 0..1000_u32 {
             let [_, a, b, c] = (second * 1000 + number).to_be_bytes();
             let client = format!("02:00:00:{a:02x}:{b:02x}:{c:02x}");
-            let reason = "too many new clients at once".to_owned();
+            let reason = "too many new clients at a time".to_owned();
             log.event(Event::Ignored { client, reason });
         }
         if second == 30 {

@@ -1,3 +1,5 @@
+//! Floods, and clients that must get a place all the same.
+
 use std::sync::Mutex;
 
 use super::*;

@@ -1,4 +1,4 @@
-//! What an answer says, in the style that every client tried takes without waiting.
+//! The content of an answer, in the style that every tested client takes without waiting.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -8,7 +8,7 @@ use crate::config::SubnetConfig;
 use crate::policy::Boot;
 use crate::wire::dhcp::{EncodeError, Message, MessageType, Options, code, sub_options};
 
-/// An answer before it is spelt out.
+/// An answer before it is encoded.
 pub(super) struct Answer<'a> {
     pub(super) request: &'a Message,
     pub(super) client: &'a Client,
@@ -16,7 +16,7 @@ pub(super) struct Answer<'a> {
     pub(super) kind: MessageType,
     /// The server's address, where the boot file is.
     pub(super) server: Ipv4Addr,
-    /// What the server calls itself.
+    /// The server identifier.
     pub(super) server_id: Ipv4Addr,
     pub(super) given: Option<Given<'a>>,
     pub(super) boot: Option<&'a Boot>,
@@ -45,9 +45,9 @@ const LEAST_SIZE: u16 = 576;
 /// What an Ethernet frame takes; firmware asks for more than it means.
 const MOST_SIZE: u16 = 1500;
 
-/// What is given up where an answer would be too long, in this order. What came from the client and its
-/// relay goes back in any case (RFC 6842, RFC 3046), and PXELINUX's own options stay for as long as they
-/// are more than a delay.
+/// What is left out of an answer that would be too long, in this order. Options of the client and its relay
+/// go back in any case (RFC 6842, RFC 3046), and PXELINUX's own options stay as long as they are more than a
+/// delay.
 const EXPENDABLE: [Expendable; 7] = [
     Expendable::Option(code::DOMAIN),
     Expendable::Option(code::BROADCAST_ADDRESS),
@@ -124,7 +124,7 @@ impl Answer<'_> {
         if let Some(boot) = self.boot {
             self.set_boot(&mut message, boot);
         }
-        // RFC 6842 and RFC 3046: back to whoever sent them, the relay's last.
+        // RFC 6842 and RFC 3046: options that go back to their sender, the relay's last.
         for echoed in [code::CLIENT_ID, code::SUBNET_SELECTION, code::RELAY_AGENT] {
             if let Some(value) = self.request.options.get(echoed) {
                 message.options.set(echoed, value);

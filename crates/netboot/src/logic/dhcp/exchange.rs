@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use super::answer::{Answer, Given};
 use super::lease::{Lease, LeaseState};
-use super::{Arrival, Effect, Identity, Ignore, Server};
+use super::{Arrival, Decided, Effect, Identity, Server};
 use crate::client::Client;
 use crate::config::is_host;
-use crate::event::Event;
+use crate::event::{Event, Ignore};
 use crate::logic::Time;
 use crate::policy::Boot;
 use crate::wire::dhcp::{Hardware, Message, MessageType, code, sub_options};
 
 /// How long an offer waits for its REQUEST.
 const HOLD: Duration = Duration::from_secs(30);
-/// How long an address that somebody else uses is left alone.
+/// How long an address that another machine uses is left alone.
 pub(super) const QUARANTINE: Duration = Duration::from_secs(600);
 /// Seconds of a lease at least; below them a client is better off to ask again.
-const LEAST_LEASE: u32 = 30;
-/// Offers at once to clients that nobody knows, at most.
-const OFFERS: usize = 4096;
-/// Probes under way at once.
-const PROBES: usize = 256;
-/// A probe that was not answered for after this time never will be.
+const MIN_LEASE: u32 = 30;
+/// Most simultaneous offers to clients without a lease.
+const MAX_OFFERS: usize = 4096;
+/// Most simultaneous probes.
+const MAX_PROBES: usize = 256;
+/// A probe without a result after this time will have none.
 const PROBE_LOST: Duration = Duration::from_secs(5);
 
 /// How a client asks for an address (RFC 2131, section 4.3.2).
@@ -82,7 +82,7 @@ impl Server {
         if !choice.fresh || !self.can_probe(choice.address) {
             return self.offer(&exchange, choice.address);
         }
-        if self.pending.len() >= PROBES {
+        if self.pending.len() >= MAX_PROBES {
             return Err(Ignore::Flood);
         }
         let Exchange { request, identity, client, arrival, .. } = exchange;
@@ -91,21 +91,21 @@ impl Server {
         Ok(vec![Effect::Probe(choice.address)])
     }
 
-    /// Takes the answer to [`Effect::Probe`]: who uses the address, if anybody does. The client
+    /// Takes the result of [`Effect::Probe`]: the machine that uses the address, if one does. The client
     /// itself may, from an earlier boot.
-    pub fn probed(&mut self, address: Ipv4Addr, user: Option<Hardware>, now: Time) -> Vec<Effect> {
-        let Some(pending) = self.pending.remove(&address) else { return Vec::new() };
+    pub fn probed(&mut self, address: Ipv4Addr, user: Option<Hardware>, now: Time) -> Decided {
+        let Some(pending) = self.pending.remove(&address) else { return Decided::default() };
         let Pending { request, identity, client, arrival, .. } = pending;
-        let mut effects = Vec::new();
+        let Decided { mut leases, mut effects } = Decided::default();
         let taken = user.filter(|user| *user != request.hardware);
         if let Some(user) = taken {
             let expires = now + QUARANTINE;
             let (state, identity) = (LeaseState::Declined, Identity::Hardware(user));
             let lease = Lease { address, identity, state, expires };
             self.leases.block(lease.clone());
-            effects.extend(self.record(lease));
+            leases.extend(self.record(lease));
             let text = format!("{address} is used by {user}, which did not ask for it here");
-            effects.push(Effect::Tell(Event::Warning { text }));
+            effects.push(Effect::Report(Event::Warning { text }));
         }
         let kind = MessageType::Discover;
         let exchange = Exchange { request: &request, kind, identity, client, arrival, now };
@@ -115,18 +115,18 @@ impl Server {
             Ok(more) => effects.extend(more),
             Err(reason) => effects.extend(self.ignored(&request, &reason, now)),
         }
-        effects
+        Decided { leases, effects }
     }
 
     fn offer(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
-        let (boot, told) = self.boot(exchange);
+        let (boot, warning) = self.boot(exchange);
         let given = Some(self.given(&exchange.identity, address, exchange.now)?);
         let mut effects = self.answer(exchange, MessageType::Offer, given, boot.as_ref())?;
-        effects.extend(told);
+        effects.extend(warning);
         Ok(effects)
     }
 
-    pub(super) fn request(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+    pub(super) fn request(&mut self, exchange: &Exchange<'_>) -> Result<Decided, Ignore> {
         let options = &exchange.request.options;
         let wanted = options.address(code::REQUESTED_ADDRESS);
         if let Some(server) = options.address(code::SERVER_ID) {
@@ -147,17 +147,17 @@ impl Server {
     /// ACK or NAK. A server without authority is silent about what it does not know, as another one
     /// may know it.
     ///
-    /// With authority, a client that nobody knows gets the address that it remembers, where that is free:
-    /// so machines keep the addresses of a server that this one takes the place of (dnsmasq does the
-    /// same with `dhcp-authoritative`; Kea refuses). One that has another address here is refused while it
-    /// boots, and gets its own by DISCOVER. One that runs is not: a system whose disk is on iSCSI
-    /// does not survive that its address goes.
+    /// With authority, a client without a lease gets the address that it remembers, where that is free: so
+    /// machines keep the addresses of a server that this one replaces (dnsmasq does the same with
+    /// `dhcp-authoritative`; Kea refuses). One that has another address here is refused while it boots, and
+    /// gets its own by DISCOVER. One that runs is not: a system whose disk is on iSCSI does not survive that
+    /// its address goes.
     fn confirm(
         &mut self,
         exchange: &Exchange<'_>,
         address: Ipv4Addr,
         asks: Asks,
-    ) -> Result<Vec<Effect>, Ignore> {
+    ) -> Result<Decided, Ignore> {
         let Exchange { identity, now, .. } = exchange;
         let subnet = self.subnet(exchange)?;
         let authority = asks == Asks::Selecting || self.config.serve.authoritative;
@@ -178,12 +178,12 @@ impl Server {
         exchange: &Exchange<'_>,
         subnet: usize,
         address: Ipv4Addr,
-    ) -> Result<Vec<Effect>, Ignore> {
+    ) -> Result<Decided, Ignore> {
         let now = exchange.now;
-        let (boot, told) = self.boot(exchange);
+        let (boot, warning) = self.boot(exchange);
         let given = self.given(&exchange.identity, address, now)?;
         let expires = now + Duration::from_secs(given.seconds.into());
-        let sent = self.answer(exchange, MessageType::Ack, Some(given), boot.as_ref())?;
+        let mut effects = self.answer(exchange, MessageType::Ack, Some(given), boot.as_ref())?;
         if let Some(boot) = &boot {
             self.guard.count(&exchange.identity, &boot.file, exchange.request.xid, now);
         }
@@ -192,20 +192,19 @@ impl Server {
         let ended = self.leases.put(lease.clone(), subnet, now);
         // The new one first: should the end of the write be lost, the client still has an address.
         let leases = [Some(lease), ended].into_iter().flatten();
-        let mut effects: Vec<_> = leases.filter_map(|lease| self.record(lease)).collect();
-        effects.extend(sent);
-        effects.extend(told);
-        Ok(effects)
+        let leases = leases.filter_map(|lease| self.record(lease)).collect();
+        effects.extend(warning);
+        Ok(Decided { leases, effects })
     }
 
-    fn refuse(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
+    fn refuse(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Decided, Ignore> {
         let mut effects = self.answer(exchange, MessageType::Nak, None, None)?;
         let text = format!("{} may not have {address}", exchange.identity);
-        effects.push(Effect::Tell(Event::Note { text }));
-        Ok(effects)
+        effects.push(Effect::Report(Event::Note { text }));
+        Ok(effects.into())
     }
 
-    pub(super) fn decline(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+    pub(super) fn decline(&mut self, exchange: &Exchange<'_>) -> Result<Decided, Ignore> {
         let options = &exchange.request.options;
         let address = options.address(code::REQUESTED_ADDRESS).ok_or(Ignore::NoAddress)?;
         let (identity, now) = (exchange.identity.clone(), exchange.now);
@@ -217,12 +216,11 @@ impl Server {
         let lease = Lease { address, identity, state, expires };
         let freed = self.leases.put(lease.clone(), subnet, now);
         let leases = [Some(lease), freed].into_iter().flatten();
-        let mut effects: Vec<_> = leases.filter_map(|lease| self.record(lease)).collect();
-        effects.push(Effect::Tell(Event::Warning { text }));
-        Ok(effects)
+        let leases = leases.filter_map(|lease| self.record(lease)).collect();
+        Ok(Decided { leases, effects: vec![Effect::Report(Event::Warning { text })] })
     }
 
-    pub(super) fn release(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
+    pub(super) fn release(&mut self, exchange: &Exchange<'_>) -> Result<Decided, Ignore> {
         let address = exchange.request.ciaddr;
         let own = |lease: &&Lease| {
             lease.identity == exchange.identity && lease.state == LeaseState::Bound
@@ -234,20 +232,20 @@ impl Server {
         lease.expires = exchange.now;
         self.leases.put(lease.clone(), subnet, exchange.now);
         let text = format!("{} released {address}", exchange.identity);
-        let told = Effect::Tell(Event::Note { text });
-        Ok(self.record(lease).into_iter().chain([told]).collect())
+        let leases = self.record(lease).into_iter().collect();
+        Ok(Decided { leases, effects: vec![Effect::Report(Event::Note { text })] })
     }
 
     /// Section 4.3.5: no address, no lease time, to the address that the client has.
     pub(super) fn inform(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         self.subnet(exchange)?;
-        let (boot, told) = self.boot(exchange);
+        let (boot, warning) = self.boot(exchange);
         let mut effects = self.answer(exchange, MessageType::Ack, None, boot.as_ref())?;
-        effects.extend(told);
+        effects.extend(warning);
         Ok(effects)
     }
 
-    /// What the client is to boot, unless it goes round in circles; then, the words about it.
+    /// What the client is to boot, or a warning if it loads the same file again and again.
     fn boot(&self, exchange: &Exchange<'_>) -> (Option<Boot>, Option<Effect>) {
         let view = self.config.view(&exchange.client);
         let Some(boot) = view.boot(&exchange.client, self.link.address) else {
@@ -258,13 +256,13 @@ impl Server {
             Ok(()) => (Some(boot), None),
             Err(reason) => {
                 let text = format!("{}: {reason}", exchange.identity);
-                (None, Some(Effect::Tell(Event::Warning { text })))
+                (None, Some(Effect::Report(Event::Warning { text })))
             }
         }
     }
 
-    /// What an OFFER or ACK says of an address. While nothing can be recorded, that is no more than what
-    /// the disk holds already, as this is all that is known after a restart.
+    /// The address and lease time of an OFFER or ACK. While nothing can be recorded, these are bounded by the
+    /// lease that the disk holds already, as this is all that is known after a restart.
     fn given(
         &self,
         identity: &Identity,
@@ -280,16 +278,16 @@ impl Server {
                 .filter(|lease| lease.identity == *identity && lease.state == LeaseState::Bound);
             let left = lease.map_or(0, |lease| lease.expires.since(now).as_secs());
             seconds = seconds.min(u32::try_from(left).unwrap_or(u32::MAX));
-            if seconds < LEAST_LEASE {
+            if seconds < MIN_LEASE {
                 return Err(Ignore::NotRecorded(address));
             }
         }
         Ok(Given { address, subnet, seconds })
     }
 
-    /// The effect of a lease that changed; none while nothing can be recorded.
-    fn record(&self, lease: Lease) -> Option<Effect> {
-        self.recorded.is_none().then_some(Effect::Record(lease))
+    /// A lease that is to be recorded; none while nothing can be.
+    fn record(&self, lease: Lease) -> Option<Lease> {
+        self.recorded.is_none().then_some(lease)
     }
 
     /// The subnet that the client is on, as the relay says it (RFC 3527, RFC 3011, RFC 2131), the
@@ -325,7 +323,7 @@ impl Server {
         Ok(subnet)
     }
 
-    /// What the server calls itself; a relay may say what (RFC 5107).
+    /// The server identifier; a relay may set it (RFC 5107).
     pub(super) fn server_id(&self, request: &Message) -> Ipv4Addr {
         let relay = request.options.get(code::RELAY_AGENT).unwrap_or_default();
         relay_address(relay, code::relay::SERVER_ID_OVERRIDE)
@@ -352,16 +350,16 @@ impl Server {
             takes_log: self.config.watch.syslog == Some(true),
         };
         let bytes = answer.encode()?;
-        let told = Event::Answered {
+        let answered = Event::Answered {
             client: exchange.identity.to_string(),
             kind: exchange.client.to_string(),
-            message: exchange.kind.name(),
-            answer: kind.name(),
+            message: exchange.kind,
+            answer: kind,
             address: answer.given.as_ref().map(|given| given.address),
             file: boot.map(|boot| boot.file.clone()),
         };
         let from = exchange.arrival.port;
-        Ok(vec![Effect::Send { from, to: answer.destination(), bytes }, Effect::Tell(told)])
+        Ok(vec![Effect::Send { from, to: answer.destination(), bytes }, Effect::Report(answered)])
     }
 
     /// Keeps an address for a client until its REQUEST; a lease in force stays as it is.
@@ -377,15 +375,15 @@ impl Server {
         }
     }
 
-    /// Only on the server's own link can it see who uses an address.
+    /// The server can probe only on its own link.
     fn can_probe(&self, address: Ipv4Addr) -> bool {
         self.link.network.contains(&address)
     }
 
-    /// Half a pool may be on offer to clients that nobody knows; the other half is for those that
-    /// took an address.
+    /// Half a pool may be on offer to clients without a lease; the other half is for those that took an
+    /// address.
     fn most_offers(&self, subnet: usize) -> usize {
-        (self.pools.size(subnet) / 2).clamp(16, OFFERS)
+        (self.pools.size(subnet) / 2).clamp(16, MAX_OFFERS)
     }
 }
 

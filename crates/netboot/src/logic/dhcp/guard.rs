@@ -1,3 +1,5 @@
+//! Detects boot loops.
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use crate::logic::Time;
 /// So often a client may load the same file in a window.
 const TIMES: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
-/// Boots watched at once; what more there are go unwatched.
+/// Most boots that are watched; further ones are not.
 const WATCHED: usize = 8192;
 
 /// Notices clients that load the same file again and again.

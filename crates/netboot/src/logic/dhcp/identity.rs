@@ -1,8 +1,10 @@
+//! By what a client is identified.
+
 use std::fmt;
 
 use crate::wire::dhcp::{Hardware, Message, code};
 
-/// Who a client is, through all stages of its boot.
+/// The identity of a client, the same through all stages of its boot.
 ///
 /// That is its hardware address: firmware, iPXE and Windows send different client identifiers
 /// (option 61) or none, and would take a lease each. Only clients without a hardware address are
@@ -16,7 +18,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Who sent a message; none where it does not say.
+    /// The sender of a message; none where it does not say.
     #[must_use]
     pub fn of(message: &Message) -> Option<Self> {
         let address = message.hardware.address();

@@ -1,23 +1,25 @@
+//! The table of leases.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 use super::Identity;
 use crate::logic::Time;
 
-/// An address and whose it is.
+/// An address and its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The address.
     pub address: Ipv4Addr,
-    /// Whose it is, or was last.
+    /// Its owner, or last owner.
     pub identity: Identity,
-    /// What it is.
+    /// Its state.
     pub state: LeaseState,
     /// Until when; afterwards the address may go to another.
     pub expires: Time,
 }
 
-/// What a lease is.
+/// The state of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseState {
     /// Offered and not yet taken; never recorded.
@@ -26,12 +28,12 @@ pub enum LeaseState {
     Bound,
     /// Given back; kept so that its last owner gets it again.
     Released,
-    /// Somebody else uses the address.
+    /// Another machine uses the address.
     Declined,
 }
 
-/// Addresses that one client can have quarantined at once: more DECLINEs of its own free the oldest, so
-/// that no client empties a pool by finding fault with each address.
+/// Addresses that one client can have in quarantine: further DECLINEs of it free the oldest, so that no
+/// client empties a pool by finding fault with each address.
 const DECLINED: usize = 4;
 
 /// The leases. Each address has at most one, and in each subnet each client has at most one that is in
@@ -126,7 +128,7 @@ impl Leases {
         })
     }
 
-    /// Whether somebody other than this client holds the address now.
+    /// Whether another client holds the address now.
     pub(super) fn is_taken(&self, address: Ipv4Addr, identity: &Identity, now: Time) -> bool {
         self.at(address).is_some_and(|lease| {
             lease.expires > now
@@ -177,12 +179,12 @@ impl Leases {
         self.forget(&old.identity, address);
     }
 
-    /// Addresses that nobody holds any more, the longest free ones first.
+    /// Addresses that no client holds any more, the longest free ones first.
     pub(super) fn expired(&self, now: Time) -> impl Iterator<Item = Ipv4Addr> {
         self.by_expiry.iter().take_while(move |(expires, _)| *expires <= now).map(|entry| entry.1)
     }
 
-    /// Offers in force that nobody has taken yet.
+    /// Offers in force that are not taken yet.
     pub(super) fn open_offers(&mut self, now: Time) -> usize {
         while self.offers.first().is_some_and(|(expires, _)| *expires <= now) {
             self.offers.pop_first();

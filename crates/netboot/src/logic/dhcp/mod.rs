@@ -1,9 +1,9 @@
 //! The DHCP server and the proxyDHCP server, without their sockets.
 //!
 //! ```text
-//!   packet, arrival, time ─► Server::receive ─► effects: send, record, probe, tell
-//!                                  ▲                                   │
-//!                                  └───────── Server::probed ◄─────────┘
+//!   packet, arrival, time ─► Server::receive ─► leases to record, then effects: send, probe, report
+//!                                  ▲                                                  │
+//!                                  └───────────────── Server::probed ◄────────────────┘
 //! ```
 //!
 //! A full server gives addresses and says what to boot; a proxy says only what to boot, beside a
@@ -25,10 +25,13 @@
 //! discover.options.set(code::MESSAGE_TYPE, [1]);
 //! discover.options.set(code::VENDOR_CLASS, *b"PXEClient:Arch:00007:UNDI:003000");
 //! let arrival = Arrival { from: "0.0.0.0:68".parse()?, port: Port::Server };
-//! let effects = server.receive(&discover.encode(576)?, arrival, Time::from_secs(0));
+//! let decided = server.receive(&discover.encode(576)?, arrival, Time::from_secs(0));
 //!
-//! let Some(Effect::Send { bytes, .. }) = effects.first() else { panic!("no offer") };
-//! assert_eq!(Message::parse(bytes)?.file_name(), b"snponly.efi");
+//! let offer = decided.effects.iter().find_map(|effect| match effect {
+//!     Effect::Send { bytes, .. } => Some(bytes),
+//!     _ => None,
+//! });
+//! assert_eq!(Message::parse(offer.expect("an offer"))?.file_name(), b"snponly.efi");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -36,7 +39,6 @@ mod answer;
 mod exchange;
 mod guard;
 mod identity;
-mod ignore;
 mod lease;
 mod pool;
 mod proxy;
@@ -46,7 +48,6 @@ mod rate;
 mod tests;
 
 pub use identity::Identity;
-pub use ignore::Ignore;
 pub use lease::{Lease, LeaseState};
 
 use std::collections::BTreeMap;
@@ -62,14 +63,14 @@ use self::rate::Rate;
 use super::Time;
 use crate::client::{Client, Kind};
 use crate::config::Config;
-use crate::event::{Event, Heard};
+use crate::event::{Event, Heard, Ignore};
 use crate::wire::dhcp::{Hardware, Message, MessageType, Op, code};
 use ipnet::Ipv4Net;
 
 /// Between two warnings that a pool is empty.
 const EXHAUSTED: Duration = Duration::from_secs(60);
 
-/// The server: what it was told and what it remembers.
+/// The server: its configuration and state.
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
@@ -79,7 +80,7 @@ pub struct Server {
     leases: Leases,
     /// The leases on the disk, while no other can be recorded.
     recorded: Option<BTreeMap<Ipv4Addr, Lease>>,
-    /// When it was last told that a network has no address left.
+    /// When the last warning was that a network has no address left.
     exhausted: Vec<(Ipv4Net, Time)>,
     /// Offers that wait for a probe, by address.
     pending: BTreeMap<Ipv4Addr, Pending>,
@@ -123,7 +124,22 @@ pub enum Port {
     Boot,
 }
 
-/// What is to be done, in this order.
+/// What was decided on a packet or a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decided {
+    /// Leases that have changed. They must be durable before any effect is carried out.
+    pub leases: Vec<Lease>,
+    /// What is to be done, in this order.
+    pub effects: Vec<Effect>,
+}
+
+impl From<Vec<Effect>> for Decided {
+    fn from(effects: Vec<Effect>) -> Self {
+        Self { leases: Vec::new(), effects }
+    }
+}
+
+/// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Send these bytes.
@@ -135,12 +151,10 @@ pub enum Effect {
         /// The message.
         bytes: Vec<u8>,
     },
-    /// Make this lease durable before anything that follows.
-    Record(Lease),
-    /// Find out whether somebody uses this address, and tell [`Server::probed`].
+    /// Find out whether a machine uses this address, and call [`Server::probed`].
     Probe(Ipv4Addr),
-    /// Tell whoever watches.
-    Tell(Event),
+    /// Emit this event.
+    Report(Event),
 }
 
 impl Server {
@@ -185,8 +199,7 @@ impl Server {
         self.leases.put(lease, subnet, now);
     }
 
-    /// Goes by another configuration from now on. Leases stay, but for those that lie outside every
-    /// pool now.
+    /// Uses another configuration from now on. Leases stay, except those outside every pool now.
     pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
         self.pools = Pools::new(&config, self.link);
         self.config = config;
@@ -201,12 +214,12 @@ impl Server {
     }
 
     /// From now on no lease can be recorded. What is given then is what these leases, which are recorded,
-    /// allow: their owners keep them until they end, and nobody else gets an address.
+    /// allow: their owners keep them until they end, and no other client gets an address.
     pub fn stop_recording(&mut self, recorded: impl IntoIterator<Item = Lease>, now: Time) {
         let recorded: BTreeMap<_, _> =
             recorded.into_iter().map(|lease| (lease.address, lease)).collect();
         self.pending.clear();
-        // What was decided and not recorded was told to nobody.
+        // No client got an answer about leases that were not recorded.
         for mut lease in std::mem::take(&mut self.leases).into_iter() {
             if !recorded.contains_key(&lease.address) {
                 if lease.state != LeaseState::Declined {
@@ -224,7 +237,7 @@ impl Server {
     }
 
     /// Leases can be recorded again; returns those that were given back or declined meanwhile.
-    pub fn resume_recording(&mut self) -> Vec<Effect> {
+    pub fn resume_recording(&mut self) -> Vec<Lease> {
         let Some(recorded) = self.recorded.take() else { return Vec::new() };
         let missed = self.leases().filter(|lease| {
             let before = recorded.get(&lease.address).map(|lease| lease.state);
@@ -234,7 +247,7 @@ impl Server {
                 LeaseState::Offered | LeaseState::Bound => false,
             }
         });
-        missed.cloned().map(Effect::Record).collect()
+        missed.cloned().collect()
     }
 
     /// How many leases are in force.
@@ -262,57 +275,55 @@ impl Server {
     }
 
     /// Decides on a packet.
-    pub fn receive(&mut self, packet: &[u8], arrival: Arrival, now: Time) -> Vec<Effect> {
+    pub fn receive(&mut self, packet: &[u8], arrival: Arrival, now: Time) -> Decided {
         let request = match Message::parse(packet) {
             Ok(request) => request,
             Err(error) => {
                 let (client, reason) = (arrival.from.to_string(), Ignore::from(error).to_string());
-                return vec![Effect::Tell(Event::Ignored { client, reason })];
+                return vec![Effect::Report(Event::Ignored { client, reason })].into();
             }
         };
-        if self.asked_ourselves(&request, arrival) {
-            return Vec::new();
+        if self.is_own_question(&request, arrival) {
+            return Decided::default();
         }
-        match self.decide(&request, arrival, now) {
-            Ok(mut effects) => {
-                // What came is told before what went.
-                let told = effects.iter().position(|effect| matches!(effect, Effect::Tell(_)));
-                if let Some(heard) = heard(&request, None) {
-                    effects.insert(told.unwrap_or(effects.len()), Effect::Tell(heard));
-                }
-                effects
-            }
+        let (ignored, mut decided) = match self.decide(&request, arrival, now) {
+            Ok(decided) => (None, decided),
             Err(reason) => {
-                let known = reason.names_a_client().then(|| heard(&request, Some(reason.clone())));
-                let mut effects: Vec<_> = known.flatten().map(Effect::Tell).into_iter().collect();
-                effects.extend(self.ignored(&request, &reason, now));
-                effects
+                let effects = self.ignored(&request, &reason, now);
+                (Some(reason), effects.into())
             }
+        };
+        if ignored.as_ref().is_none_or(Ignore::names_a_client)
+            && let Some(heard) = heard(&request, ignored)
+        {
+            // The client's message is reported before what came of it.
+            decided.effects.insert(0, Effect::Report(heard));
         }
+        decided
     }
 
-    /// Says why a message gets no answer, and now and then that a pool is empty.
+    /// Reports why a message gets no answer and, at most once a minute, that a pool is empty.
     fn ignored(&mut self, request: &Message, reason: &Ignore, now: Time) -> Vec<Effect> {
         let mut effects = Vec::new();
         if let Ignore::PoolEmpty(network) = *reason {
-            self.exhausted.retain(|(_, told)| now.since(*told) < EXHAUSTED);
+            self.exhausted.retain(|(_, warned)| now.since(*warned) < EXHAUSTED);
             if !self.exhausted.iter().any(|(known, _)| *known == network) {
                 self.exhausted.push((network, now));
                 let text = format!(
                     "no address is left in {network}: new machines get none until a lease ends; a wider \
                      pool (first, last) or a shorter lease in [[serve.subnet]] helps"
                 );
-                effects.push(Effect::Tell(Event::Warning { text }));
+                effects.push(Effect::Report(Event::Warning { text }));
             }
         }
         let client = request.hardware.to_string();
-        effects.push(Effect::Tell(Event::Ignored { client, reason: reason.to_string() }));
+        effects.push(Effect::Report(Event::Ignored { client, reason: reason.to_string() }));
         effects
     }
 
-    /// Whether this machine asked, to find other servers: broadcasts come back to who sent them. From a
-    /// machine that has an address, only that question and a renewal come from a client's port.
-    fn asked_ourselves(&self, request: &Message, arrival: Arrival) -> bool {
+    /// Whether this is the server's own question for other servers: broadcasts come back to their sender. A
+    /// machine that has an address sends only that question and renewals from a client's port.
+    fn is_own_question(&self, request: &Message, arrival: Arrival) -> bool {
         arrival.from == SocketAddrV4::new(self.link.address, 68)
             && request.ciaddr.is_unspecified()
             && request.message_type() == Some(MessageType::Discover)
@@ -323,7 +334,7 @@ impl Server {
         request: &Message,
         arrival: Arrival,
         now: Time,
-    ) -> Result<Vec<Effect>, Ignore> {
+    ) -> Result<Decided, Ignore> {
         if request.op != Op::Request {
             return Err(Ignore::Reply);
         }
@@ -332,7 +343,7 @@ impl Server {
             (None, None) => return Err(Ignore::Bootp),
             (None, Some(_)) => return Err(Ignore::MessageType),
         };
-        let identity = Identity::of(request).ok_or(Ignore::Nobody)?;
+        let identity = Identity::of(request).ok_or(Ignore::NoIdentity)?;
         let known = self.leases.knows(&identity, now);
         self.rate.count(&identity, known, now)?;
         let client = Client::of(request);
@@ -341,29 +352,29 @@ impl Server {
         }
         let exchange = exchange::Exchange { request, kind, identity, client, arrival, now };
         match (arrival.port, self.role) {
-            (Port::Boot, _) => self.boot_service(&exchange),
-            (Port::Server, Role::Proxy) => self.proxy(&exchange),
+            (Port::Boot, _) => self.boot_service(&exchange).map(Decided::from),
+            (Port::Server, Role::Proxy) => self.proxy(&exchange).map(Decided::from),
             (Port::Server, Role::Full) => match kind {
-                MessageType::Discover => self.discover(exchange),
+                MessageType::Discover => self.discover(exchange).map(Decided::from),
                 MessageType::Request => self.request(&exchange),
                 MessageType::Decline => self.decline(&exchange),
                 MessageType::Release => self.release(&exchange),
-                MessageType::Inform => self.inform(&exchange),
+                MessageType::Inform => self.inform(&exchange).map(Decided::from),
                 MessageType::Offer | MessageType::Ack | MessageType::Nak => {
-                    Err(Ignore::FromServer(kind.name()))
+                    Err(Ignore::FromServer(kind))
                 }
             },
         }
     }
 }
 
-/// What a message says about its sender, for whoever follows boots.
+/// The event of a message, with what it says about its sender.
 fn heard(request: &Message, ignored: Option<Ignore>) -> Option<Event> {
     let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
     Some(Event::Heard(Box::new(Heard {
         client: Identity::of(request)?.to_string(),
         about: Client::of(request),
-        message: request.message_type()?.name(),
+        message: request.message_type()?,
         address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
         server: request.options.address(code::SERVER_ID),
         ignored,

@@ -1,3 +1,5 @@
+//! Subnets, and the choice of an address for a client.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -27,7 +29,7 @@ struct Subnet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) address: Ipv4Addr,
-    /// Whether the client has not had it before, so that somebody else may be using it.
+    /// Whether the client has not had it before, so that another machine may be using it.
     pub(super) fresh: bool,
 }
 
@@ -37,7 +39,7 @@ impl Pools {
         if !subnets.iter().any(|subnet| subnet.network.contains(&link.address)) {
             let mut here = SubnetConfig::for_link(link.network);
             if !subnets.is_empty() {
-                // Somebody said which addresses are given, and these are not among them.
+                // The configuration says which addresses are given, and this link is not among them.
                 (here.first, here.last) = (None, None);
             }
             subnets.push(here);

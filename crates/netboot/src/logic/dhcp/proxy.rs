@@ -1,8 +1,9 @@
-//! PXE 2.1, section 2.2: telling what to boot beside a server that gives addresses.
+//! PXE 2.1, section 2.2: what to boot, beside a server that gives addresses.
 
 use super::exchange::Exchange;
-use super::{Effect, Ignore, Server};
+use super::{Effect, Server};
 use crate::client::Kind;
+use crate::event::Ignore;
 use crate::policy::Boot;
 use crate::wire::dhcp::MessageType;
 
@@ -10,7 +11,7 @@ impl Server {
     /// Port 67. A proxy answers DISCOVER only; REQUEST belongs to the server that gives addresses.
     pub(super) fn proxy(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         if exchange.kind != MessageType::Discover {
-            return Err(Ignore::LeftToServer(exchange.kind.name()));
+            return Err(Ignore::LeftToServer(exchange.kind));
         }
         self.subnet(exchange)?;
         let boot = self.boot_file(exchange)?;
@@ -22,7 +23,7 @@ impl Server {
     /// Port 4011, in either role: the client has an address and asks what to boot.
     pub(super) fn boot_service(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         if !matches!(exchange.kind, MessageType::Request | MessageType::Inform) {
-            return Err(Ignore::LeftToServer(exchange.kind.name()));
+            return Err(Ignore::LeftToServer(exchange.kind));
         }
         let from = *exchange.arrival.from.ip();
         self.machine("source", from)?;

@@ -1,3 +1,5 @@
+//! Limits on the packets of a client, and on new clients.
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -6,17 +8,17 @@ use super::{Identity, Ignore};
 use crate::logic::Time;
 
 /// Packets of one client in a window; a boot through four stages takes about twelve.
-const PACKETS: u32 = 40;
+const MAX_PACKETS: u32 = 40;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Clients counted one by one; more than these in one window are a flood. It is what a fast server can
 /// give addresses to in that time, and bounds memory to about 10 MB.
-const CLIENTS: usize = 1 << 18;
+const MAX_CLIENTS: usize = 1 << 18;
 
 /// How much each client sent lately.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     began: Time,
-    /// By a hash that nobody outside can foresee, since identities may be long.
+    /// By a randomly keyed hash, since identities may be long.
     counts: HashMap<u64, u32>,
     hasher: RandomState,
 }
@@ -35,13 +37,13 @@ impl Rate {
         let key = self.hasher.hash_one(identity);
         if let Some(count) = self.counts.get_mut(&key) {
             *count = count.saturating_add(1);
-            return if *count > PACKETS { Err(Ignore::Rate(PACKETS)) } else { Ok(()) };
+            return if *count > MAX_PACKETS { Err(Ignore::Rate(MAX_PACKETS)) } else { Ok(()) };
         }
-        if self.counts.len() < CLIENTS {
+        if self.counts.len() < MAX_CLIENTS {
             self.counts.insert(key, 1);
             return Ok(());
         }
-        // Who has a lease boots on through a flood.
+        // A client with a lease is served through a flood.
         if known { Ok(()) } else { Err(Ignore::Flood) }
     }
 }
@@ -60,10 +62,10 @@ mod tests {
     fn a_client_that_sends_too_much_waits_for_the_next_window() {
         let mut rate = Rate::default();
         let now = Time::from_secs(100);
-        for _ in 0..PACKETS {
+        for _ in 0..MAX_PACKETS {
             assert_eq!(rate.count(&identity(1), true, now), Ok(()));
         }
-        assert_eq!(rate.count(&identity(1), true, now), Err(Ignore::Rate(PACKETS)));
+        assert_eq!(rate.count(&identity(1), true, now), Err(Ignore::Rate(MAX_PACKETS)));
         assert_eq!(rate.count(&identity(2), true, now), Ok(()));
         assert_eq!(rate.count(&identity(1), true, now + WINDOW), Ok(()));
     }
@@ -72,11 +74,11 @@ mod tests {
     fn a_flood_is_bounded_and_known_clients_pass() {
         let mut rate = Rate::default();
         let now = Time::from_secs(100);
-        for number in 0..CLIENTS + 1000 {
+        for number in 0..MAX_CLIENTS + 1000 {
             let allowed = rate.count(&identity(number as u32), false, now);
-            assert_eq!(allowed.is_ok(), number < CLIENTS);
+            assert_eq!(allowed.is_ok(), number < MAX_CLIENTS);
         }
-        assert_eq!(rate.counts.len(), CLIENTS);
+        assert_eq!(rate.counts.len(), MAX_CLIENTS);
         assert_eq!(rate.count(&identity(u32::MAX), true, now), Ok(()));
     }
 }

@@ -1,12 +1,12 @@
-//! What is on its way.
+//! The bytes of the blocks in flight.
 
 use bytes::Bytes;
 
 /// Bytes that come in at the back and go at the front.
 ///
-/// They lie in one piece, and in memory that others share where all came at once. Else the piece is
-/// moved to the front of its memory only where as much has gone as there is left, so that each byte is
-/// moved once or so, and the memory is at most about twice as large as what was held at once.
+/// They are in one piece, which transfers share if the whole file was supplied. Else the piece is moved to
+/// the front of its memory only where as much has gone as there is left, so that each byte is moved about
+/// once, and the memory is at most about twice as large as the most bytes held.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     memory: Memory,

@@ -1,21 +1,21 @@
-//! What the server grants, at most.
+//! Limits of the TFTP server.
 
 use std::time::Duration;
 
 use crate::config;
 use crate::wire::tftp::MAX_BLOCK_SIZE;
 
-/// What the server grants, at most. The defaults hold a rack of machines that boot at once and bound
-/// memory to about 200 MiB.
+/// Limits of the TFTP server. The defaults allow a rack of machines to boot together and bound memory to
+/// about 200 MiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Transfers at once whose clients have answered.
+    /// Simultaneous transfers whose clients have answered.
     pub transfers: usize,
-    /// Transfers at once that no answer has come for yet, beside the others, so that requests with forged
+    /// Simultaneous transfers without an answer yet, besides the others, so that requests with forged
     /// addresses take no place of a real client.
     pub unanswered: usize,
-    /// Transfers at once of one address; boot loaders read one file after the other.
+    /// Simultaneous transfers of one address; boot loaders read one file after the other.
     pub transfers_per_client: usize,
     /// Bytes of a block; where the path carries less without fragments, see
     /// [`most_block_size`](super::most_block_size).

@@ -3,15 +3,14 @@
 //! ```text
 //!                 ┌──────────────┐ read request ┌───────────┐ options, limits
 //!   datagram ───► │   Sessions   │ ───────────► │ negotiate │ ───────┐
-//!                 │ who may have │              └───────────┘        ▼
-//!                 │ how much     │                             ┌──────────┐ wanted, supply ◄─ file
+//!                 │ admit, bound │              └───────────┘        ▼
+//!                 │              │                             ┌──────────┐ wanted, supply ◄─ file
 //!                 └──────────────┘             datagram, time ►│ Transfer │
 //!                                                              └──────────┘ transmit ─► datagram
 //! ```
 //!
-//! A [`Transfer`] sends one file to one client. It is driven: whoever owns it gives it the file's
-//! bytes when it wants some, each packet of the client, and the time; and takes the packets that it
-//! has to send, and when it wants to be woken.
+//! A [`Transfer`] sends one file to one client. It does no I/O: its owner supplies the file's bytes, each
+//! packet of the client and the time, and takes the packets to send and the time of the next wake-up.
 
 mod held;
 mod limits;
@@ -27,4 +26,4 @@ pub use sessions::{Admission, Session, Sessions};
 pub use transfer::{Ignored, Outcome, Progress, Run, Transfer};
 
 #[cfg(test)]
-mod simulation;
+mod tests;

@@ -1,4 +1,4 @@
-//! What server and client agree on.
+//! The options that server and client agree on.
 
 use super::Limits;
 use crate::wire::tftp::{DEFAULT_BLOCK_SIZE, Mode, Options, Request};
@@ -29,9 +29,9 @@ impl Agreed {
 
 /// Decides what is agreed for a file of `size` bytes, with `window_bytes` left to grant.
 ///
-/// Each option is granted, lowered or left out; none makes the request fail, since RFC 2347 lets a
-/// client live with any subset. The size is told for octet transfers only: for netascii it would be
-/// that of the translated file, which nobody knows before it is sent.
+/// Each option is granted, lowered or left out; none makes the request fail, since RFC 2347 lets a client
+/// live with any subset. The size is sent for octet transfers only: for netascii it would be that of the
+/// translated file, which is unknown before it is sent.
 #[must_use]
 pub fn negotiate(request: &Request<'_>, size: u64, limits: &Limits, window_bytes: usize) -> Agreed {
     let asked = request.options;
@@ -61,9 +61,9 @@ pub fn negotiate(request: &Request<'_>, size: u64, limits: &Limits, window_bytes
 /// The greatest block to grant where `most` is allowed and the path carries blocks of `path` bytes
 /// without fragments.
 ///
-/// Boot programs ask for what their own link carries and may not put fragments together, so they get
-/// what the whole path carries. Who asks for more than a frame of Ethernet holds has been told to, such
-/// as Windows' loader by `ramdisktftpblocksize`, and gets it.
+/// Boot programs ask for what their own link carries and may not reassemble fragments, so they get what the
+/// whole path carries. A client that asks for more than an Ethernet frame holds was configured so, such as
+/// Windows' loader by `ramdisktftpblocksize`, and gets it.
 #[must_use]
 pub fn most_block_size(asked: Option<u16>, most: u16, path: impl FnOnce() -> u16) -> u16 {
     match asked {

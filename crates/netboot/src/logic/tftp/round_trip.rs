@@ -7,8 +7,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(400);
 /// A packet lost costs this much. Firmware that is busy with its console for longer gets one again that
 /// it has, once, and is waited for from then on.
-const LEAST: Duration = Duration::from_millis(80);
-const MOST: Duration = Duration::from_secs(4);
+const MIN_TIMEOUT: Duration = Duration::from_millis(80);
+const MAX_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The measured round trip and the timeout that follows from it.
 #[derive(Debug, Clone)]
@@ -57,10 +57,10 @@ impl RoundTrip {
             return fixed;
         }
         let base = match self.smoothed {
-            Some(smoothed) => (smoothed + self.variation * 4).clamp(LEAST, MOST),
+            Some(smoothed) => (smoothed + self.variation * 4).clamp(MIN_TIMEOUT, MAX_TIMEOUT),
             None => FIRST,
         };
-        base.saturating_mul(1 << self.backoff.min(16)).min(MOST)
+        base.saturating_mul(1 << self.backoff.min(16)).min(MAX_TIMEOUT)
     }
 
     /// What the last round trips were like; none before the first.
@@ -85,13 +85,13 @@ mod tests {
         let mut trip = RoundTrip::new(None);
         assert_eq!(trip.timeout(), FIRST);
         trip.measured(MS);
-        assert_eq!(trip.timeout(), LEAST);
+        assert_eq!(trip.timeout(), MIN_TIMEOUT);
         for _ in 0..50 {
             trip.measured(300 * MS);
         }
         assert!(trip.timeout() >= 300 * MS && trip.timeout() < 400 * MS, "{:?}", trip.timeout());
         trip.measured(60_000 * MS);
-        assert_eq!(trip.timeout(), MOST);
+        assert_eq!(trip.timeout(), MAX_TIMEOUT);
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         }
         assert_eq!(timeouts, [800, 1600, 3200, 4000, 4000]);
         trip.measured(MS);
-        assert_eq!(trip.timeout(), LEAST);
+        assert_eq!(trip.timeout(), MIN_TIMEOUT);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::super::console::error_number;
-use super::super::scene::Scene;
+use super::super::snapshot::Snapshot;
 use super::super::step::{Outcome, Role, StepKind};
 use super::super::verdict::{Status, Verdict};
 use crate::client::Kind;
 
-/// Firmware that refuses a program goes on with its boot order at once.
+/// Firmware that refuses a program continues with its boot order without delay.
 const REFUSED: Duration = Duration::from_secs(2);
 /// A program that runs says so by its first packet.
 const PROGRAM: Duration = Duration::from_secs(30);
@@ -27,43 +27,43 @@ const IPXE_ERRORS: &[(&str, &str, &str)] = &[(
 )];
 
 /// The aim of all of it.
-pub(super) fn operating_system_is_up(scene: &Scene<'_>) -> Option<Verdict> {
-    let up = scene.program() == Some(Kind::Other) && scene.boot.has_loaded();
+pub(super) fn operating_system_is_up(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let up = snapshot.program() == Some(Kind::Other) && snapshot.boot.has_loaded();
     up.then(|| {
-        let windows = scene.leg.iter().any(|step| step.text.contains("Windows"));
-        let who = if windows { "Windows" } else { "the operating system" };
-        Verdict::new(Status::Up, "up", format!("{who} is up: it asks for an address by itself"))
+        let windows = snapshot.leg.iter().any(|step| step.text.contains("Windows"));
+        let system = if windows { "Windows" } else { "the operating system" };
+        Verdict::new(Status::Up, "up", format!("{system} is up: it asks for an address by itself"))
     })
 }
 
 /// iPXE says itself what failed.
-pub(super) fn ipxe_error(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.leg.last()?;
+pub(super) fn ipxe_error(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.leg.last()?;
     let console = matches!(step.kind, StepKind::Console | StepKind::San);
-    let number = error_number(&step.text).filter(|_| console && scene.silent >= ERROR)?;
+    let number = error_number(&step.text).filter(|_| console && snapshot.silent >= ERROR)?;
     let verdict = Verdict::stopped("ipxe-error", format!("iPXE: {}", step.text));
     let known = IPXE_ERRORS.iter().find(|row| row.0 == number);
     Some(match known {
         Some((_, reason, remedy)) => verdict.because(*reason).try_this(*remedy),
-        None => verdict.try_this(format!("https://ipxe.org/{number} tells what this error means.")),
+        None => verdict.try_this(format!("https://ipxe.org/{number} says what this error means.")),
     })
 }
 
 /// Secure Boot, mostly.
-pub(super) fn refused_by_firmware(scene: &Scene<'_>) -> Option<Verdict> {
-    let again = scene.boot.restarted.filter(|after| *after < REFUSED);
+pub(super) fn refused_by_firmware(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let again = snapshot.boot.restarted.filter(|after| *after < REFUSED);
     let program =
-        scene.last_sent().filter(|file| scene.is_firmware() && file.role == Role::Program)?;
+        snapshot.last_sent().filter(|file| snapshot.is_firmware() && file.role == Role::Program)?;
     again.map(|_| {
         Verdict::stopped("refused-by-firmware", format!("the firmware loaded {} and did not run it", program.name))
-            .because("Secure Boot is on and the file is not signed by anybody it trusts, or the file is made for another processor.")
+            .because("Secure Boot is on and the file is not signed by a key that it trusts, or the file is made for another processor.")
             .try_this("Boot a signed shim (shimx64.efi with its grubx64.efi, or iPXE's signed shim), or turn Secure Boot off.")
     })
 }
 
 /// Loaded, and never heard of again.
-pub(super) fn windows_is_silent(scene: &Scene<'_>) -> Option<Verdict> {
-    (scene.has(Role::Wim) && scene.silent > WINDOWS).then(|| {
+pub(super) fn windows_is_silent(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    (snapshot.has(Role::Wim) && snapshot.silent > WINDOWS).then(|| {
         Verdict::stopped("windows-silent", "the Windows image was loaded and Windows was not heard of")
             .because("Windows PE has no driver for this network card, stopped with an error, or takes its address from elsewhere.")
             .try_this("See its screen: 0xc0000225 and the like mean boot files are missing; without one, add the card's driver to the image.")
@@ -71,8 +71,8 @@ pub(super) fn windows_is_silent(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// Loaded a moment ago.
-pub(super) fn windows_starts(scene: &Scene<'_>) -> Option<Verdict> {
-    let last = scene.last_file()?;
+pub(super) fn windows_starts(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let last = snapshot.last_file()?;
     (last.role == Role::Wim && last.outcome == Outcome::Sent).then(|| {
         Verdict::new(
             Status::HandedOver,
@@ -83,11 +83,11 @@ pub(super) fn windows_starts(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// A menu whose files are at URLs that it cannot open.
-pub(super) fn ipxe_without_http(scene: &Scene<'_>) -> Option<Verdict> {
-    let last = scene.last_file()?;
+pub(super) fn ipxe_without_http(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let last = snapshot.last_file()?;
     let script = last.role == Role::Script && last.outcome == Outcome::Sent;
-    let poor = scene.program() == Some(Kind::Ipxe { http: false });
-    (script && poor && scene.silent > PROGRAM).then(|| {
+    let poor = snapshot.program() == Some(Kind::Ipxe { http: false });
+    (script && poor && snapshot.silent > PROGRAM).then(|| {
         Verdict::stopped("ipxe-without-http", format!("{} was loaded and nothing after it", last.name))
             .because("This iPXE was built without HTTP, and what the menu names is served by HTTP.")
             .try_this("Boot an iPXE that has HTTP: its package's undionly.kpxe or snponly.efi; or entries that TFTP serves.")
@@ -95,8 +95,8 @@ pub(super) fn ipxe_without_http(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// The menu is on the screen, as far as we can know.
-pub(super) fn menu_waits(scene: &Scene<'_>) -> Option<Verdict> {
-    let last = scene.last_file()?;
+pub(super) fn menu_waits(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let last = snapshot.last_file()?;
     let menu = matches!(last.role, Role::Script | Role::Config) && last.outcome == Outcome::Sent;
     menu.then(|| {
         Verdict::new(
@@ -108,13 +108,13 @@ pub(super) fn menu_waits(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// A program that was loaded and does nothing.
-pub(super) fn program_is_silent(scene: &Scene<'_>) -> Option<Verdict> {
-    let last = scene.last_file()?;
+pub(super) fn program_is_silent(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let last = snapshot.last_file()?;
     let program = last.role == Role::Program && last.outcome == Outcome::Sent;
-    if !program || scene.silent < PROGRAM {
+    if !program || snapshot.silent < PROGRAM {
         return None;
     }
-    if !scene.is_firmware() {
+    if !snapshot.is_firmware() {
         let summary = format!("{} is loaded and runs", last.name);
         return Some(Verdict::new(Status::HandedOver, "program-runs", summary));
     }
@@ -125,9 +125,9 @@ pub(super) fn program_is_silent(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// Nothing for a long time, and nothing wrong.
-pub(super) fn gone(scene: &Scene<'_>) -> Option<Verdict> {
-    let last = scene.last_file().filter(|file| file.outcome == Outcome::Sent);
-    (scene.silent > GONE).then(|| match last {
+pub(super) fn gone(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let last = snapshot.last_file().filter(|file| file.outcome == Outcome::Sent);
+    (snapshot.silent > GONE).then(|| match last {
         Some(file) => Verdict::new(
             Status::HandedOver,
             "quiet",
@@ -140,8 +140,9 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bench::{Bench, IPXE, IPXE_WITHOUT_HTTP, PXE};
     use super::*;
+    use crate::timeline::tests::machine::{Bench, IPXE, IPXE_WITHOUT_HTTP, PXE};
+    use crate::wire::dhcp::MessageType;
 
     #[test]
     fn windows_says_that_it_is_up_by_its_own_discover() {
@@ -152,13 +153,13 @@ mod tests {
         let verdict = bench.verdict();
         assert_eq!((verdict.status, verdict.signature), (Status::HandedOver, "windows-starts"));
         bench.wait(40);
-        bench.windows("DISCOVER");
+        bench.windows(MessageType::Discover);
         let verdict = bench.verdict();
         assert_eq!(verdict.status, Status::Up);
         let mut again = Bench::new();
         again.leg(IPXE, "http://192.168.0.10/boot.ipxe");
         again.loads("/images/boot.wim", 200_000_000);
-        again.windows("REQUEST");
+        again.windows(MessageType::Request);
         assert_eq!(again.verdict().status, Status::Up, "it may know its address already");
         assert_eq!(verdict.summary, "Windows is up: it asks for an address by itself");
     }
@@ -181,7 +182,7 @@ mod tests {
         bench.loads("snponly.efi", 250_000);
         let id = bench.newest();
         bench.discover(Kind::Http);
-        assert_ne!(bench.newest(), id, "the firmware began anew");
+        assert_ne!(bench.newest(), id, "the firmware began a new boot");
         let verdict = bench.verdict_of(id);
         assert_eq!(verdict.signature, "refused-by-firmware");
         assert!(verdict.reason.unwrap().contains("Secure Boot"));
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn what_was_not_heard_of_for_long_is_gone() {
         let mut bench = Bench::new();
-        bench.hears("REQUEST", PXE, None);
+        bench.hears(MessageType::Request, PXE, None);
         assert_eq!(bench.verdict().status, Status::Booting);
         bench.wait(601);
         assert_eq!(bench.verdict().signature, "quiet");

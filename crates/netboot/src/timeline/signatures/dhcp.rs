@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::scene::Scene;
+use super::super::snapshot::Snapshot;
 use super::super::step::StepKind;
 use super::super::verdict::{Status, Verdict};
-use crate::logic::dhcp::Ignore;
+use crate::event::Ignore;
 
-/// Firmware asks again after 4, 8 and 16 s; who has not taken an offer by then does not want it.
+/// Firmware asks again after 4, 8 and 16 s; a client that has not taken an offer by then does not want it.
 const OFFER: Duration = Duration::from_secs(12);
-/// After its address is confirmed, firmware asks for its file at once.
+/// After its address is confirmed, firmware asks for its file without delay.
 const FILE: Duration = Duration::from_secs(15);
 /// iPXE waits for an IPv6 router before it goes on, for 16 s in older builds.
 const FILE_IPXE: Duration = Duration::from_secs(30);
@@ -17,8 +17,8 @@ const FILE_IPXE: Duration = Duration::from_secs(30);
 const NOTICED: Duration = Duration::from_secs(2);
 
 /// The server has a reason for its silence.
-pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::Ignored).filter(|step| scene.ends_with(step))?;
+pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::Ignored).filter(|step| snapshot.ends_with(step))?;
     let reason = step.ignored.as_ref()?;
     let remedy = match reason {
         Ignore::PoolEmpty(_) => {
@@ -38,8 +38,8 @@ pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
         }
         Ignore::NotAllowed => "Add its MAC address to a [[client]] or to a reservation.",
         Ignore::NotOurs(_) => {
-            "It holds an address of another server. It asks anew when that lease ends; with \
-             authoritative = true it is told at once."
+            "It holds an address of another server. It asks again when that lease ends; with \
+             authoritative = true it is refused immediately."
         }
         _ => "Compare what it sends with what the log says.",
     };
@@ -48,8 +48,8 @@ pub(super) fn not_answered(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// Two servers on one link.
-pub(super) fn other_server(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::OtherServer).filter(|step| scene.ends_with(step))?;
+pub(super) fn other_server(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::OtherServer).filter(|step| snapshot.ends_with(step))?;
     let Some(Ignore::OtherServer(server)) = step.ignored else { return None };
     let summary = format!("the client took the OFFER of {server}, another DHCP server");
     let verdict = Verdict::stopped("other-server", summary)
@@ -62,9 +62,9 @@ pub(super) fn other_server(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// NAK is an answer that clients do not show.
-pub(super) fn address_refused(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::Nak).filter(|step| scene.ends_with(step))?;
-    let again = scene.count(StepKind::Nak) > 1 || scene.silent > OFFER;
+pub(super) fn address_refused(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::Nak).filter(|step| snapshot.ends_with(step))?;
+    let again = snapshot.count(StepKind::Nak) > 1 || snapshot.silent > OFFER;
     again.then(|| {
         Verdict::stopped(
             "address-refused",
@@ -77,11 +77,11 @@ pub(super) fn address_refused(scene: &Scene<'_>) -> Option<Verdict> {
     })
 }
 
-/// It has an address and is not told what to boot.
-pub(super) fn no_boot_file(scene: &Scene<'_>) -> Option<Verdict> {
-    let step = scene.last(StepKind::Ack).or_else(|| scene.last(StepKind::Offer))?;
-    let asks = scene.is_firmware() || scene.is_ipxe();
-    (asks && step.named.is_none() && scene.files().next().is_none()).then(|| {
+/// It has an address and got no boot file.
+pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let step = snapshot.last(StepKind::Ack).or_else(|| snapshot.last(StepKind::Offer))?;
+    let asks = snapshot.is_firmware() || snapshot.is_ipxe();
+    (asks && step.named.is_none() && snapshot.files().next().is_none()).then(|| {
         Verdict::stopped("no-boot-file", "it was given an address and no boot file")
             .because(
                 "Either it is of a kind that has no boot file, or it has loaded the same file again \
@@ -92,12 +92,12 @@ pub(super) fn no_boot_file(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// The firewall, mostly.
-pub(super) fn no_file_asked_for(scene: &Scene<'_>) -> Option<Verdict> {
-    // Beside another server, that one confirms the address and nobody hears it.
-    let beside = scene.last(StepKind::Request).and(scene.last(StepKind::Offer));
-    let ack = scene.last(StepKind::Ack).or(beside)?;
-    let patience = if scene.is_ipxe() { FILE_IPXE } else { FILE };
-    if scene.files().next().is_some() || scene.silent < patience {
+pub(super) fn no_file_asked_for(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    // Beside another server, that one confirms the address and this server does not see it.
+    let beside = snapshot.last(StepKind::Request).and(snapshot.last(StepKind::Offer));
+    let ack = snapshot.last(StepKind::Ack).or(beside)?;
+    let patience = if snapshot.is_ipxe() { FILE_IPXE } else { FILE };
+    if snapshot.files().next().is_some() || snapshot.silent < patience {
         return None;
     }
     let file = ack.named.as_deref().unwrap_or("its file");
@@ -118,9 +118,10 @@ pub(super) fn no_file_asked_for(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// No fault: iPXE at work.
-pub(super) fn waits_for_ipv6(scene: &Scene<'_>) -> Option<Verdict> {
-    scene.last(StepKind::Ack)?;
-    let waits = scene.is_ipxe() && scene.files().next().is_none() && scene.silent > NOTICED;
+pub(super) fn waits_for_ipv6(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    snapshot.last(StepKind::Ack)?;
+    let waits =
+        snapshot.is_ipxe() && snapshot.files().next().is_none() && snapshot.silent > NOTICED;
     waits.then(|| {
         Verdict::new(
             Status::Booting,
@@ -133,10 +134,10 @@ pub(super) fn waits_for_ipv6(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// We offer and it does not take.
-pub(super) fn offer_not_taken(scene: &Scene<'_>) -> Option<Verdict> {
-    let offers = scene.count(StepKind::Offer);
-    let taken = scene.last(StepKind::Request).is_some() || scene.files().next().is_some();
-    let given_up = scene.silent > OFFER || scene.count(StepKind::Discover) > 3;
+pub(super) fn offer_not_taken(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let offers = snapshot.count(StepKind::Offer);
+    let taken = snapshot.last(StepKind::Request).is_some() || snapshot.files().next().is_some();
+    let given_up = snapshot.silent > OFFER || snapshot.count(StepKind::Discover) > 3;
     if offers == 0 || taken || !given_up {
         return None;
     }
@@ -157,15 +158,16 @@ pub(super) fn offer_not_taken(scene: &Scene<'_>) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bench::{Bench, IPXE, PXE};
     use super::*;
     use crate::client::Kind;
+    use crate::timeline::tests::machine::{Bench, IPXE, PXE};
+    use crate::wire::dhcp::MessageType;
 
     #[test]
     fn a_client_that_is_ignored_is_told_why() {
         let mut bench = Bench::new();
         let network = "10.0.0.0/24".parse().unwrap();
-        bench.hears("DISCOVER", PXE, Some(Ignore::PoolEmpty(network)));
+        bench.hears(MessageType::Discover, PXE, Some(Ignore::PoolEmpty(network)));
         let verdict = bench.verdict();
         assert_eq!(verdict.signature, "not-answered");
         assert_eq!(verdict.summary, "it gets no answer: no address is left in 10.0.0.0/24");
@@ -180,7 +182,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.discover(PXE);
         bench.offer("undionly.kpxe");
-        bench.hears("REQUEST", PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
+        bench.hears(MessageType::Request, PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
         let verdict = bench.verdict();
         assert_eq!(verdict.status, Status::Stopped);
         assert_eq!(verdict.summary, "the client took the OFFER of 10.0.0.1, another DHCP server");
@@ -190,8 +192,8 @@ mod tests {
     fn a_refused_address_is_told_when_it_comes_again() {
         let mut bench = Bench::new();
         for _ in 0..2 {
-            bench.hears("REQUEST", PXE, None);
-            bench.answer("NAK", None);
+            bench.hears(MessageType::Request, PXE, None);
+            bench.answer(MessageType::Nak, None);
         }
         assert_eq!(bench.verdict().signature, "address-refused");
     }
@@ -200,7 +202,7 @@ mod tests {
     fn an_answer_without_a_file_is_a_stop_for_who_boots() {
         let mut bench = Bench::new();
         bench.discover(Kind::Pxe);
-        bench.answer("OFFER", None);
+        bench.answer(MessageType::Offer, None);
         assert_eq!(bench.verdict().signature, "no-boot-file");
     }
 
@@ -237,7 +239,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.discover(PXE);
         bench.offer("snponly.efi");
-        bench.hears("REQUEST", PXE, Some(Ignore::LeftToServer("REQUEST")));
+        bench.hears(MessageType::Request, PXE, Some(Ignore::LeftToServer(MessageType::Request)));
         bench.wait(16);
         let summary = bench.verdict().summary;
         assert_eq!(summary, "it has its address and never asked for snponly.efi");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::scene::Scene;
+use super::super::snapshot::Snapshot;
 use super::super::step::{FileStep, Outcome, Role};
 use super::super::verdict::Verdict;
 
-/// After a name that is not there, programs try the next at once.
+/// After a file that does not exist, programs try the next name without delay.
 const NEXT: Duration = Duration::from_secs(5);
 /// A block sent so often was not lost by chance.
 const RETRIES: u32 = 2;
@@ -14,13 +14,13 @@ const RETRIES: u32 = 2;
 const FIRST_BLOCKS: u64 = 1;
 
 /// Sent, and sent again, and never acknowledged.
-pub(super) fn stalled(scene: &Scene<'_>) -> Option<Verdict> {
-    let file = scene.files().rev().find(|file| file.stalled_at.is_some())?;
+pub(super) fn stalled(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.files().rev().find(|file| file.stalled_at.is_some())?;
     let block = file.stalled_at.filter(|_| file.retries >= RETRIES)?;
     if file.outcome == Outcome::Sent {
         return None;
     }
-    let seconds = scene.now.since(scene.boot.last).as_secs();
+    let seconds = snapshot.now.since(snapshot.boot.last).as_secs();
     let summary = format!(
         "{} stalled at block {block} for {seconds} s, sent again {} times",
         file.name, file.retries
@@ -44,8 +44,8 @@ pub(super) fn stalled(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// Begun and not ended.
-pub(super) fn cut_short(scene: &Scene<'_>) -> Option<Verdict> {
-    let file = scene.last_file().filter(|file| file.outcome == Outcome::Failed)?;
+pub(super) fn cut_short(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.last_file().filter(|file| file.outcome == Outcome::Failed)?;
     let reason = file.reason.as_deref().unwrap_or("it ended early");
     let size = file.size.map_or(String::new(), |size| format!(" of {size}"));
     let summary = format!("{} ended after {}{size} bytes: {reason}", file.name, file.bytes);
@@ -53,14 +53,14 @@ pub(super) fn cut_short(scene: &Scene<'_>) -> Option<Verdict> {
     Some(if reason.starts_with("busy") {
         verdict
             .because("A limit of this server was reached.")
-            .try_this("Start fewer machines at once; the machine's next try may do.")
+            .try_this("Start fewer machines at a time; the machine's next attempt may succeed.")
     } else if reason.starts_with("refused") || reason.starts_with("cannot read") {
         verdict.because("The server may not give this file, or cannot read it.").try_this(
             "See that it lies in a folder that is served and that the server may read it.",
         )
     } else if file.bytes > 0 {
         verdict
-            .because("The client gave up or went away: too little memory for the file, a lost link, or somebody pressed a key.")
+            .because("The client gave up or went away: too little memory for the file, a lost link, or a key was pressed.")
             .try_this("See its screen; give it more memory, or an image that is smaller.")
     } else {
         verdict
@@ -70,14 +70,14 @@ pub(super) fn cut_short(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// PXELINUX and GRUB try one name after the other.
-pub(super) fn no_configuration(scene: &Scene<'_>) -> Option<Verdict> {
+pub(super) fn no_configuration(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let missing = |file: &&FileStep| file.outcome == Outcome::Missing && file.role == Role::Config;
-    let tried: Vec<_> = scene.files().filter(missing).collect();
-    let last = scene.last_file().filter(missing)?;
-    if scene.silent < NEXT {
+    let tried: Vec<_> = snapshot.files().filter(missing).collect();
+    let last = snapshot.last_file().filter(missing)?;
+    if snapshot.silent < NEXT {
         return None;
     }
-    let program = scene.last_sent().map_or("the boot program", |file| file.name.as_str());
+    let program = snapshot.last_sent().map_or("the boot program", |file| file.name.as_str());
     let files = if tried.len() == 1 { "config file" } else { "config files" };
     let verdict = Verdict::stopped(
         "no-configuration",
@@ -91,9 +91,9 @@ pub(super) fn no_configuration(scene: &Scene<'_>) -> Option<Verdict> {
 }
 
 /// A name that is not there, and nothing after it.
-pub(super) fn missing(scene: &Scene<'_>) -> Option<Verdict> {
-    let file = scene.last_file().filter(|file| file.outcome == Outcome::Missing)?;
-    (scene.silent >= NEXT).then(|| {
+pub(super) fn missing(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.last_file().filter(|file| file.outcome == Outcome::Missing)?;
+    (snapshot.silent >= NEXT).then(|| {
         Verdict::stopped("file-missing", format!("{} was asked for and is not there", file.name))
             .because("No folder that is served has a file of this name, and nothing makes one.")
             .try_this(format!(
@@ -105,8 +105,8 @@ pub(super) fn missing(scene: &Scene<'_>) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bench::{Bench, PXE};
     use super::super::super::verdict::Status;
+    use crate::timeline::tests::machine::{Bench, PXE};
 
     #[test]
     fn a_stall_says_where_and_for_how_long() {

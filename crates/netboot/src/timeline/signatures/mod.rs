@@ -1,16 +1,18 @@
-//! How a boot looks that stopped, and what that means.
+//! How a boot looks that stopped, and what that means: one function for each way to stop.
 //!
-//! One function each, asked in the order of the table; the first that knows the sight decides. What is
-//! sure comes before what is likely, and what must be waited for comes last.
+//! Signatures are tried in the order of the table, and the first match wins: certain ones, then likely ones,
+//! then timeouts.
 
 mod after;
 mod dhcp;
 mod files;
 
-use super::scene::Scene;
+use super::boot::Boot;
+use super::snapshot::Snapshot;
 use super::verdict::{Status, Verdict};
+use crate::logic::Time;
 
-type Signature = fn(&Scene<'_>) -> Option<Verdict>;
+type Signature = fn(&Snapshot<'_>) -> Option<Verdict>;
 
 const SIGNATURES: &[Signature] = &[
     after::operating_system_is_up,
@@ -35,15 +37,16 @@ const SIGNATURES: &[Signature] = &[
     after::gone,
 ];
 
-/// Where a boot stands.
-pub(super) fn judge(scene: &Scene<'_>) -> Verdict {
-    let known = SIGNATURES.iter().find_map(|signature| signature(scene));
-    known.unwrap_or_else(|| Verdict::new(Status::Booting, "booting", doing(scene)))
+/// The state of a boot at a moment.
+pub(super) fn judge(boot: &Boot, now: Time) -> Verdict {
+    let snapshot = &Snapshot::new(boot, now);
+    let known = SIGNATURES.iter().find_map(|signature| signature(snapshot));
+    known.unwrap_or_else(|| Verdict::new(Status::Booting, "booting", doing(snapshot)))
 }
 
 /// What it is doing.
-fn doing(scene: &Scene<'_>) -> String {
-    let Some(step) = scene.leg.last() else { return "just begun".to_owned() };
+fn doing(snapshot: &Snapshot<'_>) -> String {
+    let Some(step) = snapshot.leg.last() else { return "just begun".to_owned() };
     match &step.file {
         Some(file) => format!("loading {}", file.name),
         None => step.text.clone(),

@@ -1,3 +1,5 @@
+//! Writes DHCP messages, in which options may be too long for one field.
+
 use thiserror::Error;
 
 use super::options::END;
@@ -59,7 +61,7 @@ impl Message {
         Ok(bytes)
     }
 
-    /// Which option stands where.
+    /// The field that each option is in.
     fn lay_out(&self, limit: usize) -> Result<Layout<'_>, EncodeError> {
         let options = self.options.iter().filter(|item| item.0 != code::OVERLOAD);
         let mut layout = Layout { options: options.collect(), file: Vec::new(), sname: Vec::new() };
@@ -72,7 +74,7 @@ impl Message {
             |field: &[u8]| if field.iter().all(|&byte| byte == 0) { field.len() - 1 } else { 0 };
         let (mut in_file, mut in_sname) = (room(&self.file), room(&self.sname));
         let mut length = whole + OVERLOAD;
-        // From the end, where the least important ones stand.
+        // From the end, where the least important ones are.
         for at in (1..layout.options.len()).rev() {
             let (code, value) = layout.options[at];
             let size = spelt(value);
@@ -101,7 +103,7 @@ impl Message {
     }
 }
 
-/// Where options stand.
+/// The fields that options are in.
 struct Layout<'a> {
     options: Vec<(u8, &'a [u8])>,
     file: Vec<(u8, &'a [u8])>,

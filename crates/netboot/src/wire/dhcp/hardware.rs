@@ -1,3 +1,5 @@
+//! Hardware addresses: `htype`, `hlen` and `chaddr`.
+
 use std::fmt;
 
 /// A hardware address and its type.

@@ -14,9 +14,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What a message means is kept, how it was laid out is not: an option that was split or that stood
-//! in `file` or `sname` (option 52) is joined where it first appeared, padding is dropped. So
-//! reading, writing and reading again gives the same message, though the bytes between may differ.
+//! The meaning of a message is kept, its layout is not: an option that was split or was in `file` or `sname`
+//! (option 52) is joined where it first appeared, and padding is dropped. So reading, writing and reading
+//! again gives the same message, though the bytes between may differ.
 
 pub mod code;
 mod encode;
@@ -36,7 +36,7 @@ use std::net::Ipv4Addr;
 pub struct Message {
     /// From a client or from a server.
     pub op: Op,
-    /// Who the client is on the link: `htype`, `hlen` and `chaddr`.
+    /// The client's address on the link: `htype`, `hlen` and `chaddr`.
     pub hardware: Hardware,
     /// Relays passed.
     pub hops: u8,

@@ -1,3 +1,5 @@
+//! The options of a message.
+
 use std::net::Ipv4Addr;
 
 /// Options in the order of the message, each once, of any length.

@@ -1,3 +1,5 @@
+//! Reads DHCP messages.
+
 use std::net::Ipv4Addr;
 
 use thiserror::Error;
@@ -25,19 +27,19 @@ pub enum ParseError {
     /// `op` is neither request nor reply.
     #[error("op at offset 0: expected 1 or 2, found {actual}")]
     Op {
-        /// What stands there.
+        /// What was found.
         actual: u8,
     },
     /// `hlen` is longer than `chaddr`.
     #[error("hlen at offset 2: expected at most {max}, found {actual}", max = Hardware::MAX)]
     HardwareLength {
-        /// What stands there.
+        /// What was found.
         actual: u8,
     },
     /// The magic cookie is missing: plain BOOTP, or something else.
     #[error("magic cookie at offset 236: expected {COOKIE:02x?}, found {actual:02x?}")]
     Cookie {
-        /// What stands there.
+        /// What was found.
         actual: [u8; 4],
     },
     /// An option runs past the end of its field.
@@ -111,7 +113,7 @@ impl Message {
         if overload & 2 != 0 {
             parse_field(&mut self.options, &std::mem::replace(&mut self.sname, [0; 64]), SNAME)?;
         }
-        // It told the layout, and the layout is gone.
+        // It described the layout, which is not kept.
         self.options.remove(code::OVERLOAD);
         Ok(())
     }

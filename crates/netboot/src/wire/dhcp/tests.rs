@@ -1,3 +1,5 @@
+//! Laws of the codec, and `dhcproto` as another reader.
+
 use dhcproto::{Decodable, v4};
 use proptest::collection::vec;
 use proptest::prelude::*;

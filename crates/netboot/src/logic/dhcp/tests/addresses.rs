@@ -20,8 +20,8 @@ fn no_relay_has_the_address_of_the_server_or_of_a_network() {
             // A relay that names another link is no better.
             for link in [None, Some([5, 4, 192, 168, 0, 1])] {
                 link.into_iter().for_each(|it| relayed.options.set(code::RELAY_AGENT, it));
-                let told = Bench::new(role, "").send(&relayed).reason();
-                assert!(told.contains(reason), "{giaddr:?}: {told}");
+                let found = Bench::new(role, "").send(&relayed).reason();
+                assert!(found.contains(reason), "{giaddr:?}: {found}");
             }
         }
     }
@@ -40,8 +40,8 @@ fn no_client_has_the_address_of_the_server_or_of_a_network() {
             ([8, 8, 8, 8], "8.8.8.8 is in no configured subnet"),
         ] {
             let message = Message { ciaddr: ciaddr.into(), ..later(&windows(1), &ack, kind) };
-            let told = bench.send(&message).reason();
-            assert!(told.contains(reason), "{kind:?} {ciaddr:?}: {told}");
+            let found = bench.send(&message).reason();
+            assert!(found.contains(reason), "{kind:?} {ciaddr:?}: {found}");
         }
     }
     assert_eq!(bench.server.bound(bench.now), 1);

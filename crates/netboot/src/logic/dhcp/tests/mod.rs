@@ -8,6 +8,7 @@ mod recorded;
 mod settings;
 mod simulation;
 mod single;
+mod sizes;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl Bench {
         self.now = self.now + Duration::from_secs(seconds);
     }
 
-    /// Sends a message to port 67; probes find nobody.
+    /// Sends a message to port 67; probes find no machine.
     pub(super) fn send(&mut self, message: &Message) -> Answered {
         self.send_from(message, "0.0.0.0:68", Port::Server)
     }
@@ -47,32 +48,32 @@ impl Bench {
     pub(super) fn send_from(&mut self, message: &Message, from: &str, port: Port) -> Answered {
         let arrival = Arrival { from: from.parse().unwrap(), port };
         let bytes = message.encode(usize::MAX).unwrap();
-        let effects = self.server.receive(&bytes, arrival, self.now);
-        self.settle(effects, |_| false)
+        let decided = self.server.receive(&bytes, arrival, self.now);
+        self.settle(decided, |_| false)
     }
 
     /// Answers probes until there are none left.
     pub(super) fn settle(
         &mut self,
-        mut effects: Vec<Effect>,
+        decided: Decided,
         taken: impl Fn(Ipv4Addr) -> bool,
     ) -> Answered {
-        let mut all = Vec::new();
-        while !effects.is_empty() {
+        let Decided { mut leases, effects: mut rest } = decided;
+        let mut effects = Vec::new();
+        while !rest.is_empty() {
             let mut next = Vec::new();
-            for effect in effects {
-                match effect {
-                    Effect::Probe(address) => {
-                        all.push(Effect::Probe(address));
-                        let user = taken(address).then(|| Hardware::ethernet([2; 6]));
-                        next.extend(self.server.probed(address, user, self.now));
-                    }
-                    effect => all.push(effect),
+            for effect in rest {
+                if let Effect::Probe(address) = effect {
+                    let user = taken(address).then(|| Hardware::ethernet([2; 6]));
+                    let decided = self.server.probed(address, user, self.now);
+                    leases.extend(decided.leases);
+                    next.extend(decided.effects);
                 }
+                effects.push(effect);
             }
-            effects = next;
+            rest = next;
         }
-        Answered(all)
+        Answered { leases, effects }
     }
 
     /// DISCOVER and REQUEST; the ACK.
@@ -87,11 +88,20 @@ impl Bench {
 
 /// What a message led to.
 #[derive(Debug)]
-pub(super) struct Answered(pub(super) Vec<Effect>);
+pub(super) struct Answered {
+    pub(super) leases: Vec<Lease>,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl From<Decided> for Answered {
+    fn from(Decided { leases, effects }: Decided) -> Self {
+        Self { leases, effects }
+    }
+}
 
 impl Answered {
     pub(super) fn sent(&self) -> Option<(Message, SocketAddrV4, Port)> {
-        self.0.iter().find_map(|effect| match effect {
+        self.effects.iter().find_map(|effect| match effect {
             Effect::Send { from, to, bytes } => Some((Message::parse(bytes).unwrap(), *to, *from)),
             _ => None,
         })
@@ -99,7 +109,7 @@ impl Answered {
 
     /// The answer as it goes out.
     pub(super) fn bytes(&self) -> &[u8] {
-        let sent = self.0.iter().find_map(|effect| match effect {
+        let sent = self.effects.iter().find_map(|effect| match effect {
             Effect::Send { bytes, .. } => Some(bytes),
             _ => None,
         });
@@ -115,21 +125,21 @@ impl Answered {
     }
 
     pub(super) fn probes(&self) -> usize {
-        self.0.iter().filter(|effect| matches!(effect, Effect::Probe(_))).count()
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Probe(_))).count()
     }
 
     /// Why there was no answer.
     pub(super) fn reason(&self) -> String {
         assert!(self.sent().is_none(), "{self:?}");
-        match self.0.as_slice() {
-            [.., Effect::Tell(Event::Ignored { reason, .. })] => reason.clone(),
+        match self.effects.as_slice() {
+            [.., Effect::Report(Event::Ignored { reason, .. })] => reason.clone(),
             _ => panic!("no reason in {self:?}"),
         }
     }
 
     pub(super) fn warning(&self) -> Option<&str> {
-        self.0.iter().find_map(|effect| match effect {
-            Effect::Tell(Event::Warning { text }) => Some(text.as_str()),
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Report(Event::Warning { text }) => Some(text.as_str()),
             _ => None,
         })
     }

@@ -1,4 +1,4 @@
-//! What the configuration says beside pools: who may boot, whether logs are taken, and another one.
+//! Settings other than pools: which machines may boot, whether logs are taken, a changed configuration.
 
 use super::clients::{ipxe, rom, uefi, windows};
 use super::*;
@@ -63,16 +63,16 @@ fn another_configuration_leaves_leases_that_it_has_room_for() {
 }
 
 #[test]
-fn what_came_is_told_before_what_went() {
-    let told = Bench::full().send(&ipxe(1, 0, b"iPXE")).0;
-    let events = told.iter().filter_map(|effect| match effect {
-        Effect::Tell(event) => Some(event),
+fn a_message_is_reported_before_its_answer() {
+    let answered = Bench::full().send(&ipxe(1, 0, b"iPXE"));
+    let events = answered.effects.iter().filter_map(|effect| match effect {
+        Effect::Report(event) => Some(event),
         _ => None,
     });
     let names: Vec<_> = events
         .map(|event| match event {
-            Event::Heard(heard) => format!("heard {} from {}", heard.message, heard.about),
-            Event::Answered { answer, .. } => format!("answered {answer}"),
+            Event::Heard(heard) => format!("heard {} from {}", heard.message.name(), heard.about),
+            Event::Answered { answer, .. } => format!("answered {}", answer.name()),
             other => format!("{other:?}"),
         })
         .collect();

@@ -32,11 +32,7 @@ fn kind(answered: &Answered) -> Option<MessageType> {
 
 /// The leases that are to be recorded, in this order.
 fn recorded(answered: &Answered) -> Vec<(u8, LeaseState)> {
-    let leases = answered.0.iter().filter_map(|effect| match effect {
-        Effect::Record(lease) => Some((lease.address.octets()[3], lease.state)),
-        _ => None,
-    });
-    leases.collect()
+    answered.leases.iter().map(|lease| (lease.address.octets()[3], lease.state)).collect()
 }
 
 #[test]
@@ -237,10 +233,8 @@ proptest! {
         for step in &steps {
             bench.pass(step.passes);
             let answered = bench.send(&step.message(&bench));
-            for effect in &answered.0 {
-                if let Effect::Record(lease) = effect {
-                    disk.insert(lease.address, lease.clone());
-                }
+            for lease in &answered.leases {
+                disk.insert(lease.address, lease.clone());
             }
             let mut owners = BTreeSet::new();
             let in_force = |it: &&Lease| it.state == LeaseState::Bound && it.expires > bench.now;

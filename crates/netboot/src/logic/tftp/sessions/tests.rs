@@ -1,3 +1,5 @@
+//! Which transfers are admitted and which give way.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -39,7 +41,7 @@ fn the_same_request_begins_anew_when_it_cannot_be_late() {
     let Admission::Begin { session: second, replaces, .. } =
         sessions.admit(client(1, 2070), b"a", now + LATE)
     else {
-        panic!("nobody repeats what was answered so long ago");
+        panic!("no client repeats what was answered so long ago");
     };
     assert_eq!(replaces, Some(first));
     // The first one's end comes late and must not end the second.

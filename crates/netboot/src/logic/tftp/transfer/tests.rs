@@ -1,6 +1,9 @@
+//! Single exchanges of a transfer.
+
 use proptest::prelude::*;
 
 use super::super::negotiate;
+use super::transmit::WHOLE_WINDOWS;
 use super::*;
 use crate::wire::tftp::{Options, Request};
 

@@ -1,0 +1,91 @@
+//! A boot at a moment, as the signatures read it.
+
+use std::time::Duration;
+
+use super::boot::Boot;
+use super::step::{FileStep, Outcome, Role, Step, StepKind};
+use crate::client::Kind;
+use crate::logic::Time;
+
+/// A boot at a moment, as signatures see it.
+#[derive(Debug)]
+pub(super) struct Snapshot<'a> {
+    pub(super) boot: &'a Boot,
+    /// The steps since the program that runs now first asked for an address.
+    pub(super) leg: &'a [Step],
+    /// For how long nothing has happened; for ever, where the machine has begun again.
+    pub(super) silent: Duration,
+    pub(super) now: Time,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(super) fn new(boot: &'a Boot, now: Time) -> Self {
+        let steps = &boot.steps;
+        // Repeated questions, and the answers to them, belong together. An operating system may begin
+        // with a REQUEST for the address that its loader had.
+        let mut start = 0;
+        for (at, step) in steps.iter().enumerate() {
+            let begins = matches!(step.kind, StepKind::Discover | StepKind::Ignored);
+            let goes_on = steps[start..at].iter().any(|step| step.file.is_some());
+            let other = steps[start].program != step.program;
+            if step.program.is_some() && (other || (begins && goes_on)) {
+                start = at;
+            }
+        }
+        let silent = match boot.restarted {
+            Some(_) => Duration::MAX,
+            None => now.since(boot.last),
+        };
+        Self { boot, leg: steps.get(start..).unwrap_or_default(), silent, now }
+    }
+
+    /// What program runs; none where no DHCP message of it was seen.
+    pub(super) fn program(&self) -> Option<Kind> {
+        self.leg.iter().find_map(|step| step.program)
+    }
+
+    pub(super) fn is_firmware(&self) -> bool {
+        matches!(self.program(), Some(Kind::Pxe | Kind::Http))
+    }
+
+    pub(super) fn is_ipxe(&self) -> bool {
+        matches!(self.program(), Some(Kind::Ipxe { .. }))
+    }
+
+    /// The last step of a kind in this leg.
+    pub(super) fn last(&self, kind: StepKind) -> Option<&'a Step> {
+        self.leg.iter().rev().find(|step| step.kind == kind)
+    }
+
+    pub(super) fn count(&self, kind: StepKind) -> u32 {
+        self.leg.iter().filter(|step| step.kind == kind).map(|step| step.count).sum()
+    }
+
+    /// The files of this leg, in order.
+    pub(super) fn files(&self) -> impl DoubleEndedIterator<Item = &'a FileStep> + use<'a> {
+        self.leg.iter().filter_map(|step| step.file.as_ref())
+    }
+
+    /// The last file that matters: not the probes that every client sends.
+    pub(super) fn last_file(&self) -> Option<&'a FileStep> {
+        let silent =
+            |file: &&FileStep| !matches!(file.outcome, Outcome::NotNeeded | Outcome::SizeOnly);
+        self.files().rev().find(silent)
+    }
+
+    /// The last file of this leg that arrived.
+    pub(super) fn last_sent(&self) -> Option<&'a FileStep> {
+        self.files().rev().find(|file| file.outcome == Outcome::Sent)
+    }
+
+    /// Whether a file of this role arrived in the boot.
+    pub(super) fn has(&self, role: Role) -> bool {
+        let files = self.boot.steps.iter().filter_map(|step| step.file.as_ref());
+        files.into_iter().any(|file| file.role == role && file.outcome == Outcome::Sent)
+    }
+
+    /// Whether the last thing that happened is this step.
+    pub(super) fn ends_with(&self, step: &Step) -> bool {
+        self.leg.last().is_some_and(|last| std::ptr::eq(last, step))
+    }
+}
