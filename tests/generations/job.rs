@@ -270,7 +270,10 @@ fn a_recovery_image_is_a_source_too() {
     let recovery = Media::synthetic(&WINDOWS_10_21H2, Kind::Recovery);
     fs::copy(recovery.path("winpe.wim"), media.path("winre.wim")).unwrap();
     let report = media.run(&["inject", "winpe.wim", "--source", "winre.wim"], 0);
-    assert!(report.contains("control-panel    is in neither, and left out"), "{report}");
+    assert!(
+        report.contains("control-panel    is omitted; neither the image nor the source has it"),
+        "{report}"
+    );
     only_findings(&media.run(&["verify", "winpe.wim", "--json"], 1), ["NewerThanTheImage"]);
 }
 

@@ -3,6 +3,7 @@
 mod limits;
 mod packages;
 mod promises;
+mod rooms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

@@ -104,7 +104,7 @@ fn a_dirty_hive_is_recovered_from_its_logs_in_the_image() {
 
     let job = ["inject", "winpe.wim", "--profile", "plain", "--reg", "a.reg"];
     let done = run(dir.path(), &job).expect(0);
-    assert!(done.stderr.contains("come from its logs"), "{}", done.stderr);
+    assert!(done.stderr.contains("pages were recovered from its logs"), "{}", done.stderr);
 
     let archive = winpe_wim::Archive::open(&wim).unwrap();
     let read = |name: &str| archive.read(1, &format!(r"Windows\System32\config\{name}")).unwrap();

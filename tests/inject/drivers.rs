@@ -107,7 +107,7 @@ fn a_package_that_is_none_is_refused() {
     bench.write("net/readme.txt", "nothing here");
     refused("net has no .inf file");
     bench.write("net/Lab.inf", "[Version]\nClass = Net\n");
-    refused("Lab.inf is no INF");
+    refused("Lab.inf is not an INF");
     bench.write("net/Lab.inf", INF);
     let many: String = (0..5000).map(|number| format!("{number}.sys = 1\n")).collect();
     bench.write("net/Lab.inf", INF.replace("labnet.sys = 1", &many));
@@ -115,7 +115,7 @@ fn a_package_that_is_none_is_refused() {
     refused("names 4097 files or more: expected at most 4096");
     fs::remove_file(bench.path("net/Lab.cat")).unwrap();
     bench.write("net/Lab.inf", INF);
-    refused("Lab.inf needs what is not beside it: Lab.cat, labnet.sys");
+    refused("Lab.inf needs files that are not in the package: Lab.cat, labnet.sys");
     package(&bench, "net", INF.replace("labnet.sys = 1", r"labnet.sys = 1,..\..").as_bytes(), X64);
     refused("is not the name of a file in the package");
     package(&bench, "net", INF.replace("Lab.cat", r"..\chap").as_bytes(), X64);

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use winpe_inject::{ImageSelector, InjectError, RecipeImage, Session};
+use winpe_inject::{ImageSelector, RecipeImage, Session};
+use winpe_wim::WimError;
 
 /// A WIM, and which of its images are meant.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,7 +18,7 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    pub(crate) fn open(&self) -> Result<Session, InjectError> {
+    pub(crate) fn open(&self) -> Result<Session, WimError> {
         Images::open(self.image.as_ref(), &self.wim)
     }
 
@@ -39,7 +40,7 @@ impl Images {
     const ALL: &str = "all";
 
     /// Opens those of a WIM; the boot image where nothing is said.
-    pub(crate) fn open(images: Option<&Self>, wim: &Path) -> Result<Session, InjectError> {
+    pub(crate) fn open(images: Option<&Self>, wim: &Path) -> Result<Session, WimError> {
         match images {
             Some(Self::All) => Session::open_all(wim),
             Some(Self::One(image)) => Session::open(wim, image),
@@ -48,7 +49,7 @@ impl Images {
     }
 
     /// Opens those of the WinPE on a disc; the boot image where nothing is said.
-    pub(crate) fn open_in_iso(images: Option<&Self>, iso: &Path) -> Result<Session, InjectError> {
+    pub(crate) fn open_in_iso(images: Option<&Self>, iso: &Path) -> Result<Session, WimError> {
         match images {
             Some(Self::All) => Session::open_all_in_iso(iso),
             Some(Self::One(image)) => Session::open_in_iso(iso, image),

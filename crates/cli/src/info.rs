@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_inject::{Extent, Presence, Profile, survey};
+use winpe_inject::{Extent, Presence, Profile, presence};
 use winpe_wim::{Archive, Image};
 
 use crate::failure::Failure;
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 
 fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
     // A damaged hive is worth telling and no reason to say nothing of the rest.
-    let initiator = match survey(archive, image.index, profile) {
+    let initiator = match presence(archive, image.index, profile) {
         Ok(presence) => Initiator::Initiator(presence),
         Err(error) => Initiator::InitiatorUnknown(Failure::new(error).message()),
     };

@@ -2,13 +2,12 @@
 
 mod recipe;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use winpe_inject::{
-    Addition, Document, InjectError, IscsiName, Job, Profile, Report, SanUri, Session, Source,
-    SourcedEdit, Staged, Target, parse_reg,
+    Addition, Document, IscsiName, Job, Profile, Report, SanUri, Session, Source, SourcedEdit,
+    Staged, Target, read_reg,
 };
 
 use crate::failure::Failure;
@@ -231,9 +230,7 @@ pub(crate) fn commit(
 fn read_edits(files: &[PathBuf]) -> Result<Vec<SourcedEdit>, Failure> {
     let mut edits = Vec::new();
     for file in files {
-        let text =
-            fs::read(file).map_err(|source| InjectError::Read { path: file.clone(), source })?;
-        edits.extend(parse_reg(file, &text).map_err(InjectError::from)?);
+        edits.extend(read_reg(file)?);
     }
     Ok(edits)
 }

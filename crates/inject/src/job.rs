@@ -1,9 +1,11 @@
+//! A job: all options that decide what an image becomes.
+
 use std::time::SystemTime;
 
-use crate::addition::Addition;
+use crate::files::Addition;
+use crate::hives::SourcedEdit;
+use crate::image::Source;
 use crate::profile::Profile;
-use crate::reg::SourcedEdit;
-use crate::source::Source;
 use crate::startup::Startup;
 
 /// Everything that decides what an image becomes.
@@ -20,7 +22,7 @@ pub struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// What the profile says, with the files that the image has.
+    /// Applies the profile, with the files that the image has.
     #[must_use]
     pub fn new(profile: &'a Profile) -> Self {
         Self {
@@ -56,29 +58,29 @@ impl<'a> Job<'a> {
         self
     }
 
-    /// Makes WinPE do this by itself too.
+    /// Makes WinPE do this at its start too.
     #[must_use]
     pub fn startup(mut self, startup: Startup) -> Self {
         self.startup = startup;
         self
     }
 
-    /// Takes a source of another build than the image's. Its driver may be refused, or stop the machine.
+    /// Allows a source of another build than the image's. Its driver may be refused, or stop the machine.
     #[must_use]
     pub fn allow_build_mismatch(mut self, allow: bool) -> Self {
         self.allow_build_mismatch = allow;
         self
     }
 
-    /// The time that everything written is given, for builds that must repeat byte for byte. Without
-    /// it the system's clock counts.
+    /// The time stamp of everything that is written, for builds that must repeat byte for byte. The default
+    /// is the system's clock.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Adds an integrity table to a WIM without one. One that is there is always kept right.
+    /// Adds an integrity table to a WIM without one. An existing one is always kept up to date.
     #[must_use]
     pub fn add_integrity(mut self) -> Self {
         self.add_integrity = true;

@@ -7,11 +7,27 @@
 //! ```
 //!
 //! [`Session::open`] reads an image. [`Session::stage`] does the whole work in memory: it edits copies
-//! of the hives, checks them, lets a second reader confirm them, and computes the [`Report`] from what
-//! it did. [`Staged::commit`] is the only thing that writes, and takes nothing that could change what is
-//! written; a dry run is not calling it.
+//! of the hives, checks them, has a second reader confirm them, and computes the [`Report`] from the
+//! result. [`Staged::commit`] is the only writer and has no option that changes what is written; a dry run
+//! is not calling it.
 //!
 //! What to change is data: a [`Profile`] is a folder with a `profile.toml` and `.reg` files.
+//!
+//! # The modules
+//!
+//! The files at the root are what callers use: [`Session`], [`Job`], [`Recipe`], and the operations stage,
+//! remove, verify and [`presence()`]. The folders are what these work on, each above those that it uses:
+//!
+//! ```text
+//!  startup   what WinPE does at its start: scripts, drivers, the CHAP secret
+//!  parts     parts of a profile: what an image has, what it gets from the source
+//!  program   headers, imports and signatures of programs
+//!  files     the plan of files, and the record of what was put in
+//!  profile   profiles as data
+//!  hives     opening, reading, editing and confirming registry hives
+//!  report    the result types
+//!  image     a Windows in a WIM or folder: paths, contents, digests
+//! ```
 //!
 //! # In a build pipeline
 //!
@@ -36,86 +52,65 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod addition;
-mod authenticode;
-mod bounded;
-mod catalogue;
-mod control_set;
 pub mod demo;
-mod digest;
-mod document;
-mod driver;
 mod error;
 mod files;
-mod fit;
 mod hives;
+mod identify;
+mod image;
 mod job;
-mod one_line;
-mod outcome;
 mod parts;
-mod path;
-mod pattern;
-mod pe;
+mod presence;
 mod profile;
+mod program;
 mod recipe;
-mod record;
-mod reg;
-mod registry;
 mod remove;
 mod report;
 mod schema;
-mod second_reader;
-mod secret;
 mod session;
-mod source;
 mod stage;
 mod startup;
-mod survey;
-mod tree;
+mod undo;
+mod verdict;
 mod verify;
-mod windows;
 
 /// Parsers for the fuzz targets; no part of the public API.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
-    pub use crate::driver::inf::fuzzing::{Entry, Inf, Named};
     pub use crate::startup::fuzzing::{Script, call, strip};
+    pub use crate::startup::inf::fuzzing::{Entry, Inf, Named};
 }
 
-pub use addition::Addition;
-pub use catalogue::{Catalogue, Signatures};
-pub use control_set::ControlSet;
-pub use digest::Sha256;
-pub use document::Document;
-pub use driver::DriverError;
-pub use error::{AdditionError, InjectError, ProfileError};
-pub use files::FileAction;
-pub use fit::Unresolved;
-pub use hives::{HiveRoot, HiveRoots, Location};
+pub use error::{InspectError, RemoveError, StageError};
+pub use files::{Addition, AdditionError, FilesError, MissingFiles, RecordError};
+pub use hives::{
+    ControlSet, Disagreement, HiveError, HiveRoot, HiveRoots, Location, Origin, RegError,
+    SourcedEdit, parse_reg, read_reg,
+};
+pub use image::{ImagePath, Sha256, Source, SourceError, TreeError, Windows};
 pub use job::Job;
-pub use parts::{LeftOut, PartAction, PartReport};
-pub use path::ImagePath;
-pub use pe::NotAProgram;
+pub use parts::PartError;
+pub use presence::{Extent, PartPresence, Presence, presence};
 pub use profile::{
     Append, Builds, CatalogueRule, Choice, CopyKey, CreateKey, LeaveOut, Marks, Part, Profile,
-    ProfileFile, RegPart, Service,
+    ProfileError, ProfileFile, RegPart, Service,
 };
+pub use program::{NotAProgram, ProgramError};
 pub use recipe::{Recipe, RecipeError, RecipeImage};
-pub use reg::{Origin, SourcedEdit, parse_reg};
-pub use report::{FileReport, HiveReport, Report};
-pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
-pub use second_reader::Disagreement;
-pub use secret::{holds_secret, replaces_secret};
-pub use session::{Session, Staged};
-pub use source::Source;
-pub use startup::{
-    Chap, ChapError, DriverReport, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
-    StartupError, StartupReport, TextReport,
+pub use report::{
+    Catalogue, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport, LeftOut,
+    PartAction, PartReport, Report, Signatures, StartupReport, TextReport, UnfitText, Unresolved,
+    Warning,
 };
-pub use survey::{Extent, PartPresence, Presence, survey};
-pub use verify::{Point, Verdict};
-pub use windows::Windows;
+pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
+pub use session::{Session, Staged};
+pub use startup::secret::{holds_secret, replaces_secret};
+pub use startup::{
+    Chap, ChapError, DriverError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
+    StartupError,
+};
+pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};
 

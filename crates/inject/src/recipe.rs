@@ -1,4 +1,4 @@
-//! Recipes: all that decides what an image becomes, in one file under version control.
+//! Recipes: all options of a job in one file, for version control.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,10 @@ use serde::de::IgnoredAny;
 use thiserror::Error;
 use winpe_wim::ImageSelector;
 
-use crate::bounded;
-use crate::profile::Profile;
+use crate::profile::{Profile, bounded};
 use crate::startup::{IscsiName, SanUri};
 
-/// `[inject]` of a `winpe-iscsi.toml`. Every key is that of the option of the same name.
+/// `[inject]` of a `winpe-iscsi.toml`. Each key is the option of the same name.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -44,7 +43,7 @@ pub struct Recipe {
     /// Take both the WinPE and the initiator's files from an installation disc; needs `output`.
     #[schemars(example = &"Windows.iso")]
     pub iso: Option<PathBuf>,
-    /// Which image, by number or name, or `all`; the boot image, where none is named.
+    /// Which image, by number or name, or `all`; the default is the boot image.
     #[schemars(example = 2, example = &"all")]
     pub image: Option<RecipeImage>,
     /// Where the initiator's files come from, as `PATH[:IMAGE]`: a WIM, an ISO image, or a folder that
@@ -133,7 +132,7 @@ pub enum RecipeError {
         /// Why.
         source: std::io::Error,
     },
-    /// It does not say what a recipe must.
+    /// It has another form than expected.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Text {
         /// The file.
@@ -150,24 +149,24 @@ pub enum RecipeError {
     NoInject(PathBuf),
 }
 
-/// The whole file. What belongs to the server is for that to read.
+/// The whole file. The server reads its own sections.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "winpe-iscsi.toml")]
-#[allow(dead_code, reason = "the parts of others are known and not read")]
+#[allow(dead_code, reason = "the sections of the server are known and not read")]
 pub(crate) struct RecipeFile {
     /// What to put into an image.
     inject: Option<Recipe>,
     /// The server.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     serve: Option<IgnoredAny>,
-    /// Clients that get something else.
+    /// Clients with other settings.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     client: Option<IgnoredAny>,
     /// The menu.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     entry: Option<IgnoredAny>,
-    /// Who may see what happens.
+    /// Who may see the boots.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     watch: Option<IgnoredAny>,
 }
@@ -193,7 +192,7 @@ impl Recipe {
         Ok(recipe.below(path.parent().unwrap_or(Path::new(""))))
     }
 
-    /// The text of the file, which is also that of the server's configuration: at most 256 KiB.
+    /// The text of the file, which is the server's configuration too: at most 256 KiB.
     ///
     /// # Errors
     /// [`FileTooLarge`](std::io::ErrorKind::FileTooLarge) for more, and as for any file.
@@ -203,7 +202,7 @@ impl Recipe {
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     }
 
-    /// The recipe with its relative paths below a folder.
+    /// The recipe with its relative paths resolved against a folder.
     fn below(mut self, folder: &Path) -> Self {
         let read = [&mut self.wim, &mut self.iso, &mut self.chap_secret_file];
         let written = [&mut self.output, &mut self.report, &mut self.undo_reg];
@@ -211,7 +210,7 @@ impl Recipe {
         let paths = one.chain(&mut self.reg).chain(&mut self.driver);
         paths.for_each(|path| *path = folder.join(&*path));
         let join = |text: &mut String| *text = folder.join(&*text).to_string_lossy().into_owned();
-        // `PATH:IMAGE` and `SRC=DEST` begin with the path.
+        // `PATH:IMAGE` and `SRC=DEST` begin with a path.
         self.source.iter_mut().chain(&mut self.add).for_each(join);
         if let Some(profile) = self.profile.as_mut().filter(|it| !is_builtin(it)) {
             join(profile);
@@ -269,7 +268,7 @@ undo-reg = 'undo.reg'
     }
 
     #[test]
-    fn the_servers_part_is_left_to_the_server() {
+    fn the_sections_of_the_server_are_not_read() {
         let server = "[serve]\nmode = 'proxy'\n[watch]\n[[entry]]\nname = 'x'\n";
         let recipe = read(&format!("{server}[inject]\nimage = 2\n"));
         assert_eq!(recipe.unwrap().image, Some(RecipeImage::Number(2)));

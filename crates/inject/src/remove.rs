@@ -1,56 +1,53 @@
-//! Takes out of an image what was put in, by the record in it.
+//! Removes from an image what was put in, by the record in it.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
 
 use winpe_wim::{Archive, Content, FileChange};
 
-use crate::digest::Sha256;
-use crate::error::InjectError;
-use crate::files::FileAction;
-use crate::path::ImagePath;
-use crate::record::{self, FileRecord, Record};
-use crate::registry;
-use crate::report::{FileReport, Report, image_name};
-use crate::tree::Tree;
-use crate::windows::Windows;
+use crate::error::RemoveError;
+use crate::files::{FileRecord, Record};
+use crate::identify::identify;
+use crate::image::{ImagePath, ImageView, Sha256, TreeError};
+use crate::report::{FileAction, FileReport, Report, Warning};
+use crate::startup::secret;
+use crate::undo::undo;
 
-/// What is done to one image, and what that comes to.
+/// Stages a removal. Returns its report and the changes that a commit writes.
 pub(crate) fn stage(
     archive: &Archive,
     image: u32,
     time: Option<SystemTime>,
-) -> Result<(Report, Vec<FileChange>), InjectError> {
-    let tree = Tree::Image(archive, image);
-    let Some(record) = Record::read(archive, image)? else {
-        return Err(InjectError::NoRecord { wim: archive.path().into(), image });
+) -> Result<(Report, Vec<FileChange>), RemoveError> {
+    let image = ImageView { archive, image };
+    let Some(record) = Record::read(image)? else {
+        return Err(RemoveError::NoRecord { wim: archive.path().into(), image: image.image });
     };
-    let registry = registry::undo(tree, &record.hives, time)?;
+    let hives = undo(image.tree(), &record.hives, time)?;
     let mut removal = Removal {
-        archive,
         image,
-        changes: registry.changes,
+        changes: hives.changes,
         reports: vec![],
         record: vec![],
-        warnings: registry.warnings,
+        warnings: hives.warnings,
         gone: HashSet::new(),
     };
     for file in &record.files {
         removal.take_out(file)?;
     }
-    removal.delete_record(&record::place())?;
+    removal.delete_record(&Record::place())?;
     removal.folders(&record.folders)?;
     let report = Report {
         schema: 1,
-        wim: archive.path().display().to_string(),
-        image,
-        image_name: image_name(archive, image),
-        windows: Windows::of(tree)?,
+        wim: image.wim(),
+        image: image.image,
+        image_name: image.name(),
+        windows: identify(image.tree())?,
         profile: record.profile,
         source: None,
         source_windows: None,
         parts: vec![],
-        hives: registry.reports,
+        hives: hives.reports,
         files: removal.reports,
         record: removal.record,
         adds_integrity: false,
@@ -59,16 +56,17 @@ pub(crate) fn stage(
         unresolved: vec![],
         warnings: removal.warnings,
     };
-    Ok((report.without_secrets(), removal.changes))
+    Ok((secret::without_digests(report), removal.changes))
 }
 
 struct Removal<'a> {
-    archive: &'a Archive,
-    image: u32,
+    image: ImageView<'a>,
     changes: Vec<FileChange>,
+    /// The files that were put in.
     reports: Vec<FileReport>,
+    /// The files of the record.
     record: Vec<FileReport>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     /// Files and folders that are deleted.
     gone: HashSet<ImagePath>,
 }
@@ -80,14 +78,10 @@ struct Present {
     content: Content,
 }
 
-impl<'a> Removal<'a> {
-    fn tree(&self) -> Tree<'a> {
-        Tree::Image(self.archive, self.image)
-    }
-
-    fn present(&self, path: &ImagePath) -> Result<Option<Present>, InjectError> {
-        let Some(sha256) = self.tree().digest(path)? else { return Ok(None) };
-        let entry = self.archive.entry(self.image, path.as_str())?;
+impl Removal<'_> {
+    fn present(&self, path: &ImagePath) -> Result<Option<Present>, TreeError> {
+        let Some(sha256) = self.image.tree().digest(path)? else { return Ok(None) };
+        let entry = self.image.entry(path)?;
         Ok(entry.map(|entry| Present {
             size: entry.size,
             sha256,
@@ -95,16 +89,18 @@ impl<'a> Removal<'a> {
         }))
     }
 
-    fn take_out(&mut self, file: &FileRecord) -> Result<(), InjectError> {
+    /// Restores a file to what it was before, or deletes it if it was new.
+    fn take_out(&mut self, file: &FileRecord) -> Result<(), TreeError> {
         let path = &file.path;
         let now = self.present(path)?;
         if now.as_ref().is_some_and(|now| now.sha256 != file.sha256) {
-            self.warnings.push(format!("{path} was changed since; it is undone too"));
+            self.warnings.push(Warning::FileChanged { path: path.clone() });
         }
         let before = match &file.kept {
             Some(kept) => {
                 let Some(before) = self.present(kept)? else {
-                    self.warnings.push(format!("{kept} is gone, so {path} stays as it is"));
+                    let (kept, path) = (kept.clone(), path.clone());
+                    self.warnings.push(Warning::KeptGone { kept, path });
                     return Ok(());
                 };
                 self.delete_record(kept)?;
@@ -116,16 +112,19 @@ impl<'a> Removal<'a> {
             (Some(_), _) => (FileAction::Replace, "what it was before"),
             (None, Some(_)) => (FileAction::Remove, "it was put in"),
             (None, None) => {
-                self.warnings.push(format!("{path} is not there any more"));
+                self.warnings.push(Warning::Gone { path: path.clone() });
                 return Ok(());
             }
         };
-        let size = before.as_ref().map_or(0, |before| before.size);
-        let old_size = now.as_ref().map(|now| now.size);
-        let mut report = FileReport::new(path.clone(), action, size, old_size, why);
-        report.old_sha256 = now.map(|now| now.sha256);
-        report.sha256 = before.as_ref().map(|before| before.sha256);
-        self.reports.push(report);
+        self.reports.push(FileReport {
+            path: path.clone(),
+            action,
+            size: before.as_ref().map_or(0, |before| before.size),
+            old_size: now.as_ref().map(|now| now.size),
+            sha256: before.as_ref().map(|before| before.sha256),
+            old_sha256: now.map(|now| now.sha256),
+            why: why.to_owned(),
+        });
         match before {
             Some(Present { content, .. }) => {
                 self.changes.push(FileChange::Put { path: path.to_string(), content });
@@ -135,14 +134,18 @@ impl<'a> Removal<'a> {
         Ok(())
     }
 
-    /// Deletes what the record consists of.
-    fn delete_record(&mut self, path: &ImagePath) -> Result<(), InjectError> {
+    /// Deletes a file of the record.
+    fn delete_record(&mut self, path: &ImagePath) -> Result<(), TreeError> {
         let old = self.present(path)?;
-        let old_size = old.as_ref().map(|old| old.size);
-        let why = "what was kept to undo the rest";
-        let mut report = FileReport::new(path.clone(), FileAction::Remove, 0, old_size, why);
-        report.old_sha256 = old.map(|old| old.sha256);
-        self.record.push(report);
+        self.record.push(FileReport {
+            path: path.clone(),
+            action: FileAction::Remove,
+            size: 0,
+            old_size: old.as_ref().map(|old| old.size),
+            sha256: None,
+            old_sha256: old.map(|old| old.sha256),
+            why: "what was kept to undo the rest".to_owned(),
+        });
         self.delete(path);
         Ok(())
     }
@@ -152,18 +155,20 @@ impl<'a> Removal<'a> {
         self.gone.insert(path.clone());
     }
 
-    /// Deletes the folders that were made, the innermost first, unless something else is in them.
-    fn folders(&mut self, made: &[ImagePath]) -> Result<(), InjectError> {
-        let tree = self.tree();
-        let mut made: Vec<&ImagePath> = made.iter().collect();
-        made.sort_by_key(|folder| std::cmp::Reverse(folder.names().count()));
-        for folder in made {
+    /// Deletes the folders that were created and are empty by then, the innermost first.
+    fn folders(&mut self, created: &[ImagePath]) -> Result<(), TreeError> {
+        let tree = self.image.tree();
+        let mut created: Vec<&ImagePath> = created.iter().collect();
+        created.sort_by_key(|folder| std::cmp::Reverse(folder.names().count()));
+        for folder in created {
             let left = tree.list(folder)?.into_iter().map(|entry| folder.join(&entry.name));
             let left = left.into_iter().find(|entry| !self.gone.contains(entry));
             match left {
                 None if tree.has_folder(folder)? => self.delete(folder),
                 None => {}
-                Some(other) => self.warnings.push(format!("{folder} stays: {other} is in it")),
+                Some(other) => {
+                    self.warnings.push(Warning::FolderStays { folder: folder.clone(), other });
+                }
             }
         }
         Ok(())

@@ -1,13 +1,12 @@
-//! JSON schemas of what is read and written, made from the types that read and write it.
+//! JSON schemas of recipes, reports and verdicts, derived from their types.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use crate::document::Document;
 use crate::profile::Manifest;
 use crate::recipe::RecipeFile;
-use crate::report::Report;
-use crate::verify::Verdict;
+use crate::report::{Document, Report};
+use crate::verdict::Verdict;
 
 /// The schema of a `winpe-iscsi.toml`, as far as [`Recipe`](crate::Recipe) reads it.
 ///
@@ -31,7 +30,7 @@ pub fn profile_schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Manifest>()
 }
 
-/// The schema of what `inject` and `remove` print for machines: a [`Report`], or those of all images.
+/// The schema of the JSON output of `inject` and `remove`: a [`Report`], or those of all images.
 ///
 /// ```
 /// let schema = winpe_inject::report_schema();
@@ -42,7 +41,7 @@ pub fn report_schema() -> Schema {
     written::<Document<Report>>()
 }
 
-/// The schema of what `verify` prints for machines: a [`Verdict`], or those of all images.
+/// The schema of the JSON output of `verify`: a [`Verdict`], or those of all images.
 ///
 /// ```
 /// let schema = winpe_inject::verdict_schema();

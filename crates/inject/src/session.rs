@@ -1,18 +1,22 @@
+//! A session: images of a WIM that are open, and what is staged for them.
+
 use std::path::Path;
 use std::time::SystemTime;
 
 use winpe_wim::{
     Archive, CommitOptions, Committed, Image, ImageChanges, ImageSelector, Progress, Target,
+    WimError,
 };
 
-use crate::error::InjectError;
+use crate::error::{InspectError, RemoveError, StageError};
 use crate::job::Job;
 use crate::profile::Profile;
-use crate::report::Report;
-use crate::verify::Verdict;
-use crate::{remove, secret, stage, verify};
+use crate::report::{Report, Warning};
+use crate::startup::secret;
+use crate::verdict::Verdict;
+use crate::{remove, stage, verify};
 
-/// Where installation discs have the WinPE.
+/// The WinPE of an installation disc.
 const BOOT_WIM: &str = "sources/boot.wim";
 
 /// An image, or all images of a WIM, open for reading.
@@ -27,16 +31,16 @@ impl Session {
     /// Opens one image of a WIM.
     ///
     /// # Errors
-    /// [`InjectError::Wim`]: the file cannot be read, is no WIM, or has no such image.
-    pub fn open(wim: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, InjectError> {
+    /// [`WimError`]: the file cannot be read, is not a WIM, or has no such image.
+    pub fn open(wim: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, WimError> {
         Self::of(Archive::open(wim.as_ref())?, image)
     }
 
-    /// Opens all images of a WIM: what is staged is done to each, and written at once.
+    /// Opens all images of a WIM. Each gets what is staged, in one commit.
     ///
     /// # Errors
-    /// [`InjectError::Wim`]: the file cannot be read, is no WIM, or has no image.
-    pub fn open_all(wim: impl AsRef<Path>) -> Result<Self, InjectError> {
+    /// [`WimError`]: the file cannot be read, is not a WIM, or has no image.
+    pub fn open_all(wim: impl AsRef<Path>) -> Result<Self, WimError> {
         Self::of_all(Archive::open(wim.as_ref())?)
     }
 
@@ -44,8 +48,8 @@ impl Session {
     /// Its result can only be written to another file.
     ///
     /// # Errors
-    /// [`InjectError::Wim`]: no ISO image, no `boot.wim` in it, or no such image in that.
-    pub fn open_in_iso(iso: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, InjectError> {
+    /// [`WimError`]: the file is not an ISO image, has no `boot.wim`, or that has no such image.
+    pub fn open_in_iso(iso: impl AsRef<Path>, image: &ImageSelector) -> Result<Self, WimError> {
         Self::of(Archive::open_in_iso(iso.as_ref(), BOOT_WIM)?, image)
     }
 
@@ -53,17 +57,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::open_in_iso`].
-    pub fn open_all_in_iso(iso: impl AsRef<Path>) -> Result<Self, InjectError> {
+    pub fn open_all_in_iso(iso: impl AsRef<Path>) -> Result<Self, WimError> {
         Self::of_all(Archive::open_in_iso(iso.as_ref(), BOOT_WIM)?)
     }
 
-    fn of(archive: Archive, image: &ImageSelector) -> Result<Self, InjectError> {
+    fn of(archive: Archive, image: &ImageSelector) -> Result<Self, WimError> {
         let images = vec![archive.select(image)?];
         Ok(Self { archive, images })
     }
 
-    fn of_all(archive: Archive) -> Result<Self, InjectError> {
-        // Fails where there is none.
+    fn of_all(archive: Archive) -> Result<Self, WimError> {
+        // Fails if there is none.
         archive.select(&ImageSelector::Index(1))?;
         let images = archive.images().iter().map(|image| image.index).collect();
         Ok(Self { archive, images })
@@ -84,8 +88,8 @@ impl Session {
     /// Does the whole job in memory. Nothing is written.
     ///
     /// # Errors
-    /// [`InjectError`] says what is missing, damaged or not understood, and where.
-    pub fn stage(self, job: &Job) -> Result<Staged, InjectError> {
+    /// [`StageError`] says what is missing, damaged or not understood, and where.
+    pub fn stage(self, job: &Job) -> Result<Staged, StageError> {
         let mut changes = Vec::new();
         let mut reports = Vec::new();
         for image in self.images.iter().copied() {
@@ -100,7 +104,7 @@ impl Session {
         Ok(Staged { archive, images, changes, reports, time, add_integrity })
     }
 
-    /// Takes out of each image what was ever put in, in memory. Nothing is written.
+    /// Removes from each image what was ever put in, in memory. Nothing is written.
     ///
     /// ```
     /// # use winpe_inject::{ImageSelector, Job, Profile, Session, Source, Target};
@@ -119,9 +123,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`InjectError::NoRecord`] where nothing was put in, or not by this program; of several images, into
-    /// none of them.
-    pub fn stage_removal(self, time: Option<SystemTime>) -> Result<Staged, InjectError> {
+    /// [`RemoveError::NoRecord`] if this program put nothing into the image; of several images, into none
+    /// of them.
+    pub fn stage_removal(self, time: Option<SystemTime>) -> Result<Staged, RemoveError> {
         let (mut changes, mut reports) = (Vec::new(), Vec::new());
         let mut without = Vec::new();
         for image in self.images.iter().copied() {
@@ -130,20 +134,27 @@ impl Session {
                     reports.push(report);
                     changes.push(ImageChanges { image, changes: files });
                 }
-                Err(error @ InjectError::NoRecord { .. }) => without.push(error),
+                Err(RemoveError::NoRecord { wim, image }) => without.push((wim, image)),
                 Err(error) => return Err(error),
             }
         }
+        let mut without = without.into_iter();
         match reports.first_mut() {
             // Of several images, some may have got nothing.
-            Some(report) => report.warnings.extend(without.iter().map(ToString::to_string)),
-            None => return Err(without.swap_remove(0)),
+            Some(report) => {
+                report.warnings.extend(without.map(|(wim, image)| Warning::NoRecord { wim, image }))
+            }
+            None => {
+                let (wim, image) = without.next().expect("a session has an image");
+                return Err(RemoveError::NoRecord { wim, image });
+            }
         }
         let Self { archive, images } = self;
         Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
     }
 
-    /// Checks point by point that the image, of several the first, holds what the profile promises and what was put in.
+    /// Checks point by point that the image (of several, the first) holds what the profile promises and what
+    /// was put in.
     ///
     /// ```
     /// # use winpe_inject::{ImageSelector, Profile, Session};
@@ -157,16 +168,16 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`InjectError`] if the image cannot be read, or no profile is meant for it.
-    pub fn verify(&self, profile: &Profile) -> Result<Verdict, InjectError> {
+    /// [`InspectError`] if the image cannot be read, or no profile is meant for it.
+    pub fn verify(&self, profile: &Profile) -> Result<Verdict, InspectError> {
         verify::verify(&self.archive, self.image(), profile)
     }
 
-    /// As [`verify`](Self::verify), of each image of the session.
+    /// As [`verify`](Self::verify), for each image of the session.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
-    pub fn verify_all(&self, profile: &Profile) -> Result<Vec<Verdict>, InjectError> {
+    pub fn verify_all(&self, profile: &Profile) -> Result<Vec<Verdict>, InspectError> {
         let images = self.images.iter();
         images.map(|&image| verify::verify(&self.archive, image, profile)).collect()
     }
@@ -186,7 +197,7 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// What [`commit`](Self::commit) does to the image; to the first, of several.
+    /// What [`commit`](Self::commit) does to the image; of several, to the first.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.reports[0]
@@ -198,11 +209,11 @@ impl Staged {
         &self.reports
     }
 
-    /// Whether an image of the session holds a CHAP secret when this is committed, as plain text.
+    /// Whether an image of the session will hold a CHAP secret as plain text.
     ///
     /// # Errors
-    /// [`InjectError::Wim`] if the image cannot be read.
-    pub fn holds_secret(&self) -> Result<bool, InjectError> {
+    /// [`WimError`] if the image cannot be read.
+    pub fn holds_secret(&self) -> Result<bool, WimError> {
         let of_session = |image: &&Image| self.images.contains(&image.index);
         self.leaves_secret(self.archive.images().iter().filter(of_session))
     }
@@ -210,7 +221,7 @@ impl Staged {
     fn leaves_secret<'i>(
         &self,
         images: impl IntoIterator<Item = &'i Image>,
-    ) -> Result<bool, InjectError> {
+    ) -> Result<bool, WimError> {
         for image in images {
             if secret::left(&self.archive, image.index, &self.changes)? {
                 return Ok(true);
@@ -219,18 +230,18 @@ impl Staged {
         Ok(false)
     }
 
-    /// Writes the result. In place, an image for which there is nothing to do is not touched.
+    /// Writes the result. In place, an image that does not change is not written.
     ///
-    /// A new file that holds a CHAP secret is closed to all but its owner. Where a secret is taken out or
-    /// replaced, what the WIM no longer refers to is overwritten: see [`Committed::erased`].
+    /// A new file that holds a CHAP secret can be read only by its owner. If a secret is removed or
+    /// replaced, all data that the WIM no longer refers to is overwritten: see [`Committed::erased`].
     ///
     /// # Errors
-    /// [`InjectError::Wim`]; the image is then as it was.
-    pub fn commit(self, target: &Target) -> Result<Committed, InjectError> {
+    /// [`WimError`]; the image is then as it was.
+    pub fn commit(self, target: &Target) -> Result<Committed, WimError> {
         self.commit_with(target, &mut |_| {})
     }
 
-    /// As [`commit`](Self::commit), and tells how far it is.
+    /// As [`commit`](Self::commit), with reports of the progress.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
@@ -238,7 +249,7 @@ impl Staged {
         self,
         target: &Target,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Committed, InjectError> {
+    ) -> Result<Committed, WimError> {
         let mut changes = self.changes.iter();
         let options = CommitOptions {
             progress: Some(progress),
@@ -246,10 +257,10 @@ impl Staged {
             add_integrity: self.add_integrity,
             private: *target != Target::InPlace && self.leaves_secret(self.archive.images())?,
             erase: changes.try_fold(false, |found, changes| {
-                Ok::<_, InjectError>(found || secret::replaces(&self.archive, changes)?)
+                Ok::<_, WimError>(found || secret::replaces(&self.archive, changes)?)
             })?,
             ..CommitOptions::default()
         };
-        Ok(self.archive.commit(&self.changes, target, options)?)
+        self.archive.commit(&self.changes, target, options)
     }
 }

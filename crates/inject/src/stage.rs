@@ -1,66 +1,57 @@
-//! The whole job for one image, in memory.
+//! Stages a job for one image: does all of it in memory, and computes the report from the result.
 
-use winpe_wim::{Archive, FileChange};
+use winpe_wim::{Archive, Content, FileChange};
 
-use crate::catalogue;
-use crate::error::{AdditionError, InjectError};
-use crate::files::{self, FilePlan};
-use crate::fit;
+use crate::error::StageError;
+use crate::files::{self, AdditionError, FilePlan, PlannedFiles, Record};
+use crate::hives::{self, HiveError, HivePlan, SourcedEdit};
+use crate::identify::identify;
+use crate::image::{ImagePath, ImageView, Source, Windows};
 use crate::job::Job;
 use crate::parts::{self, Supplied};
 use crate::profile::Profile;
-use crate::record::Record;
-use crate::reg::SourcedEdit;
-use crate::registry::{self, RegistryPlan};
-use crate::report::{Report, image_name};
-use crate::source::Source;
-use crate::startup;
-use crate::tree::Tree;
-use crate::windows::Windows;
+use crate::program::{ProgramError, catalogue, imports};
+use crate::report::{HiveReport, Report, Unresolved, Warning};
+use crate::startup::{self, secret};
 
-/// What is done to one image, and what that comes to.
+/// Stages a job. Returns its report and the changes that a commit writes.
 pub(crate) fn stage(
     archive: &Archive,
     image: u32,
     job: &Job,
-) -> Result<(Report, Vec<FileChange>), InjectError> {
-    let scene = Scene::look(archive, image, job)?;
-    let mut warnings = scene.fit()?;
-    let profile = &*job.profile.choose(&scene.windows, scene.theirs.as_ref())?;
+) -> Result<(Report, Vec<FileChange>), StageError> {
+    let task = Task::new(ImageView { archive, image }, job)?;
+    let Task { image, .. } = task;
+    let mut warnings = task.check_source()?;
+    let profile = &*job.profile.choose(&task.windows, task.source_windows.as_ref())?;
 
-    let Supplied { reports: parts, files: mut supplied, edits, warnings: of_parts } =
-        parts::supply(profile, scene.tree, scene.languages(), job.source)?;
-    warnings.extend(of_parts);
     let source = job.source.map(Source::tree);
+    let Supplied { reports: parts, files: mut supplied, edits, warnings: of_parts } =
+        parts::supply(profile, image.tree(), task.languages(), source)?;
+    warnings.extend(of_parts);
     let rules = profile.catalogues();
-    let signatures = catalogue::supply(rules, scene.tree, source, &mut supplied, &mut warnings)?;
-    let mut files = files::plan(archive, image, job, profile, supplied)?;
-    let unresolved = fit::programs(scene.tree, scene.windows.arch, &files.changes)?;
-    let registry = scene.edit_hives(profile, &edits)?;
-    warnings.extend(registry.warnings.iter().cloned());
-    warnings.extend(startup::event_log_warning(scene.newest_build(), &job.startup));
-    let startup = startup::plan(
-        (archive, image),
-        scene.windows.arch,
-        &job.startup,
-        &mut files,
-        &mut warnings,
-    )?;
-    files.digest(archive, image)?;
-    refuse_hives_as_files(&registry, &files)?;
-    let record = scene.record(profile, &registry, &files)?;
+    let signatures = catalogue::supply(rules, image.tree(), source, &mut supplied, &mut warnings)?;
+    let mut files = files::plan(image, source, profile, supplied, &job.additions)?;
+    let unresolved = task.check_imports(&files)?;
+    let hives = task.edit_hives(profile, &edits)?;
+    warnings.extend(hives.warnings.iter().cloned());
+    warnings.extend(startup::event_log_warning(task.newest_build(), &job.startup));
+    let startup = startup::plan(image, task.windows.arch, &job.startup, &mut files, &mut warnings)?;
+    refuse_hives_as_files(&hives.reports, &files)?;
+    let record = task.record(profile, &hives, &files)?;
+    let files = files.finish()?;
 
     let report = Report {
         schema: 1,
-        wim: archive.path().display().to_string(),
-        image,
-        image_name: image_name(archive, image),
-        windows: scene.windows,
+        wim: image.wim(),
+        image: image.image,
+        image_name: image.name(),
+        windows: task.windows,
         profile: profile.name().to_owned(),
         source: job.source.map(|source| source.name().to_owned()),
-        source_windows: scene.theirs,
+        source_windows: task.source_windows,
         parts,
-        hives: registry.reports,
+        hives: hives.reports,
         files: files.reports,
         record: record.reports,
         adds_integrity: job.add_integrity && !archive.header().integrity,
@@ -69,85 +60,112 @@ pub(crate) fn stage(
         unresolved,
         warnings,
     };
-    // The record goes first: what a file was before is kept before it is replaced.
-    let changes = record.changes.into_iter().chain(registry.changes).chain(files.changes);
-    Ok((report.without_secrets(), changes.collect()))
+    // The record goes first: the content of a file is kept before the file is replaced.
+    let changes = record.changes.into_iter().chain(hives.changes).chain(files.changes);
+    Ok((secret::without_digests(report), changes.collect()))
 }
 
-/// What there is before anything is done.
-struct Scene<'a> {
-    archive: &'a Archive,
-    image: u32,
-    tree: Tree<'a>,
+/// A job for one image.
+struct Task<'a> {
+    image: ImageView<'a>,
     job: &'a Job<'a>,
     windows: Windows,
-    /// The Windows of the source.
-    theirs: Option<Windows>,
+    source_windows: Option<Windows>,
 }
 
-impl<'a> Scene<'a> {
-    fn look(archive: &'a Archive, image: u32, job: &'a Job<'a>) -> Result<Self, InjectError> {
-        let tree = Tree::Image(archive, image);
-        let windows = Windows::of(tree)?;
-        let theirs = job.source.map(Source::windows).transpose()?;
-        Ok(Self { archive, image, tree, job, windows, theirs })
+impl<'a> Task<'a> {
+    fn new(image: ImageView<'a>, job: &'a Job<'a>) -> Result<Self, HiveError> {
+        let windows = identify(image.tree())?;
+        let source_windows = job.source.map(Source::windows).transpose()?;
+        Ok(Self { image, job, windows, source_windows })
     }
 
-    /// Refuses a source that is of another kind. What could not be compared is a warning.
-    fn fit(&self) -> Result<Vec<String>, InjectError> {
-        match self.job.source.zip(self.theirs.as_ref()) {
-            Some((source, theirs)) => {
-                fit::source(&self.windows, source, theirs, self.job.allow_build_mismatch)
+    /// Refuses a source whose processor or build is not the image's. Returns warnings for what is unknown.
+    fn check_source(&self) -> Result<Vec<Warning>, StageError> {
+        let Some((source, theirs)) = self.job.source.zip(self.source_windows.as_ref()) else {
+            return Ok(vec![]);
+        };
+        let source_name = || source.name().to_owned();
+        let mut warnings = Vec::new();
+        match (self.windows.arch, theirs.arch) {
+            (Some(image), Some(source_arch)) if image != source_arch => {
+                let source_name = source_name();
+                return Err(StageError::OtherArchitecture { image, source_name, source_arch });
             }
-            None => Ok(vec![]),
+            (Some(_), Some(_)) => {}
+            _ => warnings.push(Warning::UnknownArch { source_name: source_name() }),
         }
+        match (self.windows.build, theirs.build) {
+            (Some(image), Some(source)) if Windows::is_family(image, source) => {}
+            (Some(image), Some(source_build)) if !self.job.allow_build_mismatch => {
+                let source_name = source_name();
+                return Err(StageError::OtherBuild { image, source_name, source_build });
+            }
+            (Some(image), Some(source_build)) => {
+                let source_name = source_name();
+                warnings.push(Warning::OtherBuild { source_name, source_build, image });
+            }
+            _ => warnings.push(Warning::UnknownBuild { source_name: source_name() }),
+        }
+        Ok(warnings)
     }
 
-    /// Those of the image, or of the source where the image names none.
+    /// The image's languages; the source's if the image has none.
     fn languages(&self) -> &[String] {
-        match (self.windows.languages.as_slice(), &self.theirs) {
+        match (self.windows.languages.as_slice(), &self.source_windows) {
             ([], Some(theirs)) => &theirs.languages,
             (languages, _) => languages,
         }
     }
 
     fn newest_build(&self) -> Option<u32> {
-        self.windows.build.max(self.theirs.as_ref().and_then(|theirs| theirs.build))
+        self.windows.build.max(self.source_windows.as_ref().and_then(|theirs| theirs.build))
     }
 
-    /// Those of the parts, of the profile, of the user and of the startup, in this order.
+    /// Checks the programs of the source. Files that a user adds are the user's affair.
+    fn check_imports(&self, files: &FilePlan<'_>) -> Result<Vec<Unresolved>, ProgramError> {
+        let changed = files.changed();
+        let from_source = changed.iter().filter_map(|file| match file.content {
+            Content::Bytes(data) => Some((file.path, data.as_slice())),
+            _ => None,
+        });
+        let files: Vec<(&ImagePath, &[u8])> = from_source.collect();
+        imports::check(self.image.tree(), self.windows.arch, &files)
+    }
+
+    /// Applies the edits of the parts, the profile, the user and the startup, in this order.
     fn edit_hives(
         &self,
         profile: &Profile,
         of_parts: &[SourcedEdit],
-    ) -> Result<RegistryPlan, InjectError> {
-        let written_out = profile.reg().iter().flat_map(|part| &part.edits);
+    ) -> Result<HivePlan, HiveError> {
+        let of_profile = profile.reg().iter().flat_map(|part| &part.edits);
         let of_startup = self.job.startup.edits();
-        let edits = of_parts.iter().chain(written_out).chain(&self.job.edits).chain(&of_startup);
-        registry::plan(self.tree, edits, profile.roots(), self.job.time)
+        let edits = of_parts.iter().chain(of_profile).chain(&self.job.edits).chain(&of_startup);
+        hives::plan(self.image.tree(), edits, profile.roots(), self.job.time)
     }
 
-    /// Takes down what is done, if anything is.
+    /// Records what is done, if anything is.
     fn record(
         &self,
         profile: &Profile,
-        registry: &RegistryPlan,
-        files: &FilePlan,
-    ) -> Result<FilePlan, InjectError> {
-        if registry.changes.is_empty() && files.changes.is_empty() {
-            return Ok(FilePlan::default());
+        hives: &HivePlan,
+        files: &FilePlan<'_>,
+    ) -> Result<PlannedFiles, StageError> {
+        if hives.changes.is_empty() && files.is_unchanged() {
+            return Ok(PlannedFiles::default());
         }
-        let record = Record::read(self.archive, self.image)?.unwrap_or_default();
-        let (hives, files) = (&registry.reports, &files.reports);
-        record.extended(self.archive, self.image, profile.name(), hives, files)
+        let record = Record::read(self.image)?.unwrap_or_default();
+        let record = record.extended(self.image, profile.name(), &hives.reports, files)?;
+        Ok(record.finish()?)
     }
 }
 
-/// A hive is given by its edits alone.
-fn refuse_hives_as_files(registry: &RegistryPlan, files: &FilePlan) -> Result<(), AdditionError> {
-    for hive in &registry.reports {
-        if let Some(file) = files.reports.iter().find(|file| file.path == hive.file) {
-            let (first, second) = (file.why.clone(), "the edits of its keys".to_owned());
+/// Refuses a file in the place of an edited hive.
+fn refuse_hives_as_files(hives: &[HiveReport], files: &FilePlan<'_>) -> Result<(), AdditionError> {
+    for hive in hives {
+        if let Some(why) = files.why(&hive.file) {
+            let (first, second) = (why.to_owned(), "the edits of its keys".to_owned());
             return Err(AdditionError::Twice { path: hive.file.clone(), first, second });
         }
     }

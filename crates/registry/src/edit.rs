@@ -170,23 +170,54 @@ impl Change {
     /// ```
     #[must_use]
     pub fn inverse(&self) -> Vec<Edit> {
+        let edits = self.inverse_by_key();
+        match (&self.before, edits.last()) {
+            // Deleting the topmost created key deletes all that is below it.
+            (Before::Key { missing: 1.. } | Before::Value { missing: 1.., .. }, Some(topmost)) => {
+                vec![topmost.clone()]
+            }
+            _ => edits,
+        }
+    }
+
+    /// As [`inverse`](Self::inverse), but a value is deleted by itself and each created key by itself, the
+    /// innermost first, so that a caller can leave a key alone that holds something else by now.
+    ///
+    /// ```
+    /// use winpe_registry::{Before, Change, Edit};
+    /// let change = Change {
+    ///     edit: Edit::create_key(r"a\b\c".parse()?),
+    ///     before: Before::Key { missing: 2 },
+    /// };
+    /// let [inner, outer] = [r"a\b\c".parse()?, r"a\b".parse()?].map(Edit::delete_key);
+    /// assert_eq!(change.inverse_by_key(), [inner, outer]);
+    /// # Ok::<(), winpe_registry::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn inverse_by_key(&self) -> Vec<Edit> {
         if self.is_noop() {
             return vec![];
         }
         let key = &self.edit.key;
-        match (&self.before, &self.edit.op) {
-            (Before::Key { missing } | Before::Value { missing, .. }, _) if *missing > 0 => {
-                vec![Edit::delete_key(key.prefix(key.depth() + 1 - missing))]
-            }
-            (Before::Value { value, .. }, Op::SetValue { name, .. } | Op::DeleteValue { name }) => {
-                vec![match value {
+        let (mut edits, missing) = match (&self.before, &self.edit.op) {
+            (
+                Before::Value { missing, value },
+                Op::SetValue { name, .. } | Op::DeleteValue { name },
+            ) => {
+                let edit = match value {
                     Some(value) => Edit::set_value(key.clone(), name.clone(), value.clone()),
                     None => Edit::delete_value(key.clone(), name.clone()),
-                }]
+                };
+                (vec![edit], *missing)
             }
-            (Before::Tree(Some(tree)), _) => tree.edits(key),
-            _ => vec![],
-        }
+            (Before::Key { missing }, _) => (vec![], *missing),
+            (Before::Tree(Some(tree)), _) => (tree.edits(key), 0),
+            _ => (vec![], 0),
+        };
+        let above = key.depth().saturating_sub(missing);
+        let created = (above + 1..=key.depth()).rev();
+        edits.extend(created.map(|depth| Edit::delete_key(key.prefix(depth))));
+        edits
     }
 }
 

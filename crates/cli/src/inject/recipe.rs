@@ -1,6 +1,6 @@
 //! The options of a run: those of the command line, and those of a recipe where it gives none.
 
-use winpe_inject::{Addition, AdditionError, Chap, InjectError, Recipe, Startup};
+use winpe_inject::{Addition, AdditionError, Chap, Recipe, Startup};
 
 use super::Args;
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ impl Args {
         or_all(&mut self.connect, connect);
         or_all(&mut self.driver, driver);
         let add = add.iter().map(|pair| Addition::parse(pair));
-        let add = add.collect::<Result<Vec<_>, AdditionError>>().map_err(InjectError::from)?;
+        let add = add.collect::<Result<Vec<_>, AdditionError>>()?;
         or_all(&mut self.add, add);
         self.allow_build_mismatch |= allow_build_mismatch;
         self.integrity |= integrity;

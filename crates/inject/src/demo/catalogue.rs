@@ -1,8 +1,7 @@
-//! Catalogues that nobody has signed. Layout: RFC 2315 (PKCS #7); Microsoft, "Windows Authenticode
+//! Unsigned catalogues. Layout: RFC 2315 (PKCS #7); Microsoft, "Windows Authenticode
 //! Portable Executable Signature Format"; the list within, as `CTL_INFO` describes it.
 
-use crate::authenticode::Digests;
-use crate::pe::NotAProgram;
+use crate::program::{Digests, NotAProgram};
 
 /// A catalogue: PKCS #7 signed data without a signer, over a list of the digests of files.
 ///
@@ -25,13 +24,13 @@ struct Member {
 }
 
 impl Catalogue {
-    /// One that names files by SHA-256, as since Windows 8, or by SHA-1.
+    /// A catalogue that names files by SHA-256, as since Windows 8, or by SHA-1.
     #[must_use]
     pub fn new(sha256: bool) -> Self {
         Self { sha256, members: vec![] }
     }
 
-    /// Covers a program or library, without what signing it changes; as any other file where it is none.
+    /// Covers a program or library, without the bytes that signing changes; another file is covered whole.
     #[must_use]
     pub fn program(self, data: &[u8]) -> Self {
         let digests: Result<Digests, NotAProgram> = Digests::of_program(data);
@@ -41,7 +40,7 @@ impl Catalogue {
         }
     }
 
-    /// Covers a file as it is.
+    /// Covers all bytes of a file.
     #[must_use]
     pub fn file(self, data: &[u8]) -> Self {
         self.member(Digests::flat(data), false)
@@ -73,7 +72,7 @@ impl Catalogue {
     }
 
     fn subject(&self, member: &Member) -> Vec<u8> {
-        // What is digested: a program without flags, or a file that is elsewhere.
+        // The digested object: a program without flags, or an external file.
         let obsolete = "<<<Obsolete>>>".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let link = tagged(CONTEXT | 2, [tagged(PRIMITIVE_CONTEXT, [obsolete])]);
         let what = match member.is_program {
@@ -89,7 +88,7 @@ impl Catalogue {
         sequence([tagged(OCTET_STRING, [self.name(member)]), tagged(SET, [attribute])])
     }
 
-    /// The digest; of old its digits, as text.
+    /// The digest; with SHA-1 its hex digits, as text.
     fn name(&self, member: &Member) -> Vec<u8> {
         if self.sha256 {
             return member.digest.clone();
@@ -131,7 +130,7 @@ fn null() -> Vec<u8> {
     vec![5, 0]
 }
 
-/// DER: the shortest length that there is.
+/// DER uses the shortest form of a length.
 fn tagged(tag: u8, parts: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let content: Vec<u8> = parts.into_iter().flatten().collect();
     let mut found = vec![tag];

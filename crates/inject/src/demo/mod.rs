@@ -1,6 +1,6 @@
-//! Synthetic images for someone without a Windows image at hand.
+//! Synthetic images, to try the program without a Windows image.
 //!
-//! They are small and structurally true: WIM files with a tree like that of WinPE, registry hives made
+//! They are small and structurally valid: WIM files with a tree like that of WinPE, registry hives written
 //! by our own writer, programs with valid headers. They hold no Microsoft software and do not boot.
 
 mod catalogue;
@@ -19,12 +19,10 @@ use winpe_regfile::ParseError;
 use winpe_registry::{Edit, KeyName, KeyPath};
 use winpe_wim::{Arch, Compression, NewImage, Version, WimError};
 
-use crate::ProfileError;
-use crate::profile::Profile;
-use crate::reg::parse_reg;
-use crate::registry::file_time;
+use crate::hives::{file_time, parse_reg};
+use crate::profile::{Profile, ProfileError};
 
-/// Why the demo images could not be made.
+/// Why the demo images could not be created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DemoError {
@@ -37,7 +35,7 @@ pub enum DemoError {
     /// The built-in description names no profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// A hive could not be made.
+    /// A hive could not be created.
     #[error("{hive}: {source}")]
     Hive {
         /// The hive's path in the image.
@@ -56,8 +54,8 @@ pub struct Demo {
     pub install: PathBuf,
 }
 
-/// Makes `winpe.wim` and `install.wim` in a folder. Their bytes are the same every time, but for the
-/// GUID that each WIM has.
+/// Creates `winpe.wim` and `install.wim` in a folder. Their bytes are the same every time, except for the
+/// GUID of each WIM.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;
@@ -67,7 +65,7 @@ pub struct Demo {
 /// ```
 ///
 /// # Errors
-/// [`DemoError::Wim`] if a file cannot be written, or is there already.
+/// [`DemoError::Wim`] if a file cannot be written, or exists already.
 pub fn create(dir: &Path) -> Result<Demo, DemoError> {
     let demo = Demo { winpe: dir.join("winpe.wim"), install: dir.join("install.wim") };
     write(&demo.winpe, WINPE)?;

@@ -1,8 +1,8 @@
-//! Programs and libraries that do nothing. Layout: Microsoft, "PE Format".
+//! Synthetic programs and libraries. Layout: Microsoft, "PE Format".
 
 use winpe_wim::Arch;
 
-/// A program or library with true headers and tables, whose only code returns at once.
+/// A program or library with valid headers and tables, whose only code returns immediately.
 ///
 /// ```
 /// use winpe_inject::demo::Program;
@@ -13,8 +13,8 @@ use winpe_wim::Arch;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// Its path: one that does not end with `.exe` is a library, and one that ends with `.mui` or
-    /// `.mun` has no code. It is part of the content, so that no two are alike.
+    /// Its path: a file that does not end with `.exe` is a library, and one that ends with `.mui` or `.mun`
+    /// has no code. The path is part of the content, so that no two files are equal.
     pub path: String,
     /// The processor it is made for.
     pub arch: Arch,
@@ -31,7 +31,7 @@ const CODE_AT: u32 = ALIGNMENT;
 const DATA_AT: u32 = 2 * ALIGNMENT;
 
 impl Program {
-    /// One for x64 that needs nothing and offers nothing.
+    /// A program for x64 without imports and exports.
     #[must_use]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into(), arch: Arch::Amd64, imports: vec![], exports: vec![] }
@@ -43,13 +43,7 @@ impl Program {
         let data = self.data();
         let lower = self.path.to_ascii_lowercase();
         let has_code = !lower.ends_with(".mui") && !lower.ends_with(".mun");
-        let (machine, wide): (u16, bool) = match self.arch {
-            Arch::X86 => (0x014c, false),
-            Arch::Arm => (0x01c4, false),
-            Arch::Ia64 => (0x0200, true),
-            Arch::Arm64 => (0xaa64, true),
-            Arch::Amd64 | Arch::Other(_) => (0x8664, true),
-        };
+        let (machine, wide) = machine(self.arch);
         let mut file = b"MZ".to_vec();
         file.resize(0x3c, 0);
         file.extend(0x40u32.to_le_bytes()); // where the PE header is
@@ -101,7 +95,7 @@ impl Program {
         file
     }
 
-    /// What stands in the data section.
+    /// The data section.
     fn data(&self) -> Tables {
         let mut bytes =
             format!("synthetic, made by winpe-iscsi demo: {}\0", self.path).into_bytes();
@@ -176,6 +170,17 @@ impl Program {
         }
         bytes.extend([0; 20]);
         (start, here(bytes) - start)
+    }
+}
+
+/// The machine type of a processor, and whether its programs are PE32+.
+fn machine(arch: Arch) -> (u16, bool) {
+    match arch {
+        Arch::X86 => (0x014c, false),
+        Arch::Arm => (0x01c4, false),
+        Arch::Ia64 => (0x0200, true),
+        Arch::Arm64 => (0xaa64, true),
+        Arch::Amd64 | Arch::Other(_) => (0x8664, true),
     }
 }
 

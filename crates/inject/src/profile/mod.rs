@@ -3,7 +3,11 @@
 //! A profile is a folder with a `profile.toml` and the `.reg` files it names. The built-in ones are
 //! compiled in; any other is read from disk.
 
+pub(crate) mod bounded;
 mod choice;
+mod choose;
+mod entry;
+mod error;
 mod part;
 #[cfg(test)]
 mod tests;
@@ -12,17 +16,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use winpe_disk::folder::Folder;
-use winpe_registry::KeyPath;
 
-use crate::bounded;
-use crate::error::ProfileError;
-use crate::hives::{HiveRoot, HiveRoots};
-use crate::path::ImagePath;
-use crate::reg::{Origin, SourcedEdit, parse_reg};
+use crate::hives::{HiveRoot, HiveRoots, Origin, parse_reg};
+use crate::image::ImagePath;
 
 pub use choice::{Builds, Choice};
+pub use entry::{CatalogueRule, ProfileFile, RegPart, Service};
+pub use error::ProfileError;
 pub use part::{Append, CopyKey, CreateKey, LeaveOut, Marks, Part};
 
 /// What to put into an image, and why.
@@ -90,63 +92,6 @@ struct RegEntry {
     why: String,
 }
 
-/// A service whose key shows that the feature is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Service {
-    /// Its name.
-    #[schemars(example = &"MSiSCSI")]
-    pub name: String,
-    /// Its key, under one of the profile's hive roots.
-    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
-    pub key: KeyPath,
-}
-
-/// A file that the image must have. It is found at the same place in the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProfileFile {
-    /// The path in the image, with backslashes. In a part, names may hold `*`, and `{lang}` stands for
-    /// each language of the image.
-    #[schemars(example = &r"Windows\System32\{lang}\iscsicli.exe.mui")]
-    pub path: String,
-    /// In a part, names that `*` does not mean.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(example = ["iscsilog.dll"])]
-    pub without: Vec<String>,
-    /// In a part, whether a source without the file will do.
-    #[serde(default)]
-    #[schemars(example = true)]
-    pub optional: bool,
-    /// What it is for.
-    #[schemars(example = &"The text of the command line.")]
-    pub why: String,
-}
-
-/// Where a source has the signed lists of digests that vouch for its files. Those that cover an added file
-/// go along.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CatalogueRule {
-    /// Their path, with backslashes; names may hold `*`.
-    #[schemars(example = &r"Windows\System32\CatRoot\*\*.cat")]
-    pub path: String,
-    /// What they are for.
-    #[schemars(example = &"Signatures of the added files.")]
-    pub why: String,
-}
-
-/// One `.reg` file of a profile.
-#[derive(Debug, Clone)]
-pub struct RegPart {
-    /// The file's name.
-    pub file: String,
-    /// What it is for.
-    pub why: String,
-    /// Its edits in order.
-    pub edits: Vec<SourcedEdit>,
-}
-
 /// A built-in profile: its name and its files.
 struct Builtin {
     name: &'static str,
@@ -171,7 +116,7 @@ const BUILTIN: &[Builtin] = &[
     builtin!("iscsi-winpe4": "profile.toml"),
 ];
 
-/// The file of a profile that says what is in it.
+/// The manifest of a profile.
 const MANIFEST: &str = "profile.toml";
 
 impl Profile {
@@ -261,21 +206,21 @@ impl Profile {
         Ok(profile)
     }
 
-    /// That no path of a file leads upwards: a source may be a folder of this machine.
+    /// Checks that no path of a file holds `..`: a source may be a folder of this machine.
     fn check_paths(&self, dir: &Path) -> Result<(), ProfileError> {
         let files = self.files().iter().chain(self.parts().iter().flat_map(|part| &part.files));
         let marks = self.parts().iter().flat_map(|part| &part.there_if.files);
         let catalogues = self.catalogues().iter().map(|rule| &rule.path);
         for path in files.map(|file| &file.path).chain(marks).chain(catalogues) {
             if ImagePath::new(path).names().any(|name| name == "." || name == "..") {
-                let profile = dir.join("profile.toml");
+                let profile = dir.join(MANIFEST);
                 return Err(ProfileError::BadPath { profile, path: path.clone() });
             }
         }
         Ok(())
     }
 
-    /// That every key of a part lies in a hive.
+    /// Checks that every key of a part lies in a hive.
     fn check_parts(&self, dir: &Path) -> Result<(), ProfileError> {
         let path = || dir.join(MANIFEST);
         for part in self.parts() {
@@ -291,7 +236,7 @@ impl Profile {
         Ok(())
     }
 
-    /// The name: of the folder, for one that is not built in.
+    /// Its name; that of its folder, if it is not built in.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -321,43 +266,43 @@ impl Profile {
         &self.manifest.files
     }
 
-    /// What belongs together and comes from a source of the image's own build.
+    /// Files and keys that belong together and come from a source of the image's own build.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.manifest.parts
     }
 
-    /// Where the catalogues are that cover files of a source.
+    /// Where a source has its catalogues.
     #[must_use]
     pub fn catalogues(&self) -> &[CatalogueRule] {
         &self.manifest.catalogues
     }
 
-    /// What is never copied.
+    /// Keys that are never copied.
     #[must_use]
     pub fn left_out(&self) -> &[LeaveOut] {
         &self.manifest.left_out
     }
 
-    /// The services that show that the feature is in.
+    /// The services that show that an image has the feature.
     #[must_use]
     pub fn services(&self) -> &[Service] {
         &self.manifest.services
     }
 
-    /// Where its keys lie: its own hive roots and the standard ones.
+    /// Its own hive roots and the standard ones.
     #[must_use]
     pub fn roots(&self) -> &HiveRoots {
         &self.roots
     }
 }
 
-/// The line, from 1, in which a place lies.
+/// The line of an offset, counted from 1.
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }
 
-/// A profile names files beside it, never files elsewhere.
+/// Refuses a file name that leads out of the profile's folder.
 fn plain_name<'a>(dir: &Path, file: &'a str) -> Result<&'a str, ProfileError> {
     let plain = PathBuf::from(file).file_name().is_some_and(|name| name == file);
     if plain {

@@ -1,4 +1,4 @@
-//! Parts: what belongs together, and how an image gets it from a source of its own build.
+//! Parts: files and keys that belong together, and how an image gets them from a source of its own build.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use toml::Spanned;
 use winpe_registry::{KeyName, KeyPath, ValueName};
 
 use super::ProfileFile;
-use crate::pattern;
-use crate::reg::Origin;
+use crate::hives::Origin;
+use crate::image::pattern;
 
-/// Files and keys that are only of use together. An image that has a part keeps it as it is; what an
-/// image lacks of a part is taken from the source.
+/// Files and keys that are useful only together. An image that has a part keeps it as it is; what an image
+/// lacks of a part is taken from the source.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Part {
@@ -20,11 +20,11 @@ pub struct Part {
     /// What it is for.
     #[schemars(example = &"The initiator service and its command line.")]
     pub why: String,
-    /// Whether the feature works without it, so that it is left out where the source does not have it.
+    /// Whether the feature works without it, so that it is omitted if the source does not have it.
     #[serde(default)]
     #[schemars(example = true)]
     pub optional: bool,
-    /// `[part.there-if]`: what shows that an image has the part, though it may lack some of what is listed here.
+    /// Files and keys that show that an image has the part, even if it lacks some of what is listed here.
     #[serde(default)]
     pub there_if: Marks,
     /// `[[part.file]]`: its files.
@@ -33,15 +33,15 @@ pub struct Part {
     /// `[[part.copy]]`: keys that the image gets from the source's hives.
     #[serde(default, rename = "copy")]
     pub copies: Vec<CopyKey>,
-    /// `[[part.append]]`: lists that the image has and that are added to.
+    /// Lists of the image to which texts are added.
     #[serde(default, rename = "append")]
     pub appends: Vec<Append>,
-    /// `[[part.create]]`: keys that no installed Windows has and WinPE needs.
+    /// Keys that WinPE needs and no installed Windows has.
     #[serde(default, rename = "create")]
     pub creates: Vec<CreateKey>,
 }
 
-/// Files and keys that are all there.
+/// Files and keys that must all exist.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Marks {
@@ -61,7 +61,7 @@ impl Marks {
     }
 }
 
-/// A key that is copied with its values, types and all. What the image has of it stays.
+/// A key that is copied with its values. What the image already has of it is not changed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyKey {
@@ -69,15 +69,15 @@ pub struct CopyKey {
     #[serde(serialize_with = "unspanned")]
     #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
-    /// The values; all where none is named.
+    /// The values; by default all.
     #[serde(default)]
     #[schemars(with = "Vec<String>", example = ["Start", "Type"])]
     pub values: Vec<ValueName>,
-    /// Whether what lies below it is copied too.
+    /// Whether its subkeys are copied too.
     #[serde(default = "yes")]
     #[schemars(example = false)]
     pub subkeys: bool,
-    /// Whether a source without the key will do.
+    /// Whether the key may be missing from the source.
     #[serde(default)]
     #[schemars(example = true)]
     pub optional: bool,
@@ -88,7 +88,7 @@ pub struct CopyKey {
     pub(crate) origin: Origin,
 }
 
-/// Texts that a `REG_MULTI_SZ` gets in addition to those that it has.
+/// Texts that are added to a `REG_MULTI_SZ`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
@@ -99,7 +99,7 @@ pub struct Append {
     /// The value.
     #[schemars(with = "String", example = &"netsvcs")]
     pub value: ValueName,
-    /// The texts; case does not count.
+    /// The texts; case is ignored.
     #[schemars(example = ["MSiSCSI"])]
     pub texts: Vec<String>,
     /// What it is for.
@@ -109,7 +109,7 @@ pub struct Append {
     pub(crate) origin: Origin,
 }
 
-/// A key that is made.
+/// A key that is created.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
@@ -124,7 +124,7 @@ pub struct CreateKey {
     pub(crate) origin: Origin,
 }
 
-/// Keys that are never copied, wherever they are met.
+/// Keys that are never copied.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveOut {
@@ -132,7 +132,7 @@ pub struct LeaveOut {
     #[serde(serialize_with = "unspanned")]
     #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
-    /// What would be wrong with it.
+    /// The reason.
     #[schemars(example = &"What plug and play has found on one machine.")]
     pub why: String,
     #[serde(skip)]
@@ -140,7 +140,7 @@ pub struct LeaveOut {
 }
 
 impl LeaveOut {
-    /// Whether the key is one of those, or lies below one.
+    /// Whether the key matches, or lies below one that matches.
     pub(crate) fn covers(&self, key: &KeyPath) -> bool {
         let pattern = self.key.get_ref().names();
         let names = key.names();
@@ -159,7 +159,7 @@ macro_rules! with_key {
                 self.key.get_ref()
             }
 
-            /// Where it stands in the profile.
+            /// The line of the profile that names it.
             #[must_use]
             pub fn origin(&self) -> &Origin {
                 &self.origin
@@ -175,7 +175,7 @@ macro_rules! with_key {
 with_key!(CopyKey Append CreateKey LeaveOut);
 
 impl Part {
-    /// Tells every rule where it stands; `at` makes a place of an offset.
+    /// Sets the origin of each rule; `at` converts an offset to a line.
     pub(super) fn place(&mut self, at: &dyn Fn(usize) -> Origin) {
         self.copies.iter_mut().for_each(|rule| rule.place(at));
         self.appends.iter_mut().for_each(|rule| rule.place(at));
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_left_out_with_all_below_it() {
+    fn a_rule_covers_a_key_and_all_below_it() {
         let rule = |key: &str| LeaveOut {
             key: Spanned::new(0..0, key.parse().unwrap()),
             why: String::new(),

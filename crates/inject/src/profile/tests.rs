@@ -97,7 +97,7 @@ fn a_path_that_leads_upwards_is_refused() {
 }
 
 #[test]
-fn unknown_profiles_and_unknown_fields_are_told() {
+fn unknown_profiles_and_unknown_fields_are_errors() {
     let error = Profile::find("iscsi-winpe99").unwrap_err().to_string();
     assert!(error.contains("iscsi-winpe99") && error.contains("iscsi-winpe3"), "{error}");
 

@@ -14,8 +14,7 @@ pub enum Script {
     Winpeshl,
 }
 
-/// The bytes with calls of our scripts, and without earlier ones. `None` where a block of ours has no
-/// end.
+/// The bytes with calls of our scripts instead of earlier ones. `None` if a block of ours has no end.
 #[must_use]
 pub fn call(script: Script, bytes: &[u8], early: bool, connect: bool) -> Option<Vec<u8>> {
     let calls = Calls { early, connect };
@@ -27,7 +26,7 @@ pub fn call(script: Script, bytes: &[u8], early: bool, connect: bool) -> Option<
     Some(text.to_bytes())
 }
 
-/// The bytes without calls of our scripts. `None` where a block of ours has no end.
+/// The bytes without calls of our scripts. `None` if a block of ours has no end.
 #[must_use]
 pub fn strip(script: Script, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut text = Text::parse(bytes);

@@ -1,33 +1,29 @@
 //! The scripts that are put into the image.
 //!
-//! Texts that are always the same are data, in `crates/inject/startup`.
+//! Fixed texts are data, in `crates/inject/startup`.
 
 use winpe_san::{CHAP_AT_BOOT, PORT, SanUri};
 
-/// The folder of all that is ours.
-pub(crate) const OUR_FOLDER: &str = r"Windows\System32\winpe-iscsi";
-/// The same, below `Windows\System32`.
-pub(super) const FOLDER: &str = "winpe-iscsi";
+use crate::files::own::{CHAP, FOLDER};
+
 /// Runs before the network starts.
 pub(super) const EARLY: &str = "early.cmd";
 /// Starts the service and logs in.
 pub(super) const CONNECT: &str = "connect.cmd";
-/// Holds the CHAP name and secret, and is the only file that does.
-pub(super) const CHAP: &str = "chap.cmd";
 
-/// What [`CHAP`] is where the boot server gives the secret and an earlier run had put one in.
+/// The content of [`CHAP`] if the boot server gives the secret and an earlier run had put one in.
 pub(crate) const NO_SECRET: &[u8] = b"@rem The boot server gives the CHAP name and secret.\r\n";
 
 const HEAD: &str = include_str!("../../startup/head.cmd");
 const EVENT_LOG: &str = include_str!("../../startup/event-log.cmd");
 const SERVICE: &str = include_str!("../../startup/service.cmd");
 
-/// How a script is called.
+/// The path by which a script is called.
 pub(super) fn place(script: &str) -> String {
     format!(r"%SystemRoot%\System32\{FOLDER}\{script}")
 }
 
-/// What is done before the network starts. The drivers are paths of `.inf` files below [`FOLDER`].
+/// The script that runs before the network starts. Drivers are paths of `.inf` files below [`FOLDER`].
 pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
     let mut text = format!("{HEAD}rem Made by winpe-iscsi. Runs before the network starts.\n");
     if event_log {
@@ -43,7 +39,7 @@ pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
     windows(&text)
 }
 
-/// Where the CHAP name and secret of a login come from. The boot server's count where both are there.
+/// Where the CHAP name and secret of a login come from. If there are both, the boot server's are used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ChapFrom {
     /// From [`CHAP`] in the image.
@@ -52,7 +48,7 @@ pub(super) struct ChapFrom {
     pub(super) server: bool,
 }
 
-/// The login to all targets.
+/// The script that logs in to all targets.
 pub(super) fn connect(targets: &[SanUri], chap: ChapFrom) -> Vec<u8> {
     let mut text =
         format!("{HEAD}rem Made by winpe-iscsi. Run it again if a login failed.\n{SERVICE}");
@@ -74,13 +70,13 @@ pub(super) fn connect(targets: &[SanUri], chap: ChapFrom) -> Vec<u8> {
     windows(&text)
 }
 
-/// A network that has just been started may have no address yet, so the portal is asked for a minute.
+/// Logs in to one target. The network may have no address yet, so the portal is asked for a minute.
 fn login(number: usize, uri: &SanUri, chap: bool) -> String {
     const TRIES: u32 = 20;
     const SECONDS: u32 = 3;
     let (host, target) = (uri.host(), uri.target());
     let portal = |chap| portal(uri, chap);
-    // A target that wants CHAP may tell its portals to anybody, and mostly does.
+    // A target that requires CHAP mostly does not require it for discovery.
     let with_chap = match chap {
         true => format!("iscsicli {} && goto login{number}\n", portal(true)),
         false => String::new(),
@@ -107,37 +103,37 @@ fn login(number: usize, uri: &SanUri, chap: bool) -> String {
     )
 }
 
-/// The words of a CHAP login; the quotes keep a `%`-free value in one word.
-const WORDS: &str = "\"%chap_user%\" \"%chap_secret%\"";
+/// The arguments of a CHAP login; the quotes keep a value without `%` in one argument.
+const CHAP_ARGUMENTS: &str = "\"%chap_user%\" \"%chap_secret%\"";
 
-/// Makes a portal known. The quick command is for the usual port only; a star leaves a word of the
-/// long one at its default: HBA, port number, security flags, login flags, header digest, data digest,
+/// Adds a portal. The quick command works for the default port only; `*` leaves an argument of the long
+/// command at its default: HBA, port number, security flags, login flags, header digest, data digest,
 /// connections, time to wait, time to retain. 1 is CHAP. Source: the usage text of `iscsicli`.
 fn portal(uri: &SanUri, chap: bool) -> String {
     let (host, port) = (uri.host(), uri.port());
     match (port, chap) {
         (PORT, false) => format!("QAddTargetPortal {host}"),
-        (PORT, true) => format!("QAddTargetPortal {host} {WORDS}"),
+        (PORT, true) => format!("QAddTargetPortal {host} {CHAP_ARGUMENTS}"),
         (_, false) => format!("AddTargetPortal {host} {port}"),
-        (_, true) => format!("AddTargetPortal {host} {port} * * * * * * * * * {WORDS} 1"),
+        (_, true) => format!("AddTargetPortal {host} {port} * * * * * * * * * {CHAP_ARGUMENTS} 1"),
     }
 }
 
-/// Logs in. The words behind the port are those of [`portal`], then name, secret, kind of login and
-/// IPsec key, and the number of disks that are given fixed places.
+/// Logs in. The arguments after the port are those of [`portal`], then name, secret, type of login, IPsec
+/// key, and the number of disks with fixed places.
 fn session(uri: &SanUri, chap: bool) -> String {
     let (host, port, target) = (uri.host(), uri.port(), uri.target());
     match (port, chap) {
         (PORT, false) => format!("QLoginTarget {target}"),
-        (PORT, true) => format!("QLoginTarget {target} {WORDS}"),
+        (PORT, true) => format!("QLoginTarget {target} {CHAP_ARGUMENTS}"),
         (_, false) => format!("LoginTarget {target} T {host} {port} * * * * * * * * * * * * * 0"),
         (_, true) => {
-            format!("LoginTarget {target} T {host} {port} * * * * * * * * * {WORDS} 1 * 0")
+            format!("LoginTarget {target} T {host} {port} * * * * * * * * * {CHAP_ARGUMENTS} 1 * 0")
         }
     }
 }
 
-/// With the line ends of Windows.
+/// The text with the line ends of Windows.
 fn windows(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()
 }
@@ -151,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_have_the_words_that_iscsicli_wants() {
+    fn commands_have_as_many_arguments_as_iscsicli_expects() {
         let words = |command: &str| command.split_whitespace().count();
         let uri = |port: &str| format!("iscsi:h::{port}::iqn.a").parse::<SanUri>().unwrap();
         // Command and arguments, as the usage text lists them.
@@ -163,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_each_there_once() {
+    fn each_label_exists_once() {
         let uri = ["iscsi:h::::iqn.a".parse().unwrap(), "iscsi:h::1::iqn.b".parse().unwrap()];
         let script = text(connect(&uri, ChapFrom { image: true, server: true }));
         let labels: Vec<_> = script.lines().filter(|line| line.starts_with(':')).collect();

@@ -1,4 +1,4 @@
-//! `startnet.cmd`, which `winpeshl.exe` runs where no `winpeshl.ini` names anything else.
+//! `startnet.cmd`, which `winpeshl.exe` runs unless a `winpeshl.ini` names something else.
 
 use super::script::{CONNECT, EARLY, place};
 use super::text::Text;
@@ -6,26 +6,26 @@ use super::text::Text;
 const BEGIN: &str = "@rem winpe-iscsi begin: put here by winpe-iscsi";
 const END: &str = "@rem winpe-iscsi end";
 
-/// What a `startnet.cmd` holds when WinPE is made.
+/// The content of `startnet.cmd` in a new WinPE.
 pub(super) const DEFAULT: &[u8] = b"wpeinit\r\n";
 
-/// What is to be called when WinPE starts.
+/// Which of our scripts are called when WinPE starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Calls {
-    /// What must be done before the network starts.
+    /// The one that runs before the network starts.
     pub(super) early: bool,
     /// The login.
     pub(super) connect: bool,
 }
 
-/// Where a block that was put in begins without an end: its line, from 1.
+/// The line, counted from 1, at which a block of ours begins that has no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unended(pub(super) usize);
 
-/// Makes the text call what is wanted, and nothing else of ours. Says whether it runs `wpeinit`.
+/// Makes the text call these scripts of ours and no others. Returns whether it runs `wpeinit`.
 ///
-/// What must come before the network goes before `wpeinit`, the login behind it. A text without
-/// `wpeinit` has both at its top, and the network is started there.
+/// The early script is called before `wpeinit`, the login after it. A text without `wpeinit` gets both at
+/// its top, where our script starts the network.
 pub(super) fn edit(text: &mut Text, calls: Calls) -> Result<bool, Unended> {
     strip(text)?;
     let wpeinit = text.find(0, |line| runs(line, "wpeinit"));
@@ -34,7 +34,7 @@ pub(super) fn edit(text: &mut Text, calls: Calls) -> Result<bool, Unended> {
         text.insert(top, &block(calls, " network"));
         return Ok(false);
     };
-    // A line that ends with a caret goes on in the next.
+    // A line that ends with a caret continues in the next.
     let goes_on = |text: &Text, index| text.line(index).ends_with('^');
     let first = (0..wpeinit).rev().take_while(|&index| goes_on(text, index)).last();
     let last = (wpeinit..text.len()).find(|&index| !goes_on(text, index));
@@ -48,7 +48,7 @@ pub(super) fn edit(text: &mut Text, calls: Calls) -> Result<bool, Unended> {
     Ok(true)
 }
 
-/// Takes out what was put in, to the byte.
+/// Removes our blocks; every other byte stays.
 pub(super) fn strip(text: &mut Text) -> Result<(), Unended> {
     let mut from = 0;
     while let Some(begin) = text.find(from, |line| line.trim_end() == BEGIN) {
@@ -67,13 +67,13 @@ fn block(calls: Calls, network: &str) -> Vec<String> {
     [BEGIN.to_owned()].into_iter().chain(calls).chain([END.to_owned()]).collect()
 }
 
-/// Lines at the top that only set the scene.
+/// Whether a line only prepares the script, so that it can stay before ours.
 fn is_prologue(line: &str) -> bool {
     let words = line.trim_start_matches(['@', ' ', '\t']).to_ascii_lowercase();
     ["echo off", "rem", "::", "setlocal"].iter().any(|word| words.starts_with(word))
 }
 
-/// Whether a line of a script runs a program, however it is called.
+/// Whether a line of a script runs a program, with or without path, quotes and extension.
 pub(super) fn runs(line: &str, program: &str) -> bool {
     let line = line.trim_start_matches(['@', ' ', '\t', '(']).to_ascii_lowercase();
     if line.starts_with("::") || line == "rem" || line.starts_with("rem ") {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_login_goes_behind_wpeinit_and_drivers_before_it() {
+    fn the_login_goes_after_wpeinit_and_drivers_before_it() {
         assert_eq!(shown("wpeinit\r\n", CONNECT_ONLY), ["wpeinit", "> connect.cmd"]);
         assert_eq!(shown("wpeinit\r\n", BOTH), ["> early.cmd", "wpeinit", "> connect.cmd"]);
         assert_eq!(
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_known_however_they_are_called() {
+    fn a_program_is_recognised_in_every_spelling() {
         for line in [
             "wpeinit",
             "@WpeInit",
@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_block_without_an_end_is_told() {
+    fn a_block_without_an_end_is_an_error() {
         let mut text = Text::parse(format!("wpeinit\r\n{BEGIN}\r\necho\r\n").as_bytes());
         assert_eq!(edit(&mut text, BOTH), Err(Unended(2)));
     }
 
     proptest! {
         #[test]
-        fn a_second_time_changes_nothing_and_taking_out_leaves_nothing(
+        fn a_second_edit_changes_nothing_and_strip_restores_the_text(
             text in "(\u{feff})?(@?(wpeinit|echo [a-zé]{0,4}|rem wpeinit|call x\\^)?\r?(\r\n|\n)){0,6}(wpeinit)?\r?",
             utf16: bool,
             calls in prop_oneof![Just(BOTH), Just(CONNECT_ONLY)],

@@ -1,10 +1,12 @@
-//! The lines of a script in whatever encoding it has, without losing any of it.
+//! The lines of a script in any encoding, without loss.
 
 use std::ops::Range;
 
-/// A text of which every byte comes back.
+use crate::report::UnfitText;
+
+/// A text that is written with the same bytes as it was read.
 ///
-/// An OEM code page and UTF-8 alike are kept as bytes: what is looked for and put in is ASCII.
+/// Texts in an OEM code page or UTF-8 are kept as bytes: all that is searched for and inserted is ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
     encoding: Encoding,
@@ -55,7 +57,7 @@ impl Text {
         match self.encoding {
             Encoding::Bytes { bom } => {
                 bytes.extend(bom.then_some(UTF8_BOM).into_iter().flatten());
-                // The units were bytes, and what is put in is ASCII.
+                // Each unit is a byte of the text, or ASCII that was inserted.
                 bytes.extend(units.map(|unit| unit.to_le_bytes()[0]));
             }
             Encoding::Utf16 { big, bom } => {
@@ -68,14 +70,12 @@ impl Text {
         bytes
     }
 
-    /// What keeps `cmd.exe` from reading the text as a script, if anything does.
-    pub(super) fn unfit_for_cmd(&self) -> Option<&'static str> {
+    /// Why `cmd.exe` does not run the text as a script, if so.
+    pub(super) fn unfit_for_cmd(&self) -> Option<UnfitText> {
         match self.encoding {
             Encoding::Bytes { bom: false } => None,
-            Encoding::Bytes { bom: true } => Some(
-                "it begins with a byte order mark, which cmd.exe takes for part of the first command",
-            ),
-            Encoding::Utf16 { .. } => Some("it is UTF-16, which cmd.exe does not run"),
+            Encoding::Bytes { bom: true } => Some(UnfitText::ByteOrderMark),
+            Encoding::Utf16 { .. } => Some(UnfitText::Utf16),
         }
     }
 
@@ -83,14 +83,14 @@ impl Text {
         self.lines.len()
     }
 
-    /// A line without its end, for looking at; each byte beyond ASCII is some character.
+    /// A line without its end, to search in; each byte beyond ASCII is some character.
     pub(super) fn line(&self, index: usize) -> String {
         let line = &self.lines[index];
         let line = line.strip_suffix(&[LF]).unwrap_or(line);
         String::from_utf16_lossy(line.strip_suffix(&[CR]).unwrap_or(line))
     }
 
-    /// A line for people: UTF-8 where it is that; of a code page, what is not ASCII is U+FFFD.
+    /// A line for people. In a code page, each byte beyond ASCII is shown as U+FFFD.
     pub(super) fn shown(&self, index: usize) -> String {
         let line = self.line(index);
         match self.encoding {
@@ -106,15 +106,15 @@ impl Text {
         (0..self.len()).map(|index| self.line(index))
     }
 
-    /// The first line from `start` on of which that holds.
+    /// The first line at or after `start` for which this holds.
     pub(super) fn find(&self, start: usize, holds: impl Fn(&str) -> bool) -> Option<usize> {
         (start..self.len()).find(|&index| holds(&self.line(index)))
     }
 
-    /// Puts lines of ASCII before the line `at`, with the line ends that the text has.
+    /// Inserts lines of ASCII before the line `at`, with the line ends of the text.
     pub(super) fn insert(&mut self, at: usize, lines: &[String]) {
         let end = match at.checked_sub(1).and_then(|index| self.lines.get(index)) {
-            // With a LF alone, the CR would become part of a line end, and be taken out with it.
+            // With LF alone, the CR before it would become part of a line end and be removed with it.
             Some(before) if before.last() == Some(&CR) => &[CR, LF],
             _ => self.line_end(),
         };
@@ -122,7 +122,7 @@ impl Text {
             .iter()
             .map(|line| line.encode_utf16().chain(end.iter().copied()).collect())
             .collect();
-        // A last line without an end stays the last one without.
+        // If the last line has no end, the new last line has none either.
         if let Some(before) = at.checked_sub(1).and_then(|index| self.lines.get_mut(index))
             && before.last() != Some(&LF)
         {
@@ -134,7 +134,7 @@ impl Text {
         self.lines.splice(at..at, new);
     }
 
-    /// Takes lines out that were put in.
+    /// Removes lines that were inserted.
     pub(super) fn remove(&mut self, range: Range<usize>) {
         let end = self.line_end();
         let start = range.start;
@@ -147,7 +147,7 @@ impl Text {
         }
     }
 
-    /// CR LF, unless the text has line ends and none with a CR.
+    /// CR LF, unless all line ends of the text are LF.
     fn line_end(&self) -> &'static [u16] {
         let ended = || self.lines.iter().filter(|line| line.last() == Some(&LF));
         let unix = ended().next().is_some() && !ended().any(|line| line.ends_with(&[CR, LF]));
@@ -163,12 +163,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_comes_back(bytes: Vec<u8>) {
+        fn a_text_is_written_as_it_was_read(bytes: Vec<u8>) {
             prop_assert_eq!(Text::parse(&bytes).to_bytes(), bytes);
         }
 
         #[test]
-        fn what_is_put_in_comes_out(text in "(\u{feff})?([a-z ]{0,5}\r?(\r\n|\n)){0,5}[a-z]{0,5}\r?", utf16: bool, at: prop::sample::Index, count in 1..3usize) {
+        fn removing_inserted_lines_restores_the_text(text in "(\u{feff})?([a-z ]{0,5}\r?(\r\n|\n)){0,5}[a-z]{0,5}\r?", utf16: bool, at: prop::sample::Index, count in 1..3usize) {
             let bytes = match utf16 {
                 true => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
                 false => text.into_bytes(),
@@ -183,7 +183,7 @@ mod tests {
         }
     }
 
-    /// In a text of LF, the CR with the LF after it would be one line end.
+    /// In a text with LF, a CR and an inserted LF would become one line end.
     #[test]
     fn a_cr_without_a_lf_stays_at_the_end() {
         for old in ["a\nb\r", "b\r", "a\r\nb\r", "a\nb\r\r", "a\n\r"] {

@@ -1,17 +1,18 @@
-//! `winpeshl.ini`, which names what `winpeshl.exe` starts instead of a command prompt.
+//! `winpeshl.ini`, which names the programs that `winpeshl.exe` starts instead of a command prompt.
 //!
 //! Source: Microsoft, "Winpeshl.ini reference": the programs of `[LaunchApp]` and `[LaunchApps]` run in
-//! the order in which they stand, each when the one before has ended; a comma parts a program from its
+//! the order of the file, each after the one before has ended; a comma separates a program from its
 //! options.
 
-use super::script::{CONNECT, EARLY, FOLDER, place};
+use super::script::{CONNECT, EARLY, place};
 use super::startnet::{Calls, runs};
 use super::text::Text;
+use crate::files::own::FOLDER;
 
 /// What an ini starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Launches {
-    /// Nothing: `winpeshl.exe` goes on as if the file were not there.
+    /// Nothing: `winpeshl.exe` ignores the file.
     Nothing,
     /// `startnet.cmd`, as without the file.
     Startnet,
@@ -19,18 +20,18 @@ pub(super) enum Launches {
     Programs,
 }
 
-/// What the ini comes to when it calls ours.
+/// The ini after an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edited {
     /// Whether one of its programs is `wpeinit`.
     pub(super) wpeinit: bool,
-    /// Whether a program of `[LaunchApp]` must end before ours run.
+    /// Whether a program of `[LaunchApp]` runs before our scripts.
     pub(super) late: bool,
 }
 
 const APPS: &str = "[launchapps]";
 const APP: &str = "[launchapp]";
-/// The last word of a line that stands in a section which was put in with it.
+/// The last word of a line of ours in a section of ours.
 const OWN_SECTION: &str = " section";
 
 pub(super) fn launches(text: &Text) -> Launches {
@@ -42,7 +43,7 @@ pub(super) fn launches(text: &Text) -> Launches {
     }
 }
 
-/// Makes the ini start what is wanted, and nothing else of ours.
+/// Makes the ini start these scripts of ours and no others.
 pub(super) fn edit(text: &mut Text, calls: Calls) -> Edited {
     strip(text);
     let wpeinit = entries(text).find(|(_, line)| runs(line, "wpeinit"));
@@ -69,8 +70,8 @@ pub(super) fn edit(text: &mut Text, calls: Calls) -> Edited {
     Edited { wpeinit: false, late: false }
 }
 
-/// Takes out what was put in, to the byte. A line of ours names our folder, which is mark enough in a
-/// file in which nobody knows whether comments are read.
+/// Removes our lines; every other byte stays. Our folder in a line marks it as ours, since it is not
+/// documented whether the file may hold comments.
 pub(super) fn strip(text: &mut Text) {
     let mut from = 0;
     while let Some(index) = text.find(from, is_ours) {
@@ -95,7 +96,7 @@ fn lines(calls: Calls, network: &str) -> Vec<String> {
     early.into_iter().chain(connect).collect()
 }
 
-/// The lines that start programs, with their numbers.
+/// The lines that start programs, with their indexes.
 fn entries(text: &Text) -> impl Iterator<Item = (usize, String)> {
     let mut within = String::new();
     text.lines().enumerate().filter(move |(_, line)| {
@@ -112,7 +113,7 @@ fn section_of(text: &Text, index: usize) -> Option<String> {
     (0..index).rev().find_map(|index| section(&text.line(index)))
 }
 
-/// The name of a section in brackets, if the line begins one, in lower case.
+/// The name of the section that the line begins, in brackets and lower case.
 fn section(line: &str) -> Option<String> {
     let line = line.trim();
     (line.starts_with('[') && line.ends_with(']')).then(|| line.to_ascii_lowercase())
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_login_goes_behind_wpeinit() {
+    fn the_login_goes_after_wpeinit() {
         let (text, edited) = shown("[LaunchApps]\r\nwpeinit.exe\r\n\"x:\\a b.exe\", -x\r\n");
         assert_eq!(
             text,
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_without_wpeinit_run_after_the_network_was_started() {
+    fn without_wpeinit_our_script_starts_the_network_before_the_programs() {
         let (text, edited) = shown("; mine\n[launchapps]\nbddrun.exe,/bootstrap\n");
         assert_eq!(
             text,
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_ini_starts_is_known() {
+    fn it_is_known_what_an_ini_starts() {
         let launches = |text: &str| launches(&Text::parse(text.as_bytes()));
         assert_eq!(launches(""), Launches::Nothing);
         assert_eq!(launches("[LaunchApps]\n; a.exe\n"), Launches::Nothing);
@@ -180,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_second_time_changes_nothing_and_taking_out_leaves_nothing(
+        fn a_second_edit_changes_nothing_and_strip_restores_the_text(
             text in "(\u{feff})?((\\[LaunchApps?\\]|\\[x\\]|wpeinit|a\\.exe, -b|AppPath=c|; é)?\r?(\r\n|\n)){0,8}(a\\.exe|wpeinit)?\r?",
             utf16: bool,
         ) {

@@ -1,0 +1,154 @@
+//! What may help against an error, for people at a terminal.
+
+mod inject;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use winpe_disk::folder::FolderError;
+use winpe_inject::demo::DemoError;
+use winpe_inject::{ChapError, RecipeError};
+use winpe_mount::MountError;
+use winpe_wim::WimError;
+
+use crate::failure::Failure;
+use crate::suggest::help_with_key;
+
+impl From<RecipeError> for Failure {
+    fn from(error: RecipeError) -> Self {
+        let hint = match &error {
+            RecipeError::Text { message, .. } => help_with_key(message, ""),
+            RecipeError::NoInject(_) => Some("winpe-iscsi schema recipe shows its keys".to_owned()),
+            _ => None,
+        };
+        hint.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
+impl From<ChapError> for Failure {
+    fn from(error: ChapError) -> Self {
+        let hint = match &error {
+            ChapError::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
+            _ => None,
+        };
+        hint.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
+impl From<WimError> for Failure {
+    fn from(error: WimError) -> Self {
+        let hints = wim(&error);
+        hinted(Self::new(error), hints)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        let hints = folder(&error);
+        hinted(Self::new(error), hints)
+    }
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Self {
+        let hint = match &error {
+            MountError::Wim(WimError::Changed { .. }) => {
+                "the changes were made to what the WIM was when it was mounted; take what you need \
+                 from the data folder of the staging folder (winpe-iscsi mounts names it), then \
+                 unmount with --discard"
+            }
+            MountError::Wim(error) => return hinted(Self::new(error.to_string()), wim(error)),
+            MountError::Fuse { source, .. } if source.kind() == ErrorKind::NotFound => {
+                "the system has no /dev/fuse, or no fusermount3 (Debian package fuse3); \
+                 winpe-iscsi wim and winpe-iscsi inject need neither"
+            }
+            MountError::Fuse { .. } => {
+                "who is not root needs fusermount3 (Debian package fuse3); winpe-iscsi wim needs no \
+                 mount"
+            }
+            MountError::InUse { .. } => {
+                "end the programs that use it, as a shell whose current folder it is; see which: \
+                 fuser -vm DIR"
+            }
+            MountError::Undecided { .. } => {
+                "--commit writes them to the WIM, --discard throws them away"
+            }
+            MountError::ReadOnly { .. } => "mount with --rw to change an image",
+            MountError::Busy { .. } | MountError::NotMounted { .. } => {
+                "winpe-iscsi mounts lists what is mounted"
+            }
+            _ => return Self::new(error),
+        };
+        Self::new(error).hint(hint)
+    }
+}
+
+impl From<DemoError> for Failure {
+    fn from(error: DemoError) -> Self {
+        match error {
+            DemoError::Wim(error) => error.into(),
+            error => Self::new(error),
+        }
+    }
+}
+
+fn hinted(failure: Failure, hints: Vec<String>) -> Failure {
+    hints.into_iter().fold(failure, Failure::hint)
+}
+
+fn wim(error: &WimError) -> Vec<String> {
+    let hint = match error {
+        WimError::Solid { path } | WimError::Pipable { path } => format!(
+            "make one that can be changed first: winpe-iscsi wim export {}:all {}",
+            path.display(),
+            beside(path, "plain.wim").display()
+        ),
+        WimError::Split { path, .. } => format!(
+            "join the parts first: winpe-iscsi wim export {}:all {}",
+            path.display(),
+            beside(path, "joined.wim").display()
+        ),
+        WimError::ImageExists { .. } => "--name gives the copy another one".to_owned(),
+        WimError::BadEntry { .. } => {
+            "winpe-iscsi wim verify names all such entries; folders without one can be copied".to_owned()
+        }
+        WimError::Folder(FolderError::Exists { .. }) => "--force overwrites it".to_owned(),
+        WimError::Folder(error) => return folder(error),
+        WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
+        WimError::Locked { .. } => {
+            "wait for the other program (winpe-iscsi mounts tells which images are mounted), or let \
+             inject write to another file with -o OUT"
+                .to_owned()
+        }
+        WimError::NotWritable { path, .. } if !path.exists() => {
+            "write it to a folder that you may change".to_owned()
+        }
+        WimError::ReadOnly { .. } | WimError::NotWritable { .. } => {
+            "change a copy of it, or let inject write to another file with -o OUT".to_owned()
+        }
+        WimError::NoSpace { .. } => {
+            "nothing was changed; free some space, or write to where there is some".to_owned()
+        }
+        _ => return vec![],
+    };
+    vec![hint]
+}
+
+fn folder(error: &FolderError) -> Vec<String> {
+    let hint = match error {
+        FolderError::Link { .. } => {
+            "links in the destination are not followed; name the folder that it leads to as the \
+             destination, or remove the link"
+        }
+        FolderError::Outside { .. } => {
+            "links are followed within the folder only; put what it leads to in its place, or name that \
+             by itself"
+        }
+        _ => return vec![],
+    };
+    vec![hint.to_owned()]
+}
+
+fn beside(path: &Path, name: &str) -> PathBuf {
+    path.with_file_name(name)
+}

@@ -1,0 +1,262 @@
+//! The plan for the files of an image: add, replace or keep each.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use winpe_wim::{Content, FileChange};
+
+use super::{Addition, AdditionError, FilesError, MissingFiles, SuppliedFiles};
+use crate::image::{ContentHash, ImagePath, ImageView, Sha256, Tree};
+use crate::profile::Profile;
+use crate::report::{FileAction, FileReport};
+
+/// The files that a job concerns, each once.
+#[derive(Debug)]
+pub(crate) struct FilePlan<'a> {
+    image: ImageView<'a>,
+    files: BTreeMap<ImagePath, PlannedFile>,
+    /// The number of files that were ever planned.
+    planned: usize,
+}
+
+/// What happens to one file.
+#[derive(Debug)]
+struct PlannedFile {
+    /// Its place in the report and in the changes.
+    position: usize,
+    /// What the file is for, or what gives it.
+    why: String,
+    /// Its size before, in bytes, if the image has it.
+    old_size: Option<u64>,
+    /// Its size afterwards, in bytes.
+    size: u64,
+    /// The digest of its content afterwards; `None` if it was not read yet.
+    sha256: Option<Sha256>,
+    /// Its new content; `None` if the image has the same.
+    content: Option<Content>,
+}
+
+/// The finished plan: what is reported and what is written.
+#[derive(Debug, Default)]
+pub(crate) struct PlannedFiles {
+    pub(crate) reports: Vec<FileReport>,
+    pub(crate) changes: Vec<FileChange>,
+}
+
+/// Plans the files of the profile and those that are added. Files that neither the image nor the source
+/// has are an error that names them all.
+pub(crate) fn plan<'a>(
+    image: ImageView<'a>,
+    source: Option<Tree<'_>>,
+    profile: &Profile,
+    supplied: SuppliedFiles,
+    additions: &[Addition],
+) -> Result<FilePlan<'a>, FilesError> {
+    let mut plan = FilePlan::new(image);
+    for (path, why) in supplied.kept {
+        plan.keep(path, &why)?;
+    }
+    for file in supplied.new {
+        plan.put(file.path, Content::Bytes(file.data), &file.why)?;
+    }
+    let mut missing = Vec::new();
+    for file in profile.files() {
+        let path = ImagePath::new(&file.path);
+        match source.map_or(Ok(None), |source| source.read(&path))? {
+            Some(data) => plan.put(path, Content::Bytes(data), &file.why)?,
+            None if !plan.keep(path.clone(), &file.why)? => missing.push(path),
+            None => {}
+        }
+    }
+    if !missing.is_empty() {
+        let source_name = source.map(Tree::name);
+        return Err(MissingFiles { files: missing, keys: vec![], source_name }.into());
+    }
+    for addition in additions {
+        for file in addition.files()? {
+            let why = file.from.display().to_string();
+            plan.put(file.to, Content::File(file.from), &why)?;
+        }
+    }
+    Ok(plan)
+}
+
+impl<'a> FilePlan<'a> {
+    pub(crate) fn new(image: ImageView<'a>) -> Self {
+        Self { image, files: BTreeMap::new(), planned: 0 }
+    }
+
+    /// Keeps a file of the image as it is. Returns false if the image does not have it.
+    fn keep(&mut self, path: ImagePath, why: &str) -> Result<bool, FilesError> {
+        let Some(present) = present(self.image, &path)? else { return Ok(false) };
+        let (old_size, size) = (Some(present.size), present.size);
+        self.insert(
+            path,
+            PlannedFile {
+                position: 0,
+                why: why.to_owned(),
+                old_size,
+                size,
+                sha256: None,
+                content: None,
+            },
+        )?;
+        Ok(true)
+    }
+
+    /// Gives a file a content. A file that the image has with the same content is kept.
+    pub(crate) fn put(
+        &mut self,
+        path: ImagePath,
+        content: Content,
+        why: &str,
+    ) -> Result<(), FilesError> {
+        let file = self.planned_file(&path, content, why)?;
+        Ok(self.insert(path, file)?)
+    }
+
+    /// As [`put`](Self::put), for a file that may be planned already: the later content counts.
+    pub(crate) fn replace(
+        &mut self,
+        path: ImagePath,
+        content: Content,
+        why: &str,
+    ) -> Result<(), FilesError> {
+        let file = self.planned_file(&path, content, why)?;
+        self.files.remove(&path);
+        Ok(self.insert(path, file)?)
+    }
+
+    fn planned_file(
+        &self,
+        path: &ImagePath,
+        content: Content,
+        why: &str,
+    ) -> Result<PlannedFile, FilesError> {
+        let ContentHash { size, sha1, sha256 } = match &content {
+            Content::Bytes(data) => ContentHash::of(data),
+            Content::File(from) => ContentHash::of_file(from)
+                .map_err(|source| FilesError::read(from.clone(), source))?,
+            Content::Blob(sha1) => ContentHash::of_blob(self.image.archive.blob_reader(sha1)?)?,
+        };
+        let present = present(self.image, path)?;
+        // A WIM stores the SHA-1 of each file, so the image's file need not be read.
+        let is_same =
+            |present: &Present| present.size == size && (size == 0 || present.sha1 == Some(sha1));
+        Ok(PlannedFile {
+            position: 0,
+            why: why.to_owned(),
+            content: (!present.as_ref().is_some_and(is_same)).then_some(content),
+            old_size: present.map(|present| present.size),
+            size,
+            sha256: Some(sha256),
+        })
+    }
+
+    fn insert(&mut self, path: ImagePath, file: PlannedFile) -> Result<(), AdditionError> {
+        match self.files.entry(path) {
+            Entry::Vacant(place) => {
+                place.insert(PlannedFile { position: self.planned, ..file });
+                self.planned += 1;
+                Ok(())
+            }
+            Entry::Occupied(place) => {
+                let (path, first) = (place.key().clone(), place.get().why.clone());
+                Err(AdditionError::Twice { path, first, second: file.why })
+            }
+        }
+    }
+
+    /// What a planned file is for; `None` if the file is not planned.
+    pub(crate) fn why(&self, path: &ImagePath) -> Option<&str> {
+        self.files.get(path).map(|file| file.why.as_str())
+    }
+
+    /// The new content of a planned file; `None` if the file is not planned or is kept.
+    pub(crate) fn content(&self, path: &ImagePath) -> Option<&Content> {
+        self.files.get(path)?.content.as_ref()
+    }
+
+    /// Whether no file changes.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.files.values().all(|file| file.content.is_none())
+    }
+
+    /// The files that change, in the order of the report.
+    pub(crate) fn changed(&self) -> Vec<ChangedFile<'_>> {
+        let changed = self.ordered().into_iter().filter_map(|(path, file)| {
+            let content = file.content.as_ref()?;
+            let sha256 = file.sha256.expect("what has content was hashed");
+            Some(ChangedFile { path, content, sha256, is_new: file.old_size.is_none() })
+        });
+        changed.collect()
+    }
+
+    fn ordered(&self) -> Vec<(&ImagePath, &PlannedFile)> {
+        let mut files: Vec<_> = self.files.iter().collect();
+        files.sort_by_key(|(_, file)| file.position);
+        files
+    }
+
+    /// Computes reports and changes. Reads the files that are kept or replaced, for their digests.
+    pub(crate) fn finish(self) -> Result<PlannedFiles, FilesError> {
+        let tree = self.image.tree();
+        let mut files: Vec<_> = self.files.into_iter().collect();
+        files.sort_by_key(|(_, file)| file.position);
+        let mut planned = PlannedFiles::default();
+        for (path, file) in files {
+            let old_sha256 = match (file.old_size, &file.content, file.sha256) {
+                (None, ..) => None,
+                (Some(_), None, Some(same)) => Some(same),
+                (Some(_), ..) => tree.digest(&path)?,
+            };
+            let action = match (file.old_size, &file.content) {
+                (None, _) => FileAction::Add,
+                (Some(_), Some(_)) => FileAction::Replace,
+                (Some(_), None) => FileAction::Keep,
+            };
+            planned.reports.push(FileReport {
+                path: path.clone(),
+                action,
+                size: file.size,
+                old_size: file.old_size,
+                sha256: file.sha256.or(old_sha256),
+                old_sha256,
+                why: file.why,
+            });
+            if let Some(content) = file.content {
+                planned.changes.push(FileChange::Put { path: path.to_string(), content });
+            }
+        }
+        Ok(planned)
+    }
+}
+
+/// A file of the plan that changes.
+#[derive(Debug)]
+pub(crate) struct ChangedFile<'p> {
+    pub(crate) path: &'p ImagePath,
+    pub(crate) content: &'p Content,
+    pub(crate) sha256: Sha256,
+    /// Whether the image does not have the file yet.
+    pub(crate) is_new: bool,
+}
+
+/// A file of the image as the WIM describes it.
+struct Present {
+    size: u64,
+    /// `None` for an empty file.
+    sha1: Option<[u8; 20]>,
+}
+
+/// The file at a path; a folder there is an error.
+fn present(image: ImageView<'_>, path: &ImagePath) -> Result<Option<Present>, FilesError> {
+    match image.entry(path)? {
+        Some(entry) if entry.is_dir => {
+            let why = "the image has a folder there";
+            Err(AdditionError::BadDestination { path: path.to_string(), why }.into())
+        }
+        Some(entry) => Ok(Some(Present { size: entry.size, sha1: entry.sha1 })),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,81 @@
+//! `.reg` files as edits, each with the line that it comes from.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use thiserror::Error;
+use winpe_regfile::{Document, ParseError, ParseOptions, Span};
+use winpe_registry::Edit;
+
+/// An edit and the line that asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcedEdit {
+    /// The edit; its key begins with a root such as `HKEY_LOCAL_MACHINE`.
+    pub edit: Edit,
+    /// The line that it comes from.
+    pub origin: Origin,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// Parses the text of a `.reg` file strictly: a line that regedit would skip is an error here, because a
+/// skipped line would be a feature that silently does not work.
+///
+/// # Errors
+/// [`ParseError`] with file, line, column and the line's text.
+///
+/// ```
+/// use std::path::Path;
+/// let text = b"REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\PE_Sys\\Setup]\n\"CmdLine\"=\"winpeshl.exe\"\n";
+/// let edits = winpe_inject::parse_reg(Path::new("my.reg"), text)?;
+/// assert_eq!(edits[1].origin.to_string(), "my.reg:4");
+/// # Ok::<(), winpe_inject::ParseError>(())
+/// ```
+pub fn parse_reg(file: &Path, text: &[u8]) -> Result<Vec<SourcedEdit>, ParseError> {
+    let document =
+        Document::parse(text, &ParseOptions::default()).map_err(|error| error.in_file(file))?;
+    let sourced = |(edit, span): (Edit, Span)| {
+        let origin = Origin { file: file.into(), line: span.line };
+        SourcedEdit { edit, origin }
+    };
+    Ok(document.edits().map(sourced).collect())
+}
+
+/// Reads a `.reg` file as [`parse_reg`] does.
+///
+/// # Errors
+/// [`RegError`] names the file, and for a line that cannot be parsed its place and text.
+pub fn read_reg(file: &Path) -> Result<Vec<SourcedEdit>, RegError> {
+    let text = fs::read(file).map_err(|source| RegError::Read { path: file.into(), source })?;
+    Ok(parse_reg(file, &text)?)
+}
+
+/// Why a `.reg` file cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RegError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be parsed.
+    #[error("{0}\n{snippet}", snippet = .0.snippet())]
+    Parse(#[from] ParseError),
+}

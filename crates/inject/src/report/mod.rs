@@ -1,0 +1,159 @@
+//! The report: what was done to an image, or would be. Result types only; nothing here reads an image.
+
+mod document;
+mod file;
+mod hive;
+mod one_line;
+mod part;
+mod signatures;
+mod startup;
+mod unresolved;
+mod warning;
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use winpe_regfile::Format;
+
+use crate::image::{ImagePath, Windows};
+
+pub use document::Document;
+pub use file::{FileAction, FileReport};
+pub use hive::{DiffError, HiveReport};
+pub use part::{LeftOut, PartAction, PartReport};
+pub use signatures::{Catalogue, Signatures};
+pub use startup::{DriverReport, StartupReport, TextReport};
+pub use unresolved::Unresolved;
+pub use warning::{UnfitText, Warning};
+
+pub(crate) use one_line::OneLine;
+
+/// What a job does to an image. It is computed from the finished result, so that what is shown before is
+/// what is written.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Report {
+    /// The version of this structure.
+    pub schema: u32,
+    /// The WIM.
+    pub wim: String,
+    /// The image's number, from 1.
+    pub image: u32,
+    /// The image's name.
+    pub image_name: String,
+    /// Which Windows it holds.
+    pub windows: Windows,
+    /// The profile's name; of a profile that chooses among others, the chosen one.
+    pub profile: String,
+    /// Where the files come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Which Windows the source holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_windows: Option<Windows>,
+    /// What happens to each part of the profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport>,
+    /// The hives that the job concerns, in the order of its edits.
+    pub hives: Vec<HiveReport>,
+    /// The files that the job concerns, without the hives.
+    pub files: Vec<FileReport>,
+    /// The files that are kept in the image so that the rest can be removed again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub record: Vec<FileReport>,
+    /// Whether the WIM gets an integrity table, which it does not have yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adds_integrity: bool,
+    /// What the booted WinPE does at its start, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<StartupReport>,
+    /// The signatures of the files that come from the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<Signatures>,
+    /// Imports of the added programs that no library exports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<Unresolved>,
+    /// What a person should know.
+    #[schemars(with = "Vec<String>")]
+    pub warnings: Vec<Warning>,
+}
+
+impl Report {
+    /// A `.reg` file that undoes the changes of the hives. It deletes keys that were created, whatever
+    /// has been added to them since.
+    ///
+    /// # Errors
+    /// [`DiffError`] for a name that no `.reg` file can hold.
+    pub fn undo_reg(&self) -> Result<Vec<u8>, DiffError> {
+        let edits = self.hives.iter().flat_map(HiveReport::inverse);
+        winpe_regfile::write_edits(Vec::new(), Format::default(), edits).map_err(|source| {
+            let hive = self.hives.first().map(|hive| hive.file.clone());
+            DiffError { hive: hive.unwrap_or_else(|| ImagePath::new("")), source }
+        })
+    }
+
+    /// Whether anything in the image changes, or the WIM gets an integrity table.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        let kept = |file: &FileReport| file.action == FileAction::Keep;
+        let mut files = self.files.iter().chain(&self.record);
+        let same = self.hives.iter().all(HiveReport::is_unchanged) && files.all(kept);
+        !same || self.adds_integrity
+    }
+}
+
+/// The whole report for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (wim, name) = (OneLine(&self.wim), OneLine(&self.image_name));
+        writeln!(f, "{wim}, image {} ({name})", self.image)?;
+        write!(f, "profile {}", OneLine(&self.profile))?;
+        if let Some(source) = &self.source {
+            write!(f, ", files from {}", OneLine(source))?;
+        }
+        writeln!(f)?;
+        for (index, part) in self.parts.iter().enumerate() {
+            if index == 0 {
+                writeln!(f, "\nparts:")?;
+            }
+            writeln!(f, "  {part}")?;
+        }
+        for hive in &self.hives {
+            writeln!(f, "\n{}: {}", OneLine(&hive.file), hive.summary())?;
+            if !hive.is_unchanged() {
+                f.write_str(&hive.diff)?;
+            }
+        }
+        if !self.files.is_empty() {
+            writeln!(f, "\nfiles:")?;
+        }
+        for file in &self.files {
+            writeln!(f, "  {}", OneLine(file))?;
+        }
+        if !self.record.is_empty() {
+            writeln!(f, "\nrecord:")?;
+        }
+        for file in &self.record {
+            writeln!(f, "  {}", OneLine(file))?;
+        }
+        if let Some(signatures) = &self.signatures {
+            signatures.fmt(f)?;
+        }
+        if self.adds_integrity {
+            writeln!(f, "\nthe WIM gets an integrity table")?;
+        }
+        if let Some(startup) = &self.startup {
+            startup.fmt(f)?;
+        }
+        if !self.unresolved.is_empty() {
+            writeln!(f, "\nimports that no library exports:")?;
+        }
+        for unresolved in &self.unresolved {
+            writeln!(f, "  {}", OneLine(unresolved))?;
+        }
+        if !self.has_changes() {
+            writeln!(f, "\nnothing to do: everything is there already")?;
+        }
+        Ok(())
+    }
+}

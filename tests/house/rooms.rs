@@ -1,0 +1,100 @@
+//! The plan of the rooms: which folder of a crate may use which. `scripts/arrows` reads the sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// `folder → the folders that it may use`. The files beside `lib.rs` are the room `.`.
+type Rooms = &'static [(&'static str, &'static [&'static str])];
+
+/// As drawn in ARCHITECTURE.md. A crate that is not in this table is not held to one.
+const CRATES: &[(&str, Rooms)] = &[("inject", INJECT)];
+
+const INJECT: Rooms = &[
+    ("image", &[]),
+    ("report", &["image"]),
+    ("hives", &["image", "report"]),
+    ("profile", &["image", "hives"]),
+    ("files", &["image", "report", "profile"]),
+    ("program", &["image", "report", "profile", "files"]),
+    ("parts", &["image", "report", "hives", "profile", "files"]),
+    ("startup", &["image", "report", "hives", "files", "program"]),
+    ("demo", &["hives", "profile", "program"]),
+    (".", &["image", "report", "hives", "profile", "files", "program", "parts", "startup"]),
+];
+
+#[test]
+fn folders_use_each_other_as_drawn() {
+    if winpe_tests::tool("python3", "python3").is_none() {
+        return;
+    }
+    for (name, rooms) in CRATES {
+        let found = read(name);
+        let rooms: BTreeMap<_, _> = rooms.iter().copied().collect();
+        let built: BTreeSet<&str> = strings(&found["rooms"]).collect();
+        assert_eq!(built, rooms.keys().copied().collect(), "the rooms of {name}");
+        let arrows = found["arrows"].as_object().expect("arrows");
+        for (room, may_use) in &rooms {
+            let uses: BTreeSet<_> = arrows.get(*room).into_iter().flat_map(strings).collect();
+            let drawn: BTreeSet<_> = may_use.iter().copied().collect();
+            assert_eq!(uses, drawn, "{name}: what {room} uses, and what is drawn");
+        }
+        for kind in ["room_circles", "file_circles"] {
+            assert_eq!(found[kind], Value::Array(vec![]), "{name}: {kind}");
+        }
+    }
+}
+
+/// Otherwise a script that reads nothing would hold any plan.
+#[test]
+fn the_script_sees_arrows_and_circles() {
+    if winpe_tests::tool("python3", "python3").is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for (file, text) in [
+        ("lib.rs", "mod a;\nmod b;\nmod c;\npub use b::B;\n"),
+        (
+            "a/mod.rs",
+            "use crate::b::{B, more};\n// crate::c::C\nfn f() -> &'static str { \"crate::c\" }\n",
+        ),
+        ("b/mod.rs", "mod inner;\npub use inner::{B, more};\n"),
+        (
+            "b/inner.rs",
+            "pub struct B(crate::a::A);\n#[cfg(test)]\nmod tests { use crate::c::C; }\n",
+        ),
+        ("c.rs", "use super::B;\npub struct C;\n"),
+    ] {
+        let path = dir.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    let found = run(dir.path());
+    assert_eq!(found["arrows"], json!({".": ["b"], "a": ["b"], "b": ["a"]}));
+    assert_eq!(found["room_circles"], json!([["a", "b"]]));
+    assert_eq!(found["file_circles"], json!([["a/mod.rs", "b/inner.rs"]]));
+}
+
+/// What `scripts/arrows` finds in a crate.
+fn read(name: &str) -> Value {
+    let found = run(&winpe_tests::workspace().join("crates").join(name).join("src"));
+    assert!(found["file_arrows"].as_u64() > Some(10), "arrows are found at all: {found}");
+    found
+}
+
+fn run(source: &Path) -> Value {
+    let output = Command::new(winpe_tests::workspace().join("scripts/arrows"))
+        .arg("--json")
+        .arg(source)
+        .output()
+        .expect("scripts/arrows runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    found["crates"][0].take()
+}
+
+fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().expect("a list").iter().map(|it| it.as_str().expect("a string"))
+}
