@@ -3,6 +3,7 @@
 mod limits;
 mod packages;
 mod promises;
+mod release;
 mod rooms;
 
 use std::collections::{BTreeMap, BTreeSet};
