@@ -95,3 +95,17 @@ fn read(path: &Path) -> Page {
     let name = path.strip_prefix(workspace()).expect("in the workspace");
     Page::read(name.to_str().expect("a name"))
 }
+
+/// Files move; a page that names one must not stay behind.
+#[test]
+fn every_file_that_a_page_names_exists() {
+    let mut seen = 0;
+    for page in Page::all().iter().filter(|page| page.name != "CHANGELOG.md") {
+        for path in page.paths() {
+            let found = workspace().join(&path);
+            assert!(found.exists(), "{} names {path}, which is not there", page.name);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 40, "found {seen} paths only");
+}

@@ -88,6 +88,29 @@ impl Page {
         inline.collect()
     }
 
+    /// The files and folders of the repository that it names as code, such as `crates/hive/src`.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        const TOP: [&str; 10] = [
+            "benches/",
+            "crates/",
+            "docs/",
+            "findings/",
+            "fixtures/",
+            "fuzz/",
+            "packaging/",
+            "scripts/",
+            "tests/",
+            ".ci/",
+        ];
+        let outside = self.text.split("```").step_by(2).collect::<String>();
+        let code = outside.split('`').skip(1).step_by(2);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        code.filter(|it| TOP.iter().any(|top| it.starts_with(top)) && it.chars().all(plain))
+            .map(str::to_owned)
+            .filter(|it| !it.contains("NAME"))
+            .collect()
+    }
+
     /// The anchors of its headings, as mdBook and forges make them.
     pub(crate) fn anchors(&self) -> Vec<String> {
         let mut fenced = false;
@@ -131,4 +154,6 @@ fn blocks_links_and_anchors_are_found() {
     );
     assert_eq!(page.links(), ["z.md#q", "l"]);
     assert_eq!(page.anchors(), ["a-bc-d"]);
+    let text = "`crates/a/b.rs` `winpe-iscsi` `tests/x y` ``` `docs/no` ``` `scripts/z`".to_owned();
+    assert_eq!(Page { text, ..page }.paths(), ["crates/a/b.rs", "scripts/z"]);
 }
