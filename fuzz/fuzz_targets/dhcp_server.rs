@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use winpe_fuzz::packet;
+use winpe_netboot::config::Config;
 use winpe_netboot::logic::Time;
 use winpe_netboot::logic::dhcp::{Arrival, Effect, LeaseState, Link, Port, Role, Server};
-use winpe_netboot::config::Config;
 use winpe_netboot::wire::dhcp::{Message, Op};
 
 /// A small pool, so that it runs out; a relay's network beside that of the link.

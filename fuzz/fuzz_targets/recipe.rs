@@ -30,7 +30,12 @@ fuzz_target!(|text: &str| {
     }
     match &config {
         Ok(config) => check_config(config),
-        Err(error) => check_place(text, error.line, error.column, &error.message),
+        Err(errors) => {
+            for error in errors.iter() {
+                let place = error.place.expect("an error of a file has a place");
+                check_place(text, place.line, place.column, &error.reason.to_string());
+            }
+        }
     }
     let Ok(table) = text.parse::<toml::Table>() else {
         // A number that is too large for a table is skipped where another part of the program reads the key.

@@ -29,6 +29,30 @@ fn check(folder: &Path, words: &[&str]) -> Run {
     }
 }
 
+#[test]
+fn all_errors_of_a_configuration_are_shown_each_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[serve]\nhttp-prot = 80\nhttp-port = 0\n\n[[serve.subnet]]\nnetwork = '10.0.0.0/8'\n\
+                lease = 5\n\n[[entry]]\nname = 'bad name'\nlocal = true\n";
+    fs::write(folder.path().join("c.toml"), text).unwrap();
+    let run = check(folder.path(), &["--config", "c.toml"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    for line in [
+        "error: c.toml: line 2, column 1: unknown field `http-prot`",
+        "  c.toml: line 3, column 13: http-port must not be 0",
+        "  c.toml: line 7, column 9: subnet 10.0.0.0/8: a lease of 5 s is below 60 s",
+        "  c.toml: line 10, column 8: the name of entry \"bad name\" must be",
+        "hint: did you mean http-port?",
+    ] {
+        assert!(run.stderr.lines().any(|it| it.starts_with(line)), "{line}\n{}", run.stderr);
+    }
+    // What the command line adds has no place in the file.
+    fs::write(folder.path().join("c.toml"), "[serve]\ntimeout = 3\n").unwrap();
+    let run = check(folder.path(), &["--config", "c.toml", "--iscsi", "http://h"]);
+    let expected = "error: entry \"san\": expected a URI of iscsi:, found \"http://h\"\n";
+    assert_eq!((run.code, run.stderr.as_str()), (Some(2), expected));
+}
+
 /// A WIM with these files in its image that boots.
 pub(crate) fn wim(path: &Path, files: &[&str]) {
     let mut image = NewImage::new("Microsoft Windows PE");

@@ -4,7 +4,8 @@ mod platform;
 
 use std::fmt;
 
-pub use platform::{Architecture, Platform};
+pub(crate) use platform::Architecture;
+pub use platform::Platform;
 
 use crate::wire::dhcp::{Hardware, Message, code, sub_options};
 

@@ -29,11 +29,11 @@ pub enum Platform {
 
 /// One of the numbers of option 93.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Architecture {
+pub(crate) struct Architecture {
     /// What the machine is.
-    pub platform: Platform,
+    pub(crate) platform: Platform,
     /// Whether the firmware wants a URL (UEFI HTTP Boot) rather than a TFTP file name.
-    pub http: bool,
+    pub(crate) http: bool,
 }
 
 /// RFC 4578 with its erratum (7 is x86-64, and so is 9 in practice), and IANA's register.
@@ -59,27 +59,27 @@ const NUMBERS: &[(u16, Platform, bool)] = &[
 impl Architecture {
     /// What a number means; none for one that no known firmware sends.
     #[must_use]
-    pub fn from_number(number: u16) -> Option<Self> {
+    pub(crate) fn from_number(number: u16) -> Option<Self> {
         let (_, platform, http) = *NUMBERS.iter().find(|row| row.0 == number)?;
         Some(Self { platform, http })
     }
 
     /// The first number of option 93 that means something.
     #[must_use]
-    pub fn from_list(value: &[u8]) -> Option<Self> {
+    pub(crate) fn from_list(value: &[u8]) -> Option<Self> {
         let (numbers, _) = value.as_chunks::<2>();
         numbers.iter().find_map(|number| Self::from_number(u16::from_be_bytes(*number)))
     }
 
     /// From a vendor class such as `PXEClient:Arch:00007:UNDI:003000`.
     #[must_use]
-    pub fn from_vendor_class(class: &str) -> Option<Self> {
+    pub(crate) fn from_vendor_class(class: &str) -> Option<Self> {
         let (_, after) = class.split_once(":Arch:")?;
         Self::from_number(after.split(':').next()?.parse().ok()?)
     }
 
     /// Every number known, for tables.
-    pub fn all() -> impl Iterator<Item = (u16, Self)> {
+    pub(crate) fn all() -> impl Iterator<Item = (u16, Self)> {
         NUMBERS.iter().map(|&(number, platform, http)| (number, Self { platform, http }))
     }
 }

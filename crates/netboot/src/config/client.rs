@@ -6,11 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::chain::{Chain, Overrides, SecureBoot, name_platforms};
-use super::check_default;
+use super::entry::check_default;
 use super::error::{Checked, Reason};
 use super::hardware::bytes;
 use super::login::LoginConfig;
-use super::text::check_name;
 use crate::client::Client;
 use crate::wire::dhcp::Hardware;
 
@@ -147,7 +146,7 @@ pub(super) fn check_clients(
 
 impl ClientConfig {
     fn check(&self, checked: &mut Checked<'_>) {
-        check_name("client", &self.name, checked);
+        checked.check_name("client", &self.name);
         if [&self.mac, &self.oui, &self.uuid, &self.vendor_class].iter().all(|key| key.is_none()) {
             checked.report(Reason::NoMatcher(self.name.clone()));
         }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::boot_file::BootFile;
 use super::error::{Checked, Reason};
-use super::text::{check_name, is_plain_in_scripts, is_url};
+use super::text::{is_plain_in_scripts, is_url};
 
 /// `[[entry]]`: a name, a title, and exactly one thing to boot.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -112,7 +112,7 @@ impl Entry {
     /// Texts go into scripts and menus line by line and word by word.
     fn check(&self, checked: &mut Checked<'_>) {
         let entry = || self.name.clone();
-        check_name("entry", &self.name, checked);
+        checked.check_name("entry", &self.name);
         let title = |c: char| c.is_control() || r#"$|&;#"'\"#.contains(c);
         if self.title.is_some() && (self.title().is_empty() || self.title().contains(title)) {
             checked.key("title").report(Reason::Title(entry()));
@@ -179,6 +179,17 @@ pub(super) fn check_entries<'a>(
         }
     }
     names
+}
+
+/// Checks that the default entry of a table is one of the menu.
+pub(super) fn check_default(
+    default: Option<&str>,
+    entries: &BTreeSet<&str>,
+    checked: &mut Checked<'_>,
+) {
+    if let Some(default) = default.filter(|name| !entries.contains(name)) {
+        checked.key("default").report(Reason::Default(default.to_owned()));
+    }
 }
 
 /// An image of a WIM file, as a command line names it.

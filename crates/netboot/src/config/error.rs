@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
-use super::MAX_POOL;
-use super::login::MAC;
+use super::network::MAX_POOL;
+use super::text::{MAC, is_name};
 use crate::wire::dhcp::Hardware;
 
 /// All errors of a configuration, in the order of the file; never empty.
@@ -173,7 +173,7 @@ pub enum Reason {
     #[error("subnet {0}: first and last go together")]
     HalfPool(Ipv4Net),
     /// A pool that is not within its network.
-    #[error("subnet {network}: {first} to {last} is no part of it")]
+    #[error("subnet {network}: {first} to {last} is not within it")]
     Pool {
         /// The network.
         network: Ipv4Net,
@@ -293,6 +293,13 @@ impl<'a> Checked<'a> {
     fn step(&mut self, step: Step) -> Checked<'_> {
         let key = self.key.iter().copied().chain([step]).collect();
         Checked { key, errors: self.errors }
+    }
+
+    /// Checks the `name` of this table.
+    pub(super) fn check_name(&mut self, table: &'static str, name: &str) {
+        if !is_name(name) {
+            self.key("name").report(Reason::Name { table, name: name.to_owned() });
+        }
     }
 
     /// Records that this value is wrong.

@@ -7,9 +7,7 @@ use serde::Deserialize;
 use winpe_san::IscsiName;
 
 use super::error::{Checked, Reason};
-
-/// What a name of an initiator may hold in place of the hardware address, as `52-54-00-12-34-56`.
-pub(crate) const MAC: &str = "{mac}";
+use super::text::MAC;
 
 /// `[serve.login]` and `login` of a `[[client]]`, whose keys come before those of `[serve.login]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]

@@ -52,7 +52,6 @@ mod tests;
 mod text;
 mod watch;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -68,17 +67,16 @@ pub(crate) use hardware::parse_mac;
 pub use http_base::MirroredKind;
 pub use limits::{Limit, Limits};
 pub use login::LoginConfig;
-pub(crate) use login::MAC;
-pub use network::{is_host, network_of};
+pub(crate) use network::{host_network, is_host};
 pub use schema::config_schema;
 pub use serve::{Allow, Mode, PxelinuxConfig, Reservation, Serve, TlsConfig};
-pub(crate) use subnet::MAX_POOL;
 pub use subnet::SubnetConfig;
+pub(crate) use text::MAC;
 pub use text::is_url;
 pub use watch::{Listen, WatchConfig};
 
 use client::check_clients;
-use entry::check_entries;
+use entry::{check_default, check_entries};
 use error::Checked;
 
 /// The whole file.
@@ -168,12 +166,5 @@ impl Config {
         check_default(self.serve.default.as_deref(), &entries, serve);
         self.serve.check(serve);
         errors
-    }
-}
-
-/// Checks that the default entry of a table is one of the menu.
-fn check_default(default: Option<&str>, entries: &BTreeSet<&str>, checked: &mut Checked<'_>) {
-    if let Some(default) = default.filter(|name| !entries.contains(name)) {
-        checked.key("default").report(Reason::Default(default.to_owned()));
     }
 }

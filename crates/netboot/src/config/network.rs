@@ -5,11 +5,14 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Deserializer, de};
 
+/// Addresses of a pool at most, which bounds the memory of the lease table.
+pub(super) const MAX_POOL: u32 = 1 << 16;
+
 /// The network of an address.
 ///
 /// # Errors
 /// Where the prefix is longer than 30 bits, so that there is no room for two hosts, or has none.
-pub fn network_of(address: Ipv4Addr, prefix: u8) -> Result<Ipv4Net, String> {
+pub(crate) fn host_network(address: Ipv4Addr, prefix: u8) -> Result<Ipv4Net, String> {
     match Ipv4Net::new(address, prefix) {
         Ok(network) if (1..=30).contains(&prefix) => Ok(network.trunc()),
         _ => Err(format!("{address}/{prefix}: expected a prefix of 1 to 30 bits")),
@@ -18,7 +21,7 @@ pub fn network_of(address: Ipv4Addr, prefix: u8) -> Result<Ipv4Net, String> {
 
 /// Whether a machine of this network may have the address.
 #[must_use]
-pub fn is_host(network: Ipv4Net, address: Ipv4Addr) -> bool {
+pub(crate) fn is_host(network: Ipv4Net, address: Ipv4Addr) -> bool {
     network.contains(&address) && address != network.addr() && address != network.broadcast()
 }
 
@@ -31,7 +34,7 @@ fn parse(text: &str) -> Result<Ipv4Net, String> {
     let found: Ipv4Net = text
         .parse()
         .map_err(|_| format!("expected a network such as 192.168.0.0/24, found {text:?}"))?;
-    let network = network_of(found.addr(), found.prefix_len())?;
+    let network = host_network(found.addr(), found.prefix_len())?;
     if network != found {
         return Err(format!("{text} has bits after its prefix; {network} may be meant"));
     }

@@ -7,10 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::{Checked, Reason};
-use super::network::{self, is_host};
-
-/// Addresses of a pool at most, which bounds the memory of the lease table.
-pub(crate) const MAX_POOL: u32 = 1 << 16;
+use super::network::{self, MAX_POOL, is_host};
 
 /// `[[serve.subnet]]`: a network, and the addresses given there.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

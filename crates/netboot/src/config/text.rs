@@ -1,18 +1,17 @@
 //! Texts that become words of scripts, URLs and menus.
 
-use super::error::{Checked, Reason};
+/// What a name of an initiator may hold in place of the hardware address, as `52-54-00-12-34-56`.
+pub(crate) const MAC: &str = "{mac}";
 
 /// Whether a character is part of one word of a script and has no special meaning there.
 pub(super) fn is_plain_in_scripts(c: char) -> bool {
     c.is_ascii_graphic() && !matches!(c, '$' | ';' | '#' | '"' | '\'')
 }
 
-/// Names are used in URLs, scripts and menus. `name` is the key of the table that has it.
-pub(super) fn check_name(table: &'static str, name: &str, checked: &mut Checked<'_>) {
+/// Whether a text can be a name in URLs, scripts and menus.
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
-        checked.key("name").report(Reason::Name { table, name: name.to_owned() });
-    }
+    (1..=32).contains(&text.len()) && text.chars().all(plain)
 }
 
 /// Whether a text is a URL rather than a path.

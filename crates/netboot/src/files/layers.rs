@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{File, FilePath, FileRequest, FileSource, OpenError};
+use super::{File, FileRequest, FileSource, OpenError};
 
 /// Several sources, asked in order until one has the file.
 ///
@@ -55,34 +55,6 @@ impl FileSource for Layers {
     }
 }
 
-/// A source whose files appear below a folder, as `menu.c32` does as `syslinux/menu.c32`.
-#[derive(Debug, Clone)]
-pub struct Mounted<S> {
-    folder: FilePath,
-    source: S,
-}
-
-impl<S: FileSource> Mounted<S> {
-    /// Puts the files of `source` into `folder`.
-    pub fn new(folder: FilePath, source: S) -> Self {
-        Self { folder, source }
-    }
-}
-
-impl<S: FileSource> FileSource for Mounted<S> {
-    fn open(&self, request: &FileRequest<'_>) -> Result<File, OpenError> {
-        let path = request.path.below(&self.folder).ok_or(OpenError::NotFound)?;
-        self.source.open(&FileRequest { path: &path, ..*request })
-    }
-
-    fn open_now(&self, request: &FileRequest<'_>) -> Option<Result<File, OpenError>> {
-        match request.path.below(&self.folder) {
-            Some(path) => self.source.open_now(&FileRequest { path: &path, ..*request }),
-            None => Some(Err(OpenError::NotFound)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Catalog;
@@ -112,12 +84,10 @@ mod tests {
         let layers = Layers::new([
             Arc::new(upper) as Arc<dyn FileSource>,
             Arc::new(Refuses),
-            Arc::new(Mounted::new("sys".parse().unwrap(), lower.clone())),
             Arc::new(lower),
         ]);
         assert_eq!(open(&layers, "a").unwrap(), 5);
         assert_eq!(open(&layers, "b").unwrap(), 2);
-        assert_eq!(open(&layers, "SYS/a").unwrap(), 1);
         assert!(matches!(open(&layers, "secret"), Err(OpenError::Outside)));
         assert!(matches!(open(&layers, "c"), Err(OpenError::NotFound)));
     }

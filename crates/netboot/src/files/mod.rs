@@ -3,7 +3,7 @@
 //! ```text
 //!   name as the client spelt it ─► FilePath ─► FileSource::open ─► File ─► TFTP, HTTP
 //!                                  (checked)   Folder, Catalog,
-//!                                              Layers, Mounted
+//!                                              Layers
 //! ```
 //!
 //! No name leads out of the folders of a source, whatever its spelling; and the reason of a refusal that a
@@ -25,7 +25,7 @@ pub use catalog::Catalog;
 pub use file::{File, ReadAt};
 pub use folder::Folder;
 pub use hashed::Hashed;
-pub use layers::{Layers, Mounted};
+pub use layers::Layers;
 pub(crate) use opener::Opener;
 pub use path::{FilePath, PathError};
 pub(crate) use pool::Pool;

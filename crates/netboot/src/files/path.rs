@@ -71,14 +71,6 @@ impl FilePath {
         (!stem.is_empty()).then(|| extension.to_ascii_lowercase())
     }
 
-    /// The name below a folder; none where it is not in that folder.
-    #[must_use]
-    pub fn below(&self, folder: &FilePath) -> Option<FilePath> {
-        let (head, rest) = self.0.split_at_checked(folder.0.len())?;
-        let rest = rest.strip_prefix('/')?;
-        head.eq_ignore_ascii_case(&folder.0).then(|| FilePath(rest.to_owned()))
-    }
-
     /// Reads the path of a URL: `%41` is `A`. It is decoded once, so that `%252e` is `%2e`.
     ///
     /// # Errors
@@ -178,11 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn folders_and_extensions() {
+    fn extensions_are_in_lower_case() {
         let path: FilePath = "Syslinux/Menu.C32".parse().unwrap();
         assert_eq!(path.extension().as_deref(), Some("c32"));
-        assert_eq!(path.below(&"syslinux".parse().unwrap()).unwrap().as_str(), "Menu.C32");
-        assert_eq!(path.below(&"sys".parse().unwrap()), None);
         assert_eq!(".hidden".parse::<FilePath>().unwrap().extension(), None);
     }
 }

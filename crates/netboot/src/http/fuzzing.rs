@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
-use super::BUFFER;
+use super::MAX_BUFFER;
 use super::pace::Pace;
 use super::plain::{Head, parse, write_head};
 use super::respond::{Requester, respond};
@@ -133,7 +133,7 @@ impl Server {
                 Ok::<_, Infallible>(respond(&self.requester, &request).await)
             });
             let connection = http1::Builder::new()
-                .max_buf_size(BUFFER)
+                .max_buf_size(MAX_BUFFER)
                 .serve_connection(TokioIo::new(server), service);
             let talk = async {
                 client.write_all(bytes).await.expect("a connection within the process");

@@ -7,7 +7,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use thiserror::Error;
 
-use crate::config::network_of;
+use crate::config::host_network;
 
 /// A network interface and the address it is served from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Interface {
         };
         let prefix = u32::from(*mask).leading_ones();
         let prefix = u8::try_from(prefix).expect("a mask has at most 32 bits");
-        let network = network_of(*address, prefix)
+        let network = host_network(*address, prefix)
             .map_err(|message| InterfaceError::Network { name: name.clone(), message })?;
         Ok(Self { name: name.clone(), address: *address, network })
     }

@@ -27,7 +27,7 @@ const ARP_TABLES: &str = "/proc/self/task";
 #[non_exhaustive]
 pub enum ConfineError {
     /// There is no such user.
-    #[error("user {name:?}: there is none of this name")]
+    #[error("user {name:?} does not exist")]
     NoUser {
         /// The name in the configuration.
         name: String,

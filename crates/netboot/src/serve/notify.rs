@@ -3,9 +3,11 @@
 //! is not used.
 
 use std::env;
+use std::ffi::OsStr;
 use std::future::Future;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
@@ -43,11 +45,38 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Sends a state to the supervisor, if the environment names its socket.
 pub(super) fn send(state: &str) -> io::Result<()> {
-    let Some(name) = env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
-    let bytes = name.as_encoded_bytes();
-    let address = match bytes.strip_prefix(b"@") {
+    match env::var_os("NOTIFY_SOCKET") {
+        Some(name) => send_to(&name, state),
+        None => Ok(()),
+    }
+}
+
+fn send_to(name: &OsStr, state: &str) -> io::Result<()> {
+    let address = match name.as_bytes().strip_prefix(b"@") {
         Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name)?,
-        None => SocketAddr::from_pathname(&name)?,
+        None => SocketAddr::from_pathname(name)?,
     };
     UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_has_a_path_or_an_abstract_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let by_path = UnixDatagram::bind(&path).unwrap();
+        let abstract_name = format!("winpe-netboot-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
+        let by_name = UnixDatagram::bind_addr(&address).unwrap();
+        let names = [path.into_os_string(), format!("@{abstract_name}").into()];
+        for (socket, name) in [by_path, by_name].into_iter().zip(names) {
+            send_to(&name, "READY=1").unwrap();
+            let mut buffer = [0; 16];
+            let length = socket.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"READY=1");
+        }
+    }
 }

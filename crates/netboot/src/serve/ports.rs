@@ -78,7 +78,7 @@ fn syslog(
         Ok(socket) => Ok(Some(socket.into())),
         Err(error) if config.watch.syslog.is_some() => Err(error.into()),
         Err(error) => {
-            without.push(format!("the console of iPXE is not taken: {error}"));
+            without.push(format!("the console of iPXE is not received: {error}"));
             Ok(None)
         }
     }

@@ -12,7 +12,7 @@ use crate::logic::Time;
 pub(super) struct Snapshot<'a> {
     pub(super) boot: &'a Boot,
     /// The steps since the program that runs now first asked for an address.
-    pub(super) leg: &'a [Step],
+    pub(super) stage: &'a [Step],
     /// For how long nothing has happened; for ever, where the machine has begun again.
     pub(super) silent: Duration,
     pub(super) now: Time,
@@ -36,12 +36,12 @@ impl<'a> Snapshot<'a> {
             Some(_) => Duration::MAX,
             None => now.since(boot.last),
         };
-        Self { boot, leg: steps.get(start..).unwrap_or_default(), silent, now }
+        Self { boot, stage: steps.get(start..).unwrap_or_default(), silent, now }
     }
 
     /// What program runs; none where no DHCP message of it was seen.
     pub(super) fn program(&self) -> Option<Kind> {
-        self.leg.iter().find_map(|step| step.program)
+        self.stage.iter().find_map(|step| step.program)
     }
 
     pub(super) fn is_firmware(&self) -> bool {
@@ -52,18 +52,18 @@ impl<'a> Snapshot<'a> {
         matches!(self.program(), Some(Kind::Ipxe { .. }))
     }
 
-    /// The last step of a kind in this leg.
+    /// The last step of a kind in this stage.
     pub(super) fn last(&self, kind: StepKind) -> Option<&'a Step> {
-        self.leg.iter().rev().find(|step| step.kind == kind)
+        self.stage.iter().rev().find(|step| step.kind == kind)
     }
 
     pub(super) fn count(&self, kind: StepKind) -> u32 {
-        self.leg.iter().filter(|step| step.kind == kind).map(|step| step.count).sum()
+        self.stage.iter().filter(|step| step.kind == kind).map(|step| step.count).sum()
     }
 
-    /// The files of this leg, in order.
+    /// The files of this stage, in order.
     pub(super) fn files(&self) -> impl DoubleEndedIterator<Item = &'a FileStep> + use<'a> {
-        self.leg.iter().filter_map(|step| step.file.as_ref())
+        self.stage.iter().filter_map(|step| step.file.as_ref())
     }
 
     /// The last file that matters: not the probes that every client sends.
@@ -73,7 +73,7 @@ impl<'a> Snapshot<'a> {
         self.files().rev().find(silent)
     }
 
-    /// The last file of this leg that arrived.
+    /// The last file of this stage that arrived.
     pub(super) fn last_sent(&self) -> Option<&'a FileStep> {
         self.files().rev().find(|file| file.outcome == Outcome::Sent)
     }
@@ -86,6 +86,6 @@ impl<'a> Snapshot<'a> {
 
     /// Whether the last thing that happened is this step.
     pub(super) fn ends_with(&self, step: &Step) -> bool {
-        self.leg.last().is_some_and(|last| std::ptr::eq(last, step))
+        self.stage.last().is_some_and(|last| std::ptr::eq(last, step))
     }
 }

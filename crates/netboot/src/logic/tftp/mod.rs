@@ -21,7 +21,8 @@ mod sessions;
 mod transfer;
 
 pub use limits::Limits;
-pub use negotiate::{Agreed, most_block_size, negotiate};
+pub(crate) use negotiate::most_block_size;
+pub use negotiate::{Agreed, negotiate};
 pub use sessions::{Admission, Session, Sessions};
 pub use transfer::{Ignored, Outcome, Progress, Run, Transfer};
 

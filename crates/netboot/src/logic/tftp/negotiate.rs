@@ -65,7 +65,7 @@ pub fn negotiate(request: &Request<'_>, size: u64, limits: &Limits, window_bytes
 /// whole path carries. A client that asks for more than an Ethernet frame holds was configured so, such as
 /// Windows' loader by `ramdisktftpblocksize`, and gets it.
 #[must_use]
-pub fn most_block_size(asked: Option<u16>, most: u16, path: impl FnOnce() -> u16) -> u16 {
+pub(crate) fn most_block_size(asked: Option<u16>, most: u16, path: impl FnOnce() -> u16) -> u16 {
     match asked {
         Some(..=ETHERNET_BLOCK_SIZE) => most.min(path()),
         _ => most,

@@ -30,7 +30,7 @@ const IPXE_ERRORS: &[(&str, &str, &str)] = &[(
 pub(super) fn operating_system_is_up(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let up = snapshot.program() == Some(Kind::Other) && snapshot.boot.has_loaded();
     up.then(|| {
-        let windows = snapshot.leg.iter().any(|step| step.text.contains("Windows"));
+        let windows = snapshot.stage.iter().any(|step| step.text.contains("Windows"));
         let system = if windows { "Windows" } else { "the operating system" };
         Verdict::new(Status::Up, "up", format!("{system} is up: it asks for an address by itself"))
     })
@@ -38,7 +38,7 @@ pub(super) fn operating_system_is_up(snapshot: &Snapshot<'_>) -> Option<Verdict>
 
 /// iPXE says itself what failed.
 pub(super) fn ipxe_error(snapshot: &Snapshot<'_>) -> Option<Verdict> {
-    let step = snapshot.leg.last()?;
+    let step = snapshot.stage.last()?;
     let console = matches!(step.kind, StepKind::Console | StepKind::San);
     let number = error_number(&step.text).filter(|_| console && snapshot.silent >= ERROR)?;
     let verdict = Verdict::stopped("ipxe-error", format!("iPXE: {}", step.text));
@@ -141,23 +141,23 @@ pub(super) fn gone(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::tests::machine::{Bench, IPXE, IPXE_WITHOUT_HTTP, PXE};
+    use crate::timeline::tests::machine::{IPXE, IPXE_WITHOUT_HTTP, Machine, PXE};
     use crate::wire::dhcp::MessageType;
 
     #[test]
     fn windows_says_that_it_is_up_by_its_own_discover() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-        bench.loads("/boot.ipxe", 500);
-        bench.loads("/images/boot.wim", 200_000_000);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.loads("/boot.ipxe", 500);
+        machine.loads("/images/boot.wim", 200_000_000);
+        let verdict = machine.verdict();
         assert_eq!((verdict.status, verdict.signature), (Status::HandedOver, "windows-starts"));
-        bench.wait(40);
-        bench.windows(MessageType::Discover);
-        let verdict = bench.verdict();
+        machine.wait(40);
+        machine.windows(MessageType::Discover);
+        let verdict = machine.verdict();
         assert_eq!(verdict.status, Status::Up);
-        let mut again = Bench::new();
-        again.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+        let mut again = Machine::new();
+        again.stage(IPXE, "http://192.168.0.10/boot.ipxe");
         again.loads("/images/boot.wim", 200_000_000);
         again.windows(MessageType::Request);
         assert_eq!(again.verdict().status, Status::Up, "it may know its address already");
@@ -166,90 +166,90 @@ mod tests {
 
     #[test]
     fn windows_that_is_never_heard_of_has_no_driver() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-        bench.loads("/images/boot.wim", 200_000_000);
-        bench.wait(121);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.loads("/images/boot.wim", 200_000_000);
+        machine.wait(121);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "windows-silent");
         assert!(verdict.reason.unwrap().contains("driver"));
     }
 
     #[test]
     fn a_program_that_the_firmware_refuses() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "snponly.efi");
-        bench.loads("snponly.efi", 250_000);
-        let id = bench.newest();
-        bench.discover(Kind::Http);
-        assert_ne!(bench.newest(), id, "the firmware began a new boot");
-        let verdict = bench.verdict_of(id);
+        let mut machine = Machine::new();
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        let id = machine.newest();
+        machine.discover(Kind::Http);
+        assert_ne!(machine.newest(), id, "the firmware began a new boot");
+        let verdict = machine.verdict_of(id);
         assert_eq!(verdict.signature, "refused-by-firmware");
         assert!(verdict.reason.unwrap().contains("Secure Boot"));
     }
 
     #[test]
     fn a_program_that_ran_for_a_while_was_not_refused() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.loads("pxelinux.0", 40_000);
-        let id = bench.newest();
-        bench.wait(20);
-        bench.discover(PXE);
-        assert_eq!(bench.verdict_of(id).signature, "program-silent");
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.loads("pxelinux.0", 40_000);
+        let id = machine.newest();
+        machine.wait(20);
+        machine.discover(PXE);
+        assert_eq!(machine.verdict_of(id).signature, "program-silent");
     }
 
     #[test]
     fn a_program_that_hangs() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "undionly.kpxe");
-        bench.loads("undionly.kpxe", 70_000);
-        bench.wait(29);
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.wait(1);
-        assert_eq!(bench.verdict().signature, "program-silent");
-        bench.discover(IPXE);
-        assert_eq!(bench.verdict().status, Status::Booting, "it was only slow");
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.loads("undionly.kpxe", 70_000);
+        machine.wait(29);
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(1);
+        assert_eq!(machine.verdict().signature, "program-silent");
+        machine.discover(IPXE);
+        assert_eq!(machine.verdict().status, Status::Booting, "it was only slow");
     }
 
     #[test]
     fn a_script_leads_to_a_menu_that_may_wait() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-        bench.loads("/boot.ipxe", 500);
-        assert_eq!(bench.verdict().status, Status::Waiting);
-        bench.wait(3600);
-        assert_eq!(bench.verdict().status, Status::Waiting);
+        let mut machine = Machine::new();
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.loads("/boot.ipxe", 500);
+        assert_eq!(machine.verdict().status, Status::Waiting);
+        machine.wait(3600);
+        assert_eq!(machine.verdict().status, Status::Waiting);
     }
 
     #[test]
     fn an_ipxe_without_http_gets_no_further_than_its_script() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE_WITHOUT_HTTP, "tftp://192.168.0.10/boot.ipxe");
-        bench.loads("boot.ipxe", 500);
-        bench.wait(31);
-        assert_eq!(bench.verdict().signature, "ipxe-without-http");
+        let mut machine = Machine::new();
+        machine.stage(IPXE_WITHOUT_HTTP, "tftp://192.168.0.10/boot.ipxe");
+        machine.loads("boot.ipxe", 500);
+        machine.wait(31);
+        assert_eq!(machine.verdict().signature, "ipxe-without-http");
     }
 
     #[test]
     fn ipxe_tells_what_failed() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-        bench.loads("/boot.ipxe", 500);
-        bench.says("Could not open SAN device: Input/output error (https://ipxe.org/1d704039)");
-        assert_eq!(bench.verdict().status, Status::Waiting, "it may try something else");
-        bench.wait(5);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.loads("/boot.ipxe", 500);
+        machine.says("Could not open SAN device: Input/output error (https://ipxe.org/1d704039)");
+        assert_eq!(machine.verdict().status, Status::Waiting, "it may try something else");
+        machine.wait(5);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "ipxe-error");
         assert!(verdict.remedy.unwrap().contains("LUN"));
     }
 
     #[test]
     fn what_was_not_heard_of_for_long_is_gone() {
-        let mut bench = Bench::new();
-        bench.hears(MessageType::Request, PXE, None);
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.wait(601);
-        assert_eq!(bench.verdict().signature, "quiet");
+        let mut machine = Machine::new();
+        machine.hears(MessageType::Request, PXE, None);
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(601);
+        assert_eq!(machine.verdict().signature, "quiet");
     }
 }

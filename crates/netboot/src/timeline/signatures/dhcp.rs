@@ -160,75 +160,75 @@ pub(super) fn offer_not_taken(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 mod tests {
     use super::*;
     use crate::client::Kind;
-    use crate::timeline::tests::machine::{Bench, IPXE, PXE};
+    use crate::timeline::tests::machine::{IPXE, Machine, PXE};
     use crate::wire::dhcp::MessageType;
 
     #[test]
     fn a_client_that_is_ignored_is_told_why() {
-        let mut bench = Bench::new();
+        let mut machine = Machine::new();
         let network = "10.0.0.0/24".parse().unwrap();
-        bench.hears(MessageType::Discover, PXE, Some(Ignore::PoolEmpty(network)));
-        let verdict = bench.verdict();
+        machine.hears(MessageType::Discover, PXE, Some(Ignore::PoolEmpty(network)));
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "not-answered");
         assert_eq!(verdict.summary, "it gets no answer: no address is left in 10.0.0.0/24");
         assert!(verdict.remedy.unwrap().contains("more addresses"));
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        assert_eq!(bench.verdict().signature, "booting", "an answer later ends it");
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        assert_eq!(machine.verdict().signature, "booting", "an answer later ends it");
     }
 
     #[test]
     fn another_server_is_named() {
-        let mut bench = Bench::new();
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        bench.hears(MessageType::Request, PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.hears(MessageType::Request, PXE, Some(Ignore::OtherServer([10, 0, 0, 1].into())));
+        let verdict = machine.verdict();
         assert_eq!(verdict.status, Status::Stopped);
         assert_eq!(verdict.summary, "the client took the OFFER of 10.0.0.1, another DHCP server");
     }
 
     #[test]
     fn a_refused_address_is_told_when_it_comes_again() {
-        let mut bench = Bench::new();
+        let mut machine = Machine::new();
         for _ in 0..2 {
-            bench.hears(MessageType::Request, PXE, None);
-            bench.answer(MessageType::Nak, None);
+            machine.hears(MessageType::Request, PXE, None);
+            machine.answer(MessageType::Nak, None);
         }
-        assert_eq!(bench.verdict().signature, "address-refused");
+        assert_eq!(machine.verdict().signature, "address-refused");
     }
 
     #[test]
     fn an_answer_without_a_file_is_a_stop_for_who_boots() {
-        let mut bench = Bench::new();
-        bench.discover(Kind::Pxe);
-        bench.answer(MessageType::Offer, None);
-        assert_eq!(bench.verdict().signature, "no-boot-file");
+        let mut machine = Machine::new();
+        machine.discover(Kind::Pxe);
+        machine.answer(MessageType::Offer, None);
+        assert_eq!(machine.verdict().signature, "no-boot-file");
     }
 
     #[test]
     fn an_offer_that_nobody_takes() {
-        let mut bench = Bench::new();
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        bench.wait(8);
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.discover(PXE);
-        bench.offer("undionly.kpxe");
-        bench.wait(13);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.wait(8);
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.wait(13);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "offer-not-taken");
         assert_eq!(verdict.summary, "it was offered a boot 2 times and took none");
     }
 
     #[test]
     fn an_address_and_no_request() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "undionly.kpxe");
-        bench.wait(14);
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.wait(2);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.wait(14);
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(2);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "no-request");
         assert_eq!(verdict.summary, "it has its address and never asked for undionly.kpxe");
         assert!(verdict.remedy.unwrap().contains("UDP port 69"));
@@ -236,23 +236,23 @@ mod tests {
 
     #[test]
     fn an_address_of_another_server_and_no_request() {
-        let mut bench = Bench::new();
-        bench.discover(PXE);
-        bench.offer("snponly.efi");
-        bench.hears(MessageType::Request, PXE, Some(Ignore::LeftToServer(MessageType::Request)));
-        bench.wait(16);
-        let summary = bench.verdict().summary;
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("snponly.efi");
+        machine.hears(MessageType::Request, PXE, Some(Ignore::LeftToServer(MessageType::Request)));
+        machine.wait(16);
+        let summary = machine.verdict().summary;
         assert_eq!(summary, "it has its address and never asked for snponly.efi");
     }
 
     #[test]
     fn ipxe_is_given_time_for_ipv6() {
-        let mut bench = Bench::new();
-        bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-        bench.wait(16);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.wait(16);
+        let verdict = machine.verdict();
         assert_eq!((verdict.status, verdict.signature), (Status::Booting, "ipxe-ipv6"));
-        bench.wait(15);
-        assert_eq!(bench.verdict().signature, "no-request");
+        machine.wait(15);
+        assert_eq!(machine.verdict().signature, "no-request");
     }
 }

@@ -106,41 +106,41 @@ pub(super) fn missing(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::super::super::verdict::Status;
-    use crate::timeline::tests::machine::{Bench, PXE};
+    use crate::timeline::tests::machine::{Machine, PXE};
 
     #[test]
     fn a_stall_says_where_and_for_how_long() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.asks("boot.wim");
-        bench.wait(4);
-        bench.stalls("boot.wim", 3021, 1);
-        assert_eq!(bench.verdict().status, Status::Booting, "one packet may be lost");
-        bench.wait(16);
-        bench.stalls("boot.wim", 3021, 5);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("boot.wim");
+        machine.wait(4);
+        machine.stalls("boot.wim", 3021, 1);
+        assert_eq!(machine.verdict().status, Status::Booting, "one packet may be lost");
+        machine.wait(16);
+        machine.stalls("boot.wim", 3021, 5);
+        let verdict = machine.verdict();
         assert_eq!(verdict.summary, "boot.wim stalled at block 3021 for 20 s, sent again 5 times");
-        bench.sent("boot.wim", 1000);
-        assert_ne!(bench.verdict().signature, "stalled", "it went on after all");
+        machine.sent("boot.wim", 1000);
+        assert_ne!(machine.verdict().signature, "stalled", "it went on after all");
     }
 
     #[test]
     fn a_first_block_that_never_arrives_is_the_way_there() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.asks("pxelinux.0");
-        bench.stalls("pxelinux.0", 1, 3);
-        assert!(bench.verdict().remedy.unwrap().contains("ports above 1023"));
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("pxelinux.0");
+        machine.stalls("pxelinux.0", 1, 3);
+        assert!(machine.verdict().remedy.unwrap().contains("ports above 1023"));
     }
 
     #[test]
     fn a_file_cut_short_says_how_much_arrived() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.asks("boot.iso");
-        bench.progress("boot.iso", 5000, 100_000);
-        bench.lost("boot.iso", 5000);
-        let verdict = bench.verdict();
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("boot.iso");
+        machine.progress("boot.iso", 5000, 100_000);
+        machine.lost("boot.iso", 5000);
+        let verdict = machine.verdict();
         assert_eq!(verdict.signature, "cut-short");
         assert_eq!(
             verdict.summary,
@@ -151,34 +151,34 @@ mod tests {
 
     #[test]
     fn config_files_are_counted() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "pxelinux.0");
-        bench.loads("pxelinux.0", 40_000);
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.loads("pxelinux.0", 40_000);
         for name in ["01-52-54-00-00-00-01", "C0A80032", "C0A8003", "default"] {
-            bench.misses(&format!("pxelinux.cfg/{name}"));
+            machine.misses(&format!("pxelinux.cfg/{name}"));
         }
-        assert_eq!(bench.verdict().status, Status::Booting);
-        bench.wait(5);
-        let verdict = bench.verdict();
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(5);
+        let verdict = machine.verdict();
         assert_eq!(verdict.summary, "pxelinux.0 asked for 4 config files and found none");
     }
 
     #[test]
     fn a_missing_file_is_a_stop_when_nothing_follows() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "undionly.kpxe");
-        bench.misses("undionly.kpxe");
-        bench.wait(5);
-        assert_eq!(bench.verdict().summary, "undionly.kpxe was asked for and is not there");
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.misses("undionly.kpxe");
+        machine.wait(5);
+        assert_eq!(machine.verdict().summary, "undionly.kpxe was asked for and is not there");
     }
 
     #[test]
     fn what_everybody_asks_for_is_never_the_reason() {
-        let mut bench = Bench::new();
-        bench.leg(PXE, "snponly.efi");
-        bench.loads("snponly.efi", 250_000);
-        bench.misses("autoexec.ipxe");
-        bench.wait(10);
-        assert_eq!(bench.verdict().status, Status::Booting);
+        let mut machine = Machine::new();
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        machine.misses("autoexec.ipxe");
+        machine.wait(10);
+        assert_eq!(machine.verdict().status, Status::Booting);
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn judge(boot: &Boot, now: Time) -> Verdict {
 
 /// What it is doing.
 fn doing(snapshot: &Snapshot<'_>) -> String {
-    let Some(step) = snapshot.leg.last() else { return "just begun".to_owned() };
+    let Some(step) = snapshot.stage.last() else { return "just begun".to_owned() };
     match &step.file {
         Some(file) => format!("loading {}", file.name),
         None => step.text.clone(),

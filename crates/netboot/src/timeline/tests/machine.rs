@@ -14,13 +14,13 @@ pub(in crate::timeline) const PXE: Kind = Kind::Pxe;
 pub(in crate::timeline) const IPXE: Kind = Kind::Ipxe { http: true };
 pub(in crate::timeline) const IPXE_WITHOUT_HTTP: Kind = Kind::Ipxe { http: false };
 
-pub(in crate::timeline) struct Bench {
+pub(in crate::timeline) struct Machine {
     pub(in crate::timeline) timeline: Timeline,
     pub(in crate::timeline) now: Time,
     pub(in crate::timeline) number: u32,
 }
 
-impl Bench {
+impl Machine {
     pub(in crate::timeline) fn new() -> Self {
         Self::with(Limits::default())
     }
@@ -100,7 +100,7 @@ impl Bench {
     }
 
     /// DISCOVER to ACK.
-    pub(in crate::timeline) fn leg(&mut self, kind: Kind, file: &str) {
+    pub(in crate::timeline) fn stage(&mut self, kind: Kind, file: &str) {
         self.discover(kind);
         self.offer(file);
         self.hears(MessageType::Request, kind, None);

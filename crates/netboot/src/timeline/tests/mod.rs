@@ -4,29 +4,29 @@ pub(super) mod machine;
 
 use proptest::prelude::*;
 
+use self::machine::{IPXE, Machine, PXE};
 use super::*;
 use crate::client::Kind;
 use crate::wire::dhcp::MessageType;
-use machine::{Bench, IPXE, PXE};
 
-fn labels(bench: &Bench) -> Vec<String> {
-    let boot = bench.timeline.boots(bench.now).swap_remove(0);
+fn labels(machine: &Machine) -> Vec<String> {
+    let boot = machine.timeline.boots(machine.now).swap_remove(0);
     boot.chain.into_iter().map(|link| link.label).collect()
 }
 
 #[test]
 fn a_chain_through_all_stages_is_one_boot() {
-    let mut bench = Bench::new();
-    bench.leg(PXE, "undionly.kpxe");
-    bench.loads("undionly.kpxe", 70_000);
-    bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
-    bench.misses("autoexec.ipxe");
-    bench.loads("/boot.ipxe", 400);
-    bench.loads("/wimboot", 60_000);
-    bench.loads("/images/boot.wim", 300_000_000);
-    bench.wait(30);
-    bench.windows(MessageType::Discover);
-    let boots = bench.timeline.boots(bench.now);
+    let mut machine = Machine::new();
+    machine.stage(PXE, "undionly.kpxe");
+    machine.loads("undionly.kpxe", 70_000);
+    machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+    machine.misses("autoexec.ipxe");
+    machine.loads("/boot.ipxe", 400);
+    machine.loads("/wimboot", 60_000);
+    machine.loads("/images/boot.wim", 300_000_000);
+    machine.wait(30);
+    machine.windows(MessageType::Discover);
+    let boots = machine.timeline.boots(machine.now);
     assert_eq!(boots.len(), 1);
     assert_eq!(boots[0].verdict.status, Status::Up);
     assert_eq!(boots[0].bytes, 300_130_400);
@@ -36,39 +36,39 @@ fn a_chain_through_all_stages_is_one_boot() {
     let files = ["boot.ipxe", "wimboot", "boot.wim", "DISCOVER"];
     let expected: Vec<_> =
         dhcp.iter().chain(&["undionly.kpxe"]).chain(&dhcp).chain(&files).copied().collect();
-    assert_eq!(labels(&bench), expected);
+    assert_eq!(labels(&machine), expected);
 }
 
 #[test]
 fn power_on_after_a_boot_is_another_boot() {
-    let mut bench = Bench::new();
-    bench.leg(PXE, "undionly.kpxe");
-    bench.loads("undionly.kpxe", 70_000);
-    bench.wait(60);
-    bench.leg(PXE, "undionly.kpxe");
-    assert_eq!(bench.timeline.boots(bench.now).len(), 2);
+    let mut machine = Machine::new();
+    machine.stage(PXE, "undionly.kpxe");
+    machine.loads("undionly.kpxe", 70_000);
+    machine.wait(60);
+    machine.stage(PXE, "undionly.kpxe");
+    assert_eq!(machine.timeline.boots(machine.now).len(), 2);
 }
 
 #[test]
 fn questions_repeated_until_they_are_answered_are_one_boot() {
-    let mut bench = Bench::new();
+    let mut machine = Machine::new();
     for _ in 0..4 {
-        bench.discover(PXE);
-        bench.wait(8);
+        machine.discover(PXE);
+        machine.wait(8);
     }
-    let boot = bench.timeline.boot(bench.newest(), bench.now).unwrap();
+    let boot = machine.timeline.boot(machine.newest(), machine.now).unwrap();
     let steps = boot.steps.unwrap();
     assert_eq!((steps.len(), steps[0].count), (1, 4));
 }
 
 #[test]
 fn parts_of_one_file_are_one_step() {
-    let mut bench = Bench::new();
-    bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+    let mut machine = Machine::new();
+    machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
     for _ in 0..1000 {
-        bench.loads("/images/disk.img", 4096);
+        machine.loads("/images/disk.img", 4096);
     }
-    let boot = bench.timeline.boot(bench.newest(), bench.now).unwrap();
+    let boot = machine.timeline.boot(machine.newest(), machine.now).unwrap();
     let steps = boot.steps.unwrap();
     assert_eq!(steps.len(), 5);
     assert_eq!(steps[4].file.as_ref().unwrap().requests, 1000);
@@ -77,12 +77,12 @@ fn parts_of_one_file_are_one_step() {
 
 #[test]
 fn a_long_boot_keeps_how_it_began_and_where_it_is() {
-    let mut bench = Bench::new();
-    bench.leg(IPXE, "http://192.168.0.10/boot.ipxe");
+    let mut machine = Machine::new();
+    machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
     for number in 0..1000 {
-        bench.loads(&number.to_string(), 1);
+        machine.loads(&number.to_string(), 1);
     }
-    let boot = bench.timeline.boot(bench.newest(), bench.now).unwrap();
+    let boot = machine.timeline.boot(machine.newest(), machine.now).unwrap();
     let steps = boot.steps.unwrap();
     assert_eq!(boot.omitted + steps.len() as u64, 4 + 1000);
     let loaded: Vec<_> =
@@ -94,28 +94,28 @@ fn a_long_boot_keeps_how_it_began_and_where_it_is() {
 
 #[test]
 fn an_operating_system_that_only_wants_an_address_is_no_boot() {
-    let mut bench = Bench::new();
-    bench.windows(MessageType::Discover);
-    bench.answer(MessageType::Offer, None);
-    bench.windows(MessageType::Request);
-    bench.answer(MessageType::Ack, None);
-    assert_eq!(bench.timeline.boots(bench.now), []);
+    let mut machine = Machine::new();
+    machine.windows(MessageType::Discover);
+    machine.answer(MessageType::Offer, None);
+    machine.windows(MessageType::Request);
+    machine.answer(MessageType::Ack, None);
+    assert_eq!(machine.timeline.boots(machine.now), []);
 }
 
 #[test]
 fn who_takes_an_address_takes_over_what_it_asks_for() {
-    let mut bench = Bench::new();
-    bench.leg(PXE, "a");
-    let first = bench.newest();
+    let mut machine = Machine::new();
+    machine.stage(PXE, "a");
+    let first = machine.newest();
     // 256 numbers on, the address is the same.
-    bench.number += 65_536;
-    bench.wait(1);
-    bench.leg(PXE, "a");
-    bench.loads("a", 1);
-    let newest = bench.newest();
+    machine.number += 65_536;
+    machine.wait(1);
+    machine.stage(PXE, "a");
+    machine.loads("a", 1);
+    let newest = machine.newest();
     assert_ne!(newest, first);
     let files = |id| {
-        let boot = bench.timeline.boot(id, bench.now).unwrap();
+        let boot = machine.timeline.boot(id, machine.now).unwrap();
         boot.steps.unwrap().iter().filter(|step| step.file.is_some()).count()
     };
     assert_eq!((files(first), files(newest)), (0, 1));
@@ -123,34 +123,34 @@ fn who_takes_an_address_takes_over_what_it_asks_for() {
 
 #[test]
 fn silence_is_noticed_once() {
-    let mut bench = Bench::new();
-    bench.leg(PXE, "undionly.kpxe");
-    bench.timeline.advance(bench.now);
-    let revision = bench.timeline.revision();
-    bench.wait(5);
-    bench.timeline.advance(bench.now);
-    assert_eq!(bench.timeline.revision(), revision);
-    bench.wait(15);
-    bench.timeline.advance(bench.now);
-    bench.timeline.advance(bench.now);
-    assert_eq!(bench.timeline.revision(), revision + 1);
-    let changed = bench.timeline.changed_since(revision, bench.now);
+    let mut machine = Machine::new();
+    machine.stage(PXE, "undionly.kpxe");
+    machine.timeline.advance(machine.now);
+    let revision = machine.timeline.revision();
+    machine.wait(5);
+    machine.timeline.advance(machine.now);
+    assert_eq!(machine.timeline.revision(), revision);
+    machine.wait(15);
+    machine.timeline.advance(machine.now);
+    machine.timeline.advance(machine.now);
+    assert_eq!(machine.timeline.revision(), revision + 1);
+    let changed = machine.timeline.changed_since(revision, machine.now);
     assert_eq!(changed[0].verdict.signature, "no-request");
 }
 
 #[test]
 fn a_flood_leaves_those_that_booted() {
-    let mut bench = Bench::new();
+    let mut machine = Machine::new();
     for number in 0..100 {
-        bench.number = number;
-        bench.leg(PXE, "undionly.kpxe");
-        bench.loads("undionly.kpxe", 70_000);
+        machine.number = number;
+        machine.stage(PXE, "undionly.kpxe");
+        machine.loads("undionly.kpxe", 70_000);
     }
     for number in 1000..50_000 {
-        bench.number = number;
-        bench.discover(Kind::Pxe);
+        machine.number = number;
+        machine.discover(Kind::Pxe);
     }
-    let boots = bench.timeline.boots(bench.now);
+    let boots = machine.timeline.boots(machine.now);
     assert!(boots.len() <= Limits::default().clients, "{}", boots.len());
     assert_eq!(boots.iter().filter(|boot| boot.bytes > 0).count(), 100);
 }
@@ -162,24 +162,24 @@ proptest! {
     #[test]
     fn the_bounds_hold(events in prop::collection::vec((0_u32..6, 0_u8..12, 0_u64..40), 0..300)) {
         let limits = Limits { clients: 4, boots: 2, steps: 8, total: 40 };
-        let mut bench = Bench::with(limits.clone());
+        let mut machine = Machine::with(limits.clone());
         for (number, what, seconds) in events {
-            bench.number = number;
+            machine.number = number;
             match what {
-                0 => bench.discover(PXE),
-                1 => bench.discover(IPXE),
-                2 => bench.leg(PXE, "undionly.kpxe"),
-                3 => bench.windows(MessageType::Request),
-                4 => bench.asks("boot.wim"),
-                5 => bench.sent("boot.wim", 7),
-                6 => bench.misses("pxelinux.cfg/default"),
-                7 => bench.loads("/boot.ipxe", 400),
-                8 => bench.lost("boot.wim", 3),
-                9 => bench.stalls("boot.wim", 5, 4),
-                10 => bench.says("error (https://ipxe.org/2d0c618e)"),
-                _ => bench.wait(seconds * 60),
+                0 => machine.discover(PXE),
+                1 => machine.discover(IPXE),
+                2 => machine.stage(PXE, "undionly.kpxe"),
+                3 => machine.windows(MessageType::Request),
+                4 => machine.asks("boot.wim"),
+                5 => machine.sent("boot.wim", 7),
+                6 => machine.misses("pxelinux.cfg/default"),
+                7 => machine.loads("/boot.ipxe", 400),
+                8 => machine.lost("boot.wim", 3),
+                9 => machine.stalls("boot.wim", 5, 4),
+                10 => machine.says("error (https://ipxe.org/2d0c618e)"),
+                _ => machine.wait(seconds * 60),
             }
-            let timeline = &bench.timeline;
+            let timeline = &machine.timeline;
             let steps: usize = timeline.clients.values().map(ClientRecord::steps).sum();
             prop_assert_eq!(steps, timeline.total);
             prop_assert!(timeline.clients.len() <= limits.clients);
@@ -190,7 +190,7 @@ proptest! {
                 prop_assert!(client.boots.iter().all(|boot| boot.steps.len() <= limits.steps));
             }
         }
-        let views = bench.timeline.boots(bench.now);
+        let views = machine.timeline.boots(machine.now);
         prop_assert!(views.iter().all(|view| view.chain.len() <= 14));
     }
 }

@@ -234,7 +234,7 @@ function connect() {
   const stream = new EventSource("/api/v1/events");
   let first = true;
   stream.addEventListener("boots", event => {
-    // A server that was started anew counts from the beginning.
+    // A restarted server counts from the beginning.
     if (first) boots.clear();
     first = false;
     live.className = "live on";

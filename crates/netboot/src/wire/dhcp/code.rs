@@ -8,12 +8,8 @@ pub const ROUTER: u8 = 3;
 pub const DNS: u8 = 6;
 /// Log servers; iPXE sends its console there by syslog.
 pub const LOG_SERVER: u8 = 7;
-/// The client's host name.
-pub const HOST_NAME: u8 = 12;
 /// The domain.
 pub const DOMAIN: u8 = 15;
-/// The root path; iPXE takes an iSCSI URI here.
-pub const ROOT_PATH: u8 = 17;
 /// The subnet's broadcast address.
 pub const BROADCAST_ADDRESS: u8 = 28;
 /// Vendor-specific information; PXE's own options.
@@ -52,8 +48,6 @@ pub const USER_CLASS: u8 = 77;
 pub const RELAY_AGENT: u8 = 82;
 /// RFC 4578: the client's architecture.
 pub const CLIENT_ARCH: u8 = 93;
-/// RFC 4578: the client's network interface.
-pub const CLIENT_NDI: u8 = 94;
 /// RFC 4578: the client's UUID after one byte of type.
 pub const CLIENT_UUID: u8 = 97;
 /// RFC 3011: the subnet an address is wanted from.

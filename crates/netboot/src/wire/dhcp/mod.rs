@@ -26,7 +26,8 @@ mod parse;
 
 pub use encode::EncodeError;
 pub use hardware::Hardware;
-pub use options::{Options, sub_options};
+pub use options::Options;
+pub(crate) use options::sub_options;
 pub use parse::ParseError;
 
 use std::net::Ipv4Addr;
@@ -133,12 +134,6 @@ impl Message {
     #[must_use]
     pub fn message_type(&self) -> Option<MessageType> {
         MessageType::from_number(self.options.byte(code::MESSAGE_TYPE)?)
-    }
-
-    /// Whether the client hears broadcasts only.
-    #[must_use]
-    pub fn wants_broadcast(&self) -> bool {
-        self.flags & Self::BROADCAST != 0
     }
 
     /// The boot file's name up to its first zero.

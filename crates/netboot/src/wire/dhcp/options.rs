@@ -72,7 +72,7 @@ pub(super) const END: u8 = 255;
 
 /// The sub-options of an encapsulated value (options 43, 82 and 175), up to the first that runs past
 /// the end.
-pub fn sub_options(value: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub(crate) fn sub_options(value: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = value;
     std::iter::from_fn(move || {
         while let [PAD, after @ ..] = rest {

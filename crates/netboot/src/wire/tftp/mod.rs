@@ -17,14 +17,15 @@ use std::fmt;
 
 mod options;
 
-pub use options::{DEFAULT_BLOCK_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Options};
+pub use options::Options;
+pub(crate) use options::{DEFAULT_BLOCK_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE};
 
 /// A DATA packet's bytes before its payload.
-pub const DATA_HEADER: usize = 4;
+pub(crate) const DATA_HEADER: usize = 4;
 
 /// What a DATA packet begins with; its payload is all that follows.
 #[must_use]
-pub fn data_header(block: u16) -> [u8; DATA_HEADER] {
+pub(crate) fn data_header(block: u16) -> [u8; DATA_HEADER] {
     let [high, low] = block.to_be_bytes();
     [0, 3, high, low]
 }
@@ -205,7 +206,7 @@ impl fmt::Display for Mode {
 /// The name in a read or write request that [`Packet::parse`] refuses, as far as it can be made out; none
 /// where the bytes are no request.
 #[must_use]
-pub fn unreadable_name(bytes: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn unreadable_name(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let name = bytes.strip_prefix(b"\0\x01").or_else(|| bytes.strip_prefix(b"\0\x02"))?;
     Some(message(name))
 }

@@ -1,11 +1,11 @@
 //! Options as name and value in text, both ended by a zero (RFC 2347).
 
 /// The least `blksize` that may be agreed, in bytes (RFC 2348).
-pub const MIN_BLOCK_SIZE: u16 = 8;
+pub(crate) const MIN_BLOCK_SIZE: u16 = 8;
 /// The greatest `blksize`: what fits a UDP datagram over IPv4 (RFC 2348).
-pub const MAX_BLOCK_SIZE: u16 = 65464;
+pub(crate) const MAX_BLOCK_SIZE: u16 = 65464;
 /// Bytes in a block where nothing is agreed (RFC 1350).
-pub const DEFAULT_BLOCK_SIZE: u16 = 512;
+pub(crate) const DEFAULT_BLOCK_SIZE: u16 = 512;
 
 /// The options that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,10 +2,10 @@
 
 /// Path, media type, content.
 const FILES: &[(&str, &str, &[u8])] = &[
-    ("/", "text/html; charset=utf-8", include_bytes!("page/index.html")),
-    ("/page.css", "text/css; charset=utf-8", include_bytes!("page/page.css")),
-    ("/page.js", "text/javascript; charset=utf-8", include_bytes!("page/page.js")),
-    ("/icon.svg", "image/svg+xml", include_bytes!("page/icon.svg")),
+    ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
+    ("/page.css", "text/css; charset=utf-8", include_bytes!("page.css")),
+    ("/page.js", "text/javascript; charset=utf-8", include_bytes!("page.js")),
+    ("/icon.svg", "image/svg+xml", include_bytes!("icon.svg")),
 ];
 
 /// A file of the page: its media type and content.
