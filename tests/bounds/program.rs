@@ -72,9 +72,7 @@ fn metadata() {
         let size = fs::metadata(&path).expect("the WIM").len();
         assert!(size < MIB, "{kind}: {size}");
     };
-    // They have up to 70,000 files: the program takes three kinds, the library all of them. A copy out of
-    // "streams" takes 68 MiB.
-    each_seed(3, make, WIM);
+    each_seed(6, make, WIM);
 }
 
 /// Files whose order by name alternates between the chunks of solid data. In that order each file has its

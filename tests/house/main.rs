@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("winpe-hive", &["winpe-registry"]),
     ("winpe-san", &[]),
     ("winpe-disk", &[]),
-    ("winpe-wim", &["winpe-disk"]),
+    ("winpe-wim", &["winpe-disk", "winpe-registry"]),
     ("winpe-mount", &["winpe-wim"]),
     (
         "winpe-inject",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// `folder → the folders that it may use`. The files beside `lib.rs` are the room `.`.
 type Rooms = &'static [(&'static str, &'static [&'static str])];
 
-/// As drawn in ARCHITECTURE.md. A crate that is not in this table is not held to one.
+/// The crates that have such a plan, in ARCHITECTURE.md too, under "The rooms of `NAME`".
 const CRATES: &[(&str, Rooms)] = &[("inject", INJECT)];
 
 const INJECT: Rooms = &[
@@ -44,6 +44,29 @@ fn folders_use_each_other_as_drawn() {
         for kind in ["room_circles", "file_circles"] {
             assert_eq!(found[kind], Value::Array(vec![]), "{name}: {kind}");
         }
+    }
+}
+
+#[test]
+fn architecture_has_the_same_table() {
+    let text = std::fs::read_to_string(winpe_tests::workspace().join("ARCHITECTURE.md"));
+    let text = text.expect("ARCHITECTURE.md");
+    for (name, rooms) in CRATES {
+        let (_, section) =
+            text.split_once(&format!("## The rooms of `{name}`")).expect("a section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let quoted = |cell: &str| -> BTreeSet<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let drawn: BTreeMap<_, _> = rows
+            .map(|(room, rest)| (room, quoted(rest.split_once('|').expect("two columns").1)))
+            .collect();
+        let held = rooms.iter().filter(|(room, _)| *room != ".");
+        let held: BTreeMap<_, BTreeSet<_>> = held
+            .map(|(room, uses)| (*room, uses.iter().map(|&it| it.to_owned()).collect()))
+            .collect();
+        assert_eq!(drawn, held, "{name}");
     }
 }
 

@@ -263,6 +263,43 @@ fn a_file_that_exists_keeps_its_mode_and_a_warning_names_it() {
     assert!(!removed.stderr.contains("chmod"), "{}", removed.stderr);
 }
 
+#[test]
+fn what_is_copied_out_of_a_wim_is_as_closed_as_the_wim() {
+    let bench = stored("lzx");
+    bench.run(&with_secret("winpe.wim", "one", &[])).expect(0);
+    let folder = r"Windows\System32\winpe-iscsi";
+    for (theirs, open) in [(0o600, false), (0o640, true), (0o644, true)] {
+        set_mode(&bench, "winpe.wim", theirs);
+        let from = |path: &str| format!("winpe.wim:{path}");
+        bench.run(&["wim", "cp", &from(CHAP), "chap.cmd"]).expect(0);
+        bench.run(&["wim", "cp", &from(folder), "copies"]).expect(0);
+        for made in ["chap.cmd", "copies", "copies/chap.cmd"] {
+            let mode = mode(&bench.path(made));
+            assert_eq!(mode & 0o077 != 0, open, "{made} of {theirs:o}: {mode:o}");
+        }
+        fs::remove_file(bench.path("chap.cmd")).unwrap();
+        fs::remove_dir_all(bench.path("copies")).unwrap();
+    }
+}
+
+/// A report replaces a file whole, and is what a pipe is asked to carry.
+#[test]
+fn a_report_goes_to_a_file_or_a_device() {
+    let bench = Bench::new();
+    let words =
+        |to| ["inject", "winpe.wim", "--source", "install.wim:1", "--dry-run", "--report", to];
+    bench.write("there.json", "a longer text than the report of an image could ever be");
+    set_mode(&bench, "there.json", 0o640);
+    bench.run(&words("there.json")).expect(0);
+    let report = fs::read(bench.path("there.json")).unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&report).unwrap()["schema"] == 1);
+    assert_eq!(mode(&bench.path("there.json")), 0o640);
+    let piped = bench.run(&words("/dev/stderr")).expect(0);
+    assert!(piped.stderr.contains("\"schema\": 1"), "{}", piped.stderr);
+    let folder = bench.run(&words(".")).expect(2);
+    assert!(folder.stderr.contains(".: not a regular file"), "{}", folder.stderr);
+}
+
 /// The same holds of hives, which have secrets of their own, and of what is exported of them.
 #[test]
 fn what_is_made_of_a_hive_is_as_closed_as_the_hive() {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use winpe_tests::tool;
 use winpe_wim::Archive;
@@ -72,6 +73,15 @@ fn the_image_is_as_wimlib_leaves_it() {
     imagex_does(&["mountrw", "theirs.wim", "1", "mnt"]);
     work(&bench.dir);
     imagex_does(&["unmount", "mnt", "--commit"]);
+    // Its unmounting ends a moment after the command.
+    let mounted = || fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
+    let place = bench.dir.display().to_string();
+    for _ in 0..200 {
+        if !mounted().contains(&place) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     bench.iscsi(&["mount", "winpe.wim", "mnt", "--rw"], 0);
     work(&bench.dir);
     bench.iscsi(&["unmount", "mnt", "--commit"], 0);

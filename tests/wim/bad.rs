@@ -131,6 +131,17 @@ fn a_wim_that_someone_writes_is_locked() {
     assert!(!out.exists());
     flock(&other, FlockOperation::Unlock).expect("unlocks");
     commit(&bench.wim, 1, new_file()).expect("free again");
+
+    // A lock that goes at once, as that of a process which runs another program, is waited for.
+    flock(&other, FlockOperation::LockExclusive).expect("a lock");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            flock(&other, FlockOperation::Unlock).expect("unlocks");
+        });
+        let done = commit(&bench.wim, 1, new_file());
+        assert!(!matches!(done, Err(WimError::Locked { .. })), "{done:?}");
+    });
 }
 
 #[test]

@@ -36,7 +36,9 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let source = format!("{install}:1");
 
     printer.heading("Two synthetic images")?;
-    printer.line(format_args!("{winpe} stands for a plain WinPE, {install} for a Windows DVD."))?;
+    printer.line(format_args!(
+        "{winpe} plays the part of a plain WinPE, {install} of a Windows DVD."
+    ))?;
     printer.line(
         "They are real WIM files with real registry hives, and hold no Microsoft software.",
     )?;

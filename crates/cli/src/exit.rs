@@ -1,3 +1,5 @@
+//! The exit codes: done, differs, error.
+
 use std::process::ExitCode;
 
 /// How a run ended.

@@ -32,7 +32,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Info {
-    schema: u32,
     wim: String,
     compression: String,
     chunk_size: u32,
@@ -83,7 +82,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         archive.images().iter().filter(|image| only.is_none_or(|only| only == image.index));
     let header = archive.header();
     let info = Info {
-        schema: 1,
         wim: args.wim.display().to_string(),
         compression: header.compression.to_string(),
         chunk_size: header.chunk_size,
@@ -173,7 +171,7 @@ fn show_image(image: &ImageInfo, printer: &mut Printer) -> Result<(), Failure> {
     match &image.initiator {
         Initiator::Initiator(presence) => show_presence(presence, printer)?,
         Initiator::InitiatorUnknown(why) => {
-            printer.line(format_args!("  {:13} cannot tell: {why}", "initiator"))?;
+            printer.line(format_args!("  {:13} unknown: {why}", "initiator"))?;
         }
     }
     Ok(())

@@ -8,11 +8,13 @@
     reason = "the documentation of arguments is their help, where brackets say what may be left out"
 )]
 
+mod atomic_file;
 mod boots;
 mod demo;
 mod exit;
 mod failure;
 mod foreign;
+mod help;
 mod hints;
 mod hive;
 mod images;
@@ -33,12 +35,11 @@ mod serve;
 mod suggest;
 mod unmount;
 mod verify;
-mod whole_file;
 mod wim;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 
 use exit::Exit;
@@ -132,7 +133,7 @@ impl Command {
 #[must_use]
 pub fn main() -> ExitCode {
     survive_file_limits();
-    let cli = Cli::parse();
+    let cli = parse();
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
     match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
@@ -143,6 +144,12 @@ pub fn main() -> ExitCode {
             Exit::Error.into()
         }
     }
+}
+
+/// Reads the words of the command line. Where they are wrong, or ask for help, the program ends here.
+fn parse() -> Cli {
+    let found = Cli::from_arg_matches_mut(&mut help::command().get_matches());
+    found.unwrap_or_else(|error| error.format(&mut help::command()).exit())
 }
 
 /// Has a write beyond `ulimit -f` fail as one on a full disk does. The signal that comes with it would end
@@ -160,5 +167,5 @@ fn run_words(words: &[&str], printer: &mut Printer) -> Outcome {
     cli.map_err(Failure::new)?.command.run(printer)
 }
 
-/// What a subcommand comes to.
+/// The result of a subcommand.
 type Outcome = Result<Exit, Failure>;

@@ -3,13 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use winpe_disk::folder::Folder;
 
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::{Cli, Exit, Outcome};
+use crate::{Exit, Outcome, help};
 
 /// Write manual pages, and completions for bash, zsh and fish
 ///
@@ -27,11 +26,11 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     // Made elsewhere first: what writes them follows links that others may have put into the folder.
     let made = tempfile::tempdir().map_err(failed)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let mut command = Cli::command();
+        let mut command = help::command();
         clap_complete::generate_to(shell, &mut command, "winpe-iscsi", made.path())
             .map_err(failed)?;
     }
-    clap_mangen::generate_to(Cli::command(), made.path()).map_err(failed)?;
+    clap_mangen::generate_to(help::command(), made.path()).map_err(failed)?;
     let (made, folder) = (Folder::open(made.path())?, Folder::open_or_make(&args.dir)?);
     for name in made.names()? {
         let mut new = folder.replacement(&name)?;

@@ -21,7 +21,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi unmount /mnt/setup --commit
 ///
 /// The case of letters does not count. Changes are kept in a staging folder beside the WIM, which
-/// itself stays as it is until unmount --commit. Needs FUSE: who is not root needs fusermount3 (Debian
+/// itself stays as it is until unmount --commit. Needs FUSE; a user other than root needs fusermount3 (Debian
 /// package fuse3). winpe-iscsi wim does much of this without a mount.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -45,18 +45,17 @@ pub(crate) struct Args {
     /// Stay, and end when it is unmounted
     #[arg(long)]
     foreground: bool,
-    /// Stay, as the process that `mount` leaves behind
+    /// Serve the mount in this process, which `mount` starts
     #[arg(long, hide = true)]
     daemon: bool,
 }
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    schema: u32,
     mount: &'a Mount,
 }
 
-/// What the process that serves tells the one that waits.
+/// The message of the process that serves the mount to the one that waits for it.
 const READY: &str = "mounted";
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
@@ -88,7 +87,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Has a process of its own serve the mount, and ends when that is ready.
+/// Starts a process that serves the mount, and returns when it is ready.
 fn leave_behind(printer: &mut Printer) -> Outcome {
     let mut command = Command::new(env::current_exe()?);
     command.args(env::args_os().skip(1)).arg("--daemon");
@@ -127,7 +126,7 @@ fn leave_behind(printer: &mut Printer) -> Outcome {
 
 fn shown(mount: &Mount, printer: &mut Printer) -> Result<(), Failure> {
     if printer.is_json() {
-        return printer.json(&Shown { schema: 1, mount });
+        return printer.json(&Shown { mount });
     }
     let Mount { wim, image, dir, staging, .. } = mount;
     printer.status(format_args!("{}, image {image}, is in {}", wim.display(), dir.display()));

@@ -17,7 +17,6 @@ pub(crate) struct Args {}
 
 #[derive(Serialize)]
 struct Shown {
-    schema: u32,
     mounts: Vec<ShownMount>,
 }
 
@@ -36,7 +35,7 @@ pub(crate) fn run(_: &Args, printer: &mut Printer) -> Outcome {
             .into_iter()
             .map(|(mount, state)| ShownMount { state, changes: mount.changes(), mount })
             .collect();
-        printer.json(&Shown { schema: 1, mounts })?;
+        printer.json(&Shown { mounts })?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {

@@ -22,7 +22,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    schema: u32,
     name: &'a str,
     title: &'a str,
     why: &'a str,
@@ -68,7 +67,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 fn shown(profile: &Profile) -> Shown<'_> {
     let reg = profile.reg().iter();
     Shown {
-        schema: 1,
         name: profile.name(),
         title: profile.title(),
         why: profile.why(),

@@ -1,11 +1,10 @@
 //! What `inject` and `remove` write beside the image: the report, and how to undo it.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use winpe_inject::{Document, Report};
 
+use crate::atomic_file;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
@@ -30,7 +29,8 @@ impl Saved {
     ) -> Result<(), Failure> {
         if let Some(path) = &self.report {
             let text = serde_json::to_vec_pretty(&Document::of(reports, all))?;
-            fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
+            atomic_file::replace(path, None, &text, printer)
+                .map_err(|error| cannot_write(path, &error))?;
         }
         let Some(path) = &self.undo_reg else { return Ok(()) };
         let [report] = reports else {
@@ -42,12 +42,7 @@ impl Saved {
             return Ok(());
         }
         let text = report.undo_reg()?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(|error| cannot_write(path, &error))?;
-        file.write_all(&text).map_err(|error| cannot_write(path, &error))
+        atomic_file::create(path, None, &text, printer).map_err(|error| cannot_write(path, &error))
     }
 }
 

@@ -35,7 +35,7 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    printer.json(&match args.what {
+    printer.document(&match args.what {
         What::Serve => winpe_netboot::config::config_schema(),
         What::Profile => winpe_inject::profile_schema(),
         What::Recipe => winpe_inject::recipe_schema(),

@@ -21,6 +21,18 @@ pub(crate) fn warn_if_readable(wim: &Path, printer: &mut Printer) {
     }
 }
 
+/// Whether only its owner may read the file.
+pub(crate) fn is_private(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 == 0)
+}
+
+/// A secret may have been among what was replaced.
+pub(crate) fn warn_if_not_erased(wim: &Path, erased: &Erasure, printer: &mut Printer) {
+    if matches!(erased, Erasure::Failed { .. }) {
+        tell_erased(wim, erased, printer);
+    }
+}
+
 /// Whether a secret that was taken out, or replaced, is gone from the file too.
 pub(crate) fn tell_erased(wim: &Path, erased: &Erasure, printer: &mut Printer) {
     let wim = wim.display();

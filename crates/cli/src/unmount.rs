@@ -8,6 +8,7 @@ use winpe_wim::CommitOptions;
 
 use crate::inject::source_date_epoch;
 use crate::printer::Printer;
+use crate::secret;
 use crate::{Exit, Outcome};
 
 /// End a mount, and commit or discard what was changed
@@ -35,7 +36,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Shown {
-    schema: u32,
     wim: String,
     image: u32,
     committed: bool,
@@ -59,11 +59,13 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     let done = unmount(&args.dir, finish, options)?;
     drop(bar);
+    if let Some(committed) = &done.committed {
+        secret::warn_if_not_erased(&committed.path, &committed.erased, printer);
+    }
     let wim = done.mount.wim.display().to_string();
     let committed = done.committed.as_ref();
     if printer.is_json() {
         printer.json(&Shown {
-            schema: 1,
             wim,
             image: done.mount.image,
             committed: committed.is_some(),

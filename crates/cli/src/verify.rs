@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     drop(bar);
     let verdicts = session.verify_all(&profile)?;
     if printer.is_json() {
-        printer.json(&Document::of(&verdicts, all))?;
+        printer.document(&Document::of(&verdicts, all))?;
     } else {
         verdicts.iter().try_for_each(|verdict| show(verdict, all, printer))?;
     }

@@ -57,10 +57,10 @@ pub struct Recipe {
     #[schemars(example = true)]
     pub allow_build_mismatch: bool,
     /// Further `.reg` files.
-    #[schemars(example = ["tweaks.reg"])]
+    #[schemars(example = vec!["tweaks.reg"])]
     pub reg: Vec<PathBuf>,
     /// Further files and folders, as `SRC=DEST`.
-    #[schemars(example = [r"tools=\Tools"])]
+    #[schemars(example = vec![r"tools=\Tools"])]
     pub add: Vec<String>,
     /// Add an integrity table to a WIM without one.
     #[schemars(example = true)]
@@ -78,7 +78,7 @@ pub struct Recipe {
     #[schemars(example = &"undo.reg")]
     pub undo_reg: Option<PathBuf>,
     /// Targets that WinPE logs in to, as `iscsi:HOST:PROTOCOL:PORT:LUN:NAME`.
-    #[schemars(example = ["iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"])]
+    #[schemars(example = vec!["iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"])]
     #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
     pub connect: Vec<SanUri>,
     /// The initiator's iSCSI name.
@@ -97,7 +97,7 @@ pub struct Recipe {
     #[schemars(example = true)]
     pub event_log_workaround: bool,
     /// Folders with driver packages that WinPE loads before the network starts.
-    #[schemars(example = ["drivers/netkvm"])]
+    #[schemars(example = vec!["drivers/netkvm"])]
     pub driver: Vec<PathBuf>,
 }
 

@@ -26,6 +26,14 @@ pub(crate) struct Tree {
     next: Ino,
 }
 
+/// A file or folder under one of its names.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    folder: Ino,
+    name: &'a str,
+    ino: Ino,
+}
+
 /// A file or folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -317,7 +325,8 @@ impl Tree {
                 _ => {}
             }
             if is_new_file && self.inherits(other)? {
-                self.replace(folder, &old, ino, to, &other_name, other);
+                let new = Named { folder, name: &old, ino };
+                self.replace(new, Named { folder: to, name: &other_name, ino: other });
                 return Ok(changes);
             }
             changes = self.remove(to, &other_name)?;
@@ -343,12 +352,12 @@ impl Tree {
 
     /// A new file takes the place of another: it gets that one's name and all that belongs to it, and
     /// keeps its data and time of last write.
-    fn replace(&mut self, folder: Ino, old: &str, ino: Ino, to: Ino, name: &str, other: Ino) {
-        self.detach(to, name, other);
-        self.detach(folder, old, ino);
-        self.attach(to, name, ino);
-        let Some(before) = self.nodes.get(&other).cloned() else { return };
-        let Some(node) = self.nodes.get_mut(&ino) else { return };
+    fn replace(&mut self, new: Named<'_>, old: Named<'_>) {
+        self.detach(old.folder, old.name, old.ino);
+        self.detach(new.folder, new.name, new.ino);
+        self.attach(old.folder, old.name, new.ino);
+        let Some(before) = self.nodes.get(&old.ino).cloned() else { return };
+        let Some(node) = self.nodes.get_mut(&new.ino) else { return };
         let FileInfo { accessed, written, .. } = node.info;
         **node = Node {
             names: std::mem::take(&mut node.names),

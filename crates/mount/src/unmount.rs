@@ -1,8 +1,11 @@
 //! The end of a mount.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount as unmount2};
@@ -53,7 +56,7 @@ pub fn unmount(
     }
     check_decided(&mount, finish)?;
     if is_mounted(&mount.dir) {
-        detach(&mount.dir, state)?;
+        detach_when_free(&mount.dir, state)?;
     }
     if let Some(record) = &record
         && !wait(record, mount.pid)
@@ -103,7 +106,32 @@ fn commit(
     }
     let changes = replay(staging, &archive, mount.image, options.time)?;
     let changes = [ImageChanges { image: mount.image, changes }];
+    let options = CommitOptions { erase: options.erase || is_private(&mount.wim)?, ..options };
     Ok(archive.commit(&changes, &Target::InPlace, options)?)
+}
+
+/// Whether only its owner may read the WIM, as one that holds a secret. What a commit replaces in such a file
+/// is overwritten.
+fn is_private(wim: &Path) -> Result<bool, MountError> {
+    let file = fs::metadata(wim).map_err(|error| MountError::io(wim, "examine", error))?;
+    Ok(file.permissions().mode() & 0o077 == 0)
+}
+
+/// For how long a folder in use is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Detaches the mount. A process that ends, or that starts another one, can hold its files for a moment after
+/// it closed them.
+fn detach_when_free(dir: &Path, state: State) -> Result<(), MountError> {
+    let start = Instant::now();
+    loop {
+        match detach(dir, state) {
+            Err(MountError::InUse { .. }) if start.elapsed() < PATIENCE => {
+                thread::sleep(PATIENCE / 20);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// As root by the system call, as another user by the program that may do it.

@@ -292,6 +292,9 @@ mod tests {
         let edit = Edit::set_value("k".parse().unwrap(), ValueName::default(), Value::dword(1));
         let change = Change { edit, before: Before::Value { missing: 1, value: None } };
         assert_eq!(change.inverse(), [Edit::delete_key("k".parse().unwrap())]);
+        let value = Edit::delete_value("k".parse().unwrap(), ValueName::default());
+        let key = Edit::delete_key("k".parse().unwrap());
+        assert_eq!(change.inverse_by_key(), [value, key]);
         assert!(!change.is_noop());
     }
 

@@ -21,7 +21,7 @@ use crate::iso;
 use crate::metadata::{Id, Metadata, display};
 use crate::name::ImagePath;
 use crate::part::Part;
-use crate::reader::{BlobReader, LastChunk, Stretch, sha1_text};
+use crate::reader::{BlobReader, ByteRange, LastChunk, sha1_text};
 use crate::tree::Tree;
 use crate::xml::{self, Xml};
 
@@ -300,8 +300,8 @@ impl Archive {
         let source = self.part.source();
         let chunks = Chunks::find(source, &ResourceHeader::default(), Coding::NONE, false)?;
         let sha1 = Sha1Hasher::digest([]).into();
-        let stretch = Stretch { chunks: Arc::new(chunks), start: 0, size: 0, sha1 };
-        BlobReader::new(&self.part.file, source, stretch, LastChunk::default())
+        let range = ByteRange { chunks: Arc::new(chunks), start: 0, size: 0, sha1 };
+        BlobReader::new(&self.part.file, source, range, LastChunk::default())
     }
 
     pub(crate) fn tree(&self, image: u32) -> Result<&Tree, WimError> {

@@ -62,15 +62,15 @@ const READ_SIZE: usize = 1 << 20;
 pub(crate) const HELD: u64 = 48 << 20;
 
 impl<'a> Data<'a> {
-    /// `room` is what is left of [`HELD`].
+    /// `memory_budget` is what is left of [`HELD`].
     pub(crate) fn new(
         content: &'a Content,
         archive: &Archive,
-        room: &mut u64,
+        memory_budget: &mut u64,
     ) -> Result<Self, WimError> {
         match content {
             Content::Bytes(bytes) => Ok(Self::bytes(bytes)),
-            Content::File(path) => Self::file(path, room),
+            Content::File(path) => Self::file(path, memory_budget),
             Content::Blob(sha1) => Ok(Self::blob(archive.blob_reader(sha1)?, *sha1)),
         }
     }
@@ -91,16 +91,16 @@ impl<'a> Data<'a> {
         Self { origin: Origin::Bytes(bytes), size, sha1 }
     }
 
-    fn file(path: &'a Path, room: &mut u64) -> Result<Self, WimError> {
+    fn file(path: &'a Path, memory_budget: &mut u64) -> Result<Self, WimError> {
         let failed = |error| WimError::io(path, "read", error);
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(failed(std::io::Error::other("it is not a regular file")));
         }
-        if metadata.len() <= *room {
-            *room -= metadata.len();
-            let size = usize::try_from(metadata.len()).expect("below the room in memory");
+        if metadata.len() <= *memory_budget {
+            *memory_budget -= metadata.len();
+            let size = usize::try_from(metadata.len()).expect("below the budget");
             // It may grow meanwhile: that is not read.
             return match Held::read(&file, size) {
                 Ok(bytes) => Ok(Self::held(bytes)),

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use winpe_registry::upcase;
+
 /// A path within an image, split into names as UTF-16. The root has none.
 ///
 /// Both `\` and `/` separate names; leading, trailing and doubled separators say nothing.
@@ -95,21 +97,6 @@ pub(crate) fn before(a: &[u16], b: &[u16]) -> bool {
     a.iter().map(|unit| upcase(*unit)).lt(b.iter().map(|unit| upcase(*unit)))
 }
 
-/// The simple uppercase of a UTF-16 unit, which is what the file systems of Windows compare by.
-fn upcase(unit: u16) -> u16 {
-    if let Ok(byte) = u8::try_from(unit)
-        && byte.is_ascii()
-    {
-        return byte.to_ascii_uppercase().into();
-    }
-    let Some(character) = char::from_u32(unit.into()) else { return unit };
-    let mut upper = character.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(upper), None) => u16::try_from(u32::from(upper)).unwrap_or(unit),
-        _ => unit,
-    }
-}
-
 /// The name as a file system of Linux has it: UTF-8. A surrogate without its pair is encoded as if it
 /// were a character, as wimlib does, so that two names stay two.
 pub(crate) fn on_disk(name: impl Iterator<Item = u16>) -> OsString {
@@ -152,6 +139,18 @@ mod tests {
         assert!(!same("straße".encode_utf16(), &utf16("strasse")));
         assert!(before(&utf16("abc"), &utf16("B")));
         assert!(!before(&utf16("b"), &utf16("B")));
+    }
+
+    /// `ı` has a capital letter in Unicode, and µ another one, but not in NT's table: NTFS keeps them apart.
+    #[test]
+    fn names_that_nt_keeps_apart_are_two() {
+        for (a, b) in [("ı", "I"), ("µ", "μ"), ("ſ", "S"), ("ß", "ẞ"), ("\u{212a}", "k")] {
+            assert!(!same(a.encode_utf16(), &utf16(b)), "{a} {b}");
+            assert_ne!(fold_name(a), fold_name(b));
+        }
+        for (a, b) in [("ä", "Ä"), ("μ", "Μ"), ("ÿ", "Ÿ"), ("ǆ", "Ǆ")] {
+            assert!(same(a.encode_utf16(), &utf16(b)), "{a} {b}");
+        }
     }
 
     #[test]

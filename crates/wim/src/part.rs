@@ -16,7 +16,7 @@ use crate::error::WimError;
 use crate::format::header::{self, DiskHeader};
 use crate::format::resource::ResourceHeader;
 use crate::iso::Window;
-use crate::reader::{BlobReader, LastChunk, Stretch, sha1_text};
+use crate::reader::{BlobReader, ByteRange, LastChunk, sha1_text};
 
 /// An opened file with its header and blob table.
 pub(crate) struct Part {
@@ -50,7 +50,7 @@ impl Part {
         Self::read(path, file, 0, metadata.len())
     }
 
-    /// A stretch of the file at `path`, which must lie within it.
+    /// A range of the file at `path`, which must lie within it.
     pub(crate) fn open_within(path: &Path, window: Window) -> Result<Self, WimError> {
         let file = File::open(path).map_err(|error| WimError::io(path, "open", error))?;
         Self::read(path, file, window.offset, window.size)
@@ -119,17 +119,17 @@ impl Part {
     /// Reads a blob of any size, piece by piece.
     pub(crate) fn reader(&self, blob: &Blob, sha1: &Sha1) -> Result<BlobReader, WimError> {
         let (size, sha1) = (blob.size, *sha1);
-        let (stretch, last) = match blob.place {
+        let (range, last) = match blob.place {
             BlobPlace::Own(resource) => {
                 let chunks = Arc::new(self.chunks(&resource)?);
-                (Stretch { chunks, start: 0, size, sha1 }, LastChunk::default())
+                (ByteRange { chunks, start: 0, size, sha1 }, LastChunk::default())
             }
             BlobPlace::Solid { resource, offset } => {
                 let chunks = Arc::clone(self.blobs.solid(resource));
-                (Stretch { chunks, start: offset, size, sha1 }, Arc::clone(&self.last))
+                (ByteRange { chunks, start: offset, size, sha1 }, Arc::clone(&self.last))
             }
         };
-        BlobReader::new(&self.file, self.source(), stretch, last)
+        BlobReader::new(&self.file, self.source(), range, last)
     }
 
     /// The data of a blob, as [`Part::read_resource`].

@@ -38,7 +38,7 @@ pub struct BlobReader {
     /// Where the WIM begins in the file, and its size.
     window: (u64, u64),
     chunks: Arc<Chunks>,
-    /// Where the data begins in what `chunks` hold: 0 unless it is a stretch of a solid resource.
+    /// Where the data begins in what `chunks` hold: 0 unless it is a range of a solid resource.
     start: u64,
     size: u64,
     sha1: Sha1,
@@ -57,7 +57,7 @@ pub(crate) struct Decoded {
 }
 
 /// Where a reader's data is.
-pub(crate) struct Stretch {
+pub(crate) struct ByteRange {
     pub(crate) chunks: Arc<Chunks>,
     pub(crate) start: u64,
     pub(crate) size: u64,
@@ -68,10 +68,10 @@ impl BlobReader {
     pub(crate) fn new(
         file: &Arc<File>,
         source: Source<'_>,
-        stretch: Stretch,
+        range: ByteRange,
         last: LastChunk,
     ) -> Result<Self, WimError> {
-        let Stretch { chunks, start, size, sha1 } = stretch;
+        let ByteRange { chunks, start, size, sha1 } = range;
         let codec = chunks.coding.decompressor(source.path)?;
         Ok(Self {
             file: Arc::clone(file),

@@ -63,11 +63,11 @@ impl From<MountError> for Failure {
                  winpe-iscsi wim and winpe-iscsi inject need neither"
             }
             MountError::Fuse { .. } => {
-                "who is not root needs fusermount3 (Debian package fuse3); winpe-iscsi wim needs no \
-                 mount"
+                "a user other than root needs fusermount3 (Debian package fuse3); winpe-iscsi wim works \
+                 without a mount"
             }
             MountError::InUse { .. } => {
-                "end the programs that use it, as a shell whose current folder it is; see which: \
+                "end the programs that use it, for example a shell in that folder; list them with \
                  fuser -vm DIR"
             }
             MountError::Undecided { .. } => {
@@ -116,7 +116,7 @@ fn wim(error: &WimError) -> Vec<String> {
         WimError::Folder(error) => return folder(error),
         WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
         WimError::Locked { .. } => {
-            "wait for the other program (winpe-iscsi mounts tells which images are mounted), or let \
+            "wait for the other program (winpe-iscsi mounts lists the images that are mounted), or let \
              inject write to another file with -o OUT"
                 .to_owned()
         }

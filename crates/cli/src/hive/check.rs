@@ -1,3 +1,5 @@
+//! `hive check`: whether a hive is sound, and each place where it is not.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -29,7 +31,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hives: Vec<Checked>,
 }
 
@@ -54,7 +55,7 @@ struct Shown {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let mut report = Report { schema: 1, hives: vec![] };
+    let mut report = Report { hives: vec![] };
     for place in &args.hives {
         // What was passed over in opening is among the findings.
         let hive = place.load()?.open_unseen()?;

@@ -1,3 +1,5 @@
+//! `hive compact`: a copy of a hive without its free cells.
+
 use serde::Serialize;
 
 use super::input::Place;
@@ -18,7 +20,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hive: String,
     bytes_before: usize,
     bytes_after: usize,
@@ -33,8 +34,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let compacted =
         hive.compact().map_err(|error| Failure::new(format!("{}: {error}", args.hive)))?;
     let bytes = compacted.into_file_bytes();
-    let report =
-        Report { schema: 1, hive: args.hive.to_string(), bytes_before, bytes_after: bytes.len() };
+    let report = Report { hive: args.hive.to_string(), bytes_before, bytes_after: bytes.len() };
     if printer.is_json() {
         printer.json(&report)?;
     } else {

@@ -1,3 +1,5 @@
+//! `hive diff`: what differs between two hives, as a diff of `.reg` lines.
+
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -38,7 +40,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     old: String,
     new: String,
     #[serde(flatten)]
@@ -65,7 +66,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let root = args.root.clone().unwrap_or_else(|| args.new.root());
     let collect = printer.is_json();
     let mut report = Report {
-        schema: 1,
         old: args.old.to_string(),
         new: args.new.to_string(),
         stat: Stat::default(),

@@ -1,3 +1,5 @@
+//! `hive export`: a hive, or a key of one, as a `.reg` file.
+
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 
@@ -6,9 +8,9 @@ use winpe_regfile::{Format, WriteError, Writer};
 use winpe_registry::{KeyPath, ValueName};
 
 use super::input::{Input, find_key};
+use crate::atomic_file;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::whole_file;
 use crate::{Exit, Outcome};
 
 /// Write a key with all that is below it as a .reg file
@@ -50,7 +52,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         None => write(&key, at, printer.raw(), Format::Utf8Lf)?,
         Some(out) => {
             let about = |error| Failure::new(format!("{}: {error}", out.display()));
-            let new = whole_file::begin(out, Some(place.file()), args.force, printer);
+            let new = atomic_file::begin(out, Some(place.file()), args.force, printer);
             let new = new.map_err(|error| {
                 let exists = error.kind() == ErrorKind::AlreadyExists;
                 let failure = about(error);

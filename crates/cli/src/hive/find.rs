@@ -1,3 +1,5 @@
+//! `hive find`: keys, values and data that match an expression.
+
 use regex::{Regex, RegexBuilder};
 use serde::Serialize;
 use winpe_hive::{Find, Match, ValueEntry};
@@ -40,7 +42,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hive: String,
     found: Vec<Found>,
 }
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let root = place.root();
     let (top, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
 
-    let mut report = Report { schema: 1, hive: place.to_string(), found: vec![] };
+    let mut report = Report { hive: place.to_string(), found: vec![] };
     let mut last = None;
     for found in find.below(&key) {
         let found = match found {

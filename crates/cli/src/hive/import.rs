@@ -1,3 +1,5 @@
+//! `hive import`: `.reg` files applied to a hive.
+
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -42,7 +44,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    schema: u32,
     hive: String,
     changes: Vec<&'a Change>,
 }
@@ -148,7 +149,7 @@ fn show(
 ) -> Result<(), Failure> {
     if printer.is_json() {
         let changes = changes.iter().filter(|change| !change.is_noop()).collect();
-        return printer.json(&Report { schema: 1, hive: args.hive.to_string(), changes });
+        return printer.json(&Report { hive: args.hive.to_string(), changes });
     }
     let mut diff = DiffWriter::new(Vec::new());
     diff.changes(changes, root).map_err(Failure::new)?;

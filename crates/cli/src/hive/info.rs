@@ -1,3 +1,5 @@
+//! `hive info`: the header of a hive, its root, counts and sizes.
+
 use serde::Serialize;
 use winpe_hive::{Hive, ReadError};
 
@@ -19,7 +21,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hives: Vec<Info>,
 }
 
@@ -41,7 +42,7 @@ struct Info {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let mut report = Report { schema: 1, hives: vec![] };
+    let mut report = Report { hives: vec![] };
     for place in &args.hives {
         let hive = open(place, args.lenient, printer)?;
         report.hives.push(describe(place, &hive));

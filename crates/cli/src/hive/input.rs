@@ -5,20 +5,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_hive::log::Recovery;
+use winpe_hive::log::{LOG_SUFFIXES, Recovery};
 use winpe_hive::{FileBytes, Hive, Key, OpenError};
 use winpe_inject::{HiveRoots, ImagePath, ImageSelector};
 use winpe_registry::KeyPath;
-use winpe_wim::Archive;
+use winpe_wim::{Archive, WimPlace};
 
 use crate::failure::Failure;
 use crate::printer::Printer;
 
 /// The hives of the machine lie in one folder, and this is one of them.
 const MACHINE: &str = r"HKEY_LOCAL_MACHINE\SYSTEM";
-
-/// How the endings of log files go on from the hive's name, in the order of recovery.
-const LOGS: [&str; 3] = [".LOG", ".LOG1", ".LOG2"];
 
 /// A hive that a person named.
 #[derive(Debug, Clone)]
@@ -33,19 +30,10 @@ impl std::str::FromStr for Place {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A file may have a colon in its name.
-        if Path::new(text).exists() {
-            return Ok(Self::File(text.into()));
-        }
-        let Some((wim, hive)) = text.rsplit_once(':') else { return Ok(Self::File(text.into())) };
-        let (wim, image) = match wim.rsplit_once(':') {
-            Some((file, image)) if !file.is_empty() && !Path::new(wim).exists() => {
-                let Ok(image) = image.parse();
-                (file, image)
-            }
-            _ => (wim, ImageSelector::Boot),
-        };
-        Ok(Self::Image { wim: wim.into(), image, path: in_image(hive) })
+        let place = WimPlace::find(text);
+        let Some((image, hive)) = place.image_and_file() else { return Ok(Self::File(place.wim)) };
+        let path = in_image(hive);
+        Ok(Self::Image { wim: place.wim, image, path })
     }
 }
 
@@ -74,7 +62,7 @@ impl Place {
                 let image = archive.select(image)?;
                 let bytes = archive.read(image, path.as_str())?;
                 let mut logs = Vec::new();
-                for ending in LOGS {
+                for ending in LOG_SUFFIXES {
                     let log = path.with_suffix(ending);
                     if archive.entry(image, log.as_str())?.is_some() {
                         let bytes = archive.read(image, log.as_str())?;
@@ -153,7 +141,7 @@ impl Loaded {
         Ok(hive)
     }
 
-    /// The same, without a word: for those who tell of the damage themselves.
+    /// The same without warnings, for callers that report the damage themselves.
     pub(super) fn open_unseen(self) -> Result<Hive, Failure> {
         Hive::open_lenient(self.bytes).map_err(|error| failure(&self.place, error))
     }
@@ -244,7 +232,7 @@ fn logs_beside(hive: &Path) -> Result<Vec<Log>, Failure> {
         .filter(|entry| entry.len() > name.len())
         .collect();
     let mut logs = Vec::new();
-    for ending in LOGS {
+    for ending in LOG_SUFFIXES {
         let wanted = format!("{name}{ending}");
         let found = names.iter().find(|entry| **entry == wanted);
         let found =

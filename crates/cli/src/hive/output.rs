@@ -3,11 +3,11 @@
 use winpe_hive::{FileTime, Hive};
 
 use super::input::Place;
+use crate::atomic_file;
 use crate::failure::Failure;
 use crate::inject::source_date_epoch;
 use crate::output::Output;
 use crate::printer::Printer;
-use crate::whole_file;
 
 impl Output {
     /// Refuses what cannot be written before any work is done.
@@ -45,7 +45,7 @@ impl Output {
         };
         // A result that cannot be written is an error before anything is changed.
         printer.finish()?;
-        whole_file::replace(path, Some(place.file()), bytes, printer)
+        atomic_file::replace(path, Some(place.file()), bytes, printer)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())

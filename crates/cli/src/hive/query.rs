@@ -1,3 +1,5 @@
+//! `hive query`: a key with its values and subkeys.
+
 use serde::Serialize;
 use winpe_hive::Key;
 use winpe_registry::{KeyName, KeyPath, Value, ValueName};
@@ -27,7 +29,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Shown {
-    schema: u32,
     hive: String,
     key: KeyPath,
     last_written: String,
@@ -62,7 +63,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if printer.is_json() {
         let values = values.into_iter().map(|(name, value)| ShownValue::new(name, &value));
         printer.json(&Shown {
-            schema: 1,
             hive: place.to_string(),
             last_written: key.last_written().to_string(),
             class: key.class().unwrap_or_default().to_string(),

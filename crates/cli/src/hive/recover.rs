@@ -1,3 +1,5 @@
+//! `hive recover`: a dirty hive with its transaction logs replayed.
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -27,7 +29,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    schema: u32,
     hive: String,
     dirty: Option<String>,
     sequence_before: Option<u32>,
@@ -96,7 +97,6 @@ fn report(hive: &Place, recovery: &Recovery, logs: &[Log]) -> Report {
     });
     let unused = recovery.unfit.iter();
     Report {
-        schema: 1,
         hive: hive.to_string(),
         dirty: recovery.dirt.as_ref().map(ToString::to_string),
         sequence_before: recovery.sequence_before,

@@ -8,7 +8,7 @@ use crate::images::Images;
 
 impl Args {
     /// These options, completed by the recipe's. An option that is given here goes before that of the
-    /// recipe; a list that is given here stands in for the recipe's.
+    /// recipe; a list that is given here replaces that of the recipe.
     pub(super) fn completed(&self) -> Result<Self, Failure> {
         let mut args = self.clone();
         if let Some(path) = &self.recipe {

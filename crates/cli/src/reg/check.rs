@@ -35,7 +35,6 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Checked {
-    schema: u32,
     files: Vec<CheckedFile>,
 }
 
@@ -89,7 +88,7 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     }
     let is_clean = files.iter().all(|file| file.findings.iter().next().is_none());
     if printer.is_json() {
-        printer.json(&Checked { schema: 1, files })?;
+        printer.json(&Checked { files })?;
     } else {
         for file in files {
             let CheckedFile { file, encoding, edits, findings, .. } = file;

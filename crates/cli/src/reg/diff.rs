@@ -32,7 +32,6 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Diff {
-    schema: u32,
     equal: bool,
     diff: String,
 }
@@ -46,7 +45,7 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let diff = String::from_utf8_lossy(&text).into_owned();
     let equal = comparison.is_equal();
     if printer.is_json() {
-        printer.json(&Diff { schema: 1, equal, diff })?;
+        printer.json(&Diff { equal, diff })?;
     } else {
         printer.diff(&diff)?;
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 use winpe_regfile::encoding_rs::Encoding;
 use winpe_regfile::{Document, EditError, Mode, ParseError, ParseOptions};
 
+use crate::atomic_file;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::whole_file;
 
 /// How `.reg` files are read.
 #[derive(clap::Args)]
@@ -85,7 +85,7 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 
 /// Puts other bytes in a file's place.
 pub(super) fn replace(path: &Path, bytes: &[u8], printer: &mut Printer) -> Result<(), Failure> {
-    whole_file::replace(path, None, bytes, printer).map_err(about(path))
+    atomic_file::replace(path, None, bytes, printer).map_err(about(path))
 }
 
 /// Writes a file, made from `from`, that is not to exist yet, unless by `force`.
@@ -98,9 +98,9 @@ pub(super) fn create(
 ) -> Result<(), Failure> {
     let from = Some(from).filter(|from| !is_stdin(from));
     if force {
-        return whole_file::replace(path, from, bytes, printer).map_err(about(path));
+        return atomic_file::replace(path, from, bytes, printer).map_err(about(path));
     }
-    whole_file::create(path, from, bytes, printer).map_err(|error| {
+    atomic_file::create(path, from, bytes, printer).map_err(|error| {
         let exists = error.kind() == io::ErrorKind::AlreadyExists;
         let failure = about(path)(error);
         if exists { failure.hint("--force overwrites it") } else { failure }

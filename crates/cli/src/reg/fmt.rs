@@ -33,7 +33,6 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Formatted {
-    schema: u32,
     files: Vec<FormattedFile>,
 }
 
@@ -65,7 +64,7 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     }
     let any_changed = files.iter().any(|file| file.changed);
     if printer.is_json() {
-        printer.json(&Formatted { schema: 1, files })?;
+        printer.json(&Formatted { files })?;
     } else {
         for file in files.iter().filter(|file| file.changed) {
             if args.check {

@@ -13,7 +13,7 @@ use tokio::time::{Interval, interval};
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What tells one version of a file from another.
+/// By what two versions of a file differ.
 type Stamp = (u64, u64, i64, i64);
 
 /// Looks at a file.

@@ -15,7 +15,6 @@ use crate::{Exit, Outcome};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    schema: u32,
     interface: &'a str,
     address: String,
     network: String,
@@ -83,7 +82,6 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
         printer.json(&Report {
-            schema: 1,
             interface: &interface.name,
             address: interface.address.to_string(),
             network: interface.network.to_string(),
@@ -105,6 +103,25 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
         "serving {} from {} on {}",
         interface.network, interface.address, interface.name
     ))?;
+    print_clients(&clients, printer)?;
+    print_menu(&menu, printer)?;
+    print_logins(&logins, printer)?;
+    printer.line("")?;
+    printer.heading("files, and their SHA-256")?;
+    for row in &hashed {
+        printer.line(format_args!("  {:29} {:>11} {}", row.name, row.bytes, row.sha256))?;
+    }
+    for missing in &files.missing {
+        printer.warning(missing);
+    }
+    for hint in hints(config, interface) {
+        printer.status(format_args!("hint: {hint}"));
+    }
+    Ok(exit)
+}
+
+/// What each kind of client boots.
+fn print_clients(clients: &[Row], printer: &mut Printer) -> Result<(), Failure> {
     let mut table = None;
     for (number, row) in clients.iter().enumerate() {
         if number == 0 || table != row.table.as_deref() {
@@ -115,9 +132,14 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
         let numbers: Vec<_> = row.architectures.iter().map(u16::to_string).collect();
         printer.line(format_args!("  {:29} {:6} {}", row.client, numbers.join(","), row.file))?;
     }
+    Ok(())
+}
+
+/// What the menu offers, and the files of each entry by where they come from.
+fn print_menu(menu: &[MenuRow], printer: &mut Printer) -> Result<(), Failure> {
     printer.line("")?;
     printer.heading("menu")?;
-    for row in &menu {
+    for row in menu {
         printer.line(format_args!("  {:14} {}", row.name, row.boots))?;
         for origin in [Origin::Image, Origin::Disc, Origin::Made] {
             let names: Vec<_> = row.parts.iter().filter(|part| part.1 == origin).collect();
@@ -132,19 +154,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             }
         }
     }
-    print_logins(&logins, printer)?;
-    printer.line("")?;
-    printer.heading("files, and their SHA-256")?;
-    for row in &hashed {
-        printer.line(format_args!("  {:29} {:>11} {}", row.name, row.bytes, row.sha256))?;
-    }
-    for missing in &files.missing {
-        printer.warning(missing);
-    }
-    for hint in hints(config, interface) {
-        printer.status(format_args!("hint: {hint}"));
-    }
-    Ok(exit)
+    Ok(())
 }
 
 fn print_logins(logins: &[policy::LoginRow], printer: &mut Printer) -> Result<(), Failure> {

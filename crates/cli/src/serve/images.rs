@@ -7,7 +7,7 @@ use winpe_netboot::config::{self, Config, Content, Entry, Origin, Target, is_url
 
 use crate::failure::Failure;
 
-/// Looks into each image on this machine's disk, so that nobody has to unpack one.
+/// Looks into each image on this machine's disk, so that an administrator need not unpack it.
 pub(super) fn look_into(config: &mut Config) -> Result<(), Failure> {
     for entry in &mut config.entries {
         if let Some((path, files)) = find(entry).transpose()? {

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 pub(super) struct Lines<W> {
     out: W,
     waiting: Vec<u8>,
-    /// Lines that were not written and are not told of.
+    /// Lines that were left out and not yet reported.
     left_out: u64,
     /// Whether the last line that was written has no end.
     torn: bool,
@@ -29,17 +29,17 @@ impl<W: Write> Lines<W> {
         self.left_out += lines;
     }
 
-    /// Writes what was added; `told` makes the line that says how many are missing.
+    /// Writes what was added; `missing` makes the line that says how many lines are missing.
     ///
     /// # Errors
     /// Where it cannot be written. What was not is counted.
-    pub(super) fn write(&mut self, told: impl Fn(u64) -> String) -> io::Result<()> {
+    pub(super) fn write(&mut self, missing: impl Fn(u64) -> String) -> io::Result<()> {
         let mut bytes = Vec::new();
         if self.torn {
             bytes.push(b'\n');
         }
         if self.left_out > 0 {
-            bytes.extend(told(self.left_out).as_bytes());
+            bytes.extend(missing(self.left_out).as_bytes());
             bytes.push(b'\n');
         }
         let head = bytes.len();
@@ -96,7 +96,7 @@ mod tests {
         }
     }
 
-    fn told(lines: u64) -> String {
+    fn missing(lines: u64) -> String {
         format!("{lines} left out")
     }
 
@@ -105,19 +105,19 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted_and_told_of() {
+    fn what_cannot_be_written_is_counted_and_missing_of() {
         for error in [ErrorKind::BrokenPipe, ErrorKind::StorageFull, ErrorKind::WouldBlock] {
             let mut lines = lines(12, error);
             lines.add("first line");
             lines.add("second");
-            assert_eq!(lines.write(told).unwrap_err().kind(), error);
+            assert_eq!(lines.write(missing).unwrap_err().kind(), error);
             lines.add("third");
-            assert_eq!(lines.write(told).unwrap_err().kind(), error);
+            assert_eq!(lines.write(missing).unwrap_err().kind(), error);
             lines.out.room = 100;
             lines.add("fourth");
-            lines.write(told).unwrap();
+            lines.write(missing).unwrap();
             lines.add("fifth");
-            lines.write(told).unwrap();
+            lines.write(missing).unwrap();
             assert_eq!(lines.out.text, "first line\ns\n2 left out\nfourth\nfifth\n");
         }
     }
@@ -128,11 +128,11 @@ mod tests {
             let mut lines = lines(room, ErrorKind::StorageFull);
             for number in 0..6 {
                 lines.add(&format!("line {number}"));
-                let _ = lines.write(told);
+                let _ = lines.write(missing);
                 lines.out.room += 3;
             }
             lines.out.room = 100;
-            lines.write(told).unwrap();
+            lines.write(missing).unwrap();
             assert_eq!((lines.left_out, lines.torn), (0, false));
             let (mut whole, mut counted) = (0, 0);
             for line in lines.out.text.lines() {
@@ -145,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_before_is_told_of_too() {
+    fn what_was_left_out_before_is_missing_of_too() {
         let mut lines = lines(100, ErrorKind::StorageFull);
-        lines.write(told).unwrap();
+        lines.write(missing).unwrap();
         lines.without(3);
-        lines.write(told).unwrap();
+        lines.write(missing).unwrap();
         assert_eq!(lines.out.text, "3 left out\n");
     }
 }

@@ -16,12 +16,12 @@ use serde::Serialize;
 use winpe_netboot::event::{Event, Quiet, Sink};
 
 use super::lines::Lines;
-use crate::printer::Printer;
+use crate::printer::{Printer, SCHEMA};
 
 /// Lines of the log that may wait for the terminal; more are counted and left out, so that a slow
 /// terminal holds up no machine.
 const WAITING: usize = 4096;
-/// Between two writes to the terminal. To be woken for each line would slow down those who send.
+/// Between two writes. A wake-up for each line would slow down the tasks that log.
 const TOGETHER: Duration = Duration::from_millis(25);
 /// Between two looks at what was left out.
 const LOOK: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ impl Sink for Entry {
 
 impl Entry {
     fn quiet(&self) -> std::sync::MutexGuard<'_, Quiet> {
-        // It only counts, so that what a panic left behind is good enough.
+        // The value is only a count, so one that a panic interrupted can be used.
         self.quiet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -183,11 +183,11 @@ impl<W: Write> Writer<W> {
 
     fn write(&mut self) {
         let is_json = self.printer.is_json();
-        let told = |lines| {
+        let missing = |lines| {
             let text = format!("{lines} lines of this log are left out");
             if is_json { json(&Event::Warning { text }) } else { text }
         };
-        let written = self.lines.write(told);
+        let written = self.lines.write(missing);
         if let Err(error) = &written
             && !self.fails
         {
@@ -201,6 +201,6 @@ impl<W: Write> Writer<W> {
 fn json(event: &Event) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (time, line) = (now.as_secs_f64(), event.to_string());
-    serde_json::to_string(&LogLine { schema: 1, time, line, event })
+    serde_json::to_string(&LogLine { schema: SCHEMA, time, line, event })
         .expect("events are written to memory without fail")
 }

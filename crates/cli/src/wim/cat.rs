@@ -1,3 +1,5 @@
+//! `wim cat`: a file of an image to standard output.
+
 use super::place::{Found, Place};
 use crate::printer::Printer;
 use crate::{Exit, Outcome};

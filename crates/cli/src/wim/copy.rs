@@ -44,7 +44,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct CopiedIn {
-    schema: u32,
     wim: String,
     image: u32,
     added: u64,
@@ -54,7 +53,6 @@ struct CopiedIn {
 
 #[derive(Serialize)]
 struct CopiedOut {
-    schema: u32,
     files: u64,
     warnings: Vec<String>,
 }
@@ -94,7 +92,7 @@ fn copy_in(from: &[String], to: &str, printer: &mut Printer) -> Outcome {
     if printer.is_json() {
         let Committed { path, added, replaced, same, .. } = done;
         let wim = path.display().to_string();
-        printer.json(&CopiedIn { schema: 1, wim, image, added, replaced, same })?;
+        printer.json(&CopiedIn { wim, image, added, replaced, same })?;
         return Ok(Exit::Done);
     }
     printer.status(format_args!(
@@ -165,7 +163,7 @@ fn gather_folder(
 
 fn copy_out(from: &[String], to: &str, force: bool, printer: &mut Printer) -> Outcome {
     let into = Path::new(to).is_dir() || to.ends_with('/') || from.len() > 1;
-    let mut copied = CopiedOut { schema: 1, files: 0, warnings: Vec::new() };
+    let mut copied = CopiedOut { files: 0, warnings: Vec::new() };
     for source in from {
         let place: Place =
             source.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});

@@ -1,3 +1,5 @@
+//! `wim export`: images copied to a new WIM or added to one.
+
 use std::path::PathBuf;
 
 use winpe_inject::holds_secret;
@@ -5,9 +7,9 @@ use winpe_wim::{Archive, ExportOptions, Exported};
 
 use super::Compress;
 use super::place::Place;
+use crate::atomic_file::tell_swept;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::whole_file::tell_swept;
 use crate::{Exit, Outcome, secret};
 
 /// Copy images into a new WIM, or add them to one
@@ -33,7 +35,7 @@ pub(crate) struct Args {
     /// How a new WIM is compressed [default: as the source; an ESD becomes LZX]
     #[arg(long, value_name = "HOW")]
     compress: Option<Compress>,
-    /// Compress anew what could be taken over
+    /// Compress again what could be copied as it is stored
     #[arg(long)]
     recompress: bool,
     /// The name of the image in OUT
@@ -45,7 +47,7 @@ pub(crate) struct Args {
     /// Add an integrity table
     #[arg(long)]
     integrity: bool,
-    /// Make OUT anew if it exists
+    /// Replace OUT if it exists
     #[arg(long)]
     force: bool,
 }
@@ -59,7 +61,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if adds && args.compress.is_some() {
         let path = args.target.display();
         let failure = Failure::new(format!("{path} exists and keeps its compression"));
-        return Err(failure.hint("--force makes it anew"));
+        return Err(failure.hint("--force replaces it"));
     }
     let holds = |image: &u32| holds_secret(&source, *image);
     let has_secret = images.iter().map(holds).collect::<Result<Vec<_>, _>>()?.contains(&true);

@@ -3,12 +3,14 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use nix::sys::stat::{Mode, umask};
 use winpe_disk::folder::Folder;
 use winpe_wim::{ExtractOptions, Untimed};
 
 use super::place::Found;
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::secret;
 
 /// What was written, and what of it has no place in a file system of Linux, as warnings.
 #[derive(Default)]
@@ -31,6 +33,10 @@ pub(super) fn extract(
         let not_a_name = || Failure::new(format!("{} is not the name of a copy", to.display()));
         (to.parent().unwrap_or(Path::new("/")), name.ok_or_else(not_a_name)?)
     };
+    if secret::is_private(found.archive.path()) {
+        // What comes out of a file that only its owner may read is for its owner only.
+        umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    }
     let folder = Folder::open(folder).map_err(winpe_wim::WimError::from)?;
     let bar = printer.progress("extracting");
     let mut step = |progress| bar.step(progress);
@@ -43,5 +49,7 @@ pub(super) fn extract(
         let what = if count == 1 { "file or folder" } else { "files and folders" };
         format!("the time of {count} {what} cannot be set, {}: {error}", first.display())
     });
-    Ok(Extracted { files: done.files, lost: streams.chain(untimed).collect() })
+    let more = (done.more_streams > 0)
+        .then(|| format!("{} more alternate streams are left out", done.more_streams));
+    Ok(Extracted { files: done.files, lost: streams.chain(more).chain(untimed).collect() })
 }

@@ -1,3 +1,5 @@
+//! `wim ls`: lists a folder of an image.
+
 use std::cell::Cell;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,7 +36,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Listing<I: Iterator<Item = Entry>> {
-    schema: u32,
     wim: String,
     image: u32,
     #[serde(serialize_with = "shown")]
@@ -92,7 +93,7 @@ fn list(
     if printer.is_json() {
         let wim = found.archive.path().display().to_string();
         let entries = Cell::new(Some(entries));
-        printer.json(&Listing { schema: 1, wim, image: found.image, entries })?;
+        printer.json(&Listing { wim, image: found.image, entries })?;
     } else {
         entries.try_for_each(|entry| show(&entry, args, printer))?;
     }

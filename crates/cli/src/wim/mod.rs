@@ -32,7 +32,7 @@ use crate::secret;
 ///   winpe-iscsi wim optimize winpe.wim
 ///
 /// A place is WIM[:IMAGE][:PATH]. IMAGE is a number or a name; without it the boot image is meant, or
-/// the only one. What stands alone behind the WIM is the image if it is a number or the name of one,
+/// the only one. A single word after the WIM is the image if it is a number or the name of one,
 /// and otherwise the path; one that begins with / or \ always is the path. The case of letters does
 /// not count in a path.
 #[derive(clap::Args)]

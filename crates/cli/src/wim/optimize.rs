@@ -1,13 +1,15 @@
+//! `wim optimize`: a WIM written again without unused space.
+
 use std::path::PathBuf;
 
 use winpe_wim::{Archive, OptimizeOptions};
 
 use super::Compress;
+use crate::atomic_file::tell_swept;
 use crate::printer::Printer;
-use crate::whole_file::tell_swept;
 use crate::{Exit, Outcome};
 
-/// Write a WIM anew, without the space that changes left unused
+/// Write a WIM again, without the space that changes left unused
 ///
 /// Examples:
 ///   winpe-iscsi wim optimize winpe.wim
@@ -23,7 +25,7 @@ pub(crate) struct Args {
     /// Compress with this [default: what it is compressed with]
     #[arg(long, value_name = "HOW")]
     compress: Option<Compress>,
-    /// Compress everything anew, which takes long and may gain little
+    /// Compress everything again, which takes long and may gain little
     #[arg(long)]
     recompress: bool,
     /// Add an integrity table

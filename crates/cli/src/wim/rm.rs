@@ -1,3 +1,5 @@
+//! `wim rm`: deletes files and folders of an image.
+
 use std::path::PathBuf;
 
 use winpe_wim::FileChange;
@@ -15,7 +17,7 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi wim rm -r boot.wim:2:sources/en-us
 ///
 /// All of them must be in one image; none is removed if one cannot be. The space that they took is
-/// given back by winpe-iscsi wim optimize; until then their data is in the file, but for a CHAP secret
+/// given back by winpe-iscsi wim optimize; until then their data is in the file, except a CHAP secret
 /// that inject has put in.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -34,7 +36,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let mut opened = None;
     for place in &args.places {
         let Found { archive, image, path } = place.open()?;
-        let this = (place.wim.clone(), image);
+        let this = (place.0.wim.clone(), image);
         if target.as_ref().is_some_and(|first| *first != this) {
             return Err(Failure::new("the places are in different images")
                 .hint("each run changes one image"));

@@ -1,3 +1,5 @@
+//! `wim verify`: reads everything in a WIM and checks it against its digests.
+
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -25,7 +27,6 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Verdict {
-    schema: u32,
     wim: String,
     findings: Vec<String>,
 }
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let mut findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     if let Some(left) = archive.leftover() {
         findings.push(format!(
-            "{}: an interrupted write left {} bytes behind the end{}; the next change removes them",
+            "{}: an interrupted write left {} bytes after the end{}; the next change removes them",
             args.wim.display(),
             left.tail,
             if left.marked { ", and its mark in the header" } else { "" },
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let exit = if findings.is_empty() { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
         let wim = args.wim.display().to_string();
-        printer.json(&Verdict { schema: 1, wim, findings })?;
+        printer.json(&Verdict { wim, findings })?;
     } else if findings.is_empty() {
         printer.line(format_args!("{}: everything is whole", args.wim.display()))?;
     } else {

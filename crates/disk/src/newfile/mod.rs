@@ -76,11 +76,14 @@ impl NewFile {
     /// that it leads to is meant.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where there is a file that may not be replaced, and those of the
-    /// system.
+    /// [`io::ErrorKind::AlreadyExists`] where there is a file that may not be replaced,
+    /// [`io::ErrorKind::InvalidInput`] where there is a folder, a pipe or a device, and those of the system.
     pub fn create(path: &Path, options: Options<'_>) -> io::Result<Self> {
         if !options.overwrite && path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let folder = folder(&path);

@@ -35,6 +35,20 @@ fn with_a_name(path: &Path) -> NewFile {
 }
 
 #[test]
+fn what_is_no_file_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [below, link] = ["below", "link"].map(|name| folder.path().join(name));
+    fs::create_dir(&below).expect("a folder");
+    symlink("/dev/null", &link).expect("a link");
+    for path in [Path::new("/dev/null"), &link, &below] {
+        let options = Options { overwrite: true, ..Options::default() };
+        let refused = NewFile::create(path, options).expect_err("no regular file");
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{}", path.display());
+    }
+    assert_eq!(names(folder.path()), ["below", "link"]);
+}
+
+#[test]
 fn a_new_file_is_as_other_new_files_are() {
     let folder = tempfile::tempdir().expect("a folder");
     let [ours, plain] = ["ours", "plain"].map(|name| folder.path().join(name));

@@ -96,7 +96,10 @@ pub enum LogFormat {
     New,
 }
 
-/// Replays `logs` (the content of `.LOG`, `.LOG1` and `.LOG2`, in this order, as far as they exist)
+/// What is appended to the name of a hive for those of its logs, in the order in which [`recover`] takes them.
+pub const LOG_SUFFIXES: [&str; 3] = [".LOG", ".LOG1", ".LOG2"];
+
+/// Replays `logs` (the content of those with [`LOG_SUFFIXES`], in this order, as far as they exist)
 /// over a hive. A hive at rest comes back as it is, whatever the logs say.
 ///
 /// The result has equal sequence numbers and a right checksum. Its inside is not looked at: open it

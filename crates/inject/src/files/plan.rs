@@ -260,3 +260,80 @@ fn present(image: ImageView<'_>, path: &ImagePath) -> Result<Option<Present>, Fi
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use winpe_wim::{Archive, Compression, NewImage};
+
+    use super::*;
+
+    const KEPT: &str = r"Windows\kept.txt";
+
+    /// A WIM with one file of 4 bytes, and an empty one.
+    fn wim(dir: &std::path::Path) -> Archive {
+        let mut image = NewImage::new("PE");
+        image.files.push((KEPT.to_owned(), b"same".to_vec()));
+        image.files.push((r"Windows\empty".to_owned(), vec![]));
+        let path = dir.join("a.wim");
+        winpe_wim::create(&path, Compression::Lzx, &[image]).unwrap();
+        Archive::open(&path).unwrap()
+    }
+
+    fn bytes(text: &str) -> Content {
+        Content::Bytes(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn only_files_that_differ_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = wim(dir.path());
+        let image = ImageView { archive: &archive, image: 1 };
+        for (path, content, action, old) in [
+            (KEPT, "same", FileAction::Keep, Some("same")),
+            (r"WINDOWS\KEPT.TXT", "same", FileAction::Keep, Some("same")),
+            (KEPT, "else", FileAction::Replace, Some("same")),
+            (KEPT, "", FileAction::Replace, Some("same")),
+            (r"Windows\empty", "", FileAction::Keep, Some("")),
+            (r"Windows\empty", "x", FileAction::Replace, Some("")),
+            (r"Windows\new", "", FileAction::Add, None),
+        ] {
+            let mut plan = FilePlan::new(image);
+            plan.put(ImagePath::new(path), bytes(content), "a test").unwrap();
+            assert_eq!(plan.is_unchanged(), action == FileAction::Keep, "{path} {content}");
+            assert_eq!(plan.changed().len(), usize::from(!plan.is_unchanged()));
+            let PlannedFiles { reports, changes } = plan.finish().unwrap();
+            let put = FileChange::Put { path: path.to_owned(), content: bytes(content) };
+            assert_eq!(changes, if action == FileAction::Keep { vec![] } else { vec![put] });
+            let [report] = &reports[..] else { panic!("{reports:?}") };
+            assert_eq!((report.action, report.size), (action, content.len() as u64));
+            assert_eq!(report.sha256, Some(Sha256::of(content.as_bytes())));
+            assert_eq!(report.old_sha256, old.map(|old| Sha256::of(old.as_bytes())));
+            assert_eq!(report.old_size, old.map(|old| old.len() as u64));
+        }
+    }
+
+    #[test]
+    fn a_place_is_given_once_unless_it_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = wim(dir.path());
+        let mut plan = FilePlan::new(ImageView { archive: &archive, image: 1 });
+        assert!(plan.keep(ImagePath::new(KEPT), "first").unwrap());
+        assert!(!plan.keep(ImagePath::new(r"Windows\none"), "absent").unwrap());
+        plan.put(ImagePath::new("b"), bytes("b"), "second").unwrap();
+        let again = plan.put(ImagePath::new(r"windows\KEPT.txt"), bytes("x"), "third");
+        let Err(FilesError::Addition(AdditionError::Twice { first, second, .. })) = again else {
+            panic!("expected that the place is taken: {again:?}")
+        };
+        assert_eq!((first.as_str(), second.as_str()), ("first", "third"));
+        plan.replace(ImagePath::new(r"windows\KEPT.txt"), bytes("x"), "third").unwrap();
+        let reports = plan.finish().unwrap().reports;
+        let order: Vec<_> = reports.iter().map(|report| report.why.as_str()).collect();
+        assert_eq!(order, ["second", "third"], "a replaced file moves to the end");
+        let folder = FilePlan::new(ImageView { archive: &archive, image: 1 })
+            .put(ImagePath::new("Windows"), bytes("x"), "a folder's place")
+            .unwrap_err();
+        let is_folder =
+            |error| matches!(error, FilesError::Addition(AdditionError::BadDestination { .. }));
+        assert!(is_folder(folder));
+    }
+}

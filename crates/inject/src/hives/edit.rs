@@ -131,7 +131,7 @@ pub(crate) struct EditedHive {
 }
 
 impl EditedHive {
-    /// The number of edits that were applied and found something to change, or not.
+    /// How many edits were applied; 0 if the hive is unchanged.
     pub(crate) fn edits(&self) -> usize {
         self.changes.len()
     }

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use winpe_hive::log::LOG_SUFFIXES;
 use winpe_hive::{FileTime, Finding, Hive, OpenError, Severity};
 
 use super::HiveError;
@@ -30,9 +31,7 @@ pub(crate) fn open_hive(tree: Tree<'_>, file: &ImagePath) -> Result<Option<Opene
     Ok(Some(opened))
 }
 
-/// The suffixes of a hive's logs, which Windows keeps beside it.
-const LOGS: [&str; 3] = [".LOG1", ".LOG2", ".LOG"];
-
+/// Recovers a hive from its logs, which Windows keeps beside it.
 fn recover(
     tree: Tree<'_>,
     file: &ImagePath,
@@ -41,7 +40,7 @@ fn recover(
 ) -> Result<Opened, HiveError> {
     let failed = |source| HiveError::Open { hive: file.clone(), source };
     let mut logs = Vec::new();
-    for suffix in LOGS {
+    for suffix in LOG_SUFFIXES {
         logs.extend(tree.read(&file.with_suffix(suffix))?);
     }
     logs.retain(|log| !log.is_empty());

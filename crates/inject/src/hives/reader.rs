@@ -7,13 +7,13 @@ use winpe_registry::{KeyName, KeyPath, KeyTree, Value, ValueName};
 
 use super::control_set::ControlSets;
 use super::{HiveError, HiveRoots, Opened, Origin, open_hive};
-use crate::image::{Tree, pattern};
+use crate::image::{ImagePath, Tree, pattern};
 
 /// The hives of a Windows, each opened once. Keys are named as in a profile, under a hive root.
 pub(crate) struct Hives<'a> {
     pub(crate) tree: Tree<'a>,
     roots: &'a HiveRoots,
-    open: BTreeMap<String, Option<Opened>>,
+    open: BTreeMap<ImagePath, Option<Opened>>,
 }
 
 impl<'a> Hives<'a> {
@@ -85,12 +85,11 @@ impl<'a> Hives<'a> {
     ) -> Result<Option<T>, HiveError> {
         let Some(location) = self.roots.locate(key) else { return Ok(None) };
         let file = &location.file;
-        let name = file.as_str().to_lowercase();
-        if !self.open.contains_key(&name) {
+        if !self.open.contains_key(file) {
             let opened = open_hive(self.tree, file)?;
-            self.open.insert(name.clone(), opened);
+            self.open.insert(file.clone(), opened);
         }
-        let Some(opened) = self.open.get(&name).and_then(Option::as_ref) else { return Ok(None) };
+        let Some(opened) = self.open.get(file).and_then(Option::as_ref) else { return Ok(None) };
         let failed = |source| HiveError::Read { hive: file.clone(), source };
         let sets = ControlSets::of(&opened.hive, file)?;
         let origin = Origin { file: self.tree.name().into(), line: 0 };

@@ -21,13 +21,16 @@ pub struct SourcedEdit {
 pub struct Origin {
     /// The file.
     pub file: PathBuf,
-    /// The line, from 1.
+    /// The line, counted from 1; 0 if it is the file as a whole.
     pub line: usize,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
+        match self.line {
+            0 => write!(f, "{}", self.file.display()),
+            line => write!(f, "{}:{line}", self.file.display()),
+        }
     }
 }
 
@@ -78,4 +81,15 @@ pub enum RegError {
     /// It cannot be parsed.
     #[error("{0}\n{snippet}", snippet = .0.snippet())]
     Parse(#[from] ParseError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_shows_its_line_if_it_has_one() {
+        let origin = |line| Origin { file: "a.reg".into(), line }.to_string();
+        assert_eq!([origin(7), origin(0)], ["a.reg:7", "a.reg"]);
+    }
 }

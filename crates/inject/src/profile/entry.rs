@@ -28,7 +28,7 @@ pub struct ProfileFile {
     pub path: String,
     /// In a part, names that `*` does not match.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(example = ["iscsilog.dll"])]
+    #[schemars(example = vec!["iscsilog.dll"])]
     pub without: Vec<String>,
     /// In a part, whether the file may be missing from the source.
     #[serde(default)]

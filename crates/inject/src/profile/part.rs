@@ -47,11 +47,11 @@ pub struct Part {
 pub struct Marks {
     /// The files.
     #[serde(default)]
-    #[schemars(example = [r"Windows\System32\drivers\msiscsi.sys"])]
+    #[schemars(example = vec![r"Windows\System32\drivers\msiscsi.sys"])]
     pub files: Vec<String>,
     /// The keys.
     #[serde(default)]
-    #[schemars(with = "Vec<String>", example = [r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI"])]
+    #[schemars(with = "Vec<String>", example = vec![r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI"])]
     pub keys: Vec<KeyPath>,
 }
 
@@ -71,7 +71,7 @@ pub struct CopyKey {
     pub(crate) key: Spanned<KeyPath>,
     /// The values; by default all.
     #[serde(default)]
-    #[schemars(with = "Vec<String>", example = ["Start", "Type"])]
+    #[schemars(with = "Vec<String>", example = vec!["Start", "Type"])]
     pub values: Vec<ValueName>,
     /// Whether its subkeys are copied too.
     #[serde(default = "yes")]
@@ -100,7 +100,7 @@ pub struct Append {
     #[schemars(with = "String", example = &"netsvcs")]
     pub value: ValueName,
     /// The texts; case is ignored.
-    #[schemars(example = ["MSiSCSI"])]
+    #[schemars(example = vec!["MSiSCSI"])]
     pub texts: Vec<String>,
     /// What it is for.
     #[schemars(example = &"The service, started by hand.")]

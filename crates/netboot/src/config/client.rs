@@ -32,7 +32,7 @@ pub struct ClientConfig {
     pub mac: Option<Matcher>,
     /// The first three bytes of hardware addresses.
     #[serde(default)]
-    #[schemars(example = ["00:14:22", "52:54:00"])]
+    #[schemars(example = vec!["00:14:22", "52:54:00"])]
     pub oui: Option<Matcher>,
     /// UUIDs, in either spelling.
     #[serde(default)]

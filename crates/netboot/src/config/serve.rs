@@ -39,7 +39,7 @@ pub struct Serve {
     #[schemars(example = &"winpe-iscsi")]
     pub user: Option<String>,
     /// Folders of files, searched in order.
-    #[schemars(example = ["/srv/boot"])]
+    #[schemars(example = vec!["/srv/boot"])]
     pub folders: Vec<PathBuf>,
     /// The folder of the lease log; without this key `/var/lib/winpe-iscsi`.
     #[schemars(example = &"/srv/winpe-iscsi/state")]
@@ -53,7 +53,7 @@ pub struct Serve {
     #[schemars(example = &"http://files.example.org/boot/")]
     pub http_base: Option<String>,
     /// The kinds of files that `http-base` has.
-    #[schemars(example = ["images", "programs", "scripts"])]
+    #[schemars(example = vec!["images", "programs", "scripts"])]
     pub http_base_holds: BTreeSet<MirroredKind>,
     /// How BIOS machines get to the menu.
     #[schemars(example = &"pxelinux")]

@@ -31,11 +31,11 @@ pub struct SubnetConfig {
     pub lease: u32,
     /// Routers, for option 3; 16 at most.
     #[serde(default)]
-    #[schemars(example = ["192.168.0.1"])]
+    #[schemars(example = vec!["192.168.0.1"])]
     pub router: Vec<Ipv4Addr>,
     /// DNS servers, for option 6; 16 at most.
     #[serde(default)]
-    #[schemars(example = ["192.168.0.1"])]
+    #[schemars(example = vec!["192.168.0.1"])]
     pub dns: Vec<Ipv4Addr>,
     /// The domain, for option 15.
     #[serde(default)]

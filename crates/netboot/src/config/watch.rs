@@ -14,7 +14,7 @@ pub struct WatchConfig {
     #[schemars(example = &"10.0.0.1:8067", example = &"off", with = "String")]
     pub listen: Listen,
     /// Names by which browsers may reach them, beside `localhost` and IP addresses.
-    #[schemars(example = ["boot.example.org"])]
+    #[schemars(example = vec!["boot.example.org"])]
     pub names: Vec<String>,
     /// Whether to receive the console of iPXE by syslog, and to name this server in option 7. By default it
     /// is received if the port is free.

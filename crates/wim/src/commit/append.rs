@@ -3,8 +3,8 @@
 use zerocopy::little_endian::{U16, U32};
 
 use super::integrity::Digests;
-use super::medium::Output;
-use super::pack::{Base, Packer, write_plain};
+use super::pack::{Base, Packer, Slot, write_plain};
+use super::storage::Output;
 use crate::blobs::{BlobTable, Sha1};
 use crate::chunks::Source;
 use crate::content::Data;
@@ -82,7 +82,8 @@ impl Appender<'_> {
         extra: u8,
         tell: &mut dyn FnMut(u64),
     ) -> Result<DiskBlob, WimError> {
-        let resource = self.packer.write(self.output, self.at, data, base, extra, tell)?;
+        let slot = Slot { output: self.output, at: self.at, flags: extra };
+        let resource = self.packer.write(slot, data, base, tell)?;
         self.at = resource.end();
         let sha1 = data.sha1;
         Ok(DiskBlob { resource, part: U16::new(1), references: U32::new(references), sha1 })
@@ -104,9 +105,9 @@ impl Appender<'_> {
         disk.integrity = match tables.integrity {
             None => ResourceHeader::default(),
             Some(digests) => {
-                let Output { medium, path } = self.output;
+                let Output { storage, path } = self.output;
                 let table = digests.complete(
-                    Source { file: medium.file(), path, base: 0, size: self.at },
+                    Source { file: storage.file(), path, base: 0, size: self.at },
                     resources_end,
                 )?;
                 self.plain(&table)?

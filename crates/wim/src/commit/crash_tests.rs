@@ -13,8 +13,8 @@ use std::time::SystemTime;
 
 use tempfile::TempDir;
 
-use super::medium::Medium;
 use super::plan::Plan;
+use super::storage::Storage;
 use super::target::append_and_switch;
 use super::{CommitOptions, Content, Erasure, FileChange, ImageChanges, Target};
 use crate::archive::Archive;
@@ -53,7 +53,7 @@ impl Recorder {
     }
 }
 
-impl Medium for Recorder {
+impl Storage for Recorder {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let room = self.budget.get().unwrap_or(usize::MAX);
         let fits = &bytes[..bytes.len().min(room)];
@@ -70,7 +70,7 @@ impl Medium for Recorder {
 
     fn set_len(&self, size: u64) -> io::Result<()> {
         self.log.borrow_mut().push(Op::SetLen(size as usize));
-        Medium::set_len(&self.file, size)
+        Storage::set_len(&self.file, size)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -122,12 +122,12 @@ impl Scene {
         Self { _folder: folder, wim, changes, erase: false }
     }
 
-    fn commit(&self, medium: &dyn Medium) -> Result<(), WimError> {
+    fn commit(&self, storage: &dyn Storage) -> Result<(), WimError> {
         let mut archive = Archive::open(&self.wim)?;
         let at = time::to_system(time::from_system(std::time::UNIX_EPOCH)).expect("a time");
         let plan = Plan::new(&mut archive, &self.changes, at)?;
         let mut options = CommitOptions { erase: self.erase, ..options() };
-        let done = append_and_switch(archive, &plan, medium, &mut options)?;
+        let done = append_and_switch(archive, &plan, storage, &mut options)?;
         assert_eq!(matches!(done.erased, Erasure::Done { .. }), self.erase, "{:?}", done.erased);
         Ok(())
     }
@@ -289,8 +289,8 @@ fn a_medium_that_fails_while_it_erases_leaves_the_new_wim() {
         let time = SystemTime::UNIX_EPOCH;
         let plan = Plan::new(&mut archive, &scene.changes, time).expect("a plan");
         let mut options = CommitOptions { erase: true, ..options() };
-        let medium = Recorder::open(&scene.wim, Some(budget + 10));
-        let done = append_and_switch(archive, &plan, &medium, &mut options).expect("a commit");
+        let storage = Recorder::open(&scene.wim, Some(budget + 10));
+        let done = append_and_switch(archive, &plan, &storage, &mut options).expect("a commit");
         let Erasure::Failed { why } = done.erased else { panic!("{:?}", done.erased) };
         assert!(why.contains("no space left"), "{why}");
         assert!(contents(&scene.wim).expect("a whole WIM") == new);

@@ -13,8 +13,8 @@ use zerocopy::IntoBytes;
 
 use super::Erasure;
 use super::integrity::Digests;
-use super::medium::Output;
 use super::pack::write_plain;
+use super::storage::Output;
 use crate::blobs::{BlobTable, Sha1};
 use crate::chunks::Source;
 use crate::content::Data;
@@ -50,7 +50,7 @@ impl LaterTable {
     ) -> Result<(), WimError> {
         self.digests.forget(erased);
         let source =
-            Source { file: output.medium.file(), path: output.path, base: 0, size: self.at };
+            Source { file: output.storage.file(), path: output.path, base: 0, size: self.at };
         let table = self.digests.complete(source, header.blob_table.end())?;
         let table = Data::bytes(&table);
         header.integrity = write_plain(output, self.at, &table, flags::METADATA, None)?;
@@ -123,7 +123,7 @@ fn overwrite(output: Output<'_>, unused: &[Range<u64>]) -> Result<u64, WimError>
     let mut erased = 0;
     for stretch in unused {
         let source =
-            Source { file: output.medium.file(), path: output.path, base: 0, size: stretch.end };
+            Source { file: output.storage.file(), path: output.path, base: 0, size: stretch.end };
         let mut at = stretch.start;
         while at < stretch.end {
             let size = usize::try_from(STEP.min(stretch.end - at)).expect("at most a step");

@@ -9,10 +9,10 @@ use zerocopy::IntoBytes;
 
 use super::confirm::confirm;
 use super::import::{Import, Order};
-use super::medium::Output;
 use super::new_file::NewFile;
 use super::pack::write_plain;
 use super::plan::Plan;
+use super::storage::Output;
 use super::target::{self, check_same, lock, tell, write};
 use super::{CommitOptions, Target};
 use crate::archive::Archive;
@@ -235,7 +235,7 @@ fn rewrite(
     path: &Path,
     options: &mut CommitOptions<'_>,
 ) -> Result<(u64, Exported), WimError> {
-    let output = Output { medium: new.file(), path };
+    let output = Output { storage: new.file(), path };
     write_blank(output, disk)?;
     let file = new.file().try_clone().map_err(|error| WimError::io(path, "open", error))?;
     let mut blank = Archive::of_file(path, file)?;

@@ -17,10 +17,10 @@ mod erase;
 mod export;
 mod import;
 mod integrity;
-mod medium;
 mod new_file;
 mod pack;
 mod plan;
+mod storage;
 mod target;
 
 use std::path::PathBuf;
@@ -38,10 +38,10 @@ use crate::progress::Progress;
 pub use export::{ExportOptions, Exported, OptimizeOptions, Optimized};
 
 pub(crate) use append::{Appender, Tables};
-pub(crate) use medium::Output;
 pub(crate) use new_file::NewFile;
 pub(crate) use pack::Packer;
 pub(crate) use plan::Stats as TreeStats;
+pub(crate) use storage::Output;
 
 /// Changes of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]

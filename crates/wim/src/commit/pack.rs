@@ -9,7 +9,7 @@ use std::thread;
 
 use sha1::{Digest, Sha1 as Sha1Hasher};
 
-use super::medium::Output;
+use super::storage::Output;
 use crate::chunks::{Chunks, Source, table_entry_size};
 use crate::coding::Coding;
 use crate::content::Data;
@@ -43,6 +43,15 @@ pub(crate) struct Base<'a> {
     pub(crate) plain: Option<&'a [u8]>,
 }
 
+/// Where a resource goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    pub(crate) output: Output<'a>,
+    pub(crate) at: u64,
+    /// Flags of the resource beside that of compression.
+    pub(crate) flags: u8,
+}
+
 impl Packer {
     /// `path` is for errors. Without `threads`, as many as there are processors.
     pub(crate) fn new(
@@ -63,16 +72,12 @@ impl Packer {
         Ok(Self { coding, workers, kept: 0, packed: 0 })
     }
 
-    /// Writes `data` as a resource at `at`. `tell` is told the uncompressed bytes done, as they are.
-    ///
-    /// `extra` are flags of the resource beside that of compression.
+    /// Writes `data` as a resource. `tell` gets the number of bytes before compression, batch by batch.
     pub(crate) fn write(
         &mut self,
-        output: Output<'_>,
-        at: u64,
+        Slot { output, at, flags: extra }: Slot<'_>,
         data: &Data<'_>,
         base: Option<Base<'_>>,
-        extra: u8,
         tell: &mut dyn FnMut(u64),
     ) -> Result<ResourceHeader, WimError> {
         if self.coding == Coding::NONE {

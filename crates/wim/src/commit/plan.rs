@@ -71,8 +71,13 @@ impl<'c> Plan<'c> {
         time: SystemTime,
     ) -> Result<Self, WimError> {
         let now = Stamp(time::from_system(time));
-        let mut draft =
-            Draft { archive, images: BTreeMap::new(), new: HashMap::new(), room: HELD, now };
+        let mut draft = Draft {
+            archive,
+            images: BTreeMap::new(),
+            new: HashMap::new(),
+            memory_budget: HELD,
+            now,
+        };
         let mut counts = Counts::default();
         for ImageChanges { image, changes } in changes {
             // Without a change too, the image must exist.
@@ -96,7 +101,7 @@ struct Draft<'a, 'c> {
     /// Data that the WIM does not have, with the SHA-1 of what it replaces.
     new: HashMap<Sha1, (Data<'c>, Option<Sha1>)>,
     /// For content that is read from files.
-    room: u64,
+    memory_budget: u64,
     now: Stamp,
 }
 
@@ -130,7 +135,7 @@ impl<'c> Draft<'_, 'c> {
         match change {
             FileChange::Put { path, content } => {
                 let path = ImagePath::parse(path);
-                let data = Data::new(content, self.archive, &mut self.room)?;
+                let data = Data::new(content, self.archive, &mut self.memory_budget)?;
                 let sha1 = data.sha1;
                 let base = edit.metadata.find(&path).map(|id| edit.metadata.dentry(id).sha1());
                 let edited = edit.metadata.put(&path, sha1, now).map_err(refuse)?;
@@ -203,7 +208,7 @@ impl<'c> Draft<'_, 'c> {
         }
         let counted = count_references(&changed);
         let promises = self.promises(changes);
-        let (references, dropped) = self.settle(&counted)?;
+        let (references, dropped) = self.reference_counts(&counted)?;
         let mut blobs = Vec::new();
         for (sha1, (data, base)) in std::mem::take(&mut self.new) {
             let references = counted.get(&sha1).map_or(0, |(_, after)| *after);
@@ -240,7 +245,10 @@ impl<'c> Draft<'_, 'c> {
     }
 
     /// The references of blobs that the WIM has, and those that have none left.
-    fn settle(&self, counted: &HashMap<Sha1, (u32, u32)>) -> Result<Settled, WimError> {
+    fn reference_counts(
+        &self,
+        counted: &HashMap<Sha1, (u32, u32)>,
+    ) -> Result<References, WimError> {
         let mut references = Vec::new();
         let mut candidates = HashSet::new();
         for (sha1, (before, after)) in counted {
@@ -325,7 +333,7 @@ impl FileChange {
 }
 
 /// New counts of references, and the blobs that have none left.
-type Settled = (Vec<(Sha1, u32)>, Vec<Sha1>);
+type References = (Vec<(Sha1, u32)>, Vec<Sha1>);
 
 /// What the XML data count of an image.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 use rustix::io::Errno;
@@ -15,10 +17,10 @@ use super::confirm::confirm;
 use super::erase::{self, LaterTable};
 use super::import::Import;
 use super::integrity::Digests;
-use super::medium::{Medium, Output};
 use super::new_file::{NewFile, not_writable};
 use super::pack::{Base, Packer};
 use super::plan::{NewMetadata, Plan};
+use super::storage::{Output, Storage};
 use super::{CommitOptions, Committed, Erasure};
 use crate::archive::Archive;
 use crate::error::WimError;
@@ -47,14 +49,14 @@ pub(super) fn in_place(
 pub(super) fn append_and_switch(
     mut archive: Archive,
     plan: &Plan<'_>,
-    medium: &dyn Medium,
+    storage: &dyn Storage,
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
     let path = archive.part.path.clone();
     let leftover = archive.leftover();
-    let output = Output { medium, path: &path };
+    let output = Output { storage, path: &path };
     let (header, end) = (archive.part.disk.clone(), archive.end());
-    let mut undo = Undo { medium, header, end, switched: false, armed: true };
+    let mut undo = Undo { storage, header, end, switched: false, armed: true };
     output.set_len(end)?;
     let mut written = write(&mut archive, plan, output, end, options)?;
     tell(options, Progress::Sync);
@@ -97,7 +99,7 @@ pub(super) fn to_file(
     let mut written = Written::default();
     let mut erased = Erasure::NotAsked;
     if !plan.is_empty() || leftover.is_some() || adds_integrity {
-        let output = Output { medium: new.file(), path };
+        let output = Output { storage: new.file(), path };
         written = write(archive, plan, output, end, options)?;
         let mut header = written.header(&archive.part.disk).clone();
         if options.erase && !plan.is_empty() {
@@ -211,7 +213,7 @@ fn digests(archive: &Archive, options: &CommitOptions<'_>) -> Result<Option<Dige
 
 /// Restores the WIM when a commit in place does not come to its end, by an error or a panic.
 struct Undo<'a> {
-    medium: &'a dyn Medium,
+    storage: &'a dyn Storage,
     header: DiskHeader,
     end: u64,
     /// The header may be the new one.
@@ -227,13 +229,13 @@ impl Drop for Undo<'_> {
         // The new data must stay as long as the header may refer to it.
         let restored = !self.switched
             || self
-                .medium
+                .storage
                 .write_all_at(self.header.as_bytes(), 0)
-                .and_then(|()| self.medium.sync())
+                .and_then(|()| self.storage.sync())
                 .is_ok();
         if restored {
             // What is left behind if this fails is a tail that nothing refers to.
-            let _ = self.medium.set_len(self.end);
+            let _ = self.storage.set_len(self.end);
         }
     }
 }
@@ -248,11 +250,19 @@ fn open_for_writing(path: &Path) -> Result<File, WimError> {
     opened.map_err(|error| not_writable(path, "open for writing", error))
 }
 
-/// Locks as wimlib does, so that each sees the other. File systems that cannot lock do not.
+/// For how long a lock of another is waited for. A process that another thread starts holds the locks of this
+/// one from fork(2) to execve(2), so a WIM that was closed a moment ago can still be locked.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Locks as wimlib does, so that each sees the other. On a file system without locks it does nothing.
 pub(super) fn lock(file: &File, path: &Path, operation: FlockOperation) -> Result<(), WimError> {
-    match flock(file, operation) {
-        Err(Errno::WOULDBLOCK) => Err(WimError::Locked { path: path.to_path_buf() }),
-        _ => Ok(()),
+    let start = Instant::now();
+    loop {
+        match flock(file, operation) {
+            Err(Errno::WOULDBLOCK) if start.elapsed() < PATIENCE => thread::sleep(PATIENCE / 50),
+            Err(Errno::WOULDBLOCK) => return Err(WimError::Locked { path: path.to_path_buf() }),
+            _ => return Ok(()),
+        }
     }
 }
 

@@ -34,14 +34,21 @@ pub struct ExtractOptions<'a> {
     pub overwrite: bool,
 }
 
+/// How many alternate data streams [`Extracted`] names. An image of 1 MiB can have 100,000, each below a
+/// path of 32,767 characters.
+pub const MOST_NAMED_STREAMS: usize = 1000;
+
 /// What was written, and what was lost.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Extracted {
     /// Files, each hard link counted, and links to files.
     pub files: u64,
-    /// Alternate data streams, which have no place here: path of the file, and name.
+    /// Alternate data streams, which a file system of Linux cannot hold: path of the file, and name of the
+    /// stream. At most [`MOST_NAMED_STREAMS`] of them.
     pub streams: Vec<(String, String)>,
+    /// How many streams are left out beyond those in `streams`.
+    pub more_streams: u64,
     /// Where times could not be set.
     pub untimed: Option<Untimed>,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use winpe_disk::folder::{Folder, FolderError, Identity};
 
-use super::{ExtractOptions, Extracted, Untimed};
+use super::{ExtractOptions, Extracted, MOST_NAMED_STREAMS, Untimed};
 use crate::archive::Archive;
 use crate::blobs::BlobPlace;
 use crate::entry::{Entry, EntryPath};
@@ -108,8 +108,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
             None => self.tree.path(id),
         };
         let entry = self.archive.entry_of(self.tree, id, path);
-        let lost = entry.streams.iter().map(|stream| (entry.path.to_string(), stream.name.clone()));
-        self.done.streams.extend(lost);
+        self.leave_out_streams(&entry);
         if let Some(target) = self.archive.link_target(&entry)? {
             self.done.files += u64::from(!entry.is_dir);
             return self.symlink(&entry, &target, &name);
@@ -118,6 +117,14 @@ impl<'a, 'p> Extraction<'a, 'p> {
             return self.begin(id, entry.path, name);
         }
         self.file(&entry, name)
+    }
+
+    fn leave_out_streams(&mut self, entry: &Entry) {
+        let done = &mut self.done;
+        let named = entry.streams.len().min(MOST_NAMED_STREAMS - done.streams.len());
+        let streams = entry.streams.iter().take(named);
+        done.streams.extend(streams.map(|stream| (entry.path.to_string(), stream.name.clone())));
+        done.more_streams += (entry.streams.len() - named) as u64;
     }
 
     fn symlink(&mut self, entry: &Entry, target: &str, name: &OsStr) -> Result<(), WimError> {

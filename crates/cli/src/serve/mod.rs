@@ -5,8 +5,8 @@ mod check;
 mod export;
 mod images;
 mod lines;
-mod log;
 mod recorder;
+mod run;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     } else if args.check {
         check::check(&config, &interface, printer)
     } else {
-        log::serve(config, &interface, args.config.as_deref(), read, printer)
+        run::serve(config, &interface, args.config.as_deref(), read, printer)
     }
 }
 

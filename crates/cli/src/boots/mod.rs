@@ -80,13 +80,12 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         boots.push(value);
     }
     if printer.is_json() {
-        printer
-            .json(&serde_json::json!({ "schema": 1, "now_ms": reply.now_ms, "boots": boots }))?;
+        printer.json(&serde_json::json!({ "now_ms": reply.now_ms, "boots": boots }))?;
     } else if boots.is_empty() {
         printer.status("no machine has asked yet");
     }
     if !printer.is_json() {
-        // The newest stands last, where the eye is.
+        // The newest is last, next to the prompt.
         for value in boots.iter().rev() {
             show(&Boot::of(value)?, reply.now_ms, printer)?;
         }
@@ -96,13 +95,13 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 
 /// Until it is interrupted.
 fn follow(args: &Args, server: &Server, printer: &mut Printer) -> Outcome {
-    // What was printed of each boot, so that progress within a file is not told line by line.
-    let mut told: HashMap<u64, String> = HashMap::new();
+    // The last line printed for each boot: progress within a file does not print another.
+    let mut printed: HashMap<u64, String> = HashMap::new();
     let mut stream = Stream::open(server)?;
     loop {
         let Some(data) = stream.next()? else {
             printer.status("the server has gone; trying again");
-            stream = again(server, &mut told);
+            stream = again(server, &mut printed);
             continue;
         };
         let reply: Reply = serde_json::from_str(&data)?;
@@ -117,7 +116,7 @@ fn follow(args: &Args, server: &Server, printer: &mut Printer) -> Outcome {
                     fields.insert("schema".to_owned(), 1.into());
                 }
                 printer.json_line(&line)?;
-            } else if told.insert(boot.id, boot.verdict.summary.clone())
+            } else if printed.insert(boot.id, boot.verdict.summary.clone())
                 != Some(boot.verdict.summary.clone())
             {
                 show(&boot, reply.now_ms, printer)?;
@@ -131,8 +130,8 @@ fn follow(args: &Args, server: &Server, printer: &mut Printer) -> Outcome {
 }
 
 /// Another stream, as soon as there is a server; it counts its boots from the beginning.
-fn again(server: &Server, told: &mut HashMap<u64, String>) -> Stream {
-    told.clear();
+fn again(server: &Server, printed: &mut HashMap<u64, String>) -> Stream {
+    printed.clear();
     loop {
         std::thread::sleep(AGAIN);
         if let Ok(stream) = Stream::open(server) {

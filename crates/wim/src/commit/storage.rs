@@ -9,7 +9,7 @@ use crate::error::WimError;
 
 /// A file being written. Tests put one in its place that fails, or that keeps a log of what would be
 /// durable when.
-pub(crate) trait Medium {
+pub(crate) trait Storage {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
     fn set_len(&self, size: u64) -> io::Result<()>;
     /// When it returns, everything written before is durable.
@@ -18,7 +18,7 @@ pub(crate) trait Medium {
     fn file(&self) -> &File;
 }
 
-impl Medium for File {
+impl Storage for File {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         FileExt::write_all_at(self, bytes, at)
     }
@@ -36,23 +36,25 @@ impl Medium for File {
     }
 }
 
-/// A medium with its path, for errors.
+/// Storage with its path, for errors.
 #[derive(Clone, Copy)]
 pub(crate) struct Output<'a> {
-    pub(crate) medium: &'a dyn Medium,
+    pub(crate) storage: &'a dyn Storage,
     pub(crate) path: &'a Path,
 }
 
 impl Output<'_> {
     pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), WimError> {
-        self.medium.write_all_at(bytes, at).map_err(|error| WimError::io(self.path, "write", error))
+        self.storage
+            .write_all_at(bytes, at)
+            .map_err(|error| WimError::io(self.path, "write", error))
     }
 
     pub(crate) fn set_len(&self, size: u64) -> Result<(), WimError> {
-        self.medium.set_len(size).map_err(|error| WimError::io(self.path, "set the size", error))
+        self.storage.set_len(size).map_err(|error| WimError::io(self.path, "set the size", error))
     }
 
     pub(crate) fn sync(&self) -> Result<(), WimError> {
-        self.medium.sync().map_err(|error| WimError::io(self.path, "make durable", error))
+        self.storage.sync().map_err(|error| WimError::io(self.path, "make durable", error))
     }
 }

@@ -57,8 +57,18 @@ pub(crate) struct Printer {
     err: Channel<io::Stderr>,
     /// Bytes of the result on their way to a terminal.
     stream: Stream,
-    /// Whether a command was told that nobody reads its bytes.
+    /// Whether a write has failed since the reader of the output has closed it.
     ended: bool,
+}
+
+/// The version of what `--json` prints. It becomes another where a field gets another meaning or goes.
+pub(crate) const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    result: &'a T,
 }
 
 impl Printer {
@@ -114,9 +124,14 @@ impl Printer {
         self.out.line(STRONG, text, "")
     }
 
-    /// The result as one JSON document.
+    /// The result, a structure, as one JSON document that says which schema it follows.
     pub(crate) fn json(&mut self, result: &impl Serialize) -> Result<(), Failure> {
-        self.serialize(result, PrettyFormatter::new())
+        self.document(&Versioned { schema: SCHEMA, result })
+    }
+
+    /// A JSON document as it is.
+    pub(crate) fn document(&mut self, document: &impl Serialize) -> Result<(), Failure> {
+        self.serialize(document, PrettyFormatter::new())
     }
 
     /// A part of the result as a JSON document in one line.
@@ -154,7 +169,7 @@ impl Printer {
         Raw(self)
     }
 
-    /// What is being done, for people who wait.
+    /// A progress bar on a terminal, for what takes over a second.
     pub(crate) fn status(&mut self, text: impl Display) {
         if !self.quiet {
             self.say(Style::new(), "", &text.to_string());
@@ -175,7 +190,7 @@ impl Printer {
     }
 
     fn say(&mut self, style: Style, words: &str, text: &str) {
-        // What was printed before stands before it. Nobody left to tell is no reason to stop.
+        // What was printed before comes before it. A closed output is no reason to stop.
         let _ = self.out.flush();
         let _ = self.err.message(style, words, text);
         let _ = self.err.flush();

@@ -10,12 +10,12 @@ use winpe_inject::{
     Staged, Target, read_reg,
 };
 
+use crate::atomic_file::tell_swept;
 use crate::failure::Failure;
 use crate::images::Images;
 use crate::printer::Printer;
 use crate::saved::Saved;
 use crate::secret;
-use crate::whole_file::tell_swept;
 use crate::{Exit, Outcome};
 
 /// Put the Microsoft iSCSI initiator into a WinPE image
@@ -173,12 +173,12 @@ pub(crate) fn show_all(
         printer.warning(warning);
     }
     if printer.is_json() {
-        return printer.json(&Document::of(reports, all));
+        return printer.document(&Document::of(reports, all));
     }
     Ok(reports.iter().try_for_each(|report| printer.diff(&report.to_string()))?)
 }
 
-/// What `--check` comes to.
+/// The result of `--check`.
 pub(crate) fn would_change(staged: &Staged) -> Exit {
     match staged.reports().iter().any(Report::has_changes) {
         true => Exit::Differs,

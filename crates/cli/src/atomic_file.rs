@@ -10,13 +10,16 @@ use crate::printer::Printer;
 
 /// Puts a file in its place: a crash leaves the old one or the new one. A file that was there keeps its
 /// owner and mode; of a link, what it leads to is replaced. A file that is new gets those of `like`, less
-/// what the umask takes away.
+/// what the umask takes away. A pipe or a device, such as `/dev/stdout`, is written to.
 pub(crate) fn replace(
     path: &Path,
     like: Option<&Path>,
     bytes: &[u8],
     printer: &mut Printer,
 ) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     write(path, like, true, bytes, printer)
 }
 

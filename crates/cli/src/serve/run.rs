@@ -20,7 +20,7 @@ use crate::{Exit, Outcome};
 /// Configurations that may wait for the server.
 const RELOADS: usize = 4;
 
-/// Serves until the program is told to stop. `reread` gives the configuration as it is now.
+/// Serves until a signal or an error ends it. `reread` gives the configuration as it is now.
 pub(super) fn serve(
     config: Config,
     interface: &Interface,
@@ -63,7 +63,7 @@ fn run(
         };
         let (configs, receiver) = mpsc::channel(RELOADS);
         let mut changes = Changes::of(file);
-        // On its own, so that nobody waits for an answer while a configuration is read here.
+        // In a task of its own thread, so that reading a configuration here delays no answer.
         let mut server = tokio::spawn(server.run(Arc::clone(log), receiver, stop));
         loop {
             let reload = tokio::select! {
