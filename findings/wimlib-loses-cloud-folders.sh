@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# wimlib takes a folder with a reparse point for a file, and loses what is in it
+# wimlib takes a folder with a reparse point for a file, and loses its content
 #
-# A reparse tag with bit 0x10000000 is that of a folder that has children like any other ([MS-FSCC] 2.1.2.1):
+# A reparse tag with bit 0x10000000 marks a folder that has children like any other ([MS-FSCC] 2.1.2.1):
 # the root of a OneDrive or other cloud folder has such a tag, IO_REPARSE_TAG_CLOUD (0x9000001A). An image of a
 # user's profile can hold one.
 #
 # Expected: wimlib-imagex keeps the files below it.
-# Seen (wimlib 1.13.6-1 of Debian 12, whose program calls itself 1.13.5): "[WARNING] Ignoring children of
+# Observed (wimlib 1.13.6-1 of Debian 12, whose program reports version 1.13.5): "[WARNING] Ignoring children of
 # non-directory file", exit status 0, and
 #   dir, apply           the files are not listed and not extracted
 #   update               the image has no such files any more: their names are gone from the metadata
@@ -31,8 +31,8 @@ libraries=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
 imagex() { LD_LIBRARY_PATH=$libraries root/usr/bin/wimlib-imagex "$@"; }
 imagex --version | sed -n 1p
 
-# An uncompressed WIM, so that names and data can be looked for in the file itself: a file beside a folder, and one
-# within it. The folder is an ordinary one, or has a reparse point with the tag of a cloud folder.
+# An uncompressed WIM, so that names and data can be searched in the file itself: a file next to a folder,
+# and one in it. The folder is an ordinary one, or has a reparse point with the tag of a cloud folder.
 cat > make.py <<'PYTHON'
 import hashlib
 import struct
@@ -98,7 +98,7 @@ PYTHON
 has() { python3 -c 'import sys; sys.exit(sys.argv[2].encode(sys.argv[3]) not in open(sys.argv[1], "rb").read())' "$@"; }
 says() { if has "$@"; then echo yes; else echo no; fi; }
 
-# What became of the file within the folder: listed, extracted, and after each change its name and its data.
+# Reports the file in the folder: listed, extracted, and after each change its name and its data.
 look() {
   local tag=$1
   python3 make.py one.wim "$tag"

@@ -2,5 +2,7 @@
 
 mod bench;
 mod change;
+mod names;
 mod read;
 mod recover;
+mod roots;

@@ -56,12 +56,17 @@ fn find_looks_at_keys_names_and_data() {
     let ran = bench.hive(&["find", "SYSTEM", "TCPIP"]);
     assert_eq!((ran.code, ran.out), (0, format!("{service}{path}")));
     let ran = bench.hive(&["find", "SYSTEM", "TCPIP", "--case-sensitive"]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     let ran = bench.hive(&["find", "SYSTEM", "image", "--names"]);
     assert_eq!(ran.out, format!("{service}{path}"));
     let ran = bench.hive(&["find", "SYSTEM", "tcpip", "--key", "Setup"]);
     assert_eq!(ran.out, "");
-    assert_eq!(bench.hive(&["find", "SYSTEM", "("]).code, 2);
+    let ran = bench.hive(&["find", "SYSTEM", r"\.sys$", "--data"]);
+    assert_eq!((ran.code, ran.out), (0, format!("{service}{path}")));
+    let ran = bench.hive(&["find", "SYSTEM", "-F", r"drivers\TCPIP."]);
+    assert_eq!((ran.code, ran.out), (0, format!("{service}{path}")));
+    let ran = bench.hive(&["find", "SYSTEM", "("]);
+    assert!(ran.code == 2 && ran.err.contains("hint: -F"), "{}", ran.err);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod edited;
 mod edits;
 mod model;
 mod oracles;
+mod pairs;
 mod profile;
 mod recovery;
 mod scenario;

@@ -80,5 +80,26 @@ fn a_record_that_is_too_large_is_not_read() {
     let file = File::create(bench.path("large.json")).unwrap();
     file.set_len((64 << 20) + 1).unwrap();
     put(&bench, RECORD, Content::File(bench.path("large.json")));
-    all_refuse(&bench, "a record of 67108865 bytes, expected at most 67108864");
+    all_refuse(&bench, "a record of 67108865 bytes, expected at most 8388608");
+}
+
+/// A small WIM may not expand to much, so a record that it can hold may be one that is not read again.
+#[test]
+fn a_record_that_could_not_be_read_is_not_written() {
+    for (values, code) in [(50_000, 0), (100_000, 2)] {
+        let bench = Bench::new();
+        let before = std::fs::read(&bench.winpe).unwrap();
+        let mut text = "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\k]\n".to_owned();
+        (0..values).for_each(|number| text.push_str(&format!("\"{number:06}\"=dword:0\n")));
+        bench.write("many.reg", text);
+        let words = ["inject", "winpe.wim", "--source", "install.wim:1", "--reg", "many.reg"];
+        let ran = bench.run(&words).expect(code);
+        if code == 0 {
+            bench.run(&["verify", "winpe.wim"]).expect(0);
+            bench.run(&["remove", "winpe.wim"]).expect(0);
+        } else {
+            assert!(ran.stderr.contains("expected at most 8388608"), "{}", ran.stderr);
+            assert!(std::fs::read(&bench.winpe).unwrap() == before);
+        }
+    }
 }

@@ -15,3 +15,10 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
+
+impl Output {
+    /// Whether the result is asked for in another file, which is then made though nothing has changed.
+    pub(crate) fn is_new_file(&self) -> bool {
+        self.output.is_some() && !self.dry_run
+    }
+}

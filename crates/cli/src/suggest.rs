@@ -31,6 +31,14 @@ fn did_you_mean(message: &str) -> Option<String> {
     close.then(|| format!("did you mean {meant}?"))
 }
 
+/// The word that is nearest to one that was not found, if it is near enough to be meant.
+pub(crate) fn nearest_word(found: &str, words: impl Iterator<Item = String>) -> Option<String> {
+    let distance =
+        |word: &str| strsim::damerau_levenshtein(&found.to_lowercase(), &word.to_lowercase());
+    let (distance, meant) = words.map(|word| (distance(&word), word)).min()?;
+    (distance <= (meant.chars().count() / 3).max(1)).then_some(meant)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,9 @@
-//! How this program reads and writes files of this machine whose names, links or readers may be hostile.
+//! Reading and writing of local files whose names, links or readers may be hostile.
 //!
-//! | module | what it gives |
+//! | module | contents |
 //! |---|---|
-//! | [`folder`] | an open folder that neither names nor links from elsewhere lead out of |
-//! | [`newfile`] | a file that appears under its name when it is complete, and leaves nothing when it is not |
+//! | [`folder`] | an open folder that neither untrusted names nor links lead out of |
+//! | [`newfile`] | a file that appears under its name when it is complete; an incomplete one is removed |
 
 pub mod folder;
 pub mod newfile;

@@ -1,4 +1,5 @@
-//! Sets of places in a hive at one bit a place, so that their memory is a fixed part of the file's.
+//! `Bitmap`: a set of offsets at one bit each, so that its memory is a fixed fraction of the
+//! file's.
 
 /// A set of small numbers.
 #[derive(Debug, Clone, Default)]
@@ -7,12 +8,12 @@ pub(crate) struct Bitmap {
 }
 
 impl Bitmap {
-    /// Room for the numbers below `len`.
+    /// An empty set for numbers below `len`.
     pub(crate) fn new(len: usize) -> Self {
         Self { words: vec![0; len.div_ceil(64)] }
     }
 
-    /// Makes room for the numbers below `len`.
+    /// Extends the range to numbers below `len`.
     pub(crate) fn grow(&mut self, len: usize) {
         let words = len.div_ceil(64);
         if words > self.words.len() {
@@ -20,7 +21,7 @@ impl Bitmap {
         }
     }
 
-    /// Adds a number; whether it was missing. `None` where there is no room for it.
+    /// Adds a number and returns whether it was missing. `None` if the number is out of range.
     #[inline]
     pub(crate) fn try_insert(&mut self, number: usize) -> Option<bool> {
         let bit = 1 << (number % 64);
@@ -30,7 +31,7 @@ impl Bitmap {
         Some(missing)
     }
 
-    /// Adds a number; whether it was missing. A number without room counts as there already.
+    /// Adds a number and returns whether it was missing. A number out of range counts as present.
     #[inline]
     pub(crate) fn insert(&mut self, number: usize) -> bool {
         self.try_insert(number).unwrap_or(false)
@@ -48,7 +49,7 @@ impl Bitmap {
         self.words.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// The least number from `start` on.
+    /// The least number in the set that is at least `start`.
     pub(crate) fn next(&self, start: usize) -> Option<usize> {
         let mut index = start / 64;
         let mut word = self.words.get(index)? & (u64::MAX << (start % 64));
@@ -59,7 +60,7 @@ impl Bitmap {
         Some(index * 64 + word.trailing_zeros() as usize)
     }
 
-    /// The greatest number below `end`.
+    /// The greatest number in the set below `end`.
     pub(crate) fn previous(&self, end: usize) -> Option<usize> {
         let last = end.checked_sub(1)?;
         let mut index = (last / 64).min(self.words.len().checked_sub(1)?);

@@ -1,4 +1,4 @@
-//! The bytes of a hive file in memory.
+//! `FileBytes`: the bytes of a hive file in memory, in huge pages if possible.
 
 use std::fmt;
 use std::fs::File;
@@ -8,11 +8,11 @@ use std::path::Path;
 
 use memmap2::MmapMut;
 
-/// The bytes of a hive file, in large pages of memory where the system has them.
+/// The bytes of a hive file, in huge pages if the system supports them.
 ///
-/// A `Vec` takes the pages of a large file from the kernel one by one, which costs more than to copy the
-/// file into them. [`FileBytes::read`] asks for large ones, if the file has more than 32 MiB; a `Vec` that
-/// is there already is taken as it is.
+/// A `Vec` gets the pages of a large file from the kernel one by one, which costs more than copying
+/// the file into them. [`FileBytes::read`] asks for huge pages if the file has more than 32 MiB; an
+/// existing `Vec` is used unchanged.
 ///
 /// ```no_run
 /// use winpe_hive::{FileBytes, Hive};
@@ -24,30 +24,30 @@ pub struct FileBytes(Memory);
 
 enum Memory {
     Vec(Vec<u8>),
-    /// The first `len` bytes of the map; the others are zero and mostly not there.
+    /// The first `len` bytes of the map; the others are zero and mostly not backed by memory.
     Map {
         map: MmapMut,
         len: usize,
     },
 }
 
-/// Below this an allocator may have memory at hand that needs no new pages.
+/// Below this size an allocator may reuse memory that needs no new pages.
 const MIN_MAP: usize = 32 << 20;
 
 const LARGE_PAGE: usize = 2 << 20;
 
-/// The base block and as many bins as its field can count.
+/// The base block and as many bins as its length field can count.
 const MAX_LEN: u64 = 4096 + u32::MAX as u64;
 
 impl FileBytes {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// As for any file; [`io::ErrorKind::FileTooLarge`] for one that no hive can be as long as.
+    /// As for any file; [`io::ErrorKind::FileTooLarge`] for a file that is longer than any hive.
     pub fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
-        // What has no length of its own, like a pipe, shows that it is too long while it is read.
+        // A file without a length, like a pipe, proves too long only while it is read.
         if metadata.len() > MAX_LEN {
             return Err(too_large(metadata.len()));
         }
@@ -78,7 +78,7 @@ impl FileBytes {
         }
     }
 
-    /// The bytes in a vector; without a copy if they came in one.
+    /// The bytes in a vector; without a copy if they came from one.
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         match self.0 {
@@ -98,7 +98,7 @@ impl FileBytes {
         }
     }
 
-    /// Cuts off what is too much; what is new is zero.
+    /// Truncates, or appends zeros.
     pub(crate) fn resize(&mut self, to: usize) {
         if to <= self.len() {
             return self.truncate(to);
@@ -130,19 +130,19 @@ impl FileBytes {
     }
 }
 
-/// Memory for `len` bytes and some growth, all zero; `None` where a vector does as well.
+/// Zeroed memory for `len` bytes and some growth; `None` if a vector serves as well.
 fn map(len: usize) -> Option<MmapMut> {
     if len < MIN_MAP {
         return None;
     }
     let map = MmapMut::map_anon((len + room(len)).next_multiple_of(LARGE_PAGE)).ok()?;
-    // A kernel without large pages refuses this, and the map serves as well as a vector.
+    // A kernel without huge pages refuses this; the map then works like a vector.
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage);
     Some(map)
 }
 
-/// How much a hive of this length may grow before it has to move.
+/// Bytes by which a hive of this length may grow before it has to move.
 fn room(len: usize) -> usize {
     (len / 16).max(64 << 10)
 }
@@ -208,7 +208,7 @@ impl fmt::Debug for FileBytes {
 mod tests {
     use super::*;
 
-    /// A map and a vector are the same to whoever uses them.
+    /// A map and a vector behave the same for callers.
     #[test]
     fn grows_and_shrinks_like_a_vector() {
         let bytes: Vec<u8> = (0..MIN_MAP + 5).map(|index| index as u8).collect();
@@ -226,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_has_no_length() {
+    fn reads_a_file_without_a_length() {
         let bytes = FileBytes::read("/proc/self/stat".as_ref()).unwrap();
         assert!(!bytes.is_empty());
     }
 
     #[test]
-    fn refuses_what_no_hive_can_be_as_long_as() {
+    fn refuses_a_file_longer_than_any_hive() {
         let path = std::env::temp_dir().join(format!("winpe-hive-long-{}", std::process::id()));
         let file = File::create(&path).unwrap();
         file.set_len(5 << 30).unwrap();

@@ -1,3 +1,5 @@
+//! `Hive`: the public face of the crate (open, recover, edit, check, write).
+
 use winpe_registry::{Change, Edit, KeyName, KeyPath, NtString};
 
 use crate::check::{Findings, check};
@@ -37,8 +39,9 @@ impl Hive {
     /// Opens a clean hive whose base block and bins are sound.
     ///
     /// # Errors
-    /// Not a hive, a version that nobody knows, damage to the whole, or a dirty hive: one whose last
-    /// write is still in its transaction logs. Damage inside shows when it is read, or in a check.
+    /// The file is not a hive, has an unknown version, is damaged as a whole, or is dirty: its last
+    /// write is still in its transaction logs. Damage inside is found when it is read, or by a
+    /// check.
     pub fn open(bytes: impl Into<FileBytes>) -> Result<Self, OpenError> {
         let bytes = bytes.into();
         let opened = open(&bytes)?;
@@ -50,8 +53,8 @@ impl Hive {
         })
     }
 
-    /// Opens what can be read at all: dirty, truncated, with a wrong checksum or damaged bins.
-    /// [`Hive::damage`] lists what was passed over. A damaged hive cannot be edited.
+    /// Opens whatever can be read: dirty, truncated, with a wrong checksum or damaged bins.
+    /// [`Hive::damage`] lists the damage that was ignored. A damaged hive cannot be edited.
     ///
     /// # Errors
     /// There is no base block or no root key, or the file is a transaction log.
@@ -89,9 +92,9 @@ impl Hive {
         Ok((Self::open(bytes)?, recovery))
     }
 
-    /// Makes an empty hive: a root key that the system and administrators own and users may read.
-    /// `minor` is 3 (any Windows), 5 (SYSTEM and SOFTWARE since XP) or 6; `time` also becomes the time
-    /// of later edits, as by [`Hive::set_time`].
+    /// Creates an empty hive: a root key with full access for SYSTEM and administrators, read
+    /// access for users. `minor` is 3 (any Windows), 5 (SYSTEM and SOFTWARE since XP) or 6; `time`
+    /// is also used for later edits, as by [`Hive::set_time`].
     ///
     /// ```
     /// use winpe_hive::{FileTime, Hive};
@@ -108,13 +111,13 @@ impl Hive {
         Ok(Self { store, damage: Vec::new(), lenient: false, clock: Some(time) })
     }
 
-    /// What [`Hive::open_lenient`] passed over.
+    /// The damage that [`Hive::open_lenient`] ignored.
     #[must_use]
     pub fn damage(&self) -> &[Damage] {
         &self.damage
     }
 
-    /// What the base block says.
+    /// The fields of the base block.
     #[must_use]
     pub fn header(&self) -> Header {
         Header::of(self.store.bytes())
@@ -131,7 +134,7 @@ impl Hive {
     }
 
     /// The key at a path below the root. In a hive that was opened leniently a key is found even in
-    /// lists that are out of order or broken in part.
+    /// lists that are out of order or partly damaged.
     ///
     /// # Errors
     /// A list or a key on the way cannot be read.
@@ -142,43 +145,45 @@ impl Hive {
         }
         let mut names = path.names().iter();
         let anywhere = names.try_fold(self.root(), |key, name| key.subkey_anywhere(name));
-        // Without a key, an error says that there might be one.
+        // If the key was not found, an error is returned, since the key may be in the damaged part.
         if anywhere.is_some() { Ok(anywhere) } else { found }
     }
 
-    /// The time that is written into what is edited from now on. Without it the system clock is used.
+    /// Sets the time that later edits write. Without it the system clock is used.
     pub fn set_time(&mut self, time: FileTime) {
         self.clock = Some(time);
     }
 
-    /// Does one edit, whole or not at all. One that changes nothing touches no byte. The change that
-    /// comes back spells the names that were there as the hive does.
+    /// Applies one edit completely, or changes nothing. An edit without effect writes no byte. The
+    /// returned change spells existing names as the hive does.
     ///
     /// # Errors
-    /// The precondition does not hold, the root would be deleted, a part of the hive that the edit
-    /// needs is damaged, or there is no room. The hive is then as before.
+    /// The precondition does not hold, the edit deletes the root, a part of the hive that the edit
+    /// needs is damaged, or there is no room. The hive is then unchanged.
     pub fn apply(&mut self, edit: &Edit) -> Result<Change, EditError> {
         self.transaction(&edit.key, |store| store.apply(edit))
     }
 
-    /// Gives a key another name; it keeps all that is in it. Whether anything changed.
+    /// Renames a key; its content stays. Returns whether anything changed.
     ///
     /// # Errors
-    /// The root, no such key, another key of that name, damage, no room. The hive is then as before.
+    /// The key is the root, the key does not exist, another key has that name, damage, no room. The
+    /// hive is then unchanged.
     pub fn rename(&mut self, key: &KeyPath, name: &KeyName) -> Result<bool, EditError> {
         self.transaction(key, |store| store.rename_key(key, name))
     }
 
-    /// Gives a key a class name; the empty one takes it away. Whether anything changed.
+    /// Sets the class name of a key; an empty name removes it. Returns whether anything changed.
     ///
     /// # Errors
-    /// No such key, more than 65,535 bytes, damage, no room. The hive is then as before.
+    /// The key does not exist, the name has more than 65,535 bytes, damage, no room. The hive is
+    /// then unchanged.
     pub fn set_class(&mut self, key: &KeyPath, class: &NtString) -> Result<bool, EditError> {
         self.transaction(key, |store| store.set_class_at(key, class))
     }
 
-    /// Copies a key of this hive's copy or of another hive with all below it: values with their types,
-    /// classes, security. Missing parents are made. Returns how many keys were copied.
+    /// Copies a key tree of another hive, or of a copy of this one: values with their types,
+    /// classes, security. Missing parents are created. Returns the number of keys copied.
     ///
     /// ```
     /// # use winpe_hive::{FileTime, Hive};
@@ -194,14 +199,15 @@ impl Hive {
     /// ```
     ///
     /// # Errors
-    /// There is a key at `to`, the tree would be too deep, damage on either side, no room. The hive is
-    /// then as before.
+    /// A key exists at `to`, the tree would be too deep, damage in either hive, no room. The hive
+    /// is then unchanged.
     pub fn copy_tree(&mut self, from: &Key<'_>, to: &KeyPath) -> Result<usize, EditError> {
         self.transaction(to, |store| store.copy_tree(from, to))
     }
 
-    /// The same hive written anew, without free room and without cells that no key leads to. Keys,
-    /// values, times and all else that a reader can see are the same. It needs as much memory again.
+    /// A newly written copy of the hive, without free space and without cells that no key leads to.
+    /// Keys, values, times and everything else that a reader can see are the same. It needs the
+    /// same amount of memory again.
     ///
     /// ```
     /// # use winpe_hive::{FileTime, Hive};
@@ -250,21 +256,22 @@ impl Hive {
         self.store.is_modified()
     }
 
-    /// The file's bytes. After an edit the sequence numbers are raised and the checksum is computed, so
-    /// that no transaction log of before can be applied; otherwise they are the bytes that were opened.
+    /// The file's bytes. If an edit changed anything, the sequence numbers are raised and the
+    /// checksum is computed, so that no earlier transaction log can be applied; otherwise they are
+    /// the bytes that were opened.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.into_file_bytes().into_vec()
     }
 
-    /// The file's bytes as [`Hive::into_bytes`] gives them, in the memory in which they are.
+    /// The bytes of [`Hive::into_bytes`] without a copy.
     #[must_use]
     pub fn into_file_bytes(self) -> FileBytes {
         let now = self.now();
         self.store.into_bytes(now)
     }
 
-    /// The bytes as they stand, sequence numbers and checksum not yet brought up to date.
+    /// The current bytes, without new sequence numbers and checksum.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> &[u8] {
         self.store.bytes()

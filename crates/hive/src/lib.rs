@@ -10,35 +10,34 @@
 //!                            Hive::into_bytes ─► bytes       sequence numbers and checksum
 //! ```
 //!
-//! | Layer | what it knows |
+//! | Layer | what it contains |
 //! |---|---|
-//! | `format` | the layout of each record, and nothing of the others |
-//! | `read` | how records name each other; never trusts an offset, a length or a count |
-//! | `check` | what Windows would refuse, heal or misread |
-//! | [`log`] | what Windows had not yet written when the power went |
-//! | `edit` | how Windows keeps a hive: lists, security cells, big data, free room |
+//! | `format` | the layout of each record |
+//! | `read` | how records refer to each other; never trusts an offset, a length or a count |
+//! | `check` | what Windows would refuse, repair or misread |
+//! | [`log`] | recovery of writes that a power cut interrupted |
+//! | `edit` | how Windows keeps a hive: lists, security cells, big data, free space |
 //! | `show` | two hives side by side, a search, a walk with paths |
 //!
 //! The layout is that of Maxim Suhanov's [specification](https://github.com/msuhanov/regf).
 //!
-//! - A hive in which an edit changes nothing is written as it was, byte by byte; other edits leave every
-//!   cell alone that they do not concern.
-//! - Input is never trusted: every function ends, with an error that names a place in the file.
-//! - Memory is the file, and a few bits for each cell.
+//! - A hive in which no edit changes anything is written back byte for byte; other edits do not
+//!   touch cells that they do not concern.
+//! - Input is never trusted: every function returns, on damage with an error that names a place in
+//!   the file.
+//! - Memory use is the size of the file and a few bits for each cell.
 
 mod bitmap;
-#[cfg(test)]
-mod cases;
 mod check;
 mod edit;
 mod file_bytes;
 mod format;
 mod hive;
-#[cfg(test)]
-mod laws;
 pub mod log;
 mod read;
 mod show;
+#[cfg(test)]
+mod tests;
 
 pub use check::{Finding, Findings, Rule, Severity};
 pub use edit::{CreateError, EditError, Refusal};

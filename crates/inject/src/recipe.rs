@@ -280,7 +280,7 @@ undo-reg = 'undo.reg'
         for (text, place, says) in [
             ("[inject]\n  autostrat = true\n", ":2:3: ", "unknown field `autostrat`"),
             ("[injct]\n", ":1:2: ", "unknown field `injct`"),
-            ("[inject]\nconnect = ['iscsi:h']\n", ":2:11: ", "a colon behind the host"),
+            ("[inject]\nconnect = ['iscsi:h']\n", ":2:11: ", "a colon after the host"),
             ("[inject]\ninitiator-name = 'host'\n", ":2:18: ", "iqn."),
             ("[inject]\nimage = true\n", ":2:9: ", "the number or the name"),
             ("[inject\n", ":1:8: ", ""),

@@ -1,14 +1,16 @@
+//! The boot configuration (BCD) that is generated when an image or disc has none.
+
 use winpe_hive::{FileTime, Hive};
 use winpe_regfile::{Document, ParseOptions};
 use winpe_registry::{Edit, KeyName};
 
-/// What the boot configuration holds.
+/// The content of the boot configuration.
 const CONTENT: &str = include_str!("bcd.reg");
-/// Behind `HKEY_LOCAL_MACHINE\BCD00000000`.
+/// Number of names in `HKEY_LOCAL_MACHINE\BCD00000000`, the prefix of its keys.
 const DEPTH: usize = 2;
 
-/// A boot configuration that loads `\sources\boot.wim` into memory, with `\boot\boot.sdi`, from where
-/// the boot manager came from. Each call gives the same bytes.
+/// A boot configuration that loads `\sources\boot.wim` into memory, with `\boot\boot.sdi`, both
+/// from the place from which the boot manager was loaded. Each call gives the same bytes.
 ///
 /// ```
 /// let bcd = winpe_media::bcd();
@@ -17,7 +19,7 @@ const DEPTH: usize = 2;
 #[must_use]
 pub fn bcd() -> Vec<u8> {
     let name = KeyName::new("BCD00000000").expect("short, and without a backslash");
-    // The lowest version is what every boot manager reads.
+    // Every boot manager reads the lowest version.
     let mut hive = Hive::create(3, &name, FileTime::from_unix(0)).expect("3 is a minor version");
     let document = Document::parse(CONTENT.as_bytes(), &ParseOptions::default())
         .expect("a test reads the same text");
@@ -53,7 +55,7 @@ mod tests {
         let path: Vec<u8> =
             "\\sources\\boot.wim\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(device.data.ends_with(&path));
-        // The device names the object that says where the SDI file is, in the order of a GUID in memory.
+        // The device names the object that locates the SDI file, by its GUID in memory order.
         assert_eq!(device.data[..4], 0x7619_dcc8_u32.to_le_bytes());
         let options = "{7619dcc8-fafe-11d9-b411-000476eba25f}";
         let sdi = element(&hive, options, "32000004").as_text().unwrap().to_utf8().unwrap();
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_same_each_time() {
+    fn each_call_gives_the_same_bytes() {
         assert!(bcd() == bcd());
     }
 }

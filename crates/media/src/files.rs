@@ -1,3 +1,5 @@
+//! `BootFiles`: finds the boot files of Windows in a WIM or on a disc.
+
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,35 +13,35 @@ use crate::error::MediaError;
 pub struct BootFiles {
     /// The number of the image that boots.
     pub image: u32,
-    /// Its name, as the WIM tells it.
+    /// Its name, according to the WIM.
     pub image_name: String,
-    /// The files, one of each name.
+    /// The files, each name once.
     pub files: Vec<BootFile>,
 }
 
 /// One of the files that boot Windows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootFile {
-    /// How boot loaders call it.
+    /// The name that boot loaders use.
     pub name: &'static str,
-    /// Where it comes from.
+    /// Its source.
     pub origin: Origin,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
 }
 
-/// Where a file comes from.
+/// The source of a boot file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// The image of Windows PE itself, where wimboot finds it too.
+    /// The image of Windows PE; wimboot finds it there without help.
     Image,
     /// The disc that the image is on.
     Disc,
-    /// Nobody: it was made.
+    /// None: it was generated.
     Made,
 }
 
-/// What a file holds.
+/// The content of a boot file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// These bytes.
@@ -48,7 +50,7 @@ pub enum Content {
     Disc(Range<u64>),
 }
 
-/// Names, and paths in the image; the first that exists counts.
+/// Names, and paths in the image; the first path that exists is used.
 const IN_IMAGE: &[(&str, &[&str])] = &[
     ("bootmgr.exe", &["Windows/Boot/PXE/bootmgr.exe"]),
     ("pxeboot.n12", &["Windows/Boot/PXE/pxeboot.n12"]),
@@ -71,24 +73,25 @@ const ON_DISC: &[(&str, &str)] = &[
 ];
 
 const BOOT_WIM: &str = "sources/boot.wim";
-/// The greatest of these files, `boot.sdi`, has 3 MiB.
+/// The largest of these files, `boot.sdi`, has 3 MiB.
 const LARGEST: u64 = 32 << 20;
 
 impl BootFiles {
-    /// The files within a WIM: of the image with this number, or of the one that is marked for boot.
+    /// The boot files in a WIM: those of the image with this number, or of the image that is marked
+    /// for boot.
     ///
     /// # Errors
-    /// Where it is no WIM, is damaged, or has no such image.
+    /// The file is not a WIM, is damaged, or lacks such an image.
     pub fn of_wim(path: &Path, image: Option<u32>) -> Result<Self, MediaError> {
         let mut files = Self::within(&Archive::open(path)?, image)?;
         files.complete();
         Ok(files)
     }
 
-    /// The files on a Windows disc, and those within its `sources/boot.wim`.
+    /// The boot files on a Windows disc, and those in its `sources/boot.wim`.
     ///
     /// # Errors
-    /// Where it is no ISO image, or no Windows disc, or is damaged.
+    /// The file is not an ISO image, is not a Windows disc, or is damaged.
     pub fn of_iso(path: &Path, image: Option<u32>) -> Result<Self, MediaError> {
         let within = Self::within(&Archive::open_in_iso(path, BOOT_WIM)?, image)?;
         let mut files = Self { files: Vec::new(), ..within };
@@ -106,7 +109,7 @@ impl BootFiles {
         Ok(files)
     }
 
-    /// The file of that name.
+    /// The file with that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&BootFile> {
         self.files.iter().find(|file| file.name == name)
@@ -132,14 +135,14 @@ impl BootFiles {
         Ok(files)
     }
 
-    /// A BCD can be made; the rest is Microsoft's.
+    /// Generates a missing BCD. No other file can be generated: they are programs of Microsoft.
     fn complete(&mut self) {
         if self.find("BCD").is_none() {
             self.add("BCD", Origin::Made, Content::Bytes(bcd()));
         }
     }
 
-    /// The first file of a name counts.
+    /// The first file with a name is kept.
     fn add(&mut self, name: &'static str, origin: Origin, content: Content) {
         if self.find(name).is_none() {
             self.files.push(BootFile { name, origin, content });
@@ -148,7 +151,7 @@ impl BootFiles {
 }
 
 impl BootFile {
-    /// Bytes that it has.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         match &self.content {
@@ -157,7 +160,7 @@ impl BootFile {
         }
     }
 
-    /// Whether it has none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bcd_is_made_where_none_is_there() {
+    fn a_missing_bcd_is_generated() {
         let (_folder, path) = wim(&[]);
         let found = BootFiles::of_wim(&path, None).unwrap();
         let [file] = found.files.as_slice() else { panic!("{:?}", found.files) };
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_boot_loader_needs_so_large_is_refused() {
+    fn a_file_too_large_for_a_boot_file_is_refused() {
         let (_folder, path) = wim(&[]);
         let folder = tempfile::tempdir().unwrap();
         let large = folder.path().join("large.wim");

@@ -1,35 +1,35 @@
-//! What can go wrong with a mount.
+//! `MountError`: why a mount or unmount failed.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use winpe_wim::WimError;
 
-/// Why an image could not be mounted, or a mount not be ended.
+/// Why an image could not be mounted or unmounted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MountError {
-    /// The WIM.
+    /// An error of the WIM.
     #[error(transparent)]
     Wim(#[from] WimError),
-    /// The folder to mount on is none.
+    /// The mount point is not a folder.
     #[error("{}: not a folder", .dir.display())]
     NotAFolder {
         /// The path.
         dir: PathBuf,
     },
-    /// Something is mounted there.
+    /// An image is already mounted there.
     #[error("{}: an image is mounted there already", .dir.display())]
     Busy {
         /// The folder.
         dir: PathBuf,
     },
-    /// The kernel, or fusermount3, does not mount.
+    /// The kernel or fusermount3 refused to mount.
     #[error("{}: cannot mount: {source}", .dir.display())]
     Fuse {
         /// The folder.
         dir: PathBuf,
-        /// Its reason.
+        /// The reason.
         source: io::Error,
     },
     /// No image is mounted there.
@@ -44,38 +44,38 @@ pub enum MountError {
         /// The folder.
         dir: PathBuf,
     },
-    /// The image was changed, and it was not said what is to become of that.
+    /// The image was changed, and the call did not say whether to commit or discard the changes.
     #[error("{}: {changes} changes are not committed", .dir.display())]
     Undecided {
         /// The folder.
         dir: PathBuf,
-        /// How many.
+        /// The number of changes.
         changes: usize,
     },
-    /// There is nothing to commit to: the image was mounted for reading.
+    /// Nothing can be committed: the image was mounted read-only.
     #[error("{}: mounted for reading only", .dir.display())]
     ReadOnly {
         /// The folder.
         dir: PathBuf,
     },
-    /// The staging folder does not hold what a mount leaves.
+    /// The staging folder does not hold the files of a mount.
     #[error("{}: line {line} of the journal: {why}", .path.display())]
     Journal {
         /// The journal.
         path: PathBuf,
-        /// Which line, from 1.
+        /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error in it.
         why: String,
     },
-    /// The operating system.
+    /// An error of the operating system.
     #[error("{}: cannot {action}: {source}", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was being done.
+        /// The failed action.
         action: &'static str,
-        /// Its reason.
+        /// The reason.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! FUSE requests to calls of [`ImageFs`].
+//! `Kernel`: translates FUSE requests to calls of [`ImageFs`].
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ use fuser::{
 
 use crate::fs::{Attributes, EntryKind, ImageFs};
 
-/// A file system that is mounted.
+/// A mounted file system.
 pub(crate) struct Kernel {
     fs: Arc<Mutex<ImageFs>>,
     uid: u32,
@@ -35,8 +35,8 @@ impl Kernel {
         lock(&self.fs)
     }
 
-    /// How long the kernel may rely on a name. Two names that differ by case are one to us and two
-    /// to the kernel, which would go on to show the one when the other is removed.
+    /// How long the kernel may cache a name. Two names that differ only by case are the same to us
+    /// but not to the kernel, which would still show the one after the other is removed.
     fn name_lives(&self) -> Duration {
         if self.write { Duration::ZERO } else { Duration::from_secs(3600) }
     }
@@ -78,7 +78,7 @@ impl Kernel {
 }
 
 fn lock(fs: &Mutex<ImageFs>) -> MutexGuard<'_, ImageFs> {
-    // A change is in the journal or not; a panic leaves nothing half.
+    // A change is in the journal or not, so a panic leaves nothing half done.
     fs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -94,7 +94,7 @@ fn file_type(kind: EntryKind) -> FileType {
     }
 }
 
-/// Names of an image are UTF-16; others cannot be in it.
+/// Names in an image are UTF-16; other names cannot occur in it.
 fn text(name: &OsStr) -> Result<&str> {
     name.to_str().ok_or(rustix::io::Errno::ILSEQ)
 }
@@ -113,7 +113,7 @@ fn time(time: TimeOrNow) -> SystemTime {
     }
 }
 
-/// Sizes are asked for with a buffer of none.
+/// A request with an empty buffer asks for the size.
 fn attribute(value: Result<Vec<u8>>, size: u32, reply: ReplyXattr) {
     match value {
         Err(error) => reply.error(number(error)),
@@ -156,7 +156,7 @@ impl Filesystem for Kernel {
         _: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        // Everything belongs to who mounted it.
+        // All files belong to the user who mounted the image.
         let owned = uid.is_none_or(|uid| uid == self.uid) && gid.is_none_or(|gid| gid == self.gid);
         if !owned {
             return reply.error(Errno::EPERM);
@@ -214,7 +214,7 @@ impl Filesystem for Kernel {
     }
 
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // What cannot change may stay in the kernel's cache.
+        // The kernel may cache files that cannot change.
         let flags = if self.write { FopenFlags::empty() } else { FopenFlags::FOPEN_KEEP_CACHE };
         reply.opened(FileHandle(0), flags);
     }
@@ -320,7 +320,7 @@ impl Filesystem for Kernel {
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        // What is written goes to the staging folder, so its space is ours.
+        // Writes go to the staging folder, so the free space is that of its file system.
         let space = self.fs().staging().and_then(|staging| {
             let space = rustix::fs::statvfs(staging.folder()).ok()?;
             let size = u32::try_from(space.f_frsize).ok()?;

@@ -1,4 +1,4 @@
-//! Images of WIMs as folders: a file system in user space over [`winpe_wim`].
+//! Mounts images of WIMs as folders: a FUSE file system over [`winpe_wim`].
 //!
 //! ```text
 //!  kernel ◄─ FUSE ─► kernel ─► ImageFs ──┬─► Tree: names, attributes; the image with the changes
@@ -8,33 +8,35 @@
 //!  unmount: Staging ─► replayed on a fresh Tree ─► changes ─► Archive::commit
 //! ```
 //!
-//! The mounted process never writes to the WIM. What is changed goes to a staging folder: data to a
-//! file for each changed file, everything else to a journal. [`unmount`] replays that and commits it
-//! like any other change: all or nothing, and a file that was written to stays the same file. So a
-//! process that is killed costs nothing: its staging folder can be committed, or discarded, later.
+//! The mounted process never writes to the WIM. Changes are written to a staging folder: data to
+//! one file for each changed file, everything else to a journal. [`unmount`] replays the journal
+//! and commits the result like any other change: all or nothing. A file that was written to keeps
+//! its identity (hard links, streams, security). If the process is killed, nothing is lost: its
+//! staging folder can be committed or discarded later.
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `tree` | names and attributes of an image, and what changes do to them |
-//! | `staging` | the folder with what is not committed yet |
-//! | `fs` | a file system without a kernel |
-//! | `kernel` | FUSE requests to calls of `fs` |
-//! | `record` | which mounts there are |
-//! | `mount`, `unmount` | beginning and end |
+//! | `tree` | names and attributes of an image, with changes applied |
+//! | `staging` | the folder with uncommitted changes |
+//! | `fs` | the file system, independent of the kernel |
+//! | `kernel` | translates FUSE requests to calls of `fs` |
+//! | `record` | the list of mounts |
+//! | `mount`, `unmount` | start and end of a mount |
 //!
-//! # What is shown how
-//! * The case of letters does not count, and is preserved.
-//! * Times, sizes and hard links as they are; `FILE_ATTRIBUTE_READONLY` as missing write permission.
-//! * Symbolic links and junctions as symbolic links; absolute ones lead within the mount.
-//! * An alternate stream `S` as the extended attribute `user.S`. The security descriptor, attributes
-//!   and short name are `system.ntfs_acl`, `system.ntfs_attrib` and `system.ntfs_dos_name`, as NTFS-3G
-//!   calls them. They can be read, not set.
+//! # How an image appears
+//! * Names are found in any case, and their case is preserved.
+//! * Times, sizes and hard links are those of the image; `FILE_ATTRIBUTE_READONLY` removes write
+//!   permission.
+//! * Symbolic links and junctions are symbolic links; absolute ones lead within the mount.
+//! * An alternate stream `S` is the extended attribute `user.S`. The security descriptor,
+//!   attributes and short name are `system.ntfs_acl`, `system.ntfs_attrib` and
+//!   `system.ntfs_dos_name`, as in NTFS-3G. They are read-only.
 //!
 //! # Known differences from `wimlib-imagex mountrw`
-//! * A file that another is renamed over stays the same file with new content, as long as the other
-//!   was made in this mount: that is how many editors save.
+//! * If a file made in this mount is renamed over another, that file keeps its identity and gets
+//!   the new content: that is how many editors save.
 //! * New links, devices and alternate streams are refused.
-//! * Data is decompressed as it is read, and not compared with its SHA-1.
+//! * Data is decompressed on each read, and not compared with its SHA-1.
 
 mod error;
 mod fs;

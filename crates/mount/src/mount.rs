@@ -1,4 +1,4 @@
-//! The beginning of a mount.
+//! Starts a mount: `Request` mounts, `Mounted` serves.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,25 +15,25 @@ use crate::kernel::Kernel;
 use crate::record::{Mount, Record, SUBTYPE, absolute, is_mounted};
 use crate::staging::Staging;
 
-/// What is to be mounted, and how.
+/// What to mount, and how.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The WIM.
     pub wim: PathBuf,
-    /// Which image of it.
+    /// The image in the WIM.
     pub image: ImageSelector,
-    /// A folder to mount it on.
+    /// The folder to mount it on.
     pub dir: PathBuf,
-    /// Whether it can be changed.
+    /// Whether it is writable.
     pub write: bool,
-    /// An existing folder in which changes wait to be committed, each mount in one of its own;
-    /// without it, that of the WIM.
+    /// An existing folder in which the mount creates its staging folder; without it, the folder of
+    /// the WIM.
     pub staging: Option<PathBuf>,
-    /// Whether other users may use it. Of users who are not root, the system must allow that.
+    /// Whether other users may use it. If the caller is not root, the system must allow that.
     pub allow_other: bool,
 }
 
-/// An image that is mounted and waits to be served.
+/// A mounted image that is not served yet.
 pub struct Mounted {
     session: Session<Kernel>,
     fs: Arc<Mutex<ImageFs>>,
@@ -42,11 +42,11 @@ pub struct Mounted {
 }
 
 impl Request {
-    /// Mounts the image. Nothing answers before [`Mounted::run`].
+    /// Mounts the image. Requests are answered only while [`Mounted::run`] runs.
     ///
     /// # Errors
-    /// [`MountError::Wim`]: it cannot be read, or, to be changed, not be written; or another mount,
-    /// or program, writes to it. [`MountError::NotAFolder`], [`MountError::Busy`],
+    /// [`MountError::Wim`]: the WIM cannot be read, or for a writable mount cannot be written, or
+    /// another mount or program writes to it. [`MountError::NotAFolder`], [`MountError::Busy`],
     /// [`MountError::Fuse`], [`MountError::Io`].
     pub fn mount(self) -> Result<Mounted, MountError> {
         let archive = Archive::open(&self.wim)?;
@@ -80,7 +80,7 @@ impl Request {
         if mounted.is_err()
             && let Some(folder) = &mount.staging
         {
-            // Nothing is in it yet.
+            // It is still empty.
             let _ = fs::remove_dir_all(folder);
         }
         mounted
@@ -106,7 +106,7 @@ impl Request {
 
     fn config(&self, mount: &Mount) -> Config {
         let mut config = Config::default();
-        // A comma would end the option.
+        // A comma would end the mount option.
         let name = mount.wim.display().to_string().replace(',', "_");
         config.mount_options = vec![
             MountOption::FSName(name),
@@ -120,7 +120,7 @@ impl Request {
         config
     }
 
-    /// A new folder, for the owner's eyes: it holds what is in the image.
+    /// Creates a staging folder that only its owner can read, since it gets content of the image.
     fn make_staging(&self, wim: &Path) -> Result<Staging, MountError> {
         let beside = wim.parent().unwrap_or(Path::new("/"));
         let at = self.staging.as_deref().unwrap_or(beside);
@@ -138,21 +138,22 @@ impl Request {
 }
 
 impl Mounted {
-    /// What is mounted where.
+    /// The mount: WIM, image and folder.
     #[must_use]
     pub fn mount(&self) -> &Mount {
         &self.mount
     }
 
-    /// Answers until it is unmounted. Changes stay in the staging folder; where there are none,
-    /// nothing stays.
+    /// Answers requests until the image is unmounted. Changes stay in the staging folder; without
+    /// changes the folder is removed.
     ///
     /// # Errors
     /// [`MountError::Fuse`].
     pub fn run(self) -> Result<(), MountError> {
         let Self { session, fs, record, mount } = self;
         let ended = session.run();
-        // Files of the staging folder, and the lock of the WIM, go before the record tells the end.
+        // Files of the staging folder and the lock of the WIM are closed before the removal of the
+        // record announces the end.
         let fs = Arc::try_unwrap(fs).ok();
         drop(fs.map(|fs| fs.into_inner().unwrap_or_else(PoisonError::into_inner)));
         if mount.changes() == 0 {

@@ -1,4 +1,4 @@
-//! Which mounts there are: a file for each, which its process holds locked for as long as it lives.
+//! The list of mounts: a record file for each mount, which its process keeps locked while it lives.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -26,28 +26,28 @@ pub struct Mount {
     pub wim: PathBuf,
     /// The image's number.
     pub image: u32,
-    /// Where it is mounted.
+    /// The mount point.
     pub dir: PathBuf,
-    /// Where changes wait to be committed; without it, the image is mounted for reading.
+    /// The staging folder; `None` for a read-only mount.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub staging: Option<PathBuf>,
     /// The process.
     pub pid: u32,
-    /// Of the WIM when it was mounted, in hexadecimal digits.
+    /// The fingerprint of the WIM at the time of mounting, in hexadecimal digits.
     pub fingerprint: String,
 }
 
-/// What has become of a mount.
+/// The state of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It can be used.
+    /// It is in use.
     Mounted,
-    /// Its process is gone. What was changed is in the staging folder.
+    /// Its process is gone. The changes are in the staging folder.
     Dead,
 }
 
-/// The file of a mount, locked.
+/// The record file of a mount, locked.
 #[derive(Debug)]
 pub(crate) struct Record {
     path: PathBuf,
@@ -55,19 +55,19 @@ pub(crate) struct Record {
 }
 
 const MAGIC: &str = "mount.json";
-/// As the kernel names our file system.
+/// The subtype of our file system in the kernel's mount table.
 pub(crate) const SUBTYPE: &str = "winpe-iscsi";
 
-/// All mounts of this user, also those whose process is gone.
+/// All mounts of this user, including those whose process is gone.
 ///
 /// # Errors
-/// [`MountError::Io`]: the folder with their records cannot be read.
+/// [`MountError::Io`]: the folder with the records cannot be read.
 pub fn mounts() -> Result<Vec<(Mount, State)>, MountError> {
     Ok(all()?.into_iter().map(|(_, mount, state)| (mount, state)).collect())
 }
 
 impl Mount {
-    /// How many changes are not committed.
+    /// The number of uncommitted changes.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.staging.as_deref().map_or(0, staging::count)
@@ -75,7 +75,7 @@ impl Mount {
 }
 
 impl Record {
-    /// Tells of a mount, as long as the result lives.
+    /// Writes the record of a mount. It exists as long as the result lives.
     pub(crate) fn write(mount: &Mount) -> Result<Self, MountError> {
         let folder = folder()?;
         let failed = |error| MountError::io(&folder, "write a record to", error);
@@ -94,12 +94,12 @@ impl Record {
     }
 
     pub(crate) fn remove(self) {
-        // Whoever ends the mount removes what is left.
+        // If this fails, unmounting removes the record.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The mount on that folder, or with that staging folder, and its record's path.
+/// The mount on that folder, or with that staging folder, and the path of its record.
 pub(crate) fn find(dir: &Path) -> Result<(Option<PathBuf>, Mount, State), MountError> {
     let wanted = absolute(dir);
     let is_it =
@@ -108,7 +108,7 @@ pub(crate) fn find(dir: &Path) -> Result<(Option<PathBuf>, Mount, State), MountE
     if let Some((path, mount, state)) = known {
         return Ok((Some(path), mount, state));
     }
-    // Records do not outlive a restart of the machine, staging folders do.
+    // Records do not survive a restart of the machine, but staging folders do.
     let left = fs::read(dir.join(MAGIC)).ok().and_then(|json| serde_json::from_slice(&json).ok());
     match left {
         Some(mount) => {
@@ -120,8 +120,8 @@ pub(crate) fn find(dir: &Path) -> Result<(Option<PathBuf>, Mount, State), MountE
     }
 }
 
-/// Refuses a staging folder that another user made or could change: it says which WIM is written to, and
-/// what is put there.
+/// Refuses a staging folder that another user made or can change, since it determines the WIM to
+/// write and the content.
 fn check_own(staging: &Path) -> Result<(), MountError> {
     let refused = |error| MountError::io(staging, "take changes from", error);
     let found = fs::metadata(staging).map_err(refused)?;
@@ -134,18 +134,17 @@ fn check_own(staging: &Path) -> Result<(), MountError> {
     Ok(())
 }
 
-/// Waits until the process of a mount, which is not mounted here any more, has ended, and returns
-/// whether it has.
+/// Waits until the process of an unmounted mount has ended, and returns whether it has.
 ///
-/// Another mount namespace, as containers and services have, may still hold the mount. Nothing of it
-/// is lost by ending the process: what was written is in the staging folder.
+/// Another mount namespace (containers and services have their own) may still hold the mount.
+/// Ending the process loses nothing: all writes are in the staging folder.
 pub(crate) fn wait(record: &Path, pid: u32) -> bool {
     const PATIENCE: u32 = 50;
     for turn in 0..10 * PATIENCE {
         if !is_locked(record) {
             return true;
         }
-        // It holds the lock, so the number is still its own.
+        // The process still holds the lock, so the pid has not been reused.
         if turn == PATIENCE
             && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
         {
@@ -180,7 +179,7 @@ fn is_locked(path: &Path) -> bool {
     file.is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
 }
 
-/// Where records are: the folder of this user for what lives until the machine stops.
+/// The folder of the records: this user's runtime folder, which is emptied when the machine stops.
 fn folder() -> Result<PathBuf, MountError> {
     let uid = geteuid();
     let top = match env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
@@ -191,14 +190,14 @@ fn folder() -> Result<PathBuf, MountError> {
     let folder = top.join("mounts");
     let failed = |error| MountError::io(&folder, "make", error);
     DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-    // In a folder that all may write to, another could have made it.
+    // In a folder that everyone may write to, another user could have created it.
     if fs::metadata(&top).map_err(failed)?.uid() != uid.as_raw() {
         return Err(failed(io::Error::other("it belongs to another user")));
     }
     Ok(folder)
 }
 
-/// The path from the root, without asking the file system that is mounted there: a dead one does not
+/// The absolute path, without access to the file system mounted there: a dead mount does not
 /// answer.
 pub(crate) fn absolute(dir: &Path) -> PathBuf {
     let whole = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
@@ -211,20 +210,20 @@ pub(crate) fn absolute(dir: &Path) -> PathBuf {
     }
 }
 
-/// Whether something is mounted there through FUSE.
+/// Whether a FUSE file system is mounted there.
 pub(crate) fn is_mounted(dir: &Path) -> bool {
     // Source: proc(5), /proc/pid/mountinfo.
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     table.lines().any(|line| {
         let place = line.split(' ').nth(4).map(unescape);
         let kind = line.split(" - ").nth(1).and_then(|rest| rest.split(' ').next());
-        // The subtype is told only where fusermount3 mounts.
+        // The subtype is set only if fusermount3 mounted it.
         let is_fuse = kind.is_some_and(|kind| kind == "fuse" || kind.starts_with("fuse."));
         is_fuse && place.as_deref() == Some(dir)
     })
 }
 
-/// `\040` is a space.
+/// Decodes escapes such as `\040`, a space.
 fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

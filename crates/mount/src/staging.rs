@@ -1,4 +1,4 @@
-//! The folder with what is not committed yet.
+//! The staging folder, which holds uncommitted changes.
 //!
 //! ```text
 //! .winpe.wim.mount-XXXXXX/
@@ -17,7 +17,7 @@ use winpe_wim::{Archive, Content, FileChange, FileInfo};
 use crate::error::MountError;
 use crate::tree::{Changed, Ino, Op, Tree};
 
-/// What is not committed yet.
+/// A staging folder with its open journal.
 #[derive(Debug)]
 pub(crate) struct Staging {
     folder: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// In an empty folder.
+    /// Creates the journal and the data folder in an empty folder.
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
         fs::create_dir(folder.join("data"))?;
         let journal =
@@ -37,12 +37,12 @@ impl Staging {
         &self.folder
     }
 
-    /// Where the data of a file is.
+    /// The path of the staged data of a file.
     pub(crate) fn data(&self, ino: Ino) -> PathBuf {
         data(&self.folder, ino)
     }
 
-    /// Writes a change down.
+    /// Appends a change to the journal.
     pub(crate) fn record(&mut self, op: &Op) -> io::Result<()> {
         let mut line = serde_json::to_vec(op)?;
         line.push(b'\n');
@@ -50,12 +50,12 @@ impl Staging {
     }
 }
 
-/// How many changes the journal of a staging folder holds.
+/// The number of changes in the journal of a staging folder.
 pub(crate) fn count(folder: &Path) -> usize {
     fs::read_to_string(folder.join("journal")).map_or(0, |text| text.lines().count())
 }
 
-/// The changes of an image that a staging folder holds. With a `time`, everything written is given it.
+/// The changes of an image that a staging folder holds. With a `time`, all written files get it.
 pub(crate) fn replay(
     folder: &Path,
     archive: &Archive,
@@ -67,7 +67,8 @@ pub(crate) fn replay(
     let mut tree = Tree::load(archive, image)?;
     let mut changes = Vec::new();
     let mut lines = (1..).zip(text.split_inclusive('\n'));
-    // What was being written when the machine was lost has no end, and was never answered.
+    // A last line without a line break was cut off when the machine failed; that request was never
+    // answered.
     while let Some((line, op)) = lines.next().filter(|(_, op)| op.ends_with('\n')) {
         let wrong = |why: String| MountError::Journal { path: path.clone(), line, why };
         let op: Op = serde_json::from_str(op).map_err(|error| wrong(error.to_string()))?;
@@ -90,8 +91,8 @@ pub(crate) fn replay(
     Ok(changes)
 }
 
-/// When the data of a file was written last. A mount leaves no links; whoever unpacked a staging folder of
-/// others may have some.
+/// The time of the last write to the data of a file. A mount creates no links here, but an unpacked
+/// staging folder of another user may contain some.
 fn written(data: &Path) -> io::Result<SystemTime> {
     let found = fs::symlink_metadata(data)?;
     if !found.is_file() {

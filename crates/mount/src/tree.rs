@@ -1,4 +1,4 @@
-//! Names and attributes of an image, and what changes do to them.
+//! `Tree`: names and attributes of an image in memory, and the operations that change them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use winpe_wim::{Archive, Entry, FileChange, FileInfo, Stream, WimError, fold_name, name_refusal};
 
-/// Number of a file or folder. The same image gives the same numbers, and the same changes add the
-/// same.
+/// Number of a file or folder. The same image gives the same numbers, and the same changes give the
+/// same new numbers.
 pub(crate) type Ino = u64;
 
 pub(crate) const ROOT: Ino = 1;
@@ -21,12 +21,12 @@ const ARCHIVE: u32 = 0x20;
 /// The files and folders of an image.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    /// Boxed, since the table has room for more than there are.
+    /// Boxed, since a hash table has more slots than entries.
     nodes: HashMap<Ino, Box<Node>>,
     next: Ino,
 }
 
-/// A file or folder under one of its names.
+/// A file or folder with one of its names.
 #[derive(Clone, Copy)]
 struct Named<'a> {
     folder: Ino,
@@ -37,7 +37,7 @@ struct Named<'a> {
 /// A file or folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// Folder and name; a hard-linked file has several, one that is removed and open has none.
+    /// Folder and name; a hard-linked file has several, a removed file that is still open has none.
     names: Vec<(Ino, String)>,
     pub(crate) kind: Kind,
     pub(crate) attributes: u32,
@@ -47,25 +47,25 @@ pub(crate) struct Node {
     pub(crate) short_name: Option<String>,
     pub(crate) security: Option<Arc<[u8]>>,
     pub(crate) streams: Vec<Stream>,
-    /// Made in this mount.
+    /// Whether it was created in this mount.
     is_new: bool,
-    /// Attributes and times that were set.
+    /// Attributes and times that were set in this mount.
     info: FileInfo,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
-    /// Capitalised and own name → number.
+    /// (Upper-case name, name) → number.
     Folder(BTreeMap<(String, String), Ino>),
     /// Data of the image.
     File { sha1: Option<[u8; 20]>, size: u64 },
     /// Data in the staging folder, under the file's number.
     Staged,
-    /// Where it leads.
+    /// The target of the link.
     Link(String),
 }
 
-/// A change of names or attributes, as the journal holds it.
+/// A change of names or attributes, as stored in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Op {
@@ -80,7 +80,7 @@ pub(crate) enum Op {
         name: String,
         time: Stamp,
     },
-    /// Takes a name away; of a folder only if it is empty.
+    /// Removes a name; a folder must be empty.
     Remove {
         folder: Ino,
         name: String,
@@ -91,7 +91,7 @@ pub(crate) enum Op {
         to: Ino,
         new: String,
     },
-    /// From now on the data of a file is in the staging folder.
+    /// Moves the data of a file to the staging folder.
     Stage {
         ino: Ino,
     },
@@ -128,13 +128,13 @@ impl Tree {
     /// Reads all of an image's metadata.
     pub(crate) fn load(archive: &Archive, image: u32) -> Result<Self, WimError> {
         let mut tree = Self { nodes: HashMap::new(), next: ROOT };
-        // The folders from the root to the entry before; entries come parents first.
+        // The folders from the root to the previous entry; parents come before their children.
         let mut way: Vec<Ino> = Vec::new();
         let mut links: HashMap<u64, Ino> = HashMap::new();
         for entry in archive.below(image, "")? {
             way.truncate(entry.path.names().len());
             let parent = way.last().copied();
-            // No name on Linux can hold these.
+            // A name on Linux cannot contain these characters.
             let shown = !entry.name.contains(['/', '\0']);
             let same = entry.link_group.and_then(|group| links.get(&group)).copied();
             let ino = same.unwrap_or(tree.next);
@@ -154,7 +154,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The number that the next new file or folder gets.
+    /// The number of the next new file or folder.
     pub(crate) fn next(&self) -> Ino {
         self.next
     }
@@ -174,23 +174,23 @@ impl Tree {
         }
     }
 
-    /// Names and numbers of what is in a folder.
+    /// Names and numbers of the entries of a folder.
     pub(crate) fn list(&self, folder: Ino) -> Result<impl Iterator<Item = (&str, Ino)>, Errno> {
         Ok(self.children(folder)?.iter().map(|((_, name), ino)| (name.as_str(), *ino)))
     }
 
-    /// The folder that a folder is in; the root is in itself.
+    /// The parent of a folder; the root is its own parent.
     pub(crate) fn parent(&self, folder: Ino) -> Ino {
         let node = self.nodes.get(&folder);
         node.and_then(|node| node.names.first()).map_or(ROOT, |(parent, _)| *parent)
     }
 
-    /// Without regard to case; an exact match is preferred.
+    /// Finds a name in any case; an exact match is preferred.
     pub(crate) fn lookup(&self, folder: Ino, name: &str) -> Result<Ino, Errno> {
         self.find(folder, name)?.map(|(_, ino)| ino).ok_or(Errno::NOENT)
     }
 
-    /// As it is written in the image, with its number.
+    /// The name as written in the image, with its number.
     fn find(&self, folder: Ino, name: &str) -> Result<Option<(&str, Ino)>, Errno> {
         let children = self.children(folder)?;
         let folded = fold_name(name);
@@ -201,7 +201,7 @@ impl Tree {
         Ok(found.map(|(key, ino)| (key.1.as_str(), *ino)))
     }
 
-    /// The path in the image, or `None` where it has no name any more.
+    /// The path in the image, or `None` if no name is left.
     pub(crate) fn path(&self, mut ino: Ino) -> Option<String> {
         let mut names = Vec::new();
         while ino != ROOT {
@@ -218,7 +218,8 @@ impl Tree {
         Ok(if folder.is_empty() { name.to_owned() } else { format!("{folder}\\{name}") })
     }
 
-    /// Does a change, and returns what it is to the image. Nothing is done where it is refused.
+    /// Applies a change and returns the corresponding changes of the image. A refused change has no
+    /// effect.
     pub(crate) fn apply(&mut self, op: &Op) -> Result<Vec<FileChange>, Errno> {
         match op {
             Op::Create { folder, name, time } => self.create(*folder, name, Kind::Staged, *time),
@@ -272,7 +273,7 @@ impl Tree {
         self.next += 1;
         self.nodes.insert(ino, Box::new(Node::new(kind, time.time())));
         self.attach(folder, name, ino);
-        // The data of a file comes at the end.
+        // The data of a file is added at the end of the replay.
         Ok(if is_folder { vec![FileChange::AddFolder { path }] } else { Vec::new() })
     }
 
@@ -310,7 +311,7 @@ impl Tree {
         if there.as_ref().is_some_and(|(name, other)| {
             *other == ino && (to, name.as_str()) != (folder, old.as_str())
         }) {
-            // Two names of one file: POSIX leaves both.
+            // Two names of one file: POSIX keeps both.
             return Ok(Vec::new());
         }
         let there = there.filter(|(_, other)| *other != ino);
@@ -344,14 +345,14 @@ impl Tree {
         Ok(node.is_new && !matches!(node.kind, Kind::Folder(_)))
     }
 
-    /// Whether a file of the image goes on as that file when a new one is renamed over it.
+    /// Whether a file of the image keeps its identity when a new file is renamed over it.
     fn inherits(&self, ino: Ino) -> Result<bool, Errno> {
         let node = self.node(ino)?;
         Ok(matches!(node.kind, Kind::File { .. } | Kind::Staged) && node.names.len() == 1)
     }
 
-    /// A new file takes the place of another: it gets that one's name and all that belongs to it, and
-    /// keeps its data and time of last write.
+    /// Replaces a file by a new one: the new file takes over the name and identity of the old one,
+    /// and keeps its own data and time of last write.
     fn replace(&mut self, new: Named<'_>, old: Named<'_>) {
         self.detach(old.folder, old.name, old.ino);
         self.detach(new.folder, new.name, new.ino);
@@ -387,7 +388,8 @@ impl Tree {
         }
     }
 
-    /// What was changed beside names: paths with what was set, and whether the data was written.
+    /// The changed attributes and data: paths with the attributes set, and whether the data was
+    /// written.
     pub(crate) fn changed(&self) -> Vec<Changed> {
         let mut changed: Vec<Changed> = self
             .nodes
@@ -405,7 +407,7 @@ impl Tree {
     }
 }
 
-/// A file or folder of which more than the name was changed.
+/// A file or folder with changes other than to its name.
 pub(crate) struct Changed {
     pub(crate) ino: Ino,
     pub(crate) path: String,
@@ -453,7 +455,7 @@ impl Node {
         }
     }
 
-    /// How many names it has.
+    /// The number of its names.
     pub(crate) fn links(&self) -> usize {
         self.names.len()
     }

@@ -1,4 +1,4 @@
-//! The end of a mount.
+//! Ends a mount, and commits or discards its changes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,31 +15,32 @@ use crate::error::MountError;
 use crate::record::{Mount, State, find, is_mounted, wait};
 use crate::staging::replay;
 
-/// What is to become of changes.
+/// What to do with the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// They are written to the WIM.
+    /// Write them to the WIM.
     Commit,
-    /// They are thrown away.
+    /// Discard them.
     Discard,
-    /// There must be none.
+    /// Fail if there are any.
     Unchanged,
 }
 
-/// What ending a mount came to.
+/// The result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished {
-    /// What was mounted.
+    /// The ended mount.
     pub mount: Mount,
-    /// What was written, where anything was changed.
+    /// The result of the commit, if anything was changed.
     pub committed: Option<Committed>,
 }
 
-/// Unmounts the image on the folder `dir`, and commits or discards its changes. A mount whose process
-/// is gone is ended as well; after a restart of the machine, its staging folder stands for `dir`.
+/// Unmounts the image on the folder `dir`, and commits or discards its changes. This also works if
+/// the process of the mount is gone; after a restart of the machine, pass the staging folder as
+/// `dir`.
 ///
-/// Where the commit fails, everything stays in the staging folder, and the same call can be repeated.
+/// If the commit fails, everything stays in the staging folder, and the call can be repeated.
 ///
 /// # Errors
 /// [`MountError::NotMounted`], [`MountError::InUse`], [`MountError::Undecided`],
@@ -63,7 +64,7 @@ pub fn unmount(
     {
         return Err(MountError::InUse { dir: mount.dir });
     }
-    // Meanwhile something may have been written.
+    // Check again: changes may have been written until the process ended.
     check_decided(&mount, finish)?;
     let committed = match (finish, &mount.staging) {
         (Finish::Commit, Some(staging)) if mount.changes() > 0 => {
@@ -110,18 +111,18 @@ fn commit(
     Ok(archive.commit(&changes, &Target::InPlace, options)?)
 }
 
-/// Whether only its owner may read the WIM, as one that holds a secret. What a commit replaces in such a file
-/// is overwritten.
+/// Whether only its owner may read the WIM, since it may hold a secret. Data that a commit replaces
+/// in such a file are overwritten.
 fn is_private(wim: &Path) -> Result<bool, MountError> {
     let file = fs::metadata(wim).map_err(|error| MountError::io(wim, "examine", error))?;
     Ok(file.permissions().mode() & 0o077 == 0)
 }
 
-/// For how long a folder in use is waited for.
+/// How long to wait for a folder in use.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Detaches the mount. A process that ends, or that starts another one, can hold its files for a moment after
-/// it closed them.
+/// Detaches the mount. A process that ends, or that starts another process, may keep its files open
+/// for a moment after it closed them.
 fn detach_when_free(dir: &Path, state: State) -> Result<(), MountError> {
     let start = Instant::now();
     loop {
@@ -134,14 +135,14 @@ fn detach_when_free(dir: &Path, state: State) -> Result<(), MountError> {
     }
 }
 
-/// As root by the system call, as another user by the program that may do it.
+/// With the system call as root, otherwise with fusermount3.
 fn detach(dir: &Path, state: State) -> Result<(), MountError> {
     let dead = state == State::Dead;
     let flags = if dead { UnmountFlags::DETACH } else { UnmountFlags::empty() };
     match unmount2(dir, flags) {
         Ok(()) => return Ok(()),
         Err(Errno::BUSY) => return Err(MountError::InUse { dir: dir.to_path_buf() }),
-        // Already, or not ours to do.
+        // EINVAL if it is already unmounted; EPERM if only fusermount3 may unmount it.
         Err(Errno::INVAL) if !is_mounted(dir) => return Ok(()),
         Err(Errno::PERM | Errno::INVAL) => {}
         Err(error) => return Err(MountError::io(dir, "unmount", error.into())),

@@ -1,3 +1,5 @@
+//! Comparison of two `.reg` files by their effect, shown as `.reg` text with `-` and `+`.
+
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +9,7 @@ use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
 use crate::render::{self, UTF8_LF};
 use crate::{Document, explain};
 
-/// What two files do differently, whatever their order, layout and encoding.
+/// The differences between the effects of two files, whatever their order, layout and encoding.
 ///
 /// ```
 /// use winpe_regfile::{Comparison, Document, ParseOptions};
@@ -24,7 +26,7 @@ use crate::{Document, explain};
 /// ```
 #[derive(Debug)]
 pub struct Comparison {
-    /// Keys that the files treat differently.
+    /// Keys on which the effects of the files differ.
     keys: BTreeMap<KeyPath, Sides<KeyState>>,
 }
 
@@ -45,18 +47,18 @@ impl Comparison {
         Self { keys }
     }
 
-    /// Whether the files do the same.
+    /// Whether the files have the same effect.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Writes what differs: `-` before what only the old file says, `+` before what only the new file
-    /// says, and a space before keys that both name; `explained`, texts that stand as bytes follow
-    /// their bytes as comments.
+    /// Writes the differences: `-` before what only the old file sets or deletes, `+` before what
+    /// only the new file does, and a space before keys that both name. With `explained`, a comment
+    /// with the text follows each text value that is written as bytes.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// Errors of `writer`.
     pub fn write(&self, mut writer: impl io::Write, explained: bool) -> io::Result<()> {
         for (index, (key, sides)) in self.keys.iter().enumerate() {
             if index > 0 {
@@ -151,20 +153,20 @@ impl<T> Default for Sides<T> {
     }
 }
 
-/// What a file does to one key in the end.
+/// The final effect of a file on one key.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct KeyState {
-    /// Whether it is deleted, first.
+    /// Whether the file deletes the key, before the rest of its effect.
     deleted: bool,
-    /// Whether it is created, then.
+    /// Whether the file creates the key, after the deletion.
     named: bool,
     values: BTreeMap<ValueName, ValueState>,
 }
 
-/// The value, or that it is deleted.
+/// The value that is set, or `None` if it is deleted.
 type ValueState = Option<Value>;
 
-/// Takes a key and all below it out of a map: in the order of paths they follow each other.
+/// Removes a key and everything below it from a map: these keys are adjacent in path order.
 pub(crate) fn remove_tree<K: Borrow<KeyPath> + Ord + Clone, V>(
     map: &mut BTreeMap<K, V>,
     key: &KeyPath,
@@ -195,7 +197,7 @@ fn states(edits: impl Iterator<Item = Edit>) -> BTreeMap<KeyPath, KeyState> {
             Op::SetValue { name, value } => {
                 state.values.insert(name, Some(value));
             }
-            // There is nothing left to delete in a key that the file has emptied before.
+            // The file deleted the whole key earlier, so there is no value left to delete.
             Op::DeleteValue { name } if is_emptied => {
                 state.values.remove(&name);
             }

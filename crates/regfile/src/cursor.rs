@@ -1,3 +1,5 @@
+//! `Cursor`: the edits of a document one at a time, borrowed from its text.
+
 use std::mem;
 use std::ops::Range;
 
@@ -7,18 +9,18 @@ use crate::lexer::{Data, What, find_root, path_names, skip_blanks};
 use crate::walk::{Step, Walk};
 use crate::{Document, Span};
 
-/// What one line of a document does, as long as its [`Cursor`] stands there.
+/// The edit at the current position of a [`Cursor`].
 #[derive(Debug, Clone)]
 pub struct EditRef<'c> {
     /// The key, from a root such as `HKEY_LOCAL_MACHINE` on.
     pub key: &'c KeyPath,
-    /// What is done to it.
+    /// The operation on it.
     pub op: OpRef<'c>,
     walk: &'c Walk<'c>,
     at: Range<usize>,
 }
 
-/// What is done to a key, as [`Op`] says it.
+/// The operation on a key; the borrowed form of [`Op`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpRef<'c> {
     /// Create it and its missing parents.
@@ -27,22 +29,22 @@ pub enum OpRef<'c> {
     DeleteKey,
     /// Set a value.
     SetValue {
-        /// Which one.
+        /// The name of the value.
         name: &'c ValueName,
-        /// Of which type.
+        /// Its type.
         ty: ValueType,
-        /// To what, as it is stored.
+        /// Its data, as stored.
         data: &'c [u8],
     },
     /// Delete a value.
     DeleteValue {
-        /// Which one.
+        /// The name of the value.
         name: &'c ValueName,
     },
 }
 
 impl EditRef<'_> {
-    /// A copy that can be kept.
+    /// An owned copy.
     #[must_use]
     pub fn to_edit(&self) -> Edit {
         let op = match self.op {
@@ -56,7 +58,8 @@ impl EditRef<'_> {
         Edit { key: self.key.clone(), op, expect: None }
     }
 
-    /// Where the document says so, without white space before it and line breaks behind it.
+    /// The place of the edit in the document, without white space before it and line breaks after
+    /// it.
     #[must_use]
     pub fn span(&self) -> Span {
         let text = &self.walk.document().text;
@@ -67,8 +70,7 @@ impl EditRef<'_> {
     }
 }
 
-/// Goes over the edits of a [`Document`] without making new memory for each; see
-/// [`Document::cursor`].
+/// Iterates over the edits of a [`Document`] without allocating for each; see [`Document::cursor`].
 ///
 /// ```
 /// use winpe_regfile::{Document, Format, OpRef, ParseOptions, Writer};
@@ -99,7 +101,7 @@ impl EditRef<'_> {
 pub struct Cursor<'a> {
     walk: Walk<'a>,
     path: KeyPath,
-    /// Where `path` stands in the text.
+    /// The range of `path` in the text.
     path_at: Range<usize>,
     name: ValueName,
     data: Vec<u8>,
@@ -136,7 +138,7 @@ impl<'a> Cursor<'a> {
         self.walk.line_of(step.start)
     }
 
-    /// What the item does to which [`step`](Self::step) went last.
+    /// Decodes the item that the last [`step`](Self::step) returned.
     pub(crate) fn decode(&mut self, step: &Step) -> Option<EditRef<'_>> {
         let document = self.walk.document();
         let (dialect, text) = (document.dialect, &document.text);
@@ -179,7 +181,7 @@ impl<'a> Cursor<'a> {
         Some(EditRef { key: &self.path, op, walk: &self.walk, at: step.start..step.end })
     }
 
-    /// Makes `path` that of a key line. What it has in common with the one before stays.
+    /// Sets `path` to that of a key line. Names that it shares with the previous path are kept.
     fn go_to(&mut self, at: &Range<usize>) {
         let (document, path) = (self.walk.document(), &mut self.path);
         let old = path_names(&document.text[self.path_at.clone()]);

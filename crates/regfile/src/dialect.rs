@@ -1,3 +1,6 @@
+//! The dialect of a file (header version and code page), which decides what quoted text and
+//! `hex(n):` bytes mean.
+
 use winpe_registry::{NtString, ValueType};
 
 use crate::encoding::{Encoding, encode, push_utf16le};
@@ -24,19 +27,18 @@ impl Version {
         }
     }
 
-    /// The version for which a line is the header: case counts, white space around it and a comment
-    /// behind it do not.
+    /// The version of which this line is the header. Case, white space around the line, and a
+    /// comment after it do not matter.
     pub(crate) fn of_header(line: &[u8]) -> Option<Self> {
         let line = &line[skip_blanks(line, 0)..];
         [Self::V4, Self::V5].into_iter().find(|version| {
-            line.strip_prefix(version.header().as_bytes()).is_some_and(|behind| {
-                matches!(behind.get(skip_blanks(behind, 0)), None | Some(b';'))
-            })
+            line.strip_prefix(version.header().as_bytes())
+                .is_some_and(|after| matches!(after.get(skip_blanks(after, 0)), None | Some(b';')))
         })
     }
 }
 
-/// What one file's text means, beyond the text itself.
+/// The properties of a file that decide what its text means.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialect {
     pub(crate) version: Version,
@@ -45,7 +47,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    /// What a file in this dialect can hold, with the line breaks of its kind.
+    /// What a file in this dialect can represent, with line breaks of this kind.
     pub(crate) fn layout(self) -> Layout {
         let surrogates = matches!(self.encoding, Encoding::Utf16Le | Encoding::Utf16Be);
         Layout {
@@ -73,7 +75,7 @@ impl Dialect {
         units.extend(wtf8::units(text));
     }
 
-    /// Appends the code units of what stands between quotes.
+    /// Appends the code units of the text between two quotes.
     pub(crate) fn push_string(self, quoted: &[u8], units: &mut Vec<u16>) {
         if quoted.contains(&b'\\') {
             self.push_units(&unescape(quoted), units);
@@ -82,7 +84,7 @@ impl Dialect {
         }
     }
 
-    /// Appends the data that regedit stores for what stands between quotes.
+    /// Appends the data that regedit stores for the text between two quotes.
     pub(crate) fn push_sz(self, quoted: &[u8], data: &mut Vec<u8>) {
         match self.encoding {
             Encoding::Ansi(_) if !quoted.is_ascii() => {
@@ -96,7 +98,7 @@ impl Dialect {
         data.extend_from_slice(&[0, 0]);
     }
 
-    /// Makes of the bytes of `hex(ty):` the data that regedit stores for them.
+    /// Turns the bytes of `hex(ty):` into the data that regedit stores for them.
     pub(crate) fn complete(self, ty: ValueType, data: &mut Vec<u8>) {
         if !is_text(ty.0) || data.is_empty() {
             return;
@@ -121,7 +123,7 @@ impl Dialect {
     }
 }
 
-/// Whether regedit would store other data than these for `hex(ty):` with these bytes.
+/// Whether regedit stores other data for `hex(ty):` with these bytes.
 pub(crate) fn is_completed(ty: ValueType, data: &[u8]) -> bool {
     is_text(ty.0) && !data.is_empty() && (data.len() % 2 == 1 || !data.ends_with(&[0, 0]))
 }

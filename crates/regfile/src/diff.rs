@@ -1,3 +1,5 @@
+//! `DiffWriter`: applied changes shown as `.reg` text with `-` and `+`.
+
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -9,9 +11,9 @@ use crate::{Version, WriteError};
 
 /// Shows changes as `.reg` text with `-` and `+`, in UTF-8 with LF.
 ///
-/// Lines that start with `-` show what was there, lines that start with `+` what there will be. The
-/// `+` lines alone (`sed -n 's/^+//p'`) are a whole `.reg` file that makes the new registry out of the
-/// old one. Lines that start with a space are for people.
+/// Lines that start with `-` show the state before, lines that start with `+` the state after. The
+/// `+` lines alone (`sed -n 's/^+//p'`) are a whole `.reg` file that turns the old registry into
+/// the new one. Lines that start with a space are for people.
 ///
 /// ```
 /// use winpe_regfile::DiffWriter;
@@ -46,21 +48,25 @@ impl<W: io::Write> DiffWriter<W> {
         Self { writer, text: vec![], is_empty: true }
     }
 
-    /// Shows the changes of one hive, in order. Changes of one key that follow each other share its
-    /// line, what changed nothing is left out, and a value that changed twice is shown once, from the
-    /// first state to the last. `root` is the key in which the paths of the edits start, such as
-    /// `HKEY_LOCAL_MACHINE\PE_Sys`.
+    /// Shows the changes of one hive, in order. Consecutive changes of one key share its line,
+    /// changes without effect are left out, and a value that changed twice is shown once, from the
+    /// first state to the last. `root` is the key to which the paths of the edits are relative,
+    /// such as `HKEY_LOCAL_MACHINE\PE_Sys`.
     ///
     /// # Errors
     /// As for [`Writer`](crate::Writer), on the names of what is to be there afterwards. A name that
-    /// cannot be written is no error where it only was there before.
+    /// cannot be written is no error where it only was there before. After an error about a name nothing of
+    /// these changes is written.
     pub fn changes(&mut self, changes: &[Change], root: &KeyPath) -> Result<(), WriteError> {
-        for block in blocks(changes) {
-            self.block(&block, root)?;
+        let was_empty = self.is_empty;
+        let written = blocks(changes).iter().try_for_each(|block| self.block(block, root));
+        if written.is_err() {
+            self.is_empty = was_empty;
+        } else {
             self.writer.write_all(&self.text)?;
-            self.text.clear();
         }
-        Ok(())
+        self.text.clear();
+        written
     }
 
     /// Whether nothing has changed so far.
@@ -162,7 +168,7 @@ fn unwritable(what: &str, name: &str) -> Vec<u8> {
     format!("; a {what} that .reg text cannot name: {name:?}\n").into_bytes()
 }
 
-/// What is shown together.
+/// Changes that are shown together.
 enum Block<'a> {
     Key { key: &'a KeyPath, is_new: bool, values: Vec<ChangedValue<'a>> },
     Tree { key: &'a KeyPath, tree: &'a KeyTree },
@@ -185,7 +191,7 @@ fn blocks(changes: &[Change]) -> Vec<Block<'_>> {
 #[derive(Default)]
 struct Blocks<'a> {
     list: Vec<Block<'a>>,
-    /// Where in the list each value is that no deleted tree has swept away since.
+    /// The position of each value in the list, except of values in trees that were deleted later.
     shown: BTreeMap<&'a KeyPath, HashMap<&'a ValueName, (usize, usize)>>,
     /// The keys that the changes created.
     new_keys: BTreeMap<KeyPath, ()>,
@@ -211,7 +217,7 @@ impl<'a> Blocks<'a> {
             Op::CreateKey | Op::DeleteKey => (None, None),
         };
         let creates = missing > 0 && !matches!(change.edit.op, Op::DeleteValue { .. });
-        // From below: of a key that is known to be new, those above are known too.
+        // From the bottom up: if a key is known to be new, its parents were recorded with it.
         let missing = key.depth() + 1 - missing.min(key.depth())..=key.depth();
         for depth in missing.rev().take_while(|_| creates) {
             if self.new_keys.insert(key.prefix(depth), ()).is_some() {

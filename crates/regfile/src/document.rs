@@ -1,3 +1,5 @@
+//! `Document`: a `.reg` file with every byte kept, and the entry points that parse it.
+
 use std::borrow::Cow;
 use std::io::{self, Read as _};
 use std::{fmt, iter};
@@ -13,10 +15,11 @@ use crate::span::locate;
 use crate::walk::Walk;
 use crate::{Finding, ParseError, ReadError, Reason, Span, Version, wtf8};
 
-/// What to do with lines that regedit does not take.
+/// How to treat lines that regedit does not accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Refuse the text. Also refused is what regedit takes, but hardly as its author meant it.
+    /// Refuse the text. Lines that regedit accepts but that hardly mean what their author meant are
+    /// also refused.
     #[default]
     Strict,
     /// Do what regedit does: skip them.
@@ -26,7 +29,7 @@ pub enum Mode {
 /// How to read a `.reg` file.
 #[derive(Debug, Clone, Copy)]
 pub struct ParseOptions {
-    /// What to do with lines that regedit does not take.
+    /// How to treat lines that regedit does not accept.
     pub mode: Mode,
     /// The code page of `REGEDIT4` files, and of others that are neither UTF-16 nor UTF-8.
     pub codepage: &'static encoding_rs::Encoding,
@@ -49,8 +52,8 @@ impl Default for ParseOptions {
 
 /// A `.reg` file, every byte of it.
 ///
-/// The text is kept as one piece; [`items`](Self::items) and [`edits`](Self::edits) read it from the
-/// front each time, so a document takes little more memory than its text.
+/// The text is kept as one piece; [`items`](Self::items) and [`edits`](Self::edits) parse it from
+/// the start each time, so a document takes little more memory than its text.
 ///
 /// ```
 /// use winpe_regfile::{Document, ParseOptions};
@@ -73,7 +76,7 @@ pub struct Document {
     pub(crate) dialect: Dialect,
     /// The last byte of UTF-16 of odd length.
     odd: Option<u8>,
-    /// Whether the first line is a header that regedit takes.
+    /// Whether the first line is a header that regedit accepts.
     pub(crate) importable: bool,
 }
 
@@ -85,8 +88,8 @@ impl Document {
     /// page.
     ///
     /// # Errors
-    /// In strict mode, the first thing that is not in order. In lenient mode only a code page that
-    /// cannot be one.
+    /// In strict mode, the first thing that strict mode refuses. In lenient mode only an unsuitable
+    /// code page.
     pub fn parse(bytes: &[u8], options: &ParseOptions) -> Result<Self, ParseError> {
         check_codepage(options)?;
         let encoding = sniff(bytes, options);
@@ -94,8 +97,8 @@ impl Document {
         Self::of_text(decoded, encoding, options)
     }
 
-    /// Reads a file. As [`parse`](Self::parse), but without keeping the bytes of UTF-16 beside the
-    /// text, which takes half of their room.
+    /// Reads a file. As [`parse`](Self::parse), but without holding the bytes of a UTF-16 file
+    /// together with the decoded text, which saves half of the memory.
     ///
     /// ```
     /// use std::fs::File;
@@ -111,7 +114,7 @@ impl Document {
     /// ```
     ///
     /// # Errors
-    /// [`ReadError::Io`], and what `parse` refuses.
+    /// [`ReadError::Io`], and the errors of `parse`.
     pub fn read(mut reader: impl io::Read, options: &ParseOptions) -> Result<Self, ReadError> {
         let mut bytes = vec![];
         reader.by_ref().take(2).read_to_end(&mut bytes)?;
@@ -153,7 +156,8 @@ impl Document {
         Ok(document)
     }
 
-    /// Refuses what strict mode refuses; `broken` is where the bytes themselves are not in order.
+    /// Refuses what strict mode refuses; `broken` is the first place where the bytes cannot be
+    /// decoded.
     fn check(&self, broken: Option<(usize, Reason)>) -> Result<(), ParseError> {
         let error = |span: Span, reason: Reason| Err(ParseError::new(&self.text, span, reason));
         let broken = broken.filter(|_| self.importable);
@@ -182,28 +186,29 @@ impl Document {
         Self { text, dialect, odd: None, importable: self.importable }
     }
 
-    /// What the file does to a registry, in its order, and where it says so.
+    /// The edits of the file in their order, each with its place.
     ///
     /// Paths begin with a root, such as `HKEY_LOCAL_MACHINE`, in its usual spelling. Each key line
-    /// yields an edit of its own, even if values follow.
+    /// yields a separate edit, even if values follow.
     #[must_use]
     pub fn edits(&self) -> Edits<'_> {
         Edits::new(self)
     }
 
-    /// The same, one edit at a time: for large files, since nothing is copied that is not to be kept.
+    /// The edits one at a time, borrowed from the document. For large files: nothing is copied
+    /// unless the caller does it.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor::new(self)
     }
 
-    /// Everything in the file, in its order; together the items are the whole text.
+    /// All items of the file in their order; together they are the whole text.
     #[must_use]
     pub fn items(&self) -> Items<'_> {
         Items::new(self)
     }
 
-    /// What strict mode refuses, all of it and not only the first; nothing in strict mode.
+    /// All findings, not only the first: everything that strict mode refuses. Empty in strict mode.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         let mut walk = Walk::new(self);
         iter::from_fn(move || {
@@ -218,7 +223,7 @@ impl Document {
         })
     }
 
-    /// What lenient mode leaves out, and why; nothing in strict mode.
+    /// The items that lenient mode skips, each with its reason. Empty in strict mode.
     pub fn skipped(&self) -> impl Iterator<Item = Finding> + '_ {
         self.findings().filter(|finding| finding.is_skipped)
     }
@@ -235,7 +240,7 @@ impl Document {
         self.dialect.encoding
     }
 
-    /// The text of a place.
+    /// The text at a place.
     ///
     /// # Panics
     /// Never with a span of this document.
@@ -248,7 +253,7 @@ impl Document {
         }
     }
 
-    /// The file: the same bytes that were read, except for what was edited since.
+    /// The bytes of the file: those that were read, except for later edits.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.text.len() + 4);
@@ -256,10 +261,10 @@ impl Document {
         bytes
     }
 
-    /// Writes the bytes of [`to_bytes`](Self::to_bytes), without holding them all.
+    /// Writes the bytes of [`to_bytes`](Self::to_bytes) without holding them all in memory.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// Errors of `writer`.
     pub fn write_to(&self, mut writer: impl io::Write) -> io::Result<()> {
         let encoding = self.dialect.encoding;
         let mut bytes = encoding.mark().to_vec();
@@ -277,7 +282,7 @@ impl Document {
     }
 }
 
-/// How much text is encoded at once, in bytes.
+/// Length of the text that is encoded at a time, in bytes.
 const CHUNK: usize = 64 << 10;
 
 /// For people: the text, an unpaired surrogate as U+FFFD.

@@ -1,3 +1,6 @@
+//! Edits of a document: values and keys set, deleted or removed in the text, with everything else
+//! kept.
+
 use std::ops::Range;
 
 use thiserror::Error;
@@ -9,7 +12,7 @@ use crate::render::{self, Layout};
 use crate::walk::Walk;
 use crate::{Document, Reason, WriteError};
 
-/// Why a document cannot be edited so. The document is then as it was.
+/// Why an edit of a document failed. The document is then unchanged.
 #[derive(Debug, Error)]
 pub enum EditError {
     /// Something that `.reg` text cannot hold.
@@ -23,24 +26,24 @@ pub enum EditError {
         /// The character.
         character: String,
     },
-    /// Nothing is imported from a document without a header.
+    /// The document has no header, so regedit imports nothing from it.
     #[error("expected a document with a header")]
     NoHeader,
-    /// The change would give other lines another meaning: they leave a quote open, or stand behind a
-    /// deleted key. Lenient mode accepts such lines, strict mode does not.
+    /// The change would alter the meaning of other lines: lines that leave a quote open or that
+    /// follow a deleted key. Lenient mode accepts such lines, strict mode does not.
     #[error("lines that were skipped would get another meaning")]
     OtherMeaning,
 }
 
-/// Each change keeps every byte that it does not concern, comments among them, and is checked: the
-/// document then says what it said before but for the change.
+/// Each change keeps every byte that it does not concern, including comments, and is checked: all
+/// other edits of the document must stay the same.
 impl Document {
-    /// Makes the document do this edit after all that it does.
+    /// Changes the document so that its effect includes this edit, after all its other edits.
     ///
-    /// A value that the document sets or deletes already is changed in its place; a new one goes
-    /// behind the last value of its key, a new key to the end. What the document does already is not
-    /// repeated. A `.reg` file cannot delete a value without creating its key. A precondition is not
-    /// looked at.
+    /// A value that the document already sets or deletes is changed in place. A new value is added
+    /// after the last value of its key, a new key at the end. An edit that the document already
+    /// makes is not repeated. A `.reg` file cannot delete a value without creating its key. The
+    /// precondition is ignored.
     ///
     /// ```
     /// use winpe_regfile::{Document, ParseOptions};
@@ -58,7 +61,7 @@ impl Document {
     /// ```
     ///
     /// # Errors
-    /// [`EditError`], and then nothing has changed.
+    /// [`EditError`]; the document is then unchanged.
     pub fn apply(&mut self, edit: &Edit) -> Result<(), EditError> {
         if !self.importable {
             return Err(EditError::NoHeader);
@@ -70,11 +73,11 @@ impl Document {
         }
     }
 
-    /// Takes out all lines that set or delete the value, and returns their number. Afterwards the
-    /// document says nothing about it, except by deleting its key.
+    /// Removes all lines that set or delete the value, and returns their number. Afterwards the
+    /// document does not change the value, except by deleting its key.
     ///
     /// # Errors
-    /// [`EditError::OtherMeaning`], and then nothing has changed.
+    /// [`EditError::OtherMeaning`]; the document is then unchanged.
     pub fn remove_value(&mut self, key: &KeyPath, name: &ValueName) -> Result<usize, EditError> {
         self.remove(|edit| match &edit.op {
             Op::SetValue { name: said, .. } | Op::DeleteValue { name: said } => {
@@ -84,11 +87,11 @@ impl Document {
         })
     }
 
-    /// Takes out all lines that are about the key or a key below it, and returns the number of edits
-    /// that are gone with them. Comments and blank lines stay.
+    /// Removes all lines about the key or a key below it, and returns the number of edits removed.
+    /// Comments and blank lines stay.
     ///
     /// # Errors
-    /// [`EditError::OtherMeaning`], and then nothing has changed.
+    /// [`EditError::OtherMeaning`]; the document is then unchanged.
     pub fn remove_key(&mut self, key: &KeyPath) -> Result<usize, EditError> {
         self.remove(|edit| edit.key.starts_with(key))
     }
@@ -109,7 +112,7 @@ impl Document {
         Ok(removed)
     }
 
-    /// What makes the document do this edit, if it does not do so already.
+    /// The change of the text that makes the document include this edit; `None` if it already does.
     fn change(&self, edit: &Edit) -> Result<Option<Change>, EditError> {
         let place = Place::find(self, edit);
         let layout = self.layout();
@@ -153,7 +156,7 @@ impl Document {
         Ok(Some(Change { splices, index, replaces: 0, edits: vec![edit.clone()] }))
     }
 
-    /// A block at the end, set off by a blank line; if the file ends in one, it does so again.
+    /// Appends a block after a blank line. If the file ended in a blank line, it ends in one again.
     fn append(&self, block: Vec<u8>, edits: Vec<Edit>, place: &Place) -> Change {
         let layout = self.layout();
         let end = self.text.len();
@@ -209,7 +212,7 @@ impl Document {
         Layout { line_break, ..usual }
     }
 
-    /// The line break that is missing before a line at `at`.
+    /// The line break to add before a line inserted at `at`, if one is missing.
     fn break_before(&self, at: usize, layout: Layout) -> &'static [u8] {
         if self.text[..at].ends_with(b"\n") || self.text[..at].ends_with(b"\r") {
             b""
@@ -235,28 +238,29 @@ fn value_line(text: &mut Vec<u8>, edit: &Edit, layout: Layout) -> Result<(), Wri
 }
 
 struct Change {
-    /// What goes in place of which text, from the back to the front.
+    /// Ranges of the text and their replacements, last range first.
     splices: Vec<(Range<usize>, Vec<u8>)>,
-    /// Which edit of the document is the first to change.
+    /// The index of the first edit of the document that changes.
     index: usize,
-    /// How many go.
+    /// The number of edits removed.
     replaces: usize,
-    /// And what comes.
+    /// The edits inserted.
     edits: Vec<Edit>,
 }
 
-/// Where a document speaks of a key and a value.
+/// Where a document mentions a key and a value.
 #[derive(Default)]
 struct Place {
-    /// Behind the last value of the last block that is the key's and is not deleted later.
+    /// After the last value of the last block of the key that is not deleted later.
     home: Option<Home>,
     /// Where the value is last set or deleted, if its key is not deleted later.
     said: Option<Said>,
-    /// Whether the last word about the key and all below it is that it is deleted.
+    /// Whether the last edit of the key and everything below it deletes it.
     is_deleted: bool,
     /// Whether the last line is blank.
     ends_blank: bool,
-    /// The backslash of bytes that the end of the file cuts short: it would swallow further lines.
+    /// A backslash after bytes, which the end of the file cuts off: it would join further lines to
+    /// the bytes.
     loose_end: Option<(Range<usize>, Vec<u8>)>,
     /// The number of edits.
     edits: usize,
@@ -270,7 +274,7 @@ struct Home {
 struct Said {
     extent: Range<usize>,
     index: usize,
-    /// Whether it says just what the edit does.
+    /// Whether this line already makes the edit.
     same: bool,
 }
 

@@ -1,12 +1,14 @@
+//! Encodings of `.reg` files: byte order marks, decoding to WTF-8, and lossless encoding back.
+
 use std::borrow::Cow;
 use std::io;
 
 use crate::wtf8;
 
-/// How the bytes of a `.reg` file stand for text.
+/// How the bytes of a `.reg` file encode text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-16, little-endian, with a byte order mark: what regedit writes.
+    /// UTF-16, little-endian, with a byte order mark, as regedit writes it.
     Utf16Le,
     /// UTF-16, big-endian, with a byte order mark.
     Utf16Be,
@@ -14,7 +16,7 @@ pub enum Encoding {
     Utf8Bom,
     /// UTF-8 without a byte order mark.
     Utf8,
-    /// A code page of Windows: what `REGEDIT4` files are in.
+    /// A Windows code page, as in `REGEDIT4` files.
     Ansi(&'static encoding_rs::Encoding),
 }
 
@@ -49,20 +51,21 @@ impl Encoding {
     }
 }
 
-/// A text, and whether it says everything that the bytes said.
+/// A decoded text, and the bytes that could not be decoded.
 pub(crate) struct Decoded {
-    /// The text in WTF-8. In UTF-8 and in code pages, each byte that stands for nothing is kept as
-    /// the unpaired surrogate U+DC00 + byte.
+    /// The text in WTF-8. In UTF-8 and in code pages, each undecodable byte is kept as the unpaired
+    /// surrogate U+DC00 + byte.
     pub(crate) text: Vec<u8>,
-    /// Where in `text` the first such byte is, and which.
+    /// Where in `text` the first such byte is, and its value.
     pub(crate) stray: Option<(usize, u8)>,
     /// The last byte of UTF-16 of odd length.
     pub(crate) odd: Option<u8>,
 }
 
-/// Reads UTF-16 behind its byte order mark piece by piece, so that its bytes are never all there.
+/// Decodes UTF-16 after its byte order mark piece by piece, so that not all bytes are in memory at
+/// a time.
 pub(crate) fn read_utf16(reader: impl io::Read, encoding: Encoding) -> io::Result<Decoded> {
-    // Each with a function that the compiler knows, since it is called for each unit.
+    // One monomorphic function for each byte order, since it is called for each unit.
     match encoding {
         Encoding::Utf16Be => read_units(reader, u16::from_be_bytes),
         _ => read_units(reader, u16::from_le_bytes),
@@ -83,7 +86,8 @@ fn read_units(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        // Half a unit waits for its other half, and the first of two surrogates for the second.
+        // An odd byte waits for the second byte of its unit, a leading surrogate for the trailing
+        // one.
         let mut whole = end - end % 2;
         let last = piece[..whole].last_chunk::<2>();
         if last.is_some_and(|&last| (0xd800..0xdc00).contains(&unit(last))) {
@@ -97,10 +101,10 @@ fn read_units(
     Ok(Decoded { text, stray: None, odd })
 }
 
-/// How much is read at once.
+/// Bytes per read.
 const PIECE: usize = 256 << 10;
 
-/// Reads bytes without their byte order mark.
+/// Decodes bytes after their byte order mark.
 pub(crate) fn decode(bytes: &[u8], encoding: Encoding) -> Decoded {
     let mut text = Vec::with_capacity(match encoding {
         Encoding::Utf16Le | Encoding::Utf16Be => bytes.len() / 2,
@@ -135,10 +139,10 @@ impl Decoded {
     }
 }
 
-/// The unpaired surrogate that stands for the byte 0.
+/// The unpaired surrogate that represents the byte 0.
 const STRAY: u16 = 0xdc00;
 
-/// How many units are looked at together: enough for the compiler to use vectors.
+/// Units checked in one step: enough for the compiler to vectorise the loop.
 const BLOCK: usize = 64;
 
 fn decode_utf16(
@@ -148,7 +152,7 @@ fn decode_utf16(
 ) -> Option<u8> {
     let (mut rest, odd) = bytes.as_chunks::<2>();
     while !rest.is_empty() {
-        // ASCII, nearly all of nearly every file, goes the short way.
+        // Fast path for ASCII, which is nearly all of nearly every file.
         while let Some(block) = rest.first_chunk::<BLOCK>() {
             let (mut ascii, mut all) = ([0; BLOCK], 0);
             for (byte, &pair) in ascii.iter_mut().zip(block) {
@@ -172,7 +176,7 @@ fn decode_utf16(
 }
 
 /// Code pages are decoded so that encoding gives the same bytes: a sequence that has no character,
-/// or shares its character with another sequence, is kept as stray bytes.
+/// or that shares its character with another sequence, is kept as stray bytes.
 fn decode_ansi(
     bytes: &[u8],
     codepage: &'static encoding_rs::Encoding,
@@ -201,7 +205,8 @@ fn decode_ansi(
                 rest = &rest[length..];
             }
             None => {
-                // Bytes that do mean something, though not alone, are no error.
+                // A sequence that shares its character with another sequence is valid text, so it
+                // is no error.
                 let known = (1..=rest.len().min(4)).find(|&length| {
                     codepage
                         .decode_without_bom_handling_and_without_replacement(&rest[..length])
@@ -224,7 +229,7 @@ fn exactly<'a>(bytes: &'a [u8], codepage: &'static encoding_rs::Encoding) -> Opt
     (!unmappable && *back == *bytes).then_some(text)
 }
 
-/// The bytes of a text, without byte order mark; the reverse of [`decode`].
+/// Appends the bytes of a text, without byte order mark; the reverse of [`decode`].
 ///
 /// Fails with the first character that the encoding does not have.
 pub(crate) fn encode(text: &[u8], encoding: Encoding, bytes: &mut Vec<u8>) -> Result<(), String> {
@@ -280,7 +285,7 @@ pub(crate) fn push_utf16le(text: &[u8], bytes: &mut Vec<u8>) {
     encode_utf16(text, u16::to_le_bytes, bytes);
 }
 
-/// The stray byte for which a surrogate stands.
+/// The stray byte that a surrogate represents.
 fn unkeep(surrogate: u16) -> Result<u8, String> {
     surrogate
         .checked_sub(STRAY)
@@ -330,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_inside_a_character_is_no_backslash() {
+    fn a_trail_byte_5c_is_not_taken_for_a_backslash() {
         // U+8868 is 95 5C in Shift JIS.
         let decoded = decode(b"\x95\\\\", Encoding::Ansi(SHIFT_JIS));
         assert_eq!(decoded.text, "\u{8868}\\".as_bytes());
@@ -338,14 +343,14 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_told() {
+    fn undecodable_bytes_are_reported() {
         assert_eq!(decode(b"ab\xffc", Encoding::Utf8).stray, Some((2, 0xff)));
         assert_eq!(decode(b"\xd2", Encoding::Ansi(WINDOWS_1253)).stray, Some((0, 0xd2)));
         assert_eq!(decode(b"a\0b", Encoding::Utf16Le).odd, Some(b'b'));
     }
 
     #[test]
-    fn a_character_without_a_place_is_named() {
+    fn a_character_missing_from_the_encoding_is_named_in_the_error() {
         let missing = encode("a\u{3b1}".as_bytes(), Encoding::Ansi(WINDOWS_1252), &mut vec![]);
         assert_eq!(missing, Err("\u{3b1}".into()));
     }

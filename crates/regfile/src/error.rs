@@ -1,3 +1,5 @@
+//! `ParseError`, `ReadError` and `Finding`: a place, the reason, and the line with a caret.
+
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
@@ -23,11 +25,11 @@ use crate::{Reason, Span, wtf8};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{}:{}: {reason}", FilePrefix(.file.as_deref()), span.line, span.column)]
 pub struct ParseError {
-    /// The file, where [`in_file`](Self::in_file) told.
+    /// The file, if [`in_file`](Self::in_file) named it.
     pub file: Option<Box<Path>>,
-    /// Where.
+    /// The place.
     pub span: Span,
-    /// The line, or where it is long the part of it around the place.
+    /// The line, or an excerpt around the place if the line is long.
     pub text: Box<str>,
     /// What was expected.
     pub reason: Reason,
@@ -58,7 +60,7 @@ impl ParseError {
 /// Why a file cannot be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// Its bytes could not be had.
+    /// Its bytes could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Its text was refused.
@@ -69,14 +71,14 @@ pub enum ReadError {
 /// Something that strict mode refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// The place.
     pub span: Span,
-    /// The line, or where it is long the part of it around the place.
+    /// The line, or an excerpt around the place if the line is long.
     pub text: Box<str>,
     /// What was expected.
     pub reason: Reason,
-    /// Whether lenient mode, as regedit, leaves it out. If not, it is taken, but hardly as it was
-    /// meant.
+    /// Whether lenient mode (as regedit) skips it. Otherwise it is accepted, but hardly means what
+    /// its author meant.
     pub is_skipped: bool,
     /// The number of characters of `text` before the place.
     before: usize,
@@ -116,17 +118,18 @@ impl fmt::Display for FilePrefix<'_> {
     }
 }
 
-/// How much of a long line is shown on either side of the place, in characters.
+/// Characters of a long line shown on either side of the place.
 const SHOWN: usize = 100;
 
-/// The line around a place, fit to be printed, and how many of its characters stand before the place.
+/// A printable excerpt of the line around a place, and the number of its characters before the
+/// place.
 fn excerpt(text: &[u8], span: Span) -> (String, usize) {
     let line_start =
         memchr::memrchr2(b'\r', b'\n', &text[..span.start]).map_or(0, |last_break| last_break + 1);
     let printable = |text: &[u8]| -> Vec<char> {
         wtf8::lossy(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     };
-    // No character is longer than four bytes, and cutting one in half shows as a replacement.
+    // No character is longer than four bytes; half a character shows as a replacement character.
     let cut = span.start.saturating_sub(4 * SHOWN).max(line_start);
     let mut before = printable(&text[cut..span.start]);
     if before.len() > SHOWN {

@@ -1,6 +1,8 @@
+//! Readable text or number of a value that `.reg` text writes as bytes.
+
 use winpe_registry::{NtString, Value, ValueType};
 
-/// What a value says that `.reg` text shows as bytes: texts in quotes, numbers in decimal.
+/// The text (in quotes) or number (in decimal) of a value that `.reg` text writes as bytes.
 ///
 /// ```
 /// use winpe_regfile::explain;
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_closed_as_usual_is_told() {
+    fn an_unusual_end_of_a_text_is_reported() {
         for (ty, data, expected) in [
             (2, &b"a\0\0\0"[..], r#""a""#),
             (2, b"a\0", r#""a" (not closed as usual)"#),

@@ -1,3 +1,6 @@
+//! Whole documents in another layout (`formatted`, `explained`), or in another encoding, version or
+//! line break (`converted`).
+
 use std::ops::Range;
 
 use winpe_registry::{Edit, Op};
@@ -12,9 +15,9 @@ use crate::{Document, EditError, Version, explain, wtf8};
 /// How lines end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineBreak {
-    /// As everywhere but on Windows.
+    /// Unix line breaks.
     Lf,
-    /// As on Windows.
+    /// Windows line breaks.
     CrLf,
 }
 
@@ -41,13 +44,13 @@ impl Document {
     /// ```
     ///
     /// # Errors
-    /// [`EditError::OtherMeaning`] for what only lenient mode reads.
+    /// [`EditError::OtherMeaning`] for lines that only lenient mode reads.
     pub fn formatted(&self) -> Result<Self, EditError> {
         self.laid_out(false)
     }
 
-    /// As [`formatted`](Self::formatted), with a comment below each value whose text or number stands
-    /// there as bytes: see [`explain`].
+    /// As [`formatted`](Self::formatted), with a comment below each text or number that is written
+    /// as bytes: see [`explain`].
     ///
     /// # Errors
     /// As for [`formatted`](Self::formatted), and [`EditError::Unencodable`] for a text that the
@@ -82,7 +85,7 @@ impl Document {
                 }
                 (What::Value { extent, .. }, Some(edit)) => {
                     let comment = tail(&self.text[extent.end.min(end)..end]);
-                    // A comment between bytes has no other place than there.
+                    // A comment between bytes has to stay there.
                     if self.text[extent.clone()].contains(&b';')
                         && !is_exact_only(&self.text, extent)
                     {
@@ -102,10 +105,10 @@ impl Document {
         self.checked(out.text, self.dialect)
     }
 
-    /// The same document in another form; only what must change does.
+    /// The same document in another form; only the necessary bytes change.
     ///
-    /// In `REGEDIT4`, texts are in the code page, which is then that of the encoding, or else the one
-    /// with which the document was read.
+    /// In `REGEDIT4`, texts are in the code page: that of the new encoding, or else the one with
+    /// which the document was read.
     ///
     /// ```
     /// use winpe_regfile::{Document, Encoding, LineBreak, ParseOptions, Version};
@@ -118,7 +121,7 @@ impl Document {
     /// ```
     ///
     /// # Errors
-    /// [`EditError`]: the form does not have a character, or cannot say a value.
+    /// [`EditError`]: the form lacks a character, or cannot express a value.
     pub fn converted(
         &self,
         version: Version,
@@ -154,8 +157,8 @@ impl Document {
                     out.extend_from_slice(&self.plain(before));
                     let width = before.len();
                     render::data(&mut out, width, value.ty, &value.data, layout)?;
-                    let behind = self.plain(&self.text[extent.end..step.end]);
-                    push_with_breaks(&mut out, &behind, layout.line_break);
+                    let after = self.plain(&self.text[extent.end..step.end]);
+                    push_with_breaks(&mut out, &after, layout.line_break);
                 }
                 _ => push_with_breaks(&mut out, &self.plain(text), layout.line_break),
             }
@@ -163,7 +166,8 @@ impl Document {
         self.checked(out, dialect)
     }
 
-    /// The text with the bytes of the code page that were kept as such.
+    /// The text, with bytes that were kept as stray surrogates converted back to bytes of the code
+    /// page.
     fn plain(&self, text: &[u8]) -> Vec<u8> {
         let mut units = Vec::with_capacity(text.len());
         self.dialect.push_units(text, &mut units);
@@ -182,7 +186,8 @@ impl Document {
     }
 }
 
-/// Whether the text of a value depends on what changes: line breaks inside a string are data.
+/// Whether the text of a value must be rewritten for the new form: line breaks inside a string are
+/// data.
 fn must_be_said_anew(text: &[u8], data: &Data, version_changes: bool) -> bool {
     match data {
         Data::Text(string) => line_end(text, string.start) < string.end,
@@ -208,7 +213,7 @@ fn content_end(text: &[u8], start: usize, end: usize) -> usize {
     end - breaks.count()
 }
 
-/// A comment behind something, one blank apart; or nothing.
+/// A comment after something, separated by one space; empty if there is none.
 fn tail(text: &[u8]) -> Vec<u8> {
     match text.trim_ascii() {
         b"" => vec![],
@@ -245,7 +250,7 @@ fn explanation(edit: &Edit, layout: Layout) -> Option<String> {
     Some(format!("; {text}"))
 }
 
-/// Lines as they are laid out.
+/// The lines of the new layout.
 struct Lines {
     text: Vec<u8>,
     layout: Layout,
@@ -285,7 +290,8 @@ impl Lines {
         }
     }
 
-    /// A blank line before a key, unless a comment stands there, which then belongs to the key.
+    /// Adds a blank line before a key, or before the comment directly above it, which belongs to
+    /// the key.
     fn set_off(&mut self) {
         if self.last != Last::Comment {
             self.blank();

@@ -1,10 +1,13 @@
+//! Items (header, comments, keys, values, blank and skipped lines) and edits of a document as
+//! iterators.
+
 use winpe_registry::Edit;
 
 use crate::cursor::Cursor;
 use crate::lexer::{Data, What};
 use crate::{Document, Span};
 
-/// What an item of a document is.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemKind {
     /// The header, at the start or repeated.
@@ -21,18 +24,18 @@ pub enum ItemKind {
     Value,
     /// `"name"=-`.
     DeleteValue,
-    /// What regedit does not take.
+    /// An item that regedit skips.
     Skipped,
 }
 
-/// One item of a document: a line, or the lines over which a value goes on.
+/// One item of a document: a line, or all lines of a value that spans several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What it is.
+    /// Its kind.
     pub kind: ItemKind,
     /// Its lines with their line breaks.
     pub span: Span,
-    /// What it does.
+    /// Its edit, if it has one.
     pub edit: Option<Edit>,
 }
 

@@ -40,30 +40,31 @@
 //!                       render ◄─ Writer   items    cursor, edits    skipped, ParseError
 //!                               ◄─ DiffWriter
 //! ```
-//! A document is its text. Items and edits are read from it anew each time, which takes less time
-//! than reading the file did and keeps memory at the size of the text.
+//! A document is its text. Items and edits are parsed from it on each call, which takes less time
+//! than reading the file and keeps memory at the size of the text.
 //!
 //! # Strict and lenient
 //! Lenient mode does what regedit does: a bad line voids that value or key only, and nothing else.
-//! Strict mode refuses wherever lenient mode skips. It also refuses what regedit takes but seldom as
-//! it was meant: text behind a key's `]`, a comma at the end of bytes, `\\` inside a key, half a
-//! UTF-16 unit in a text value; and what nobody has seen Windows do: bytes of one digit, white space
-//! between bytes.
+//! Strict mode refuses wherever lenient mode skips. It also refuses lines that regedit accepts but
+//! that seldom mean what their author meant: text after a key's `]`, a comma at the end of bytes,
+//! `\\` inside a key, half a UTF-16 unit in a text value. And it refuses syntax for which the
+//! behaviour of Windows is not known: bytes of one digit, white space between bytes.
 //!
-//! A header line is allowed again anywhere, in both modes, if it names the version that the first line
-//! names: files glued together have such lines.
+//! Both modes accept further header lines anywhere if they name the version of the first line:
+//! concatenated files have such lines.
 //!
 //! # Known differences from regedit
-//! * UTF-16BE, and UTF-8 with or without byte order mark, are read. regedit takes text without byte
+//! * UTF-16BE, and UTF-8 with or without byte order mark, are read. regedit reads text without byte
 //!   order mark for the code page of its machine; here that is done for `REGEDIT4`, and in lenient mode
 //!   for what is not UTF-8.
-//! * Values behind a key line that was skipped are skipped too. (Wine gives them to the key before.)
+//! * Values after a key line that was skipped are skipped too. (Wine adds them to the previous
+//!   key.)
 //! * `\0` and any other escape but `\\` and `\"` voids the value. (Wine reads `\n` as a line break and
 //!   drops other backslashes.)
-//! * A string may go on over lines, as regedit itself exports line breaks, if nothing but a comment
+//! * A string may span lines, as in regedit's own exports of line breaks, if nothing but a comment
 //!   follows its closing quote. (Wine drops it.)
-//! * In version 5, the comment `;exact` behind the bytes of a text value keeps regedit's closing NUL away, so that
-//!   values without one can be written and read.
+//! * In version 5, the comment `;exact` after the bytes of a text value keeps regedit's closing NUL
+//!   away, so that values without a NUL can be written and read.
 //! * The format of Windows 3.1 (header `REGEDIT`) is not read.
 
 mod compare;

@@ -1,26 +1,28 @@
+//! `Reason`: all faults of a line, with what was expected and what was found.
+
 use thiserror::Error;
 use winpe_registry::NameError;
 
-/// Why a line cannot be read as it stands: what was expected there, and what was found.
+/// Why a line cannot be read: what was expected, and what was found.
 ///
 /// The same reasons make [`ParseError`](crate::ParseError)s in strict mode and
 /// [`Finding`](crate::Finding)s in lenient mode. Those marked *strict* occur in strict mode only:
-/// regedit takes the line, but seldom as its author meant it.
+/// regedit accepts the line, but it seldom means what its author meant.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The first line is no header.
+    /// The first line is not a header.
     #[error(
         "expected the header `Windows Registry Editor Version 5.00` or `REGEDIT4`, found `{found}`"
     )]
     Header {
-        /// The first line, cut where it is long.
+        /// The first line, cut if it is long.
         found: String,
     },
-    /// The text looks like UTF-16, but the byte order mark that would say so is missing.
+    /// The text looks like UTF-16, but has no byte order mark.
     #[error("expected a byte order mark (FF FE) before text in UTF-16")]
     NoByteOrderMark,
-    /// A further header that is not the one of the first line.
+    /// A further header that differs from that of the first line.
     #[error("expected the header to be repeated as in the first line, if at all")]
     SecondHeader,
     /// A line of no known kind.
@@ -35,7 +37,7 @@ pub enum Reason {
     /// A key line that names no root.
     #[error("expected a root such as HKEY_LOCAL_MACHINE, found `{found}`{}", meant.map(|root| format!(" (write {root})")).unwrap_or_default())]
     UnknownRoot {
-        /// What stands in its place, cut where it is long.
+        /// The name in its place, cut if it is long.
         found: String,
         /// The root that it abbreviates.
         meant: Option<&'static str>,
@@ -49,11 +51,11 @@ pub enum Reason {
     /// *Strict:* two backslashes between the names of a key.
     #[error("expected the name of a key, found a second backslash")]
     EmptyKeyName,
-    /// *Strict:* text behind the `]` that is not a comment.
+    /// *Strict:* text after the `]` that is not a comment.
     #[error("expected the end of the line or a `;` comment after `]`")]
     AfterKey,
     /// *Strict:* a comment that holds a `]`, up to which regedit reads the name.
-    #[error("expected no `]` in a comment behind a key, the name would go on to there")]
+    #[error("expected no `]` in a comment after a key, since the name would extend to it")]
     BracketInComment,
     /// A value name without its closing quote.
     #[error("expected `\"` at the end of the value's name")]
@@ -64,16 +66,16 @@ pub enum Reason {
         /// The character after the backslash.
         found: String,
     },
-    /// No `=` after the name.
+    /// The name is not followed by `=`.
     #[error("expected `=` after the value's name")]
     NoEquals,
-    /// Nothing that begins data of a known kind.
+    /// The data begins like no known kind.
     #[error("expected `\"text\"`, `dword:`, `hex:`, `hex(n):` or `-` after `=`")]
     NoData,
     /// A string without its closing quote.
     #[error("expected `\"` at the end of the string")]
     StringUnclosed,
-    /// Something behind the data.
+    /// Something other than a comment after the data.
     #[error("expected the end of the line or a `;` comment after the data")]
     AfterData,
     /// Not a hexadecimal number of 32 bits.
@@ -88,16 +90,16 @@ pub enum Reason {
     /// Bytes without a comma between them.
     #[error("expected `,` and more bytes, or the end of the line, after a byte")]
     HexComma,
-    /// A backslash that does not end its line.
+    /// A backslash that is not at the end of its line.
     #[error("expected the end of the line or a `;` comment after `\\`")]
     AfterBackslash,
-    /// A line that should go on with the bytes of the line before.
+    /// A line that should continue the bytes of the previous line.
     #[error("expected the bytes that the `\\` of the line before announces")]
     Continuation,
     /// *Strict:* a comma that ends the data.
     #[error("expected a byte or `\\` after the last comma")]
     TrailingComma,
-    /// *Strict:* a text type whose bytes are no whole UTF-16 units.
+    /// *Strict:* a text type whose bytes are not whole UTF-16 units.
     #[error("expected whole UTF-16 units in a value of type {ty}, found {bytes} bytes")]
     OddText {
         /// The type number.
@@ -108,19 +110,19 @@ pub enum Reason {
     /// A value before the first key.
     #[error("expected a key line before the first value")]
     NoKey,
-    /// A value behind a line that deletes its key.
+    /// A value after a line that deletes its key.
     #[error("expected a key line, a deleted key takes no values")]
     DeletedKey,
-    /// A value behind a key line that was itself skipped.
+    /// A value after a key line that was itself skipped.
     #[error("the key line before it was skipped")]
     SkippedKey,
     /// *Strict:* not UTF-8, in a file without a byte order mark.
     #[error("expected UTF-8 or a byte order mark, found the byte {byte:02x}")]
     NotUtf8 {
-        /// The first byte that does not fit.
+        /// The first undecodable byte.
         byte: u8,
     },
-    /// *Strict:* bytes that mean nothing in the code page.
+    /// *Strict:* bytes that have no character in the code page.
     #[error("expected text in {codepage}, found the byte {byte:02x}")]
     NotInCodepage {
         /// The code page.
@@ -131,7 +133,7 @@ pub enum Reason {
     /// *Strict:* half a UTF-16 unit at the end of the file.
     #[error("expected whole UTF-16 units, found one more byte at the end of the file")]
     OddLength,
-    /// A code page in which ASCII is not ASCII.
+    /// A code page that is not a superset of ASCII.
     #[error("expected a code page that holds ASCII, {codepage} does not")]
     Codepage {
         /// The code page.

@@ -7,13 +7,13 @@ use crate::dialect::is_completed;
 use crate::lexer::{EXACT, is_root, is_text};
 use crate::{WriteError, wtf8};
 
-/// What the file to be written can hold.
+/// What the target file can represent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     pub(crate) line_break: &'static [u8],
-    /// Whether unpaired surrogates have a place.
+    /// Whether unpaired surrogates can be written.
     pub(crate) surrogates: bool,
-    /// The code page that the bytes of text values are in: that of `REGEDIT4`.
+    /// The code page of the bytes of text values, in `REGEDIT4`.
     pub(crate) codepage: Option<&'static encoding_rs::Encoding>,
 }
 
@@ -50,7 +50,8 @@ pub(crate) fn key_line(
     Ok(())
 }
 
-/// Appends the name of a key; or something of it, and returns `false`, if it cannot stand there.
+/// Appends the name of a key. Returns `false`, possibly after appending a part, if `.reg` text
+/// cannot hold the name.
 fn push_key_name(text: &mut Vec<u8>, units: &[u16], layout: Layout) -> bool {
     if units.is_empty() || units.len() > KeyName::MAX_LEN {
         return false;
@@ -65,9 +66,10 @@ fn push_key_name(text: &mut Vec<u8>, units: &[u16], layout: Layout) -> bool {
     !text[start..].contains(&b'\\')
 }
 
-/// Appends units that are ASCII and of one line. Whether they are; nothing is appended otherwise.
+/// Appends units if all are ASCII without line breaks or NUL; otherwise appends nothing and returns
+/// `false`.
 fn push_ascii<T: Copy>(text: &mut Vec<u8>, units: &[T], unit: impl Fn(T) -> u16) -> bool {
-    // No early exit, so that the compiler can look at many together.
+    // No early exit, so that the compiler can vectorise the loop.
     let is_one_line = |unit| (unit != 0) & (unit != u16::from(b'\r')) & (unit != u16::from(b'\n'));
     let fits = |all: bool, &of: &T| all & (unit(of) < 0x80) & is_one_line(unit(of));
     if !units.iter().fold(true, fits) {
@@ -92,7 +94,7 @@ fn escape(text: &mut Vec<u8>, start: usize) {
     text.extend_from_slice(&plain[from..]);
 }
 
-/// No escape stands for a line break, and a name with one could pass for lines of its own.
+/// Line breaks have no escape, so a name with one could be read as further lines.
 fn has_one_line(units: &[u16]) -> bool {
     !units.iter().any(|&unit| unit == u16::from(b'\r') || unit == u16::from(b'\n'))
 }
@@ -153,7 +155,7 @@ pub(crate) fn value_lines(
     Ok(())
 }
 
-/// Appends what stands behind the `=`; `width` columns stand before it.
+/// Appends the data after the `=`; `width` is the number of columns before it.
 pub(crate) fn data(
     text: &mut Vec<u8>,
     width: usize,
@@ -187,7 +189,7 @@ pub(crate) fn data(
     Ok(())
 }
 
-/// The bytes in a code page from which regedit makes this text again.
+/// The bytes in a code page from which regedit makes this text again, if there are any.
 fn narrow(data: &[u8], codepage: &'static encoding_rs::Encoding) -> Option<Vec<u8>> {
     if data.is_empty() {
         return Some(vec![]);
@@ -197,7 +199,7 @@ fn narrow(data: &[u8], codepage: &'static encoding_rs::Encoding) -> Option<Vec<u
     (!unmappable && !is_completed(ValueType::SZ, data)).then(|| bytes.into_owned())
 }
 
-/// Appends `"text"` if that says exactly these bytes.
+/// Appends `"text"` if that gives exactly these bytes.
 fn push_string(text: &mut Vec<u8>, data: &[u8], layout: Layout) -> bool {
     let (pairs, odd) = data.as_chunks::<2>();
     let Some((&[0, 0], pairs)) = pairs.split_last() else { return false };
@@ -228,7 +230,7 @@ fn is_plain(unit: u16) -> bool {
     unit != 0 && unit != u16::from(b'\r') && unit != u16::from(b'\n')
 }
 
-/// The column behind which regedit starts no further byte.
+/// The last column in which regedit starts a byte.
 const LAST_COLUMN: usize = 76;
 
 fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout: Layout) {
@@ -261,7 +263,7 @@ fn push_hex(text: &mut Vec<u8>, width: usize, ty: ValueType, data: &[u8], layout
         }
     }
     if !data.is_empty() {
-        // The comma behind the last byte.
+        // Removes the comma after the last byte.
         text.pop();
     }
 }

@@ -1,3 +1,5 @@
+//! Places in a document: line, column and byte range.
+
 use crate::wtf8;
 
 /// A place in a document.
@@ -20,7 +22,7 @@ pub(crate) fn count_breaks(text: &[u8]) -> usize {
         .count()
 }
 
-/// The place `at` of an item that starts at `start` in line `line`.
+/// The place of `at` within an item that starts at `start` in line `line`.
 pub(crate) fn locate(text: &[u8], start: usize, line: usize, at: usize) -> Span {
     let before = &text[start..at];
     let line_start =

@@ -1,3 +1,6 @@
+//! `Walk`: items of a document in order, with the state that decides whether values apply (current
+//! key, skipped or deleted key).
+
 use std::cell::Cell;
 use std::mem;
 
@@ -6,28 +9,28 @@ use crate::lexer::{Fault, NoBytes, Sink, What, lex, skip_blanks};
 use crate::span::{count_breaks, locate};
 use crate::{Document, Reason, Span};
 
-/// Reads a document from its front, item for item.
+/// Reads a document item by item, from the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Walk<'a> {
     document: &'a Document,
     at: usize,
     lines: Cell<Lines>,
     values: Values,
-    /// Whether the text has no header and is still to be refused as a whole.
+    /// Whether the text has no header and its refusal has not been returned yet.
     refused: bool,
 }
 
-/// What values do at this place of the text.
+/// How values are treated at this place of the text.
 #[derive(Debug, Clone, Copy)]
 enum Values {
-    /// To the key before them.
+    /// They belong to the key before them.
     Belong,
     ComeFirst,
     FollowDeleted,
     FollowSkipped,
 }
 
-/// How far lines have been counted.
+/// The position up to which lines have been counted.
 #[derive(Debug, Clone, Copy)]
 struct Lines {
     /// The start of a line.
@@ -36,12 +39,12 @@ struct Lines {
     line: usize,
 }
 
-/// One item, and what it says at its place.
+/// One item, and its meaning at its place.
 pub(crate) struct Step {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) what: What,
-    /// What strict mode refuses though regedit takes it.
+    /// Fault for strict mode only: regedit accepts the item.
     pub(crate) strict: Option<Fault>,
 }
 
@@ -65,8 +68,8 @@ impl<'a> Walk<'a> {
         self.document
     }
 
-    /// The line that starts at `start`, which is not before any of which this was asked: lines are
-    /// counted on from there.
+    /// The number of the line that starts at `start`. Lines are counted on from the previous call,
+    /// so `start` must not decrease.
     pub(crate) fn line_of(&self, start: usize) -> usize {
         let Lines { at, line } = self.lines.get();
         let line = line + count_breaks(&self.document.text[at..start]);
@@ -74,7 +77,8 @@ impl<'a> Walk<'a> {
         line
     }
 
-    /// A place in the item that starts at `start`; as for [`line_of`](Self::line_of).
+    /// A place within the item that starts at `start`; the same restriction as for
+    /// [`line_of`](Self::line_of).
     pub(crate) fn locate(&self, start: usize, at: usize) -> Span {
         let line = self.line_of(start);
         locate(&self.document.text, start, line, at)
@@ -97,7 +101,7 @@ impl Iterator for Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// The next item; what it says in hexadecimal goes to `bytes`.
+    /// The next item; its hexadecimal bytes are passed to `bytes`.
     pub(crate) fn step(&mut self, bytes: &mut impl Sink) -> Option<Step> {
         let text = &self.document.text;
         if mem::take(&mut self.refused) {

@@ -1,3 +1,5 @@
+//! `Writer`: a `.reg` file from edits, laid out as regedit does it.
+
 use std::io;
 
 use thiserror::Error;
@@ -7,14 +9,14 @@ use crate::Version;
 use crate::encoding::{Encoding, encode};
 use crate::render::{self, Layout};
 
-/// How a written file is encoded.
+/// The encoding of a written file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// As regedit writes it: UTF-16LE with byte order mark, CR LF.
     #[default]
     Regedit,
-    /// UTF-8 without byte order mark, LF: for version control and for people. regedit reads it only
-    /// where all of it is ASCII.
+    /// UTF-8 without byte order mark, LF: for version control and for people. regedit reads it
+    /// correctly only if all of it is ASCII.
     Utf8Lf,
 }
 
@@ -34,13 +36,14 @@ impl Format {
     }
 }
 
-/// Why something cannot be written.
+/// Why a file cannot be written.
 #[derive(Debug, Error)]
 pub enum WriteError {
-    /// The writer below failed.
+    /// The underlying writer failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The path does not begin with a root such as `HKEY_LOCAL_MACHINE`, or is a root to be deleted.
+    /// The path does not begin with a root such as `HKEY_LOCAL_MACHINE`, or is a root and is to be
+    /// deleted.
     #[error("expected a key below a root such as HKEY_LOCAL_MACHINE, found {key}")]
     Root {
         /// The key.
@@ -48,26 +51,26 @@ pub enum WriteError {
     },
     /// `.reg` text cannot hold the name of the key: it has a line break, is too long or too deep, or
     /// has an unpaired surrogate where the file is to be UTF-8.
-    #[error("the name of the key {key:?} cannot stand in a .reg file")]
+    #[error("a .reg file cannot hold the name of the key {key}")]
     Key {
         /// The key.
         key: KeyPath,
     },
     /// `.reg` text cannot hold the name of the value, for the same reasons.
-    #[error("the name of the value {name:?} cannot stand in a .reg file")]
+    #[error("a .reg file cannot hold the name of the value {:?}", .name.to_string())]
     Value {
         /// The name.
         name: ValueName,
     },
-    /// A text value for a `REGEDIT4` file that has characters outside of its code page, or no closing
+    /// A text value for a `REGEDIT4` file with characters outside its code page, or without closing
     /// NUL.
     #[error("the value cannot be written in {codepage}, as a file with the header REGEDIT4 has it")]
     Codepage {
         /// The name of the code page.
         codepage: &'static str,
     },
-    /// A value before the first key, or behind a deleted one.
-    #[error("the value {name:?} has no key")]
+    /// A value before the first key, or after a deleted one.
+    #[error("the value {:?} has no key", .name.to_string())]
     NoKey {
         /// The name.
         name: ValueName,
@@ -76,9 +79,9 @@ pub enum WriteError {
 
 /// Writes a `.reg` file, laid out as regedit does it.
 ///
-/// Every value comes back exactly as it was given: a string that quotes cannot hold (with a line
-/// break, a NUL, or without its closing NUL) is written in `hex(1):`. Where regedit would add a NUL to
-/// the bytes of a text value, the comment `;exact` tells this crate, though not regedit, to add none.
+/// Every value is read back exactly as it was given: a string that quotes cannot hold (with a line
+/// break, a NUL, or without its closing NUL) is written in `hex(1):`. Where regedit would add a NUL
+/// to the bytes of a text value, the comment `;exact` makes this crate (not regedit) add none.
 ///
 /// ```
 /// use winpe_regfile::{Format, Writer};
@@ -110,7 +113,7 @@ pub struct Writer<W> {
     block: Block,
 }
 
-/// What the last line belongs to.
+/// The block to which the last line belongs.
 #[derive(Debug, PartialEq, Eq)]
 enum Block {
     Header,
@@ -118,11 +121,11 @@ enum Block {
     DeletedKey,
 }
 
-/// How much text is gathered before it is encoded.
+/// Length of the text that is gathered before it is encoded.
 const CHUNK: usize = 64 << 10;
 
 impl<W: io::Write> Writer<W> {
-    /// Starts a file. Nothing is written to `writer` before the first chunk is full.
+    /// Starts a file. Nothing is written to `writer` until the first chunk is full.
     pub fn new(writer: W, format: Format) -> Self {
         let line_break = format.layout().line_break;
         let text = [Version::V5.header().as_bytes(), line_break].concat();
@@ -130,10 +133,11 @@ impl<W: io::Write> Writer<W> {
         Self { writer, format, text, bytes, block: Block::Header }
     }
 
-    /// Starts a key; the values that follow are its own.
+    /// Starts a key; the values that follow belong to it.
     ///
     /// # Errors
-    /// [`WriteError::Root`], [`WriteError::Key`] and then nothing is written; [`WriteError::Io`].
+    /// [`WriteError::Root`] or [`WriteError::Key`], and then nothing is written;
+    /// [`WriteError::Io`].
     pub fn key(&mut self, path: &KeyPath) -> Result<(), WriteError> {
         self.start_block(path, false)
     }
@@ -160,7 +164,8 @@ impl<W: io::Write> Writer<W> {
     /// Sets a value of the key.
     ///
     /// # Errors
-    /// [`WriteError::Value`], [`WriteError::NoKey`] and then nothing is written; [`WriteError::Io`].
+    /// [`WriteError::Value`] or [`WriteError::NoKey`], and then nothing is written;
+    /// [`WriteError::Io`].
     pub fn value(
         &mut self,
         name: &ValueName,
@@ -227,7 +232,7 @@ impl<W: io::Write> Writer<W> {
     }
 }
 
-/// Writes edits, in order; edits of one key that follow each other share its line.
+/// Writes edits, in order; consecutive edits of one key share its line.
 ///
 /// ```
 /// use winpe_regfile::{Document, Format, ParseOptions, write_edits};

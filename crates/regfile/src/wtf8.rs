@@ -1,6 +1,6 @@
-//! Text inside this crate is WTF-8: UTF-8 in which an unpaired surrogate stands as its three bytes.
+//! Text inside this crate is WTF-8: UTF-8 in which an unpaired surrogate is encoded as three bytes.
 //!
-//! So a UTF-16 file comes back unit for unit, syntax is plain ASCII bytes, and the usual file takes
+//! So a UTF-16 file is preserved unit for unit, syntax is plain ASCII bytes, and a usual file takes
 //! one byte for a character.
 
 /// Appends UTF-16 code units.
@@ -61,7 +61,8 @@ pub(crate) fn code_point(text: &[u8]) -> Option<(u32, usize)> {
     })
 }
 
-/// The text in pieces of valid UTF-8, each followed by an unpaired surrogate but the last.
+/// Splits the text into pieces of valid UTF-8; each but the last is followed by an unpaired
+/// surrogate.
 pub(crate) fn segments(text: &[u8]) -> impl Iterator<Item = (&str, Option<u16>)> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -74,14 +75,14 @@ pub(crate) fn segments(text: &[u8]) -> impl Iterator<Item = (&str, Option<u16>)>
     })
 }
 
-/// The first characters of a text, of about `length` bytes.
+/// The first characters of a text, about `length` bytes.
 pub(crate) fn chunk(text: &[u8], length: usize) -> &[u8] {
     let is_start = |&at: &usize| text[at] & 0xc0 != 0x80;
     let end = (length..text.len()).find(is_start).unwrap_or(text.len());
     &text[..end]
 }
 
-/// The number of characters, an unpaired surrogate being one.
+/// The number of characters; an unpaired surrogate counts as one.
 pub(crate) fn count(text: &[u8]) -> usize {
     text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }

@@ -1,11 +1,12 @@
-//! What each form of each line means, in every encoding and with every line break.
+//! The meaning of each form of each line, in every encoding and with every line break.
 //!
-//! A case is a body, what a registry holds afterwards, and what strict mode says. In the body `{K}` is
-//! the test key. Of the registry, `a=text` is a `REG_SZ`, `a=3:0102` a type and bytes, `a=none` an
-//! absent value, `+k` a key below the test key and `-k` an absent one; `@` is the default value. Strict
-//! mode gives the line within the body, the column and the name of the reason, or nothing.
+//! A case is a body, the expected registry, and the expected fault in strict mode. In the body
+//! `{K}` is the test key. In the registry, `a=text` is a `REG_SZ`, `a=3:0102` a type and bytes,
+//! `a=none` an absent value, `+k` a key below the test key and `-k` an absent one; `@` is the
+//! default value. A fault is the line within the body, the column and the name of the reason; or
+//! empty.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,7 @@ const KEYS: &[Case] = &[
     ("[{K}\\x] ;see [1]", "+x] ;see [1", "1:44 BracketInComment"),
     ("[{K}]\n[{K}\\\ncont]\n", "-cont", "2:34 KeyUnclosed"),
     ("[{K}\\x\\;y]", r"+x\;y", ""),
-    // What is read under a line that is skipped goes nowhere.
+    // Values after a key line that is skipped are skipped.
     ("[{K}]\n\"a\"=\"x\"\n[ {K}\\x]\n\"a\"=\"y\"\n[{K}]\n\"b\"=\"z\"", "a=x|b=z", "3:2 KeyBlank"),
     ("\"a\"=\"x\"\n[{K}]", "a=none", "1:1 NoKey"),
 ];
@@ -158,7 +159,7 @@ const BYTES: &[Case] = &[
     ("[{K}]\n\"a\"=hex:aa#c\n\"b\"=hex:aa #c", "a=none|b=none", "2:11 HexComma"),
     ("[{K}]\n\"a\"=hex:aa,\n  bb\n\"b\"=hex:aa,;c", "a=3:aa|b=3:aa", "2:12 TrailingComma"),
     ("[{K}]\n\"a\"=hex:aa  ;c", "a=3:aa", ""),
-    // Over lines.
+    // Values that span lines.
     ("[{K}]\n\"a\"=hex:aa,\\\n  bb,\\\n\tcc,\\\ndd", "a=3:aabbccdd", ""),
     ("[{K}]\n\"a\"=hex:\\\n  aa", "a=3:aa", ""),
     ("[{K}]\n\"a\"=hex:aa, \\ \t;c\n  bb", "a=3:aabb", ""),
@@ -391,7 +392,7 @@ fn a_backslash_inside_a_character_of_shift_jis_escapes_nothing() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_or_read_as_the_code_page() {
+fn undecodable_bytes_are_refused_or_read_as_the_code_page() {
     let text = b"Windows Registry Editor Version 5.00\n[HKEY_USERS\\x]\n\"a\"=\"\xe9\"\n";
     assert_eq!(
         strict(text),
@@ -414,7 +415,7 @@ fn bytes_that_are_no_text_are_refused_or_read_as_the_code_page() {
 }
 
 #[test]
-fn a_string_goes_over_lines_as_regedit_exports_it() {
+fn a_string_spans_lines_as_regedit_exports_it() {
     for line_break in ["\r\n", "\n", "\r"] {
         let body = "[{K}]\n\"a\"=\"one\n\ttwo \\\"\n\" ;c\n\"b\"=\"x\"";
         let text = format!("REGEDIT4\n{body}").replace("{K}", KEY).replace('\n', line_break);
@@ -428,7 +429,7 @@ fn a_string_goes_over_lines_as_regedit_exports_it() {
 }
 
 #[test]
-fn names_end_where_windows_has_the_limit() {
+fn names_have_the_length_limits_of_windows() {
     let text = |key: usize, value: usize| {
         let (key, value) = ("k".repeat(key), "v".repeat(value));
         format!("REGEDIT4\n[HKEY_USERS\\{key}]\n\"{value}\"=\"\"\n")

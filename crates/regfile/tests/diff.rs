@@ -1,6 +1,7 @@
-//! The diff of changes, and that its `+` side does what the changes did.
+//! The diff of changes: its text, and a property test that its `+` side has the same effect as the
+//! changes.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
@@ -73,7 +74,7 @@ fn plus_side(diff: &str) -> String {
 }
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
-    // Few names, so that edits meet.
+    // Few names, so that edits concern the same keys.
     let name = prop::sample::select(vec!["a", "B", "c"]);
     let key = prop::collection::vec(name.clone(), 1..4)
         .prop_map(|names| names.into_iter().map(|n| KeyName::new(n).unwrap()).collect::<KeyPath>());
@@ -197,7 +198,7 @@ fn a_deleted_tree_is_shown_whole() {
 }
 
 #[test]
-fn names_that_no_text_can_hold_are_an_error_only_where_they_are_to_be() {
+fn unwritable_names_are_an_error_only_on_the_new_side() {
     let broken = KeyName::new("a\nb").unwrap();
     let tree =
         KeyTree { subkeys: vec![(broken.clone(), KeyTree::default())], ..KeyTree::default() };
@@ -216,7 +217,7 @@ fn names_that_no_text_can_hold_are_an_error_only_where_they_are_to_be() {
 }
 
 #[test]
-fn no_change_is_no_text() {
+fn no_changes_give_an_empty_diff() {
     let same = set("Setup", "Kept", Value::dword(1));
     assert_eq!(diff(&changes([same.clone()], [same, Edit::create_key(key("Setup"))])), "");
 }

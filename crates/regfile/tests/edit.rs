@@ -1,6 +1,6 @@
-//! Editing a document: what changes, and what must not.
+//! Edits of a document: which bytes change, and which must not.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -47,7 +47,7 @@ fn changed<'a>(old: &'a [u8], new: &'a [u8]) -> (&'a [u8], &'a [u8]) {
     (&old[..old.len() - back], &new[..new.len() - back])
 }
 
-/// Applies an edit and holds the result to every law.
+/// Applies an edit and checks the result against every property.
 fn check(bytes: &[u8], options: &ParseOptions, edit: &Edit) {
     let before = Document::parse(bytes, options).unwrap();
     let mut document = before.clone();
@@ -75,10 +75,10 @@ fn check(bytes: &[u8], options: &ParseOptions, edit: &Edit) {
         let comments = document.items().filter(|item| item.kind == ItemKind::Comment);
         comments.map(|item| document.text(item.span).trim_end().to_owned()).collect()
     };
-    // There are more where bytes that the end of the file cut short had swallowed some.
+    // There are more if bytes that the end of the file cut off had absorbed some.
     let now_there = comments(&document);
     assert!(comments(&before).iter().all(|comment| now_there.contains(comment)));
-    // At most the data of one value goes, and never a comment.
+    // At most the data of one value is removed, and never a comment.
     assert!(!gone.contains("why") && !gone.contains('['), "{gone:?} is gone");
 
     assert_eq!(Document::parse(&now, options).unwrap().to_bytes(), now);
@@ -157,7 +157,7 @@ fn set(key: &str, name: &str, value: Value) -> Edit {
 }
 
 #[test]
-fn new_lines_stand_where_a_person_would_put_them() {
+fn new_lines_are_inserted_next_to_related_lines() {
     let header = "Windows Registry Editor Version 5.00\r\n\r\n";
     let block = "[HKEY_USERS\\a]\r\n\"x\"=dword:1 ;one\r\n";
     let text = format!("{header}{block}\r\n;last\r\n");
@@ -173,7 +173,7 @@ fn new_lines_stand_where_a_person_would_put_them() {
         edited(&text, [Edit::delete_value(path(r"HKEY_USERS\a"), ValueName::new("X").unwrap())]),
         text.replace("dword:1", "-")
     );
-    // The layout of regedit, with its blank line at the end, stays that.
+    // regedit's layout, with a blank line at the end, is kept.
     let exported = format!("{header}{block}\r\n");
     assert_eq!(
         edited(&exported, [Edit::delete_key(path(r"HKEY_USERS\d"))]),
@@ -196,7 +196,7 @@ fn text_values_of_version_4_are_written_in_the_code_page() {
 }
 
 #[test]
-fn bytes_that_the_end_of_the_file_cuts_short_swallow_nothing() {
+fn bytes_cut_off_by_the_end_of_the_file_absorb_no_new_line() {
     let text = "REGEDIT4\n[HKEY_USERS\\a]\n\"x\"=hex:01,\\";
     assert_eq!(
         edited(text, [set(r"HKEY_USERS\a", "y", Value::dword(1))]),
@@ -214,7 +214,7 @@ fn a_quote_that_was_left_open_is_not_closed_by_a_new_line() {
 }
 
 #[test]
-fn values_behind_a_deleted_key_do_not_fall_to_the_key_before() {
+fn values_after_a_deleted_key_do_not_move_to_the_previous_key() {
     let text = "REGEDIT4\n[HKEY_USERS\\a]\n[-HKEY_USERS\\b]\n\"x\"=dword:1\n";
     let mut document = Document::parse(text.as_bytes(), &ParseOptions::lenient()).unwrap();
     let outcome = document.remove_key(&path(r"HKEY_USERS\b"));
@@ -223,7 +223,7 @@ fn values_behind_a_deleted_key_do_not_fall_to_the_key_before() {
 }
 
 #[test]
-fn without_a_header_there_is_nothing_to_edit() {
+fn a_document_without_a_header_cannot_be_edited() {
     let mut document = Document::parse(b"[HKEY_USERS\\a]\n", &ParseOptions::lenient()).unwrap();
     let outcome = document.apply(&Edit::create_key(path(r"HKEY_USERS\b")));
     assert!(matches!(outcome, Err(EditError::NoHeader)));

@@ -1,6 +1,6 @@
 //! Layout, encodings and comparison of whole documents.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -78,7 +78,7 @@ proptest! {
                     Encoding::Ansi(codepage) => codepage,
                     _ => WINDOWS_1252,
                 };
-                // As another program would find it.
+                // As another program would guess it.
                 let options = ParseOptions { codepage, ..ParseOptions::lenient() };
                 let read = Document::parse(&converted.to_bytes(), &options).unwrap();
                 let is_ambiguous = version == Version::V4 && encoding == Encoding::Utf8;
@@ -100,7 +100,7 @@ proptest! {
             comparison.write(&mut text, true).unwrap();
             prop_assert!(!text.is_empty());
         }
-        // The order in which a file sets different values is no difference.
+        // The order in which a file sets different values makes no difference.
         let mut sorted = edits(&old);
         if !sorted.iter().any(|edit| matches!(edit.op, Op::DeleteKey)) {
             sorted.sort_by(|a, b| a.key.cmp(&b.key));
@@ -112,7 +112,7 @@ proptest! {
 }
 
 #[test]
-fn what_the_writer_wrote_is_laid_out() {
+fn output_of_the_writer_is_already_formatted() {
     let mut list = vec![];
     for key in KEYS {
         list.push(Edit::create_key(path(key)));
@@ -148,7 +148,7 @@ fn comments_stay_where_they_belong() {
 }
 
 #[test]
-fn texts_that_stand_as_bytes_are_explained() {
+fn texts_written_as_bytes_are_explained() {
     let text = "Windows Registry Editor Version 5.00\n\n[HKEY_USERS\\x]\n\"a\"=\"1\"\n\
         \"b\"=hex(2):25,00,41,00,25,00,00,00\n\"c\"=hex(7):41,00,00,00,42,00,00,00,00,00\n\
         \"d\"=hex(b):01,00,00,00,00,00,00,00\n\"e\"=hex:41,00\n\n[HKEY_USERS\\y]\n\n";
@@ -162,7 +162,7 @@ fn texts_that_stand_as_bytes_are_explained() {
 }
 
 #[test]
-fn only_what_must_change_does() {
+fn conversion_changes_only_the_necessary_bytes() {
     let text = "REGEDIT4 ;c\r\n\r\n ;é\r\n[HKEY_USERS\\x]\r\n \"a\"  = hex(2):25,e9,25 ; why\r\n\
         \"b\"=dword:1\r\n\"m\"=\"1\r\n2\"\r\n";
     let (ansi, ..) = WINDOWS_1252.encode(text);

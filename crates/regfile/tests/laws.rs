@@ -1,6 +1,6 @@
-//! What holds for every text and every value.
+//! Properties that hold for every text and every value.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;
 
@@ -23,7 +23,7 @@ fn without_line_breaks(units: Vec<u16>) -> Vec<u16> {
 }
 
 fn key() -> impl Strategy<Value = KeyPath> {
-    // Some names that keys have in common.
+    // A few names that several keys share.
     let units = prop_oneof![
         units(12),
         prop::sample::select(vec!["a", "A", "ab", "ä"])
@@ -32,7 +32,7 @@ fn key() -> impl Strategy<Value = KeyPath> {
     let name = units.prop_filter_map("no name", |units| {
         let units = without_line_breaks(units).into_iter().filter(|&unit| unit != 0x5c);
         let name: NtString = units.collect();
-        // Strict mode takes what follows for a comment.
+        // Strict mode reads the text after `];` as a comment, and refuses a `]` in it.
         let doubtful = name.to_string().replace([' ', '\t'], "").contains("];");
         KeyName::new(name).ok().filter(|_| !doubtful)
     });
@@ -113,7 +113,7 @@ proptest! {
     }
 }
 
-/// Text made of the pieces of the syntax, in an order that is mostly wrong.
+/// Text from pieces of the syntax, mostly in an invalid order.
 fn syntax() -> impl Strategy<Value = String> {
     let pieces = vec![
         "[HKEY_LOCAL_MACHINE\\a",
@@ -162,7 +162,7 @@ fn syntax() -> impl Strategy<Value = String> {
         .prop_map(|(header, pieces)| header.to_owned() + &pieces.concat())
 }
 
-/// Hands out a few bytes at a time.
+/// A reader that returns a few bytes at a time.
 struct Dribble<'a>(&'a [u8]);
 
 impl io::Read for Dribble<'_> {
@@ -188,7 +188,7 @@ fn check_lossless(bytes: &[u8], options: &ParseOptions) {
     let edits: Vec<_> = document.edits().map(|(edit, _)| edit).collect();
     let of_items: Vec<_> = document.items().filter_map(|item| item.edit).collect();
     assert_same(&of_items, &edits);
-    // Strict mode takes less, and nothing differently.
+    // Strict mode accepts less than lenient mode, with the same meaning.
     if let Ok(strict) = Document::parse(bytes, &ParseOptions { mode: Mode::Strict, ..*options }) {
         assert_eq!(document.skipped().next(), None);
         assert_same(&strict.edits().map(|(edit, _)| edit).collect::<Vec<_>>(), &edits);

@@ -1,6 +1,9 @@
+//! Edits of a registry, their preconditions, and the changes (with the old state) that applied
+//! edits return.
+
 use crate::{KeyPath, NtString, Value, ValueName};
 
-/// One thing to do to a registry, and what must hold before it is done.
+/// One edit of a registry, and its precondition.
 ///
 /// ```
 /// use winpe_registry::{Edit, Precondition, Value, ValueName};
@@ -19,19 +22,19 @@ pub struct Edit {
     /// What to do.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub op: Op,
-    /// What must hold before. An edit whose precondition fails is refused and changes nothing.
+    /// Checked before the edit. An edit whose precondition fails is refused and changes nothing.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub expect: Option<Precondition>,
 }
 
 impl Edit {
-    /// Creates the key and its missing parents; nothing if it exists.
+    /// Creates the key and its missing parents. Changes nothing if the key exists.
     #[must_use]
     pub fn create_key(key: KeyPath) -> Self {
         Self { key, op: Op::CreateKey, expect: None }
     }
 
-    /// Deletes the key with all its values and subkeys; nothing if it does not exist.
+    /// Deletes the key with all its values and subkeys. Changes nothing if the key does not exist.
     #[must_use]
     pub fn delete_key(key: KeyPath) -> Self {
         Self { key, op: Op::DeleteKey, expect: None }
@@ -43,7 +46,7 @@ impl Edit {
         Self { key, op: Op::SetValue { name, value }, expect: None }
     }
 
-    /// Deletes a value; nothing if the key or the value does not exist.
+    /// Deletes a value. Changes nothing if the key or the value does not exist.
     #[must_use]
     pub fn delete_value(key: KeyPath, name: ValueName) -> Self {
         Self { key, op: Op::DeleteValue { name }, expect: None }
@@ -72,19 +75,19 @@ pub enum Op {
     DeleteKey,
     /// Set a value.
     SetValue {
-        /// Which one.
+        /// The name of the value.
         name: ValueName,
-        /// To what.
+        /// The new type and data.
         value: Value,
     },
     /// Delete a value.
     DeleteValue {
-        /// Which one.
+        /// The name of the value.
         name: ValueName,
     },
 }
 
-/// What must hold before an edit, of the value for value edits, of the key for key edits.
+/// A condition on the value (for value edits) or on the key (for key edits) that an edit concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -109,11 +112,11 @@ pub struct Change {
     /// The edit.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub edit: Edit,
-    /// What it found.
+    /// The state before the edit.
     pub before: Before,
 }
 
-/// What an edit found before it was applied.
+/// The state that an edit found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -156,8 +159,8 @@ impl Change {
         }
     }
 
-    /// The edits that undo this one, in order. Names, values and classes come back; what a `.reg`
-    /// file cannot say (times, security, the place of a value among its siblings) does not.
+    /// The edits that undo this one, in order. They restore names, values and classes, but not what
+    /// a `.reg` file cannot express (times, security, the position of a value among its siblings).
     ///
     /// ```
     /// use winpe_registry::{Before, Change, Edit};
@@ -265,7 +268,7 @@ mod tests {
     use crate::KeyName;
 
     #[test]
-    fn a_deleted_tree_comes_back_parents_first() {
+    fn the_inverse_of_a_deletion_creates_parents_before_children() {
         let leaf =
             KeyTree { values: vec![(ValueName::default(), Value::dword(1))], ..KeyTree::default() };
         let tree =
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn deleting_what_is_not_there_is_nothing() {
+    fn deleting_a_missing_key_or_value_changes_nothing() {
         for (edit, before) in [
             (Edit::delete_key("k".parse().unwrap()), Before::Tree(None)),
             (

@@ -1,7 +1,7 @@
 //! The vocabulary of the Windows registry.
 //!
-//! Every engine of this workspace speaks in these types, and none of them knows how another stores
-//! or spells them: there is no I/O here, no `.reg` syntax and no hive layout.
+//! All engines of this workspace exchange these types, and no engine knows how another stores or
+//! spells them: this crate has no I/O, no `.reg` syntax and no hive layout.
 //!
 //! | type | what it is |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | [`KeyName`], [`ValueName`] | one name; compared by NT's upcase table |
 //! | [`KeyPath`] | names from a root downwards |
 //! | [`ValueType`], [`Value`] | any 32-bit type, and the bytes as stored |
-//! | [`Edit`], [`Precondition`] | something to do, and what must hold before |
+//! | [`Edit`], [`Precondition`] | one edit, and its precondition |
 //! | [`Change`], [`Before`] | an edit that was applied, and what it replaced |
 //!
 //! ```

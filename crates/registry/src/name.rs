@@ -1,3 +1,6 @@
+//! Names of keys and values: length limits, allowed characters, and comparison by NT's upcase
+//! table.
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,7 +21,7 @@ pub enum NameError {
         /// Length in code units.
         actual: usize,
     },
-    /// A backslash separates key names and can stand in none.
+    /// A backslash separates key names, so no key name contains one.
     #[error("backslash in key name {0:?}")]
     Backslash(NtString),
     /// A value name is at most [`ValueName::MAX_LEN`] code units long.
@@ -72,7 +75,7 @@ impl KeyName {
         Ok(Self(text))
     }
 
-    /// Takes a name that already stands in a hive, whatever it is.
+    /// Takes a name read from a hive without checking it.
     #[must_use]
     pub fn from_stored(text: NtString) -> Self {
         Self(text)
@@ -121,7 +124,7 @@ impl ValueName {
         Ok(Self(text))
     }
 
-    /// Takes a name that already stands in a hive, whatever it is.
+    /// Takes a name read from a hive without checking it.
     #[must_use]
     pub fn from_stored(text: NtString) -> Self {
         Self(text)
@@ -227,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_stand_where_windows_has_them() {
+    fn names_have_the_length_limits_of_windows() {
         assert!(KeyName::new("k".repeat(255)).is_ok());
         assert_eq!(KeyName::new("k".repeat(256)), Err(NameError::KeyTooLong { actual: 256 }));
         assert!(ValueName::new("v".repeat(16_383)).is_ok());

@@ -1,13 +1,15 @@
+//! Key paths: names from a root downwards, their text form with backslashes, and their JSON form.
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::{KeyName, NameError, NtString};
 
-/// Key names from a root downwards; no name at all is the root itself. Compared without case.
+/// Key names from a root downwards; the empty path is the root itself. Compared without case.
 ///
-/// Where the root is, the user of the path knows: in an edit for a hive it is the hive's root key, in
-/// a `.reg` file it stands above `HKEY_LOCAL_MACHINE` and its like.
+/// The user of a path defines its root: in an edit of a hive it is the hive's root key; in a `.reg`
+/// file it is the parent of `HKEY_LOCAL_MACHINE` and the other predefined keys.
 ///
 /// ```
 /// use winpe_registry::KeyPath;
@@ -87,7 +89,7 @@ impl KeyPath {
         Arc::make_mut(&mut self.0).push(name);
     }
 
-    /// Takes the last name off.
+    /// Removes and returns the last name.
     pub fn pop(&mut self) -> Option<KeyName> {
         Arc::make_mut(&mut self.0).pop()
     }
@@ -106,7 +108,7 @@ impl KeyPath {
             || self.0.iter().map(KeyName::text).eq(other.0.iter().map(KeyName::text))
     }
 
-    /// Whether the path is `prefix` or lies below it.
+    /// Whether the path is `prefix` or is below it.
     #[must_use]
     pub fn starts_with(&self, prefix: &KeyPath) -> bool {
         self.0.starts_with(&prefix.0)
@@ -131,7 +133,8 @@ impl FromIterator<KeyName> for KeyPath {
     }
 }
 
-/// Splits at backslashes; the empty text is the root. Names between are checked, an empty one is an error.
+/// Splits at backslashes; the empty text is the root. Each name is checked; an empty name is an
+/// error.
 impl TryFrom<&NtString> for KeyPath {
     type Error = NameError;
 
@@ -250,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_apart_and_together() {
+    fn a_path_splits_into_its_parts_and_joins_again() {
         let whole = path(r"A\b\C");
         assert_eq!(whole.parent(), Some(path(r"a\B")));
         assert_eq!(whole.prefix(1).join(&path(r"b\C")), whole);

@@ -1,3 +1,5 @@
+//! Registry text: UTF-16 code units without any check, and their conversions.
+
 use std::fmt;
 
 /// Text as the registry stores it: any sequence of UTF-16 code units.
@@ -40,7 +42,7 @@ impl NtString {
         &self.0
     }
 
-    /// The code units, not copied.
+    /// The code units, without a copy.
     #[must_use]
     pub fn into_units(self) -> Vec<u16> {
         self.0

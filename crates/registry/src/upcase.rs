@@ -67,7 +67,7 @@ const fn build() -> [u16; 0x1_0000] {
 mod tests {
     use super::*;
 
-    /// Anchors read off the published table, chosen at the edges of its runs.
+    /// Values from the published table, chosen at the edges of its runs.
     #[test]
     fn known_units() {
         for (unit, upper) in [
@@ -75,7 +75,7 @@ mod tests {
             (0x007a, 0x005a),
             (0x007b, 0x007b),
             (0x00b5, 0x00b5), // µ stays, though Unicode maps it to Μ
-            (0x00f7, 0x00f7), // ÷ lies inside a run of letters
+            (0x00f7, 0x00f7), // ÷ is inside a run of letters
             (0x00e0, 0x00c0),
             (0x00ff, 0x0178),
             (0x0131, 0x0131), // ı stays

@@ -1,3 +1,5 @@
+//! Values: type and data, constructors for the usual types, and readers that check the data.
+
 use std::fmt;
 
 use crate::NtString;
@@ -80,8 +82,9 @@ impl fmt::Debug for ValueType {
 
 /// What a value holds: its type, and its bytes exactly as stored.
 ///
-/// A type promises nothing about the bytes: a `REG_DWORD` of five bytes and a `REG_SZ` without its
-/// NUL both occur, and both are kept. The `as_…` readers return `None` where the bytes do not fit.
+/// A type does not guarantee anything about the bytes: a `REG_DWORD` of five bytes and a `REG_SZ`
+/// without its NUL both occur, and both are kept. The `as_…` readers return `None` where the bytes
+/// do not fit.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -177,7 +180,7 @@ impl Value {
         }
     }
 
-    /// The strings of a `REG_MULTI_SZ`, up to the first empty one; a missing last NUL is forgiven.
+    /// The strings of a `REG_MULTI_SZ`, up to the first empty one; the last NUL may be missing.
     ///
     /// ```
     /// use winpe_registry::Value;
@@ -253,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readers_refuse_what_does_not_fit() {
+    fn readers_refuse_data_that_does_not_fit_the_type() {
         assert_eq!(Value::new(ValueType::DWORD, [1, 0, 0, 0, 0]).as_dword(), None);
         assert_eq!(Value::binary([1, 0, 0, 0]).as_dword(), None);
         assert_eq!(Value::dword(7).as_dword(), Some(7));

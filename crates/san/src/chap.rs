@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// A text that no report, error, or debug output shows.
+/// A text that reports, errors and debug output do not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes charge of a text.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -46,7 +46,7 @@ pub struct Chap {
     secret: Secret,
 }
 
-/// Why a CHAP secret cannot be used. No variant holds any of it.
+/// Why a CHAP secret cannot be used. No variant contains any of it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ChapError {
@@ -55,7 +55,7 @@ pub enum ChapError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// Every user of this machine can read or change the file.
@@ -66,36 +66,36 @@ pub enum ChapError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It is not two lines of text.
+    /// The file is not two lines of text.
     #[error("{}: expected two lines, the CHAP name and the secret, found {found}", path.display())]
     Lines {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// A description of the content.
         found: String,
     },
-    /// It is no text, or too long.
+    /// The file is not text, or too long.
     #[error("{}: expected a short text, found {found}", path.display())]
     Text {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// A description of the content.
         found: String,
     },
-    /// The name cannot be a word of a Windows command.
+    /// The name cannot be an argument of a Windows command.
     #[error(
         "the CHAP name must be of 1 to 223 letters, digits and - . : _ @ + = / \\, so that a command \
          line takes it"
     )]
     User,
-    /// The Microsoft initiator takes no such secret.
+    /// The Microsoft initiator does not accept such a secret.
     #[error(
         "the CHAP secret must be of 12 to 16 bytes, which is what the Microsoft initiator takes"
     )]
     Length,
 }
 
-/// Bytes of a file of secrets, at most: a line for each of some thousand machines.
+/// Maximum size of a file of secrets in bytes: a line for each of some thousand machines.
 const LONGEST_FILE: u64 = 1 << 20;
 
 impl Chap {
@@ -104,7 +104,7 @@ impl Chap {
     pub fn new(user: impl Into<String>, secret: Secret) -> Result<Self, ChapError> {
         let user = user.into();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-.:_@+=/\\".contains(c);
-        // A backslash at the end would take the closing quote of the word with it.
+        // A backslash at the end would escape the closing quote of the argument.
         if !(1..=223).contains(&user.len()) || !user.chars().all(plain) || user.ends_with('\\') {
             return Err(ChapError::User);
         }
@@ -114,11 +114,11 @@ impl Chap {
         Ok(Self { user, secret })
     }
 
-    /// Reads a file of two lines: the CHAP name, and the secret. A file that every user of the machine
-    /// can read is refused.
+    /// Reads a file of two lines: the CHAP name, and the secret. A file that every user of the
+    /// machine can read or change is refused.
     ///
     /// # Errors
-    /// [`ChapError`]; none quotes the file.
+    /// [`ChapError`]; no variant quotes the file.
     pub fn read(path: &Path) -> Result<Self, ChapError> {
         let text = read_private(path)?;
         match text.lines().collect::<Vec<_>>()[..] {
@@ -130,7 +130,7 @@ impl Chap {
         }
     }
 
-    /// Who logs in.
+    /// The CHAP name.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user
@@ -143,13 +143,14 @@ impl Chap {
     }
 }
 
-/// The text of a file that holds secrets. One that every user of the machine can read is refused.
+/// The text of a file that holds secrets. A file that every user of the machine can read or change
+/// is refused.
 ///
 /// # Errors
-/// [`ChapError::Read`], [`ChapError::Exposed`], [`ChapError::Text`]; none quotes the file.
+/// [`ChapError::Read`], [`ChapError::Exposed`], [`ChapError::Text`]; no variant quotes the file.
 pub fn read_private(path: &Path) -> Result<String, ChapError> {
     let failed = |source| ChapError::Read { path: path.into(), source };
-    // A FIFO would wait for its other end.
+    // Opening a FIFO would otherwise wait for a writer.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;

@@ -1,5 +1,5 @@
-//! The vocabulary of iSCSI logins, which images and boot scripts share: names of initiators and targets, URIs
-//! of disks, CHAP names and secrets. No protocol, no script.
+//! The vocabulary of iSCSI logins that images and boot scripts share: names of initiators and
+//! targets, URIs of disks, CHAP names and secrets. No protocol is implemented here.
 //!
 //! ```
 //! use winpe_san::{IscsiName, SanUri};

@@ -22,13 +22,13 @@ const LONGEST: usize = 223;
 #[serde(try_from = "String")]
 pub struct IscsiName(String);
 
-/// Why a text is no iSCSI name.
+/// Why a text is not an iSCSI name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name:?} is no iSCSI name: expected {expected}")]
 pub struct IscsiNameError {
-    /// As given.
+    /// The text given.
     pub name: String,
-    /// What it must be.
+    /// What was expected.
     pub expected: &'static str,
 }
 
@@ -80,8 +80,8 @@ impl FromStr for IscsiName {
 
 const FORMS: &str = "a name that begins with iqn., eui. or naa.";
 
-/// What holds for the name of a target too. Targets are named by their administrators, and not all
-/// write the date that an `iqn.` name should have.
+/// Checks that also apply to the name of a target. Administrators name their targets, and many omit
+/// the date that an `iqn.` name should have.
 pub(super) fn check_target(name: &str) -> Result<(), IscsiNameError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
     let expected = match name {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_forms_are_told_apart() {
+    fn the_three_forms_are_distinguished() {
         for name in [
             "iqn.1991-05.com.microsoft:pc-1",
             "iqn.2001-04.com.example",

@@ -1,4 +1,4 @@
-//! The batch file that hands a CHAP name and secret to the login script of an image.
+//! The batch file that passes a CHAP name and secret to the login script of an image.
 
 use super::chap::Chap;
 
@@ -7,8 +7,8 @@ use super::chap::Chap;
 /// The login script of the image calls it there. wimboot takes names of at most 31 characters of ASCII.
 pub const CHAP_AT_BOOT: &str = "winpe-iscsi-chap.cmd";
 
-/// A batch file that sets `chap_user` and `chap_secret`. It has 512 bytes whatever they are, so that its size
-/// tells nothing of them.
+/// A batch file that sets `chap_user` and `chap_secret`. It is always 512 bytes long, so that its
+/// size reveals nothing about them.
 ///
 /// ```
 /// use winpe_san::{Chap, Secret, chap_script};
@@ -33,8 +33,8 @@ pub fn chap_script(chap: &Chap) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The secret as one word of a command. `iscsicli` reads a word that begins with `0x` as hex digits, which no
-/// command processor changes; a secret of plain characters is left as it is.
+/// The secret as one argument of a command. `iscsicli` reads an argument that begins with `0x` as
+/// hex digits, which no command processor alters; a secret of plain characters is left unchanged.
 fn word(chap: &Chap) -> String {
     let secret = chap.secret().expose();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_one_word_for_any_command_processor() {
+    fn a_secret_is_one_argument_for_any_command_processor() {
         let word = |secret: &str| word(&Chap::new("lab", Secret::new(secret)).unwrap());
         assert_eq!(word("plain.word-12"), "plain.word-12");
         assert_eq!(word("0x1234567890"), "0x307831323334353637383930");
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn its_size_tells_nothing_of_name_and_secret() {
+    fn its_size_reveals_nothing_about_name_and_secret() {
         for (user, secret) in [("lab", "secret-of-lab"), ("a-longer-name", "secret&of&labora")] {
             let script = chap_script(&Chap::new(user, Secret::new(secret)).unwrap());
             assert_eq!(script.len(), 512);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn wimboot_takes_the_name() {
+    fn wimboot_accepts_the_name() {
         assert!(CHAP_AT_BOOT.len() <= 31 && CHAP_AT_BOOT.is_ascii());
         assert!(!CHAP_AT_BOOT.contains(['/', '\\', ':']));
     }

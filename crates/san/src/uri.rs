@@ -29,17 +29,17 @@ pub struct SanUri {
     target: String,
 }
 
-/// Why a text is no URI of an iSCSI disk.
+/// Why a text is not the URI of an iSCSI disk.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{uri:?}, character {column}: expected {expected}, found {found:?}")]
 pub struct SanUriError {
-    /// As given.
+    /// The text given.
     pub uri: String,
-    /// Where the part begins that is wrong, in characters from 1.
+    /// Where the wrong part begins, in characters from 1.
     pub column: usize,
-    /// What must stand there.
+    /// What was expected there.
     pub expected: String,
-    /// What stands there.
+    /// The text found there.
     pub found: String,
 }
 
@@ -47,7 +47,7 @@ pub struct SanUriError {
 pub const PORT: u16 = 3260;
 
 impl SanUri {
-    /// A name, or an address without brackets.
+    /// A host name, or an address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -59,7 +59,8 @@ impl SanUri {
         self.port
     }
 
-    /// The LUN as a number, of which the first 16 bits of the four groups come first; 0 unless given.
+    /// The LUN as a number, with the first of the four groups in the most significant 16 bits; 0
+    /// unless given.
     #[must_use]
     pub fn lun(&self) -> u64 {
         self.lun
@@ -102,15 +103,15 @@ impl FromStr for SanUri {
             return Err(parts.error(scheme, "iscsi:"));
         }
         let host = parts.host()?;
-        let protocol = parts.field("a colon behind the protocol")?;
+        let protocol = parts.field("a colon after the protocol")?;
         if !matches!(protocol, "" | "6") {
             return Err(parts.error(protocol, "the protocol 6, which is TCP, or nothing"));
         }
-        let port = parts.field("a colon behind the port")?;
+        let port = parts.field("a colon after the port")?;
         let number = if port.is_empty() { Some(PORT) } else { decimal(port) };
         let number = number.ok_or_else(|| parts.error(port, "a port from 1 to 65535, or nothing"));
         let port = number?;
-        let lun = parts.field("a colon behind the LUN")?;
+        let lun = parts.field("a colon after the LUN")?;
         let number = parse_lun(lun).ok_or_else(|| {
             parts.error(lun, "a LUN of up to four groups of hex digits with hyphens, or nothing")
         });
@@ -122,14 +123,14 @@ impl FromStr for SanUri {
     }
 }
 
-/// What of a URI is not read yet.
+/// The part of a URI that has not been read yet.
 struct Parts<'a> {
     uri: &'a str,
     rest: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    /// The text up to the next colon, and goes behind that.
+    /// Returns the text up to the next colon, and moves after it.
     fn field(&mut self, expected: &str) -> Result<&'a str, SanUriError> {
         let Some((field, rest)) = self.rest.split_once(':') else {
             return Err(self.error(self.rest, expected));
@@ -140,7 +141,7 @@ impl<'a> Parts<'a> {
 
     fn host(&mut self) -> Result<String, SanUriError> {
         let Some(bracketed) = self.rest.strip_prefix('[') else {
-            let host = self.field("a colon behind the host")?;
+            let host = self.field("a colon after the host")?;
             let is_host = host.parse::<Ipv4Addr>().is_ok() || is_domain(host);
             return match is_host {
                 true => Ok(host.to_owned()),
@@ -188,7 +189,7 @@ fn decimal(text: &str) -> Option<u16> {
     text.parse().ok().filter(|&port| digits && port > 0)
 }
 
-/// Up to four groups of 16 bits; a single one is the whole LUN of the usual kind.
+/// Up to four groups of 16 bits; a single group is the first one, as in a usual LUN.
 fn parse_lun(text: &str) -> Option<u64> {
     if text.is_empty() {
         return Some(0);
@@ -220,18 +221,18 @@ mod tests {
         }
         let uri: SanUri = format!("iscsi:nas.lab::860:4752-3A4F-6b7e-2F99:{NAME}").parse().unwrap();
         assert_eq!((uri.host(), uri.port(), uri.lun()), ("nas.lab", 860, 0x4752_3a4f_6b7e_2f99));
-        // As people write it, without the date.
+        // A common form without the date.
         assert!("iscsi:h::::iqn.example.com:win7".parse::<SanUri>().is_ok());
     }
 
     #[test]
-    fn an_error_says_where_and_what() {
+    fn an_error_has_the_column_and_the_expected_part() {
         for (text, column, expected) in [
             ("", 1, "iscsi:"),
             ("iscsi", 1, "iscsi:"),
             ("nbd:h::::iqn.a", 1, "iscsi:"),
             ("iscsi:::::iqn.a", 7, "a host name"),
-            ("iscsi:h", 7, "a colon behind the host"),
+            ("iscsi:h", 7, "a colon after the host"),
             ("iscsi:h:17:::iqn.a", 9, "the protocol 6"),
             ("iscsi:h::0::iqn.a", 10, "a port"),
             ("iscsi:h::65536::iqn.a", 10, "a port"),
@@ -254,9 +255,9 @@ mod tests {
     }
 
     proptest! {
-        /// What passes stands in a command line without quotes.
+        /// An accepted name is used in a command line without quotes.
         #[test]
-        fn nothing_that_passes_can_leave_its_word(text in "iscsi:[ -~é]{0,40}(:[ -~]{0,4}){3}:iqn\\.[ -~]{0,20}") {
+        fn no_accepted_name_leaves_its_argument(text in "iscsi:[ -~é]{0,40}(:[ -~]{0,4}){3}:iqn\\.[ -~]{0,20}") {
             if let Ok(uri) = text.parse::<SanUri>() {
                 let safe = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
                 prop_assert!(uri.host().chars().all(safe) && uri.target().chars().all(safe));

@@ -28,6 +28,11 @@ use crate::xml::{self, Xml};
 /// What [`Archive::read`] takes into memory at most: 1 GiB, far above any registry hive. Of a small WIM
 /// it takes less: 8 MiB of one up to 1 MiB, and 16 bytes more for each further byte of the file.
 pub const READ_LIMIT: u64 = 1 << 30;
+
+/// What is read of a file in a WIM of that size.
+fn read_limit(size: u64) -> u64 {
+    READ_LIMIT.min(bounds::in_memory(size))
+}
 /// Metadata of the largest install images has about 100 MB.
 const METADATA_LIMIT: u64 = 1 << 30;
 
@@ -257,12 +262,18 @@ impl Archive {
         };
         let name = || tree.metadata.path(id);
         let (part, blob) = self.blob(&sha1).ok_or_else(|| self.missing_data(name()))?;
-        let limit = READ_LIMIT.min(bounds::in_memory(part.size));
+        let limit = read_limit(part.size);
         if blob.size > limit {
             let path = self.part.path.clone();
             return Err(WimError::TooLarge { path, what: name(), size: blob.size, limit });
         }
         part.read_blob(blob, &sha1)
+    }
+
+    /// Bytes of the largest file that [`read`](Self::read) reads: 8 MiB, and more where the WIM is large.
+    #[must_use]
+    pub fn read_limit(&self) -> u64 {
+        read_limit(self.part.size)
     }
 
     /// A reader of the data of the file at `path`, of any size.

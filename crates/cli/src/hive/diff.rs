@@ -3,11 +3,14 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use winpe_hive::{Difference, diff};
+use winpe_hive::{Difference, Hive, diff};
+use winpe_inject::ControlSet;
 use winpe_regfile::DiffWriter;
-use winpe_registry::{Before, Change, KeyPath, Op};
+use winpe_registry::{Before, Change, KeyName, KeyPath, Op};
 
 use super::input::{Place, open};
+use super::roots::{KeyArg, Roots};
+use super::show::write_changes;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
@@ -18,8 +21,8 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi hive diff SYSTEM.old SYSTEM
 ///   winpe-iscsi hive diff winpe.wim:1:SYSTEM winpe.wim:2:SYSTEM --stat
 ///
-/// The lines with + are a .reg file that makes the new hive out of the old one. Exits with 1 if the
-/// hives differ.
+/// The lines with + are a .reg file that makes the new hive out of the old one. What such a file cannot say,
+/// as security or a name with a line break, is listed after them. Exits with 1 if the hives differ.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -32,7 +35,7 @@ pub(crate) struct Args {
     stat: bool,
     /// Name the root key so [default: by the name of the new hive]
     #[arg(long, value_name = "KEY")]
-    root: Option<KeyPath>,
+    root: Option<KeyArg>,
     /// Read damaged hives as far as they go, and dirty ones without their logs
     #[arg(long)]
     lenient: bool,
@@ -58,12 +61,15 @@ struct Stat {
     classes_changed: usize,
     security_changed: usize,
     flags_changed: usize,
+    names_in_other_case: usize,
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let (old, new) =
         (open(&args.old, args.lenient, printer)?, open(&args.new, args.lenient, printer)?);
-    let root = args.root.clone().unwrap_or_else(|| args.new.root());
+    let roots = Roots::of(&args.new, &new).renamed(args.root.as_ref());
+    warn_of_real_alias(&roots, [(&args.old, &old), (&args.new, &new)], printer);
+    let root = roots.shown;
     let collect = printer.is_json();
     let mut report = Report {
         old: args.old.to_string(),
@@ -91,7 +97,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
             Difference::Change(change) if collect => report.changes.push(change),
             Difference::Change(change) if !args.stat => {
                 if block.last().is_some_and(|last| last.edit.key != change.edit.key) {
-                    writer.changes(&block, &root).map_err(Failure::new)?;
+                    report.other.extend(write_changes(&mut writer, &block, &root)?);
                     block.clear();
                 }
                 block.push(change);
@@ -100,7 +106,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
             other => report.other.extend(words(&other, &root)),
         }
     }
-    writer.changes(&block, &root).map_err(Failure::new)?;
+    report.other.extend(write_changes(&mut writer, &block, &root)?);
     writer.finish().map_err(Failure::new)?.finish()?;
 
     for what in &unreadable {
@@ -117,6 +123,19 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         }
     }
     Ok(if differs { Exit::Differs } else { Exit::Done })
+}
+
+/// Says how to import the lines where one of the hives has a key named as the alias is.
+fn warn_of_real_alias(roots: &Roots, hives: [(&Place, &Hive); 2], printer: &mut Printer) {
+    let alias = KeyPath::from_iter(KeyName::new(ControlSet::CURRENT));
+    for (place, hive) in hives {
+        if roots.has_control_sets && hive.key(&alias).is_ok_and(|key| key.is_some()) {
+            printer.warning(format_args!(
+                "{place} has a key named {alias}, which no Windows makes; import these lines with \
+                 --control-set literal"
+            ));
+        }
+    }
 }
 
 impl Stat {
@@ -139,6 +158,9 @@ impl Stat {
             Difference::Class { .. } => self.classes_changed += 1,
             Difference::Security { .. } => self.security_changed += 1,
             Difference::Flags { .. } => self.flags_changed += 1,
+            Difference::KeyCase { .. } | Difference::ValueCase { .. } => {
+                self.names_in_other_case += 1;
+            }
             _ => {}
         }
     }
@@ -153,6 +175,7 @@ impl Stat {
             (self.classes_changed, "classes changed"),
             (self.security_changed, "security descriptors changed"),
             (self.flags_changed, "flags changed"),
+            (self.names_in_other_case, "names in other case"),
         ] {
             if count > 0 {
                 printer.line(format_args!("{count:8} {what}"))?;
@@ -173,6 +196,17 @@ fn words(difference: &Difference, root: &KeyPath) -> Option<String> {
             old.len(),
             new.len()
         ),
+        Difference::KeyCase { key, old } => {
+            format!("name of {}: was {:?}", root.join(key), old.to_string())
+        }
+        Difference::ValueCase { key, old, new } => {
+            format!(
+                "name of {:?} in {}: was {:?}",
+                new.to_string(),
+                root.join(key),
+                old.to_string()
+            )
+        }
         Difference::Flags { key, old, new } => {
             format!("flags of {}: {old:?} to {new:?}", root.join(key))
         }

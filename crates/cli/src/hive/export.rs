@@ -8,6 +8,7 @@ use winpe_regfile::{Format, WriteError, Writer};
 use winpe_registry::{KeyPath, ValueName};
 
 use super::input::{Input, find_key};
+use super::roots::{KeyArg, Roots};
 use crate::atomic_file;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -19,14 +20,15 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi hive export SYSTEM > system.reg
 ///   winpe-iscsi hive export winpe.wim:SYSTEM 'ControlSet001\Services\MSiSCSI' -o msiscsi.reg
 ///
-/// To a terminal or a pipe goes UTF-8; to a file with -o, UTF-16 as regedit writes it.
+/// To a terminal or a pipe goes UTF-8; to a file with -o, UTF-16 as regedit writes it. What cannot be read, or
+/// has a name that a .reg file cannot hold, is left out with a warning; the command then exits with 1.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
     /// The key [default: the whole hive]
-    key: Option<KeyPath>,
+    key: Option<KeyArg>,
     /// Write to a file
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -38,15 +40,15 @@ pub(crate) struct Args {
     utf8: bool,
     /// Name the hive's root key so [default: by the hive's name]
     #[arg(long, value_name = "KEY")]
-    root: Option<KeyPath>,
+    root: Option<KeyArg>,
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let place = args.input.place();
     let hive = args.input.open(printer)?;
-    let root = args.root.clone().unwrap_or_else(|| place.root());
-    let (path, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
-    let at = root.join(&path);
+    let roots = Roots::of(place, &hive).renamed(args.root.as_ref());
+    let (path, key) = find_key(&hive, place, args.key.as_ref(), &roots)?;
+    let at = roots.shown.join(&path);
 
     let skipped = match &args.output {
         None => write(&key, at, printer.raw(), Format::Utf8Lf)?,
@@ -71,7 +73,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if lost {
         printer.warning("what the warnings name is not in the file");
     }
-    Ok(Exit::Done)
+    Ok(if lost { Exit::Differs } else { Exit::Done })
 }
 
 /// Returns what could not be read, or cannot be said in such a file.

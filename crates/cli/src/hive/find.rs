@@ -6,6 +6,7 @@ use winpe_hive::{Find, Match, ValueEntry};
 use winpe_registry::{KeyPath, ValueName};
 
 use super::input::{Input, find_key};
+use super::roots::{KeyArg, Roots};
 use super::show::{ShownValue, line};
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -16,16 +17,23 @@ use crate::{Exit, Outcome};
 /// Examples:
 ///   winpe-iscsi hive find SYSTEM iscsi
 ///   winpe-iscsi hive find SYSTEM '\.sys$' --data --key 'ControlSet001\Services'
+///   winpe-iscsi hive find SOFTWARE -F 'C:\Windows'
+///
+/// Data is searched without the NULs that end a text, and each string of a REG_MULTI_SZ by itself. Exits
+/// with 1 if nothing is found.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
-    /// A regular expression
+    /// A regular expression, or with -F a text
     pattern: String,
+    /// Take the pattern as it is, not as a regular expression
+    #[arg(short = 'F', long)]
+    fixed: bool,
     /// Search this key and what is below it [default: the whole hive]
     #[arg(long)]
-    key: Option<KeyPath>,
+    key: Option<KeyArg>,
     /// Look at paths of keys; without any of these three, look everywhere
     #[arg(long)]
     keys: bool,
@@ -63,11 +71,13 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     let place = args.input.place();
     let hive = args.input.open(printer)?;
-    let root = place.root();
-    let (top, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
+    let roots = Roots::of(place, &hive);
+    let (top, key) = find_key(&hive, place, args.key.as_ref(), &roots)?;
+    let root = roots.shown;
 
     let mut report = Report { hive: place.to_string(), found: vec![] };
     let mut last = None;
+    let mut is_found = false;
     for found in find.below(&key) {
         let found = match found {
             Ok(found) => found,
@@ -87,6 +97,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
                 }
             },
         };
+        is_found = true;
         if printer.is_json() {
             let value = value.map(|(name, value)| ShownValue::new(name, &value));
             report.found.push(Found { key: path, value });
@@ -103,12 +114,14 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if printer.is_json() {
         printer.json(&report)?;
     }
-    Ok(Exit::Done)
+    Ok(if is_found { Exit::Done } else { Exit::Differs })
 }
 
 fn pattern(args: &Args) -> Result<Regex, Failure> {
-    let pattern = RegexBuilder::new(&args.pattern).case_insensitive(!args.case_sensitive).build();
-    pattern.map_err(Failure::new)
+    let escaped = args.fixed.then(|| regex::escape(&args.pattern));
+    let pattern = escaped.as_ref().unwrap_or(&args.pattern);
+    let pattern = RegexBuilder::new(pattern).case_insensitive(!args.case_sensitive).build();
+    pattern.map_err(|error| Failure::new(error).hint("-F takes the pattern as a plain text"))
 }
 
 fn shown(

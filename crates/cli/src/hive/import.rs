@@ -4,13 +4,15 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_hive::{Findings, Hive, ReadError, Severity};
-use winpe_inject::{ControlSet, HiveRoots};
+use winpe_hive::{Findings, Hive, Severity};
+use winpe_inject::ControlSet;
 use winpe_regfile::{DiffWriter, Document, ParseOptions};
 use winpe_registry::{Change, Edit, KeyPath};
 
 use super::input::{Place, read};
 use super::output::set_time;
+use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots};
+use super::show::write_changes;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::printer::Printer;
@@ -21,9 +23,11 @@ use crate::{Exit, Outcome};
 /// Examples:
 ///   winpe-iscsi hive import SYSTEM tweaks.reg --dry-run
 ///   winpe-iscsi hive import SOFTWARE policies.reg --root 'HKEY_LOCAL_MACHINE\PE_Soft' -o SOFTWARE.new
+///   winpe-iscsi hive import SYSTEM services.reg --control-set all
 ///
-/// The files name keys below the root that Windows gives the hive; --root says another one. In a SYSTEM
-/// hive CurrentControlSet is the set that Select\Current names. A damaged hive is not edited.
+/// The files name keys below a root that Windows gives the hive, as HKEY_CURRENT_USER for NTUSER.DAT; --root
+/// says another one. In a SYSTEM hive CurrentControlSet is the set that Select\Current names, unless the
+/// hive has a key of that name. A damaged hive is not edited.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -34,7 +38,16 @@ pub(crate) struct Args {
     reg: Vec<PathBuf>,
     /// The root key of the hive is called so in the .reg files [default: by the hive's name]
     #[arg(long, value_name = "KEY")]
-    root: Option<KeyPath>,
+    root: Option<KeyArg>,
+    /// What CurrentControlSet is in a SYSTEM hive: the set that Select\Current names, the set of a number,
+    /// every set, or a key of that name (literal)
+    #[arg(
+        long,
+        value_name = "current|N|all|literal",
+        default_value = "current",
+        hide_default_value = true
+    )]
+    control_set: ControlSetArg,
     /// Skip lines that regedit would skip, instead of refusing the file
     #[arg(long)]
     lenient: bool,
@@ -50,27 +63,28 @@ struct Report<'a> {
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     args.output.allows(&args.hive)?;
-    let root = args.root.clone().unwrap_or_else(|| args.hive.root());
-    let edits = edits(args, &root)?;
     let mut hive = args.hive.load()?.open(printer)?;
+    let roots = Roots::of(&args.hive, &hive).renamed(args.root.as_ref());
+    let edits = edits(args, &roots)?;
     set_time(&mut hive)?;
     sound(&hive, &args.hive)?;
 
     let failed = |error: &dyn Display| Failure::new(format!("{}: {error}", args.hive));
-    let current =
-        control_set(&hive, &[&root, &args.hive.root()]).map_err(|error| failed(&error))?;
+    let sets = ControlSets::of(&roots, &hive, args.control_set).map_err(|error| failed(&error))?;
     let mut changes = Vec::new();
     for edit in edits {
-        let key = match &current {
-            Some(current) => current.resolve(&edit.key).ok_or_else(|| no_control_set(args))?,
-            None => edit.key,
-        };
-        let edit = Edit { key, ..edit };
-        changes.push(hive.apply(&edit).map_err(|error| failed(&error))?);
+        let keys = sets.resolve(edit.key.clone());
+        if keys.is_empty() {
+            return Err(no_control_set(args));
+        }
+        for key in keys {
+            let edit = Edit { key, ..edit.clone() };
+            changes.push(hive.apply(&edit).map_err(|error| failed(&error))?);
+        }
     }
     unharmed(&hive, &args.hive)?;
-    show(args, &root, &changes, printer)?;
-    if hive.is_modified() {
+    show(args, &roots.shown, &changes, printer)?;
+    if hive.is_modified() || args.output.is_new_file() {
         args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;
     } else {
         printer.status("nothing to do");
@@ -79,15 +93,16 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 }
 
 /// The edits of all files, their keys counted from the hive's root.
-fn edits(args: &Args, root: &KeyPath) -> Result<Vec<Edit>, Failure> {
+fn edits(args: &Args, roots: &Roots) -> Result<Vec<Edit>, Failure> {
     let options = if args.lenient { ParseOptions::lenient() } else { ParseOptions::default() };
     let mut edits = Vec::new();
     for path in &args.reg {
         let document = Document::parse(&read(path)?, &options)
             .map_err(|error| Failure::new(error.in_file(path)))?;
         for (edit, span) in document.edits() {
-            let Some(key) = edit.key.strip_prefix(root) else {
+            let Some(key) = roots.strip(&edit.key) else {
                 let place = format!("{}:{}:{}", path.display(), span.line, span.column);
+                let root = &roots.shown;
                 let failure = Failure::new(format!("{place}: {} is not below {root}", edit.key));
                 return Err(failure.hint("--root KEY says what the hive's root key is called"));
             };
@@ -97,20 +112,13 @@ fn edits(args: &Args, root: &KeyPath) -> Result<Vec<Edit>, Failure> {
     Ok(edits)
 }
 
-/// What CurrentControlSet means, if the hive is known by a root that has control sets.
-fn control_set(hive: &Hive, roots: &[&KeyPath]) -> Result<Option<ControlSet>, ReadError> {
-    let known = HiveRoots::standard();
-    let has = roots.iter().any(|root| known.has_control_sets(root));
-    has.then(|| ControlSet::of(hive)).transpose()
-}
-
 fn no_control_set(args: &Args) -> Failure {
     let current = ControlSet::CURRENT;
     Failure::new(format!(
         "{}: Select\\Current does not name a control set, so {current} means none",
         args.hive
     ))
-    .hint("name the set in the .reg file, such as ControlSet001")
+    .hint("--control-set 1 names the set, or name it in the .reg file, such as ControlSet001")
 }
 
 /// Edits keep what they do not concern, damage too, and Windows would then mend the edited hive in
@@ -152,7 +160,11 @@ fn show(
         return printer.json(&Report { hive: args.hive.to_string(), changes });
     }
     let mut diff = DiffWriter::new(Vec::new());
-    diff.changes(changes, root).map_err(Failure::new)?;
+    let unsaid = write_changes(&mut diff, changes, root)?;
     let text = diff.finish().map_err(Failure::new)?;
-    Ok(printer.diff(&String::from_utf8_lossy(&text))?)
+    printer.diff(&String::from_utf8_lossy(&text))?;
+    for line in unsaid {
+        printer.diff(&format!(" ; {line}"))?;
+    }
+    Ok(())
 }

@@ -6,16 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use winpe_hive::log::{LOG_SUFFIXES, Recovery};
-use winpe_hive::{FileBytes, Hive, Key, OpenError};
-use winpe_inject::{HiveRoots, ImagePath, ImageSelector};
-use winpe_registry::KeyPath;
+use winpe_hive::{FileBytes, Hive, Key, OpenError, ReadError};
+use winpe_inject::{ImagePath, ImageSelector};
+use winpe_registry::{KeyName, KeyPath};
 use winpe_wim::{Archive, WimPlace};
 
+use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots, machine_hive};
 use crate::failure::Failure;
 use crate::printer::Printer;
-
-/// The hives of the machine lie in one folder, and this is one of them.
-const MACHINE: &str = r"HKEY_LOCAL_MACHINE\SYSTEM";
+use crate::suggest::nearest_word;
 
 /// A hive that a person named.
 #[derive(Debug, Clone)]
@@ -41,12 +40,6 @@ impl std::str::FromStr for Place {
 fn in_image(hive: &str) -> ImagePath {
     let path = ImagePath::new(hive);
     if hive.contains(['/', '\\']) { path } else { machine_hive(hive).unwrap_or(path) }
-}
-
-fn machine_hive(name: &str) -> Option<ImagePath> {
-    let known = HiveRoots::standard().locate(&MACHINE.parse().ok()?)?.file;
-    let (folder, _) = known.as_str().rsplit_once('\\')?;
-    Some(ImagePath::new(folder).join(name))
 }
 
 impl Place {
@@ -79,18 +72,6 @@ impl Place {
         match self {
             Self::File(path) | Self::Image { wim: path, .. } => path,
         }
-    }
-
-    /// The root under which the keys of such a hive are known, going by the file's name.
-    pub(super) fn root(&self) -> KeyPath {
-        let name = match self {
-            Self::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            Self::Image { path, .. } => path.file_name().to_owned(),
-        };
-        let known =
-            machine_hive(&name).and_then(|path| HiveRoots::standard().root_of(&path).cloned());
-        let named = || format!(r"HKEY_LOCAL_MACHINE\{}", name.replace('\\', "_")).parse().ok();
-        known.or_else(named).unwrap_or_default()
     }
 }
 
@@ -181,18 +162,46 @@ pub(super) fn open(place: &Place, lenient: bool, printer: &mut Printer) -> Resul
 }
 
 /// A key that a person named, or else the hive's root key; and its path in the hive. People also name
-/// it under the root that Windows gives the hive.
+/// it under a root that Windows gives the hive, and below `CurrentControlSet`.
 pub(super) fn find_key<'h>(
     hive: &'h Hive,
     place: &Place,
-    named: Option<&KeyPath>,
-    root: &KeyPath,
+    named: Option<&KeyArg>,
+    roots: &Roots,
 ) -> Result<(KeyPath, Key<'h>), Failure> {
-    let named = named.cloned().unwrap_or_default();
-    let path = named.strip_prefix(root).unwrap_or(named);
-    let found = hive.key(&path).map_err(|error| Failure::new(format!("{place}: {error}")))?;
-    let key = found.ok_or_else(|| Failure::new(format!("{place} has no key {path}")))?;
-    Ok((path, key))
+    let failed = |error: ReadError| Failure::new(format!("{place}: {error}"));
+    let Some(KeyArg(named)) = named else { return Ok((KeyPath::root(), hive.root())) };
+    let inside = roots.strip(named).unwrap_or_else(|| named.clone());
+    let sets = ControlSets::of(roots, hive, ControlSetArg::Current).map_err(failed)?;
+    let path = sets.resolve(inside.clone()).pop().unwrap_or(inside);
+    match hive.key(&path).map_err(failed)? {
+        Some(key) => Ok((path, key)),
+        None => Err(no_key(hive, place, &path)),
+    }
+}
+
+/// That there is no such key, and what there is on the way to it.
+fn no_key(hive: &Hive, place: &Place, path: &KeyPath) -> Failure {
+    let failure = Failure::new(format!("{place} has no key {path}"));
+    let above = (0..path.depth()).rev().map(|depth| path.names()[..depth].iter().cloned());
+    let nearest = above.map(KeyPath::from_iter).find_map(|above| {
+        let key = hive.key(&above).ok()??;
+        Some((above, key))
+    });
+    let Some((above, key)) = nearest else { return failure };
+    let missing = path.names()[above.depth()].to_string();
+    let subkeys = key.subkeys().filter_map(Result::ok).map(|subkey| subkey.name().to_string());
+    match nearest_word(&missing, subkeys) {
+        Some(meant) => failure.hint(format!("did you mean {}?", above.join(&child(&meant)))),
+        None if above.is_root() => {
+            failure.hint(format!("see its keys: winpe-iscsi hive query {place}"))
+        }
+        None => failure.hint(format!("the nearest key that it has is {above}")),
+    }
+}
+
+fn child(name: &str) -> KeyPath {
+    KeyName::new(name).map(|name| KeyPath::from_iter([name])).unwrap_or_default()
 }
 
 fn failure(place: &Place, error: OpenError) -> Failure {

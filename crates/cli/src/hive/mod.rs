@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod query;
 mod recover;
+mod roots;
 mod show;
 
 use clap::Subcommand;

@@ -5,6 +5,7 @@ use winpe_hive::Key;
 use winpe_registry::{KeyName, KeyPath, Value, ValueName};
 
 use super::input::{Input, find_key};
+use super::roots::{KeyArg, Roots};
 use super::show::{ShownValue, line};
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -21,7 +22,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
     /// The key [default: the hive's root key]
-    key: Option<KeyPath>,
+    key: Option<KeyArg>,
     /// Show this value only; an empty name means the key's default value
     #[arg(long, value_name = "NAME")]
     value: Option<String>,
@@ -41,8 +42,9 @@ struct Shown {
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let place = args.input.place();
     let hive = args.input.open(printer)?;
-    let root = place.root();
-    let (path, key) = find_key(&hive, place, args.key.as_ref(), &root)?;
+    let roots = Roots::of(place, &hive);
+    let (path, key) = find_key(&hive, place, args.key.as_ref(), &roots)?;
+    let root = roots.shown;
 
     let mut values = values(&key, printer);
     let mut subkeys = Vec::new();

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     } else {
         show(&report, printer)?;
     }
-    if recovery.dirt.is_some() {
+    if recovery.dirt.is_some() || args.output.is_new_file() {
         args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;
     }
     Ok(Exit::Done)

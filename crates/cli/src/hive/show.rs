@@ -1,7 +1,12 @@
-//! Values in words.
+//! Values in words, and changes as the lines of a diff.
+
+use std::io::Write;
 
 use serde::Serialize;
-use winpe_registry::{Value, ValueName};
+use winpe_regfile::{DiffWriter, WriteError};
+use winpe_registry::{Change, KeyPath, Value, ValueName};
+
+use crate::failure::Failure;
 
 /// A value for machines: its bytes, and what they mean where that is plain.
 #[derive(Serialize)]
@@ -48,4 +53,31 @@ fn meaning(value: &Value) -> Option<String> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes changes key by key. Returns a sentence for each that has a name which a `.reg` file cannot hold; the
+/// others are written all the same.
+pub(super) fn write_changes(
+    writer: &mut DiffWriter<impl Write>,
+    changes: &[Change],
+    root: &KeyPath,
+) -> Result<Vec<String>, Failure> {
+    let mut unsaid = Vec::new();
+    for of_key in changes.chunk_by(|a, b| a.edit.key == b.edit.key) {
+        match writer.changes(of_key, root) {
+            Ok(()) => continue,
+            Err(error @ (WriteError::Io(_) | WriteError::Root { .. })) => {
+                return Err(Failure::new(error));
+            }
+            Err(_) => {}
+        }
+        for change in of_key {
+            match writer.changes(std::slice::from_ref(change), root) {
+                Ok(()) => {}
+                Err(WriteError::Io(error)) => return Err(error.into()),
+                Err(error) => unsaid.push(format!("not among the lines: {error}")),
+            }
+        }
+    }
+    Ok(unsaid)
 }

@@ -1,21 +1,24 @@
+//! `FolderError`: why a file or folder could not be read or written.
+
 use std::io;
 use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-/// Why something in a folder cannot be read or written. Paths are as the caller named the folder.
+/// Why something in a folder cannot be read or written. Paths begin with the folder as the caller
+/// named it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// Expected the name of one file or folder: not empty, not `.` or `..`, without `/` and NUL.
+    /// Not the name of one file or folder: it is empty, `.` or `..`, or contains `/` or NUL.
     #[error("{}: {name:?} is not the name of a file or folder", folder.display())]
     BadName {
-        /// Where it was to be.
+        /// The folder in which it was looked up.
         folder: PathBuf,
-        /// What was given.
+        /// The name given.
         name: String,
     },
-    /// A link is where a folder is expected, and is not followed.
+    /// A symbolic link was found instead of a folder, and is not followed.
     #[error("{} is a link: expected a folder", path.display())]
     Link {
         /// The link.
@@ -24,21 +27,21 @@ pub enum FolderError {
     /// A link in the folder leads out of it.
     #[error("{} leads out of {}", path.display(), folder.display())]
     Outside {
-        /// What was to be read.
+        /// The path that was to be read.
         path: PathBuf,
         /// The folder that it must stay in.
         folder: PathBuf,
     },
-    /// Something has that name.
+    /// The name is already used.
     #[error("{} exists already", path.display())]
     Exists {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// Something other than a regular file is where a file is to be read.
+    /// A file was to be read, but this is not a regular file.
     #[error("{} is not a regular file", path.display())]
     NotAFile {
-        /// What.
+        /// The path.
         path: PathBuf,
     },
     /// Another error of the operating system.
@@ -56,7 +59,7 @@ impl FolderError {
         Self::Io { path, source: error.into() }
     }
 
-    /// What the operating system said, for a caller that decides by its kind.
+    /// The kind of the system error, for callers that decide by it.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match self {

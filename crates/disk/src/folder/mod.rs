@@ -1,9 +1,9 @@
-//! A folder that names and links from elsewhere cannot lead out of.
+//! A folder that neither names nor links from untrusted sources can lead out of.
 //!
-//! Names come from images, profiles, driver packages and configurations that others made, and the folder
-//! may hold links that others made. A [`Folder`] is an open descriptor. Everything in it is reached from
-//! that descriptor and never by a path from the root of the file system, so a link that appears while the
-//! work goes on changes nothing.
+//! Names come from images, profiles, driver packages and configurations of other people, and the
+//! folder may hold links that others made. A [`Folder`] is an open descriptor. Everything in it is
+//! reached from that descriptor and never by an absolute path, so links that appear later do not
+//! matter.
 //!
 //! | To | Call | Links |
 //! |---|---|---|

@@ -1,3 +1,5 @@
+//! `Folder`: an open directory descriptor, and `Identity`: device and inode of a file.
+
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
 use std::io;
@@ -10,21 +12,21 @@ use rustix::io::Errno;
 
 use super::error::FolderError;
 
-/// What a folder is opened with. `O_PATH` would not do: times are set through the descriptor.
+/// Flags for opening a folder. `O_PATH` is not enough: times are set through the descriptor.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Bytes of a path that are given to the kernel at once; it takes 4095 (`PATH_MAX`).
+/// Maximum length of a path in one system call; the kernel accepts 4095 bytes (`PATH_MAX`).
 const LONGEST: usize = 4000;
 
-/// An open folder. Moving or replacing what its path names later does not matter to it.
+/// An open folder. It stays the same folder when its path is moved or replaced.
 #[derive(Debug)]
 pub struct Folder {
     file: File,
-    /// As the caller named it, for messages only.
+    /// The path given by the caller, for messages only.
     path: PathBuf,
 }
 
-/// Which file it is, whatever its name: device and inode.
+/// The identity of a file, whatever its name: device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -32,8 +34,8 @@ pub struct Identity {
 }
 
 impl Folder {
-    /// Opens a folder that the caller named. Links on the way are followed: they are the caller's. The
-    /// empty path is the current folder.
+    /// Opens a folder that the caller named. Links in the path are followed, since the caller gave
+    /// it. The empty path is the current folder.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -47,7 +49,7 @@ impl Folder {
         Ok(Self { file, path: path.to_path_buf() })
     }
 
-    /// As [`Folder::open`]. A folder that is missing is made, with those above it.
+    /// As [`Folder::open`], but creates a missing folder with its parents.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -57,7 +59,7 @@ impl Folder {
         Self::open(path)
     }
 
-    /// As the caller named it.
+    /// The path given by the caller.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -66,13 +68,13 @@ impl Folder {
     /// Opens a folder in this one.
     ///
     /// # Errors
-    /// [`FolderError::Link`] where a link has that name, [`FolderError::BadName`], [`FolderError::Io`].
+    /// [`FolderError::Link`] if the name is a link, [`FolderError::BadName`], [`FolderError::Io`].
     pub fn enter(&self, name: &OsStr) -> Result<Self, FolderError> {
         self.check(name)?;
         let path = self.path.join(name);
         match openat(&self.file, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(fd) => Ok(Self { file: fd.into(), path }),
-            // With O_DIRECTORY the kernel says ENOTDIR of a link, too.
+            // With O_DIRECTORY the kernel reports a link as ENOTDIR, too.
             Err(Errno::LOOP | Errno::NOTDIR) if self.is_link(name) => {
                 Err(FolderError::Link { path })
             }
@@ -80,7 +82,7 @@ impl Folder {
         }
     }
 
-    /// Makes a folder in this one, or opens the one that is there.
+    /// Creates a folder in this one, or opens the existing one.
     ///
     /// # Errors
     /// As [`Folder::enter`].
@@ -92,7 +94,7 @@ impl Folder {
         }
     }
 
-    /// Opens a folder at a relative path of which no name is a link; the empty path is this folder.
+    /// Opens a folder at a relative path without links; the empty path is this folder.
     ///
     /// # Errors
     /// As [`Folder::enter`].
@@ -106,7 +108,7 @@ impl Folder {
                 piece.push(name);
             }
             if piece.as_os_str().is_empty() {
-                // The kernel says that the name is too long.
+                // The kernel then reports that the name is too long.
                 piece.extend(names.next());
             }
             folder = folder.jump(&piece)?;
@@ -115,13 +117,14 @@ impl Folder {
         Ok(folder)
     }
 
-    /// As [`Folder::descend`], for a path that the kernel takes at once.
+    /// As [`Folder::descend`], for a path that fits in one system call.
     fn jump(&self, path: &Path) -> Result<Self, FolderError> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         if let Ok(fd) = openat2(&self.file, path, FOLDER, Mode::empty(), resolve) {
             return Ok(Self { file: fd.into(), path: self.path.join(path) });
         }
-        // The kernel or a sandbox has no openat2, or the error is to name the place.
+        // openat2 is missing or forbidden, or it failed: opening name by name finds the failing
+        // name.
         let failed = |source| FolderError::Io { path: self.path.clone(), source };
         let file = self.file.try_clone().map_err(failed)?;
         let mut folder = Self { file, path: self.path.clone() };
@@ -131,7 +134,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Sets the folder's own times.
+    /// Sets the times of the folder itself.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -140,7 +143,7 @@ impl Folder {
         self.file.set_times(times).map_err(failed)
     }
 
-    /// Who owns the folder, and its permissions.
+    /// The owner and the permissions of the folder.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -149,7 +152,7 @@ impl Folder {
         self.file.metadata().map_err(failed)
     }
 
-    /// Which folder it is, whatever its name.
+    /// The identity of the folder, whatever its name.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -166,7 +169,7 @@ impl Folder {
         Self { file, path }
     }
 
-    /// Refuses what is not the name of one file or folder.
+    /// Refuses a text that is not the name of one file or folder.
     pub(crate) fn check(&self, name: &OsStr) -> Result<(), FolderError> {
         let bytes = name.as_bytes();
         let dots = matches!(bytes, b"" | b"." | b"..");
@@ -179,10 +182,10 @@ impl Folder {
 }
 
 impl Identity {
-    /// Of an open file.
+    /// The identity of an open file.
     ///
     /// # Errors
-    /// Those of `fstat`.
+    /// Errors of `fstat`.
     pub fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })

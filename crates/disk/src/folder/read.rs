@@ -1,4 +1,4 @@
-//! What a folder holds, by paths that others chose.
+//! Reading below a folder, by untrusted paths.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::error::FolderError;
 use super::opened::Folder;
 
-/// What something is.
+/// The type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -27,14 +27,14 @@ pub enum Kind {
     Other,
 }
 
-/// How often the kernel is asked again when renames elsewhere interrupted it.
+/// Attempts to open a path when concurrent renames interrupt the lookup.
 const TRIES: usize = 16;
 
 impl Folder {
     /// Opens a regular file at a relative path.
     ///
     /// # Errors
-    /// [`FolderError::Outside`] where a link leads out of the folder, [`FolderError::NotAFile`],
+    /// [`FolderError::Outside`] if a link leads out of the folder, [`FolderError::NotAFile`],
     /// [`FolderError::BadName`] for an absolute path or one with `..`, [`FolderError::Io`].
     pub fn open_file(&self, path: &Path) -> Result<File, FolderError> {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -55,7 +55,7 @@ impl Folder {
         Ok(Self::of_descriptor(fd.into(), self.path().join(path)))
     }
 
-    /// What is at a relative path; `None` where nothing is.
+    /// The type of the file at a relative path; `None` if nothing exists there.
     ///
     /// # Errors
     /// [`FolderError::Outside`], [`FolderError::BadName`], [`FolderError::Io`].
@@ -75,7 +75,7 @@ impl Folder {
         kind_of(&fd).map(Some).map_err(|error| FolderError::io(self.path().join(path), error))
     }
 
-    /// The names of what is in the folder, sorted.
+    /// The names of all entries of the folder, sorted.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -97,7 +97,7 @@ impl Folder {
         let relative = self.plain(path)?;
         let flags = flags | OFlags::CLOEXEC;
         let opened = match with_openat2(self.file(), &relative, flags) {
-            // Kernels before 5.6 lack the call; some sandboxes refuse it.
+            // Kernels before 5.6 lack the call; some sandboxes forbid it.
             Err(Errno::NOSYS | Errno::PERM) => name_by_name(self.file(), &relative, flags),
             opened => opened,
         };
@@ -112,7 +112,7 @@ impl Folder {
         })
     }
 
-    /// The path of names alone; `.` for the folder itself.
+    /// The path without `.`, after checking each name; `.` for the folder itself.
     fn plain(&self, path: &Path) -> Result<PathBuf, FolderError> {
         let mut plain = PathBuf::new();
         for part in path.components() {
@@ -140,7 +140,7 @@ fn with_openat2(root: &File, path: &Path, flags: OFlags) -> Result<OwnedFd, Errn
     openat2(root, path, flags, Mode::empty(), resolve)
 }
 
-/// Opens one name after the other and follows no link, not even one that stays in the folder.
+/// Opens one name after another and follows no link, not even one that stays in the folder.
 fn name_by_name(root: &File, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let through = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut at: Option<OwnedFd> = None;
@@ -148,7 +148,7 @@ fn name_by_name(root: &File, path: &Path, flags: OFlags) -> Result<OwnedFd, Errn
     while let Some(name) = names.next() {
         let folder =
             at.as_ref().map_or_else(|| rustix::fd::AsFd::as_fd(root), rustix::fd::AsFd::as_fd);
-        // O_PATH opens a link itself, which is then refused by what it is.
+        // O_PATH opens a link itself; the check of its type then refuses it.
         let found = openat(folder, name, through, Mode::empty())?;
         if FileType::from_raw_mode(fstat(&found)?.st_mode) == FileType::Symlink {
             return Err(Errno::LOOP);
@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// What a kernel without `openat2` gets.
+    /// The fallback for kernels without `openat2`.
     #[test]
     fn name_by_name_follows_no_link_at_all() {
         let outer = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a folder refuses, and what it leaves alone.
+//! Tests of folders: which names and links are refused, and which files stay unchanged.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::{Folder, FolderError, Kind};
 
-/// A folder `root` beside a file `secret`.
+/// A folder `root` next to a file `secret`.
 fn ground() -> (TempDir, Folder) {
     let outer = tempfile::tempdir().unwrap();
     fs::write(outer.path().join("secret"), "secret").unwrap();
@@ -36,7 +36,7 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 #[test]
-fn what_is_not_one_name_is_refused() {
+fn a_text_that_is_not_one_name_is_refused() {
     let (_outer, folder) = ground();
     for name in ["", ".", "..", "a/b", "/a", "a\0b", "../secret"] {
         let name = OsStr::new(name);
@@ -78,7 +78,7 @@ fn links_are_replaced_and_never_written_through() {
 }
 
 #[test]
-fn what_is_not_finished_leaves_nothing() {
+fn an_unfinished_file_leaves_nothing() {
     let (outer, folder) = ground();
     drop(folder.create("a".as_ref()).unwrap());
     assert!(folder.names().unwrap().is_empty());
@@ -92,7 +92,7 @@ fn what_is_not_finished_leaves_nothing() {
 }
 
 #[test]
-fn a_hard_link_is_made_to_the_file_that_is_meant_or_not_at_all() {
+fn a_hard_link_is_made_only_to_the_expected_file() {
     let (outer, folder) = ground();
     let mut new = folder.create("a".as_ref()).unwrap();
     new.file().write_all(b"a").unwrap();
@@ -108,7 +108,7 @@ fn a_hard_link_is_made_to_the_file_that_is_meant_or_not_at_all() {
     assert!(link("c", true).unwrap());
     let root = outer.path().join("root");
     assert_eq!(fs::metadata(root.join("a")).unwrap().nlink(), 3);
-    // Another file, or a link to one, has the name meanwhile.
+    // Now another file, or a link to one, has the name.
     fs::rename(outer.path().join("secret"), root.join("a")).unwrap();
     assert!(!link("d", false).unwrap());
     fs::rename(root.join("a"), outer.path().join("secret")).unwrap();
@@ -159,7 +159,7 @@ fn links_within_the_folder_are_read_and_no_others() {
 }
 
 #[test]
-fn a_pipe_is_not_waited_for() {
+fn opening_a_pipe_does_not_wait() {
     let (_outer, folder) = ground();
     rustix::fs::mknodat(
         folder.file(),
@@ -175,7 +175,7 @@ fn a_pipe_is_not_waited_for() {
 }
 
 #[test]
-fn a_name_that_is_too_long_ends_the_way() {
+fn a_name_that_is_too_long_is_an_error() {
     let (_outer, folder) = ground();
     let long = "x".repeat(5000);
     assert!(folder.descend(long.as_ref()).is_err());

@@ -1,4 +1,4 @@
-//! New files and links, under one name of a folder.
+//! Writing in a folder: new files, replacements, symbolic links and hard links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,25 +16,25 @@ use rustix::io::Errno;
 use super::error::FolderError;
 use super::opened::{Folder, Identity};
 
-/// How often another temporary name is tried.
+/// Attempts to find a free temporary name.
 const TRIES: usize = 100;
 
-/// A file that is being written. Unless it is [finished](NewFile::finish), dropping it removes it.
+/// A file that is being written. Dropping it removes it, unless it was [finished](NewFile::finish).
 #[derive(Debug)]
 pub struct NewFile<'a> {
     folder: &'a Folder,
     file: File,
     name: OsString,
-    /// Its name until it is finished, where that is not `name`.
+    /// Its temporary name until it is finished, if it has one.
     temporary: Option<OsString>,
     finished: bool,
 }
 
 impl Folder {
-    /// A new file of that name, with the permissions that the umask leaves.
+    /// A new file with that name, with the permissions that the umask allows.
     ///
     /// # Errors
-    /// [`FolderError::Exists`], also where a link has that name; [`FolderError::BadName`],
+    /// [`FolderError::Exists`], also if a link has that name; [`FolderError::BadName`],
     /// [`FolderError::Io`].
     pub fn create(&self, name: &OsStr) -> Result<NewFile<'_>, FolderError> {
         self.check(name)?;
@@ -42,8 +42,8 @@ impl Folder {
         Ok(NewFile { folder: self, file, name: name.to_owned(), temporary: None, finished: false })
     }
 
-    /// A file that takes that name when it is finished, in place of a file or link that has it then. What
-    /// a link of that name leads to stays as it is.
+    /// A new file that, when it is finished, takes that name from an existing file or link. The
+    /// target of a link stays unchanged.
     ///
     /// # Errors
     /// [`FolderError::BadName`], [`FolderError::Io`].
@@ -54,7 +54,8 @@ impl Folder {
         Ok(NewFile { folder: self, file, name, temporary, finished: false })
     }
 
-    /// Makes a symbolic link. With `replace`, it takes the place of a file or link of that name.
+    /// Creates a symbolic link. With `replace`, it replaces an existing file or link with that
+    /// name.
     ///
     /// # Errors
     /// [`FolderError::Exists`], [`FolderError::BadName`], [`FolderError::Io`].
@@ -62,7 +63,8 @@ impl Folder {
         self.link_with(name, replace, |name| symlinkat(target, self.file(), name))
     }
 
-    /// Sets the times of a link itself, or of what else has that name; what a link leads to keeps its own.
+    /// Sets the times of a link itself, or of another file with that name; the target of a link
+    /// keeps its times.
     ///
     /// # Errors
     /// [`FolderError::BadName`], [`FolderError::Io`].
@@ -79,13 +81,13 @@ impl Folder {
             .map_err(|error| FolderError::io(self.path().join(name), error))
     }
 
-    /// Gives the file `first` of the folder `at` a further name here, if it is still the file `identity`.
-    /// Returns whether it is: otherwise nothing is left behind. With `replace`, the name is taken from
-    /// a file or link that has it.
+    /// Adds a hard link in this folder to the file `first` of the folder `at`, if that still is the
+    /// file `identity`. Returns whether it is; if not, no link remains. With `replace`, an existing
+    /// file or link with that name is replaced.
     ///
     /// # Errors
-    /// [`FolderError::Exists`], [`FolderError::BadName`], [`FolderError::Io`]: among others a file system
-    /// without hard links.
+    /// [`FolderError::Exists`], [`FolderError::BadName`], [`FolderError::Io`], for example on a
+    /// file system without hard links.
     pub fn hard_link(
         &self,
         (at, first, identity): (&Self, &OsStr, Identity),
@@ -111,8 +113,8 @@ impl Folder {
         }
     }
 
-    /// Has `make` make something of that name; where it may replace another, first under a temporary
-    /// one.
+    /// Runs `make` with that name; if the name is taken and `replace` is set, runs it with a
+    /// temporary name and renames that.
     fn link_with(
         &self,
         name: &OsStr,
@@ -126,7 +128,8 @@ impl Folder {
         }
         let (temporary, ()) = self.temporary(make)?;
         let renamed = self.rename(&temporary, name);
-        // Also after a success: rename(2) leaves both names where they are one file's already.
+        // Needed after a success, too: rename(2) keeps both names if they are links to the same
+        // file.
         let _ = unlinkat(self.file(), &temporary, AtFlags::empty());
         renamed
     }
@@ -136,7 +139,7 @@ impl Folder {
             .map_err(|error| FolderError::io(self.path().join(to), error))
     }
 
-    /// Makes something under a name that nothing has.
+    /// Runs `make` with an unused temporary name.
     fn temporary<T>(
         &self,
         mut make: impl FnMut(&OsStr) -> Result<T, Errno>,
@@ -184,13 +187,13 @@ impl NewFile<'_> {
         &mut self.file
     }
 
-    /// Where it will be.
+    /// The final path of the file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.folder.path().join(&self.name)
     }
 
-    /// Which file it is.
+    /// The identity of the file.
     ///
     /// # Errors
     /// [`FolderError::Io`].
@@ -199,10 +202,10 @@ impl NewFile<'_> {
         Identity::of(&self.file).map_err(failed)
     }
 
-    /// Keeps the file, under the name that it was made for.
+    /// Finishes the file: it keeps or takes its final name.
     ///
     /// # Errors
-    /// [`FolderError::Io`]: among others, a folder has that name.
+    /// [`FolderError::Io`], for example if a folder has that name.
     pub fn finish(mut self) -> Result<(), FolderError> {
         if let Some(temporary) = &self.temporary {
             self.folder.rename(temporary, &self.name)?;
@@ -221,7 +224,7 @@ impl Drop for NewFile<'_> {
     }
 }
 
-/// The time as the kernel takes it; what leaves a time as it is, where there is none.
+/// The time for the kernel; `None` becomes `UTIME_OMIT`, which leaves a time unchanged.
 fn timespec(time: Option<SystemTime>) -> Timespec {
     let Some(time) = time else { return Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT } };
     match time.duration_since(UNIX_EPOCH) {
@@ -232,7 +235,7 @@ fn timespec(time: Option<SystemTime>) -> Timespec {
         Err(before) => {
             let before = before.duration();
             let seconds = i64::try_from(before.as_secs()).map_or(i64::MIN, |seconds| -seconds);
-            // The nanoseconds count forward from the second before.
+            // The nanoseconds count forward from the previous second.
             match before.subsec_nanos() {
                 0 => Timespec { tv_sec: seconds, tv_nsec: 0 },
                 nanos => Timespec {

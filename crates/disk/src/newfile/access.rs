@@ -1,4 +1,4 @@
-//! Who may read and write a new file.
+//! Owner and mode of a new file.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
@@ -12,16 +12,16 @@ const OWNER: u32 = 0o600;
 const WRITE: u32 = 0o200;
 const GROUP: u32 = 0o070;
 const OTHERS: u32 = 0o007;
-/// What any new file may have.
+/// The mode of an ordinary new file, before the umask.
 const ALL: u32 = 0o666;
 
-/// The owner and the mode that a file gets when it is complete.
+/// The owner and the mode that a file gets on completion.
 #[derive(Debug)]
 pub(super) struct Access {
-    /// User and group, where they are taken from another file.
+    /// User and group, if they are copied from another file.
     owner: Option<(u32, u32)>,
     mode: u32,
-    /// The mode is that of the file which is replaced, so the umask does not count.
+    /// Whether the mode is that of the replaced file, so that the umask does not apply.
     kept: bool,
 }
 
@@ -31,7 +31,7 @@ impl Access {
         if let Ok(old) = fs::metadata(path) {
             return Self { owner: of(&old), mode: old.mode() & 0o7777, kept: true };
         }
-        // A pipe or a device says nothing of what comes out of it.
+        // The mode of a pipe or a device does not describe its content.
         let like = options.like.filter(|like| like.is_file());
         let mode = like.map_or(ALL, |like| like.mode() & ALL | WRITE);
         let mode = if options.private { mode & OWNER } else { mode };
@@ -43,12 +43,12 @@ impl Access {
         Self { owner: Some(owner), mode, kept: true }
     }
 
-    /// With which it is made.
+    /// The mode for creating the file.
     pub(super) fn mode(&self) -> u32 {
         if self.kept { OWNER } else { self.mode }
     }
 
-    /// Takes over what the umask has left of the mode of the new file, and closes it to all but its owner.
+    /// Takes the mode that the umask left to the new file, and restricts the file to its owner.
     pub(super) fn settled_for(mut self, new: &File) -> io::Result<Self> {
         if !self.kept {
             self.mode = new.metadata()?.mode() & 0o777;
@@ -60,11 +60,11 @@ impl Access {
     pub(super) fn give(&self, new: &File) -> io::Result<()> {
         let mut mode = self.mode;
         if let Some((user, group)) = self.owner {
-            // Only root may give a file to another user; the content matters more.
+            // Only root may give a file to another user; that failure must not lose the content.
             if fchown(new, Some(user), Some(group)).is_err() {
                 let _ = fchown(new, None, Some(group));
             }
-            // What one group may do, another may not.
+            // Rights of one group must not pass to another.
             if new.metadata()?.gid() != group {
                 mode = mode & !GROUP | (mode & OTHERS) << 3;
             }

@@ -1,4 +1,4 @@
-//! Files that appear under their name when they are complete.
+//! `NewFile`: a file that appears under its name when it is complete.
 //!
 //! ```text
 //!  create   without a name (O_TMPFILE), or as .winpe-wim-XXXXXX.tmp, locked     mode 0600
@@ -6,9 +6,9 @@
 //!  name     only now a temporary name, for readers that need one
 //!  finish   rename, or link where no file may be replaced; fsync of the folder
 //! ```
-//! A process that is killed while it writes a file without a name leaves nothing. Where the file system
-//! cannot make such files, or the process dies between `name` and `finish`, a file with a temporary name
-//! stays, and the next [`NewFile`] in that folder removes it: see [`NewFile::swept`].
+//! If the process is killed while the file has no name, nothing remains. If the file system does
+//! not support such files, or the process dies between `name` and `finish`, a file with a temporary
+//! name remains, and the next [`NewFile`] in that folder removes it: see [`NewFile::swept`].
 
 mod access;
 mod sweep;
@@ -25,23 +25,23 @@ use tempfile::NamedTempFile;
 
 use self::access::Access;
 
-/// What the names of unfinished files begin and end with.
+/// Prefix and suffix of the names of unfinished files.
 const PREFIX: &str = ".winpe-wim-";
 const SUFFIX: &str = ".tmp";
 
-/// How a file is made. `Options::default()` makes one that replaces nothing, with the mode of any new file.
+/// How a file is made. `Options::default()` makes one that replaces nothing, with an ordinary mode.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// Whether it may replace a file. It then keeps that file's owner and mode.
+    /// Whether it may replace an existing file, whose owner and mode it then keeps.
     pub overwrite: bool,
-    /// The file that it is made from, whose owner it gets where that is possible, and whose mode less what
-    /// the umask takes away. Its owner may always write to it.
+    /// The file from which it is made: it gets that file's owner if possible, and its mode as far
+    /// as the umask allows. The owner may always write to it.
     pub like: Option<&'a Metadata>,
-    /// Whether only the owner may read the file, where it replaces none.
+    /// Whether only the owner may read the file, if it is new.
     pub private: bool,
 }
 
-/// A file that appears under its name when it is complete. Dropped before, it leaves nothing.
+/// A file that appears under its name when it is complete. If it is dropped earlier, it is removed.
 ///
 /// ```
 /// use std::io::Write;
@@ -72,12 +72,13 @@ enum State {
 }
 
 impl NewFile {
-    /// Makes an empty file that only its owner may read, for `path`. Where that is a symbolic link, the file
-    /// that it leads to is meant.
+    /// Creates an empty file for `path` that only its owner may read. If `path` is a symbolic link,
+    /// its target is replaced.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where there is a file that may not be replaced,
-    /// [`io::ErrorKind::InvalidInput`] where there is a folder, a pipe or a device, and those of the system.
+    /// [`io::ErrorKind::AlreadyExists`] if a file exists that may not be replaced,
+    /// [`io::ErrorKind::InvalidInput`] if a folder, a pipe or a device exists, and errors of the
+    /// system.
     pub fn create(path: &Path, options: Options<'_>) -> io::Result<Self> {
         if !options.overwrite && path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -88,7 +89,7 @@ impl NewFile {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let folder = folder(&path);
         let access = Access::wanted(&path, &options);
-        // A file has the wanted mode, as the umask leaves it, while it is empty and without a name.
+        // The file gets the mode that the umask allows while it is empty and has no name.
         let state = match nameless(folder, access.mode()) {
             Some(file) => State::Nameless(file),
             None => State::Named(named(folder, access.mode())?),
@@ -104,25 +105,25 @@ impl NewFile {
         self.state.file()
     }
 
-    /// Unfinished files in this folder that runs of this user had left, and that are removed now.
+    /// Unfinished files of earlier runs of this user in this folder, which `create` removed.
     #[must_use]
     pub fn swept(&self) -> &[PathBuf] {
         &self.swept
     }
 
-    /// Gives the file its owner and mode, and makes it durable.
+    /// Sets owner and mode of the file, and makes it durable.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Errors of the system.
     pub fn settle(&self) -> io::Result<()> {
         self.access.give(self.file())?;
         self.file().sync_all()
     }
 
-    /// A path by which others can open the file, at once and until it is finished.
+    /// A path by which others can open the file before it is finished.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Errors of the system.
     pub fn name(&mut self) -> io::Result<&Path> {
         if let State::Nameless(file) = &self.state {
             let file = file.try_clone()?;
@@ -136,11 +137,11 @@ impl NewFile {
         }
     }
 
-    /// Settles the file and gives it its name. Returns the path without symbolic links.
+    /// Settles the file and gives it its final name. Returns the path without symbolic links.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where a file has appeared that may not be replaced, and those of the
-    /// system.
+    /// [`io::ErrorKind::AlreadyExists`] if a file has appeared that may not be replaced, and errors
+    /// of the system.
     pub fn finish(mut self) -> io::Result<PathBuf> {
         self.settle()?;
         if self.overwrite {
@@ -151,7 +152,7 @@ impl NewFile {
             State::Named(named) if self.overwrite => drop(named.persist(&self.path)?),
             State::Named(named) => drop(named.persist_noclobber(&self.path)?),
         }
-        // Some file systems cannot sync folders; the file itself is safe.
+        // Some file systems cannot sync folders; the file itself is already durable.
         if let Ok(folder) = File::open(folder(&self.path)) {
             let _ = folder.sync_all();
         }
@@ -174,18 +175,18 @@ fn temporary() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// A file without a name, where the file system can make one and it can be named later.
+/// A file without a name, if the file system supports it and the file can be linked later.
 fn nameless(folder: &Path, mode: u32) -> Option<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = File::from(openat(CWD, folder, flags, Mode::from_raw_mode(mode)).ok()?);
-    // Without /proc only a privileged process could name it.
+    // Without /proc only a privileged process could link it.
     let (seen, own) = (std::fs::metadata(by_descriptor(&file)).ok()?, file.metadata().ok()?);
     let same = (seen.dev(), seen.ino()) == (own.dev(), own.ino());
     (same && flock(&file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK))
         .then_some(file)
 }
 
-/// A file with a temporary name, locked where the file system can.
+/// A file with a temporary name, locked if the file system supports it.
 fn named(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let named = temporary().make_in(folder, |path| {
         OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
@@ -194,7 +195,7 @@ fn named(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
     Ok(named)
 }
 
-/// Gives a file without a name this one, which must be free.
+/// Links a file without a name at this path, which must be free.
 fn link(file: &File, path: &Path) -> io::Result<()> {
     Ok(linkat(CWD, by_descriptor(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }

@@ -1,4 +1,4 @@
-//! Removes what runs that were killed have left.
+//! Removes unfinished files of runs that were killed.
 
 use std::fs::{self, DirEntry, File};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use super::{PREFIX, SUFFIX};
 /// Younger files may belong to a run that has not locked them yet.
 const AGE: Duration = Duration::from_secs(60);
 
-/// Removes unfinished files of this user that no process holds. Returns their paths.
+/// Removes unfinished files of this user that no process has locked. Returns their paths.
 pub(super) fn sweep(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.flatten().filter(is_named_as_ours).filter_map(|entry| remove(&entry.path())).collect()
@@ -36,7 +36,7 @@ fn remove(path: &Path) -> Option<PathBuf> {
     if !ours || age < AGE || flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return None;
     }
-    // Between opening and locking, its process may have given it its name and ended.
+    // Between opening and locking, its process may have finished the file and ended.
     let now = fs::symlink_metadata(path).ok()?;
     if (now.dev(), now.ino()) != (found.dev(), found.ino()) {
         return None;

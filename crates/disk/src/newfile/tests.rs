@@ -1,3 +1,5 @@
+//! Tests of new files: mode and owner, replacement, and removal of unfinished files.
+
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -25,7 +27,7 @@ fn make(path: &Path, options: Options<'_>, text: &str) -> io::Result<PathBuf> {
     new.finish()
 }
 
-/// A file as it is where the file system cannot make one without a name.
+/// A file as on a file system that cannot make one without a name.
 fn with_a_name(path: &Path) -> NewFile {
     let access = Access::wanted(path, &Options::default());
     let named = named(folder(path), access.mode()).expect("a file");
@@ -35,7 +37,7 @@ fn with_a_name(path: &Path) -> NewFile {
 }
 
 #[test]
-fn what_is_no_file_is_not_replaced() {
+fn folders_and_devices_are_not_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
     let [below, link] = ["below", "link"].map(|name| folder.path().join(name));
     fs::create_dir(&below).expect("a folder");
@@ -49,7 +51,7 @@ fn what_is_no_file_is_not_replaced() {
 }
 
 #[test]
-fn a_new_file_is_as_other_new_files_are() {
+fn a_new_file_has_an_ordinary_mode_and_replaces_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let [ours, plain] = ["ours", "plain"].map(|name| folder.path().join(name));
     fs::write(&plain, "").expect("a file");
@@ -57,7 +59,7 @@ fn a_new_file_is_as_other_new_files_are() {
     assert_eq!(mode(&ours), mode(&plain));
     let refused = make(&ours, Options::default(), "two").expect_err("it exists");
     assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
-    // One that appears meanwhile is not replaced either, whatever kind the new file is of.
+    // A file that appears in the meantime is not replaced either, with or without a temporary name.
     for new in [with_a_name(&folder.path().join("late")), {
         let late = folder.path().join("late");
         NewFile::create(&late, Options::default()).expect("a file")
@@ -78,7 +80,7 @@ fn a_file_that_is_replaced_keeps_mode_owner_and_links_to_it() {
     let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
     fs::write(&file, "old").expect("a file");
     fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("a mode");
-    // Only root may give a file away; for others the owner is who it was.
+    // Only root may give a file to another user; otherwise the owner stays.
     let _ = chown(&file, Some(65534), Some(65534));
     let before = fs::metadata(&file).expect("a file");
     symlink("file", &link).expect("a link");
@@ -93,7 +95,7 @@ fn a_file_that_is_replaced_keeps_mode_owner_and_links_to_it() {
 }
 
 #[test]
-fn a_copy_is_never_open_to_more_than_what_it_is_made_from() {
+fn a_copy_grants_no_more_than_its_source() {
     let folder = tempfile::tempdir().expect("a folder");
     let [source, plain] = ["source", "plain"].map(|name| folder.path().join(name));
     fs::write(&source, "").expect("a file");
@@ -104,7 +106,7 @@ fn a_copy_is_never_open_to_more_than_what_it_is_made_from() {
         (0o640, false, 0o640 & usual),
         (0o644, false, usual),
         (0o777, false, usual),
-        // It can be changed afterwards.
+        // The owner can write to the copy.
         (0o444, false, 0o644 & usual),
         (0o400, false, 0o600),
         (0o644, true, 0o600),
@@ -119,9 +121,9 @@ fn a_copy_is_never_open_to_more_than_what_it_is_made_from() {
     }
 }
 
-/// Root may give files away; others keep the group where they are of it.
+/// Root may change the owner; other users only the group, to one of their own.
 #[test]
-fn a_copy_has_the_owner_of_what_it_is_made_from() {
+fn a_copy_has_the_owner_of_its_source() {
     let folder = tempfile::tempdir().expect("a folder");
     let [source, copy] = ["source", "copy"].map(|name| folder.path().join(name));
     fs::write(&source, "").expect("a file");
@@ -135,10 +137,10 @@ fn a_copy_has_the_owner_of_what_it_is_made_from() {
 }
 
 #[test]
-fn the_bits_of_a_group_do_not_go_to_another() {
+fn rights_of_a_group_do_not_pass_to_another() {
     let file = tempfile::tempfile().expect("a file");
     let group = file.metadata().expect("a file").gid();
-    // A group that nobody may give a file to, not even root.
+    // An invalid group, to which not even root can give a file.
     let access = |mode| Access::of((u32::MAX - 1, u32::MAX - 1), mode);
     if fchown_fails(&file) {
         for (theirs, ours) in [(0o640, 0o600), (0o644, 0o644), (0o664, 0o644), (0o660, 0o600)] {
@@ -154,7 +156,7 @@ fn fchown_fails(file: &File) -> bool {
 }
 
 #[test]
-fn nothing_is_left_of_a_file_that_is_not_finished() {
+fn an_unfinished_file_is_removed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("file");
     let new = NewFile::create(&path, Options::default()).expect("a file");
@@ -173,7 +175,7 @@ fn nothing_is_left_of_a_file_that_is_not_finished() {
 }
 
 #[test]
-fn only_what_a_run_of_ours_has_left_is_swept() {
+fn only_old_unlocked_files_of_this_program_are_swept() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     let old = SystemTime::now() - AGE_OF_OLD;
@@ -206,7 +208,7 @@ fn only_what_a_run_of_ours_has_left_is_swept() {
     drop(new);
     let left: Vec<_> = before.iter().filter(|name| !swept.contains(&at(name))).collect();
     assert_eq!(names(folder.path()).iter().collect::<Vec<_>>(), left);
-    // When its process has ended, the next run takes it.
+    // When its process has ended, the next run removes it.
     drop(locked);
     let swept = NewFile::create(&at("new"), Options::default()).expect("a file").swept().to_vec();
     assert_eq!(swept, [at(".winpe-wim-locked.tmp")]);
@@ -214,7 +216,7 @@ fn only_what_a_run_of_ours_has_left_is_swept() {
 
 const AGE_OF_OLD: Duration = Duration::from_secs(3600);
 
-/// The one that is being written is locked, so that another run does not take it away.
+/// A file that is being written is locked, so that another run does not remove it.
 #[test]
 fn a_file_that_is_being_written_is_not_swept() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The file as a whole: base block, bins, cells, and what no key leads to.
+//! Checks of the whole file: base block, bins, cells, and cells that no key leads to.
 
 use zerocopy::FromBytes;
 
@@ -17,7 +17,7 @@ impl Checker<'_> {
                 }
                 OpenError::Version { .. } => (0x14, Rule::Version),
                 OpenError::Field { .. } => (0x20, Rule::Format),
-                // Bins are walked again below; the rest keeps a hive from being opened at all.
+                // Bins are walked again below; the other errors prevent a hive from being opened.
                 _ => continue,
             };
             self.add_at(offset, rule, || damage.to_string());
@@ -58,7 +58,7 @@ impl Checker<'_> {
                     lost = false;
                 }
                 None => {
-                    // One finding for a run of pages without a head.
+                    // One finding for each run of pages without a header.
                     if !lost {
                         let detail =
                             || "expected the head of a bin, with its own offset".to_owned();
@@ -87,7 +87,9 @@ impl Checker<'_> {
             if size < 0 {
                 self.allocated.insert(cell.get() as usize / 8);
             } else if after_free {
-                self.add(cell, Rule::AdjacentFree, || format!("{size} bytes behind free ones"));
+                self.add(cell, Rule::AdjacentFree, || {
+                    format!("a free cell of {size} bytes after another")
+                });
             }
             after_free = size > 0;
             at += len;

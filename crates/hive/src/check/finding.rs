@@ -1,3 +1,5 @@
+//! `Finding` and `Findings`: the results of a check, bounded in memory.
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -5,21 +7,21 @@ use winpe_registry::KeyPath;
 
 use super::{Rule, Severity};
 
-/// One thing that is not as Windows would have it.
+/// One deviation from what Windows writes or accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Where, in bytes from the start of the file.
+    /// The place, in bytes from the start of the file.
     pub offset: u64,
-    /// What it is about.
+    /// The rule that is broken.
     pub rule: Rule,
-    /// The key concerned, if it is one and the report has not grown too long to say.
+    /// The key concerned, if there is one and the memory limit for paths is not reached.
     pub key: Option<KeyPath>,
     /// What was expected and what was found.
     pub detail: String,
 }
 
 impl Finding {
-    /// How bad it is.
+    /// The severity of its rule.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.rule.severity()
@@ -39,13 +41,13 @@ impl fmt::Display for Finding {
 
 /// All findings of a check, in the order of the walk.
 ///
-/// Of each rule the first [`Findings::KEPT`] are listed and all are counted, so that a ruined hive does
-/// not fill the memory.
+/// The first [`Findings::KEPT`] of each rule are listed and all are counted, so that a ruined hive
+/// does not fill the memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     list: Vec<Finding>,
     counts: BTreeMap<Rule, usize>,
-    /// Bytes that paths may still take.
+    /// Bytes that paths may still use.
     budget: usize,
 }
 
@@ -76,25 +78,25 @@ impl Findings {
         self.list.push(Finding { offset, rule, key, detail: detail() });
     }
 
-    /// The findings that are listed.
+    /// The listed findings.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
         self.list.iter()
     }
 
-    /// How many there are of each rule, listed or not.
+    /// The number of findings of each rule, listed or not.
     #[must_use]
     pub fn counts(&self) -> &BTreeMap<Rule, usize> {
         &self.counts
     }
 
-    /// How many there are of a severity, listed or not.
+    /// The number of findings of a severity, listed or not.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         let of_it = self.counts.iter().filter(|(rule, _)| rule.severity() == severity);
         of_it.map(|(_, count)| count).sum()
     }
 
-    /// Whether Windows would load the hive as it is: there is no error.
+    /// Whether Windows would load the hive unchanged: there is no error.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.count(Severity::Error) == 0

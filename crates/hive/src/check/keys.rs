@@ -1,4 +1,4 @@
-//! Keys, from the root downwards.
+//! Checks of key nodes, from the root downwards: names, parents, flags, depth.
 
 use winpe_registry::KeyPath;
 
@@ -9,7 +9,7 @@ use crate::read::{Key, List, ReadError};
 /// The longest name, in UTF-16 code units.
 const MAX_NAME: usize = 255;
 
-/// The lists of a key that nobody else has, and the next entry to visit.
+/// The lists of a key that no other key claimed, and the next entry to visit.
 struct Pending<'h> {
     lists: Vec<List<'h>>,
     list: usize,
@@ -36,7 +36,7 @@ impl<'h> Checker<'h> {
         self.path.clear();
     }
 
-    /// Checks one key with its values and lists; returns what to visit next.
+    /// Checks one key with its values and lists; returns the subkeys to visit next.
     fn key(&mut self, at: CellOffset, parent: Option<CellOffset>) -> Option<Pending<'h>> {
         let key = self.enter(at, parent)?;
         self.path.push(key);
@@ -53,7 +53,7 @@ impl<'h> Checker<'h> {
         Some(Pending { lists: self.subkeys(&key), list: 0, entry: 0 })
     }
 
-    /// Takes the cell of a key that nobody has taken before.
+    /// Claims the cell of a key that has not been visited.
     fn enter(&mut self, at: CellOffset, parent: Option<CellOffset>) -> Option<Key<'h>> {
         if self.key_cells.contains(at.get() as usize / 8) {
             self.add(at, Rule::KeyShared, || {

@@ -1,4 +1,4 @@
-//! Subkey lists: kinds, counts, order, hashes, and the maxima that parents keep.
+//! Checks of subkey lists: kinds, counts, order, hashes, and the maxima in the parent key.
 
 use std::cmp::Ordering;
 
@@ -7,8 +7,8 @@ use crate::format::{CellOffset, ListHeader, ListKind, Record, lf_hint, lh_hash};
 use crate::read::{Key, List, StoredName};
 
 impl<'h> Checker<'h> {
-    /// Checks the lists of a key, its subkeys as far as the lists tell of them; returns those lists
-    /// that no other key has.
+    /// Checks the lists of a key, and its subkeys as far as the lists describe them; returns the
+    /// lists that no other key claimed.
     pub(super) fn subkeys(&mut self, key: &Key<'h>) -> Vec<List<'h>> {
         if key.subkey_count() == 0 {
             return Vec::new();
@@ -92,7 +92,7 @@ impl<'h> Checker<'h> {
         if !at.get().is_multiple_of(8) || !self.allocated.contains(at.get() as usize / 8) {
             return;
         }
-        // What is no key is told when it is visited.
+        // A cell that is no key is reported when it is visited.
         let Ok(subkey) = Key::new(self.image, at) else { return };
         let name = subkey.stored_name();
         entries.longest_name = entries.longest_name.max(name.len() * 2);
@@ -135,7 +135,7 @@ impl<'h> Checker<'h> {
     }
 }
 
-/// What is gathered over all lists of a key.
+/// Totals over all lists of a key.
 #[derive(Default)]
 struct Entries<'h> {
     previous: Option<StoredName<'h>>,

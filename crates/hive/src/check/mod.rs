@@ -1,8 +1,7 @@
-//! The whole-hive check: everything that makes Windows refuse a hive, heal it by dropping parts of it,
-//! or misread it; and what Windows itself never writes.
-//!
-//! Every cell is reached at most once, so the work is bounded by the size of the hive. Beside the hive
-//! itself it needs four bits for each 8 bytes.
+//! The whole-hive check finds everything that makes Windows refuse a hive, repair it by dropping
+//! parts of it, or misread it; and structures that Windows itself never writes.
+//! Every cell is reached at most once, so the work is bounded by the size of the hive. Besides the
+//! hive itself it needs four bits for each 8 bytes.
 
 mod cells;
 mod finding;
@@ -25,7 +24,7 @@ use crate::bitmap::Bitmap;
 use crate::format::{CellOffset, Record};
 use crate::read::{Header, Image, Key, OpenError, ReadError};
 
-/// Checks a hive whose root key has been read. `damage` is what opening it passed over.
+/// Checks a hive whose root key has been read. `damage` is the damage that opening it ignored.
 pub(crate) fn check(image: Image<'_>, file: &[u8], damage: &[OpenError]) -> Findings {
     let header = Header::of(file);
     let mut checker = Checker::new(image);
@@ -40,13 +39,13 @@ pub(crate) fn check(image: Image<'_>, file: &[u8], damage: &[OpenError]) -> Find
 struct Checker<'h> {
     image: Image<'h>,
     findings: Findings,
-    /// Where allocated cells start.
+    /// The starts of allocated cells.
     allocated: Bitmap,
-    /// The cells that something leads to.
+    /// The cells that a record refers to.
     used: Bitmap,
     /// The cells that are keys.
     key_cells: Bitmap,
-    /// How many keys use each security cell.
+    /// The number of keys that use each security cell.
     security_users: BTreeMap<CellOffset, u32>,
     /// The keys from the root to the one under check.
     path: Vec<Key<'h>>,
@@ -79,7 +78,8 @@ impl<'h> Checker<'h> {
         self.findings.add(offset, rule, names, detail);
     }
 
-    /// Takes a cell for one owner; what it holds, if it is an allocated cell that nobody else has.
+    /// Claims a cell for one owner; returns its content if it is an allocated cell that was not
+    /// claimed before.
     fn claim(&mut self, at: CellOffset, record: Record, least: u64) -> Option<&'h [u8]> {
         let place = at.get() as usize / 8;
         if !at.get().is_multiple_of(8) || !self.allocated.contains(place) {
@@ -99,7 +99,7 @@ impl<'h> Checker<'h> {
         }
     }
 
-    /// Tells a read error as the rule that it breaks.
+    /// Reports a read error as a finding of the rule that it breaks.
     fn add_error(&mut self, error: &ReadError) {
         let rule = match error {
             ReadError::OutOfBounds { .. }
@@ -124,6 +124,7 @@ impl<'h> Checker<'h> {
             ReadError::InlineLength { .. } => Rule::InlineSize,
             ReadError::SegmentCount { .. } => Rule::BigDataCount,
             ReadError::Twice { .. } => Rule::DoubleReference,
+            ReadError::SameName { .. } => Rule::SubkeyTwice,
             ReadError::TooDeep { .. } => Rule::Depth,
         };
         self.add(error.at(), rule, || error.to_string());

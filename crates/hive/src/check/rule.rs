@@ -1,20 +1,22 @@
+//! The rules of the check: name in reports and severity of each.
+
 use std::fmt;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing; Windows leaves such hives itself.
+    /// Informational; Windows itself leaves such hives.
     Info,
-    /// Windows never writes this, or its bookkeeping is wrong; it loads.
+    /// Windows never writes this, or its bookkeeping is wrong, but it loads the hive.
     Warning,
-    /// Windows refuses the hive, silently drops a part of it to heal it, or misreads it.
+    /// Windows refuses the hive, silently drops a part of it to repair it, or misreads it.
     Error,
 }
 
-/// The names as in the report, in the order of the structures.
+/// The rules, in the order of the structures.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident $name:literal $severity:ident,)*) => {
-        /// What a finding is about.
+        /// The rule that a finding breaks.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Rule {
@@ -30,7 +32,7 @@ macro_rules! rules {
                 }
             }
 
-            /// How bad a finding of this rule is.
+            /// The severity of findings of this rule.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self {
@@ -46,37 +48,37 @@ rules! {
     Dirty "dirty" Error,
     /// The checksum of the base block is wrong.
     Checksum "hdr-checksum" Error,
-    /// A version that nobody knows.
+    /// An unknown version.
     Version "version" Error,
     /// The file format is not 1.
     Format "format" Error,
     /// The clustering factor is not 1.
     Cluster "cluster" Warning,
-    /// The bins are no whole pages, or end behind the file.
+    /// The length of the bins is no multiple of 4096, or exceeds the file.
     BinsLength "len-align" Error,
     /// Bytes follow the bins.
     Trailing "trailing" Info,
-    /// A bin has no sound head.
+    /// The header of a bin is damaged.
     BinHead "hbin" Error,
     /// A cell does not end inside its bin.
     CellSize "cell-size" Error,
-    /// Free cells that are neighbours.
+    /// Two adjacent free cells.
     AdjacentFree "adjacent-free" Info,
-    /// Allocated cells that nothing leads to.
+    /// Allocated cells that no record refers to.
     Orphans "orphan-cells" Warning,
-    /// An offset leads to no allocated cell.
+    /// An offset that does not lead to an allocated cell.
     BadReference "bad-ref" Error,
     /// A cell has two owners.
     DoubleReference "double-ref" Error,
-    /// A cell is too small for what it holds.
+    /// A cell is too small for its record.
     CellShort "cell-short" Error,
     /// A key has two parents.
     KeyShared "nk-shared" Error,
-    /// A key lies more than 512 levels deep.
+    /// A key is more than 512 levels deep.
     Depth "depth" Error,
     /// Not a key node.
     KeySignature "nk-sig" Error,
-    /// A key's name ends behind its cell.
+    /// A key's name exceeds its cell.
     KeyNameLength "nk-name-len" Error,
     /// A key without a name.
     KeyNameEmpty "nk-empty-name" Error,
@@ -84,43 +86,43 @@ rules! {
     KeyNameOdd "nk-odd-name" Error,
     /// A name of more than 255 units.
     KeyNameLong "nk-name-255" Error,
-    /// A name that could be Latin-1 is UTF-16.
+    /// A name is stored as UTF-16 though Latin-1 is possible.
     KeyNameWide "nk-uncompressed" Warning,
     /// A backslash in a name.
     KeyNameBackslash "nk-backslash" Warning,
-    /// A key names another parent.
+    /// The parent field of a key names another key.
     KeyParent "nk-parent" Error,
-    /// The root key is not marked as such.
+    /// The root key lacks the flag of a root.
     RootFlags "root-flags" Warning,
-    /// Another key is marked as the root.
+    /// Another key has the flag of a root.
     NotRoot "nk-rootflag" Warning,
-    /// A key on disk is marked as volatile.
+    /// A key on disk has the flag of a volatile key.
     Volatile "nk-volatile" Warning,
     /// Not a subkey list, or an `ri` under an `ri`.
     ListSignature "list-sig" Error,
-    /// A subkey list ends behind its cell.
+    /// A subkey list exceeds its cell.
     ListShort "list-short" Error,
     /// An `ri` without lists.
     RootListEmpty "ri-count" Warning,
     /// A list without keys.
     ListEmpty "empty-leaf" Warning,
-    /// A list of a later version.
+    /// A list kind that a later version introduced.
     ListNew "lh-in-old" Warning,
-    /// A list of an earlier version.
+    /// A list kind of an earlier version.
     ListOld "lf-in-new" Warning,
-    /// A list with hints where Windows had none.
+    /// A list with hints in a version of Windows that had none.
     ListHints "lf-in-v1" Error,
-    /// The lists do not hold as many subkeys as the key says.
+    /// The lists do not hold the number of subkeys stated in the key.
     SubkeyCount "subkey-count" Error,
-    /// Two subkeys have one name.
+    /// Two subkeys have the same name.
     SubkeyTwice "dup-subkey" Error,
     /// Subkeys are not in NT's order.
     SubkeyOrder "sort-order" Error,
-    /// A hash does not belong to the name.
+    /// A hash does not match the name.
     Hash "lh-hash" Error,
-    /// A hint does not belong to the name.
+    /// A hint does not match the name.
     Hint "lf-hint" Error,
-    /// A hint is in another case, or differs where the name has a wide unit.
+    /// A hint differs in case, or differs where the name has a unit above 255.
     HintCase "lf-hint-case" Warning,
     /// A subkey's name is longer than the maximum of its parent.
     MaxSubkeyName "max-subkeyname" Warning,
@@ -132,33 +134,33 @@ rules! {
     MaxValueData "max-valdata" Warning,
     /// Not a value.
     ValueSignature "vk-sig" Error,
-    /// A value's name ends behind its cell.
+    /// A value's name exceeds its cell.
     ValueNameLength "vk-name-len" Error,
-    /// A name that could be Latin-1 is UTF-16.
+    /// A name is stored as UTF-16 though Latin-1 is possible.
     ValueNameWide "vk-uncompressed" Warning,
-    /// Two values have one name.
+    /// Two values have the same name.
     ValueTwice "dup-value" Warning,
-    /// More inline data than fit.
+    /// Inline data longer than four bytes.
     InlineSize "inline-size" Error,
-    /// No data, but a cell for them.
+    /// A value without data that names a data cell.
     EmptyData "empty-data-off" Error,
-    /// Long data that are not in segments.
+    /// Long data that are not stored in segments.
     BigDataSignature "db-sig" Error,
-    /// The number of segments does not fit the data.
+    /// The number of segments does not match the length of the data.
     BigDataCount "db-count" Error,
     /// A key without a security descriptor.
     NoSecurity "no-sk" Warning,
-    /// A key's security cell is none.
+    /// A key's security field names no security cell.
     BadSecurity "bad-sk" Error,
     /// The security cells do not form a ring.
     SecurityRing "sk-ring" Error,
-    /// A link back does not fit the link forth.
+    /// A backward link does not match the forward link.
     SecurityBack "sk-blink" Error,
     /// A security cell in use is not on the ring.
     SecurityOffRing "sk-off-ring" Error,
-    /// A descriptor ends behind its cell.
+    /// A descriptor exceeds its cell.
     SecurityLength "sk-len" Error,
-    /// The number of users is wrong.
+    /// The reference count is wrong.
     SecurityCount "sk-refcount" Warning,
 }
 

@@ -1,4 +1,4 @@
-//! Security cells: the ring, and the number of users of each.
+//! Checks of security cells: the ring of links, and the reference count of each.
 
 use std::mem::take;
 

@@ -1,4 +1,5 @@
-//! One wrong field at a time: the check names the rule that it breaks, and no other without cause.
+//! Each test breaks one field of a sound hive; the check must report the rule that it breaks, and
+//! no unrelated rule.
 
 use std::mem::offset_of;
 
@@ -11,14 +12,14 @@ use crate::format::{
 };
 use crate::{FileTime, Hive, Key};
 
-/// The fields of a small hive, by the place of their records.
+/// A small hive, with the offsets of its records.
 struct Fixture {
     bytes: Vec<u8>,
     root: CellOffset,
     a: CellOffset,
     b: CellOffset,
     wide: CellOffset,
-    /// The list of the root.
+    /// The subkey list of the root.
     list: CellOffset,
     /// The `ri` of `many`.
     root_list: CellOffset,

@@ -1,4 +1,4 @@
-//! Values and their data.
+//! Checks of values and their data.
 
 use super::{Checker, Rule};
 use crate::format::{BigData, CellOffset, INLINE, KeyValue, Record, SEGMENT_LEN, Signed, lh_hash};
@@ -97,7 +97,8 @@ impl<'h> Checker<'h> {
         }
     }
 
-    /// Finds values of one name by their hashes, so that many values take little time.
+    /// Finds values with the same name by the hashes of their names, so that many values take
+    /// little time.
     fn twins(&mut self, mut names: Vec<(u32, ValueEntry<'h>)>) {
         let name = |entry: &ValueEntry<'h>| entry.stored_name();
         names.sort_by(|(a_hash, a), (b_hash, b)| {

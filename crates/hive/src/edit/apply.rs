@@ -1,4 +1,5 @@
-//! One edit of the vocabulary: precondition, deed, and what was there before.
+//! Applies one `Edit`: checks the precondition, performs the operation, and returns the previous
+//! state.
 
 use winpe_registry::{Before, Change, Edit, KeyName, KeyPath, Op, Precondition, Value, ValueName};
 
@@ -7,7 +8,8 @@ use crate::format::CellOffset;
 use crate::read::{ReadError, ValueEntry};
 
 impl Store {
-    /// Does what the edit says, within a transaction. The change spells names as they stand in the hive.
+    /// Applies the edit within a transaction. The returned change spells names as the hive stores
+    /// them.
     pub(crate) fn apply(&mut self, edit: &Edit) -> Result<Change, Refusal> {
         let (at, missing, path) = self.resolve_spelled(&edit.key)?;
         let path = self.shared(path);
@@ -44,7 +46,8 @@ impl Store {
         Ok(Change { edit, before })
     }
 
-    /// As [`Store::resolve`], and the path with those names that exist as the hive spells them.
+    /// As [`Store::resolve`], but also returns the path, with existing names spelled as in the
+    /// hive.
     fn resolve_spelled(&self, path: &KeyPath) -> Result<(CellOffset, usize, KeyPath), ReadError> {
         let mut key = self.key(self.root())?;
         let mut spelled = KeyPath::root();
@@ -60,8 +63,8 @@ impl Store {
         Ok((key.offset(), missing, spelled))
     }
 
-    /// The path of the last edit, if this one is spelled so too: many changes of one key then take the
-    /// memory of one path.
+    /// Returns the path of the last edit if this one is spelled the same: many changes of one key
+    /// then share the memory of one path.
     fn shared(&mut self, path: KeyPath) -> KeyPath {
         if !path.is_spelled_as(&self.spelled) {
             self.spelled = path;
@@ -69,7 +72,7 @@ impl Store {
         self.spelled.clone()
     }
 
-    /// The key at a path and its parent; the root has none to change.
+    /// The key at a path and its parent; fails for the root, which has no parent.
     pub(super) fn with_parent(&self, path: &KeyPath) -> Result<(CellOffset, CellOffset), Refusal> {
         let parent = path.parent().ok_or(Refusal::Root)?;
         match (self.resolve(&parent)?, self.resolve(path)?) {
@@ -85,7 +88,7 @@ impl Store {
         Ok(Before::Tree(Some(Box::new(tree))))
     }
 
-    /// The value that a key has now; `name` is then spelled as it is there.
+    /// The current value of a key; sets `name` to the stored spelling.
     fn value_at(
         &mut self,
         key: CellOffset,

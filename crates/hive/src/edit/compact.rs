@@ -1,5 +1,5 @@
-//! A hive is written anew: every cell that a key leads to, none that is free or lost, in the order of
-//! the tree.
+//! Compaction: a new hive with every cell that a key leads to, in the order of the tree, and
+//! without free or orphaned cells.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::format::{
 use crate::read::{Claims, Image, Key, List, Placed, ReadError, Security, ValueEntry};
 
 impl Store {
-    /// The same hive without waste. Every record is kept as it is but for the offsets in it.
+    /// A compact copy of the hive. Every record is kept unchanged except for the offsets in it.
     pub(crate) fn compacted(&self) -> Result<Self, Refusal> {
         let old = self.image();
         let mut new = self.without_bins();
@@ -31,25 +31,25 @@ impl Store {
 struct Copy<'o, 'n> {
     old: Image<'o>,
     new: &'n mut Store,
-    /// Old to new, with the number of users.
+    /// From old cell to new cell and its number of users.
     securities: BTreeMap<CellOffset, (CellOffset, u32)>,
-    /// The lists that were copied. The walk finds those out that have two owners, but only when it comes
-    /// to their keys.
+    /// The lists that were copied. The walk also detects lists with two owners, but only when it
+    /// reaches their keys.
     lists: Claims,
 }
 
-/// A subkey that is still to be copied, and the entry that shall lead to it.
+/// A subkey that is still to be copied, and the list entry that will name it.
 struct Pending {
     key: CellOffset,
     parent: CellOffset,
     list: CellOffset,
-    /// Bytes from the start of the list.
+    /// Offset from the start of the list.
     entry: usize,
 }
 
 impl<'o> Copy<'o, '_> {
     fn tree(&mut self, root: CellOffset) -> Result<(), Refusal> {
-        // A key that is reached twice would be copied twice, and a loop for ever.
+        // A key that is reached twice would be copied twice, and a loop forever.
         let mut guard = Key::new(self.old, root)?.walk();
         let mut pending: Vec<Pending> = Vec::new();
         while let Some(visit) = guard.next() {
@@ -76,7 +76,7 @@ impl<'o> Copy<'o, '_> {
         node.parent.set(parent);
         let record = self.old.cell(key.offset(), Record::Key)?;
         let len = size_of::<KeyNode>() + usize::from(node.name_len.get());
-        // Before all that belongs to it: the root key has to be the first cell.
+        // Before the rest of the key: the root key has to be the first cell.
         let at = self.new.allocate_with(&record[..len])?;
         let security = CellOffset::new(node.security.get());
         if !security.is_nil() {
@@ -127,7 +127,7 @@ impl<'o> Copy<'o, '_> {
         Ok(at)
     }
 
-    /// Copies the lists of a key; their entries follow when the subkeys have a place.
+    /// Copies the lists of a key; their entries are filled in when the subkeys are copied.
     fn lists(
         &mut self,
         key: &Key<'o>,
@@ -193,7 +193,7 @@ impl<'o> Copy<'o, '_> {
         Ok(at)
     }
 
-    /// Links the security cells in the order of their old places.
+    /// Links the security cells in the order of their old offsets.
     fn close_ring(&mut self) -> Result<(), Refusal> {
         let ring: Vec<(CellOffset, u32)> = self.securities.values().copied().collect();
         for (index, &(at, users)) in ring.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A key tree is copied, from this hive as it was or from another.
+//! Copies a key tree from another hive, or from an earlier copy of this one.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use super::{Refusal, Store};
 use crate::format::{CellOffset, KeyFlags, KeyNode, ValueFlags};
 use crate::read::{Key, ValueEntry};
 
-/// The security cells that a copy may use.
+/// The security cells that a copy can reuse.
 struct Securities {
-    /// By descriptor.
+    /// Cells of this hive by descriptor.
     here: BTreeMap<Vec<u8>, CellOffset>,
-    /// By the cell of the other hive.
+    /// Copied cells by their offset in the other hive.
     copied: BTreeMap<CellOffset, CellOffset>,
 }
 
 impl Store {
-    /// Copies `from` with all below it to a path that does not exist yet; returns how many keys.
+    /// Copies `from` with everything below it to a path that does not exist yet; returns the number
+    /// of keys.
     pub(crate) fn copy_tree(&mut self, from: &Key<'_>, to: &KeyPath) -> Result<usize, Refusal> {
         let (Some(name), Some(parent)) = (to.name(), to.parent()) else {
             return Err(Refusal::Exists);
@@ -51,7 +52,7 @@ impl Store {
         Ok(count)
     }
 
-    /// The cell in this hive for the descriptor of a key that may be of another.
+    /// The cell in this hive for the descriptor of a key that may be in another hive.
     fn copy_security(
         &mut self,
         key: &Key<'_>,
@@ -76,7 +77,7 @@ impl Store {
         name: &KeyName,
         security: CellOffset,
     ) -> Result<CellOffset, Refusal> {
-        /// What belongs to the place of a key, not to the key.
+        /// Flags that depend on the position of a key, not on the key.
         const OF_PLACE: u16 =
             KeyFlags::VOLATILE.0 | KeyFlags::HIVE_EXIT.0 | KeyFlags::ROOT.0 | KeyFlags::NO_DELETE.0;
         let mut node = KeyNode::empty(parent, security);

@@ -1,4 +1,4 @@
-//! An empty hive.
+//! Creates an empty hive: base block, one bin, root key and default security descriptor.
 
 use thiserror::Error;
 use winpe_registry::KeyName;
@@ -11,20 +11,20 @@ use crate::format::{
 };
 use crate::read::FileTime;
 
-/// Why no hive was made.
+/// Why a hive could not be created.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// Only versions that Windows loads can be made.
+    /// The minor version is not one that Windows loads.
     #[error("expected a minor version from 3 to 6, found {0}")]
     Version(u32),
-    /// The root key does not fit.
+    /// The root key could not be stored.
     #[error(transparent)]
     Root(#[from] Refusal),
 }
 
 impl Store {
-    /// A hive with nothing but a root key and its security descriptor.
+    /// A hive with only a root key and its security descriptor.
     pub(crate) fn create(minor: u32, name: &KeyName, now: FileTime) -> Result<Self, CreateError> {
         if !(3..=6).contains(&minor) {
             return Err(CreateError::Version(minor));
@@ -42,7 +42,7 @@ impl Store {
             let mut node = KeyNode::empty(CellOffset::NIL, CellOffset::NIL);
             node.flags.set(KeyFlags::ROOT.0 | KeyFlags::NO_DELETE.0);
             node.last_written.set(now.0);
-            // The first cell of the first bin, since all of it is free.
+            // All of the bin is free, so this is its first cell.
             let root = store.allocate_key(node, name.text())?;
             let security = store.allocate_security(&default_descriptor(), None)?;
             store.add_reference(security)?;
@@ -74,8 +74,8 @@ fn base_block(minor: u32) -> BaseBlock {
     }
 }
 
-/// What Windows gives the root of a machine hive: the system and administrators may do everything,
-/// users and app containers may read; keys below inherit it. Owned by the administrators.
+/// The default descriptor of the root of a machine hive in Windows: SYSTEM and administrators have
+/// full access, users and app containers may read; subkeys inherit it. The owner is Administrators.
 ///
 /// Layout: Microsoft, [MS-DTYP] 2.4.6 `SECURITY_DESCRIPTOR`, 2.4.5 `ACL`, 2.4.2 `SID`.
 fn default_descriptor() -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! The data of values: inline, in one cell, or in segments.
+//! Stores and frees the data of values: inline, in one cell, or in segments.
 
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
@@ -7,11 +7,11 @@ use super::{Refusal, Store};
 use crate::format::{BIG_DATA_FROM_MINOR, BigData, CellOffset, INLINE, SEGMENT_LEN, Signed};
 use crate::read::{Placed, ReadError, ValueEntry};
 
-/// The two fields of a value that say where its data are.
+/// The two fields of a value that describe its data: length and cell (or inline bytes).
 type Stored = (u32, [u8; 4]);
 
 impl Store {
-    /// Stores data as the version of the hive does.
+    /// Stores data in the form that the version of the hive prescribes.
     pub(super) fn store_data(&mut self, data: &[u8]) -> Result<Stored, Refusal> {
         self.check_len(data)?;
         let len = data.len() as u32;
@@ -28,7 +28,8 @@ impl Store {
         Ok((len, at.get().to_le_bytes()))
     }
 
-    /// Stores data in place of those of a value, in the same cell if both are of one cell.
+    /// Replaces the data of a value, in the same cell if the old and the new data each take one
+    /// cell.
     pub(super) fn replace_data(
         &mut self,
         value: CellOffset,
@@ -61,7 +62,7 @@ impl Store {
         cells.into_iter().try_for_each(|cell| self.free(cell))
     }
 
-    /// The cell of a value's data, if they stand in one.
+    /// The cell of a value's data, if they are in a single cell.
     fn single_cell(&self, value: CellOffset) -> Result<Option<CellOffset>, ReadError> {
         let entry = ValueEntry::new(self.image(), value)?;
         Ok(match entry.placed()? {
@@ -70,7 +71,7 @@ impl Store {
         })
     }
 
-    /// Windows gives the last segment a full cell too.
+    /// Windows allocates a full-size cell for the last segment too.
     fn store_segments(&mut self, data: &[u8]) -> Result<CellOffset, Refusal> {
         let mut offsets = Vec::new();
         for segment in data.chunks(SEGMENT_LEN) {
@@ -81,7 +82,7 @@ impl Store {
         let list = self.allocate_with(&offsets)?;
         let top = BigData {
             signature: BigData::SIGNATURE,
-            // The length was checked.
+            // The caller checked the length.
             segment_count: U16::new((offsets.len() / 4) as u16),
             segment_list: U32::new(list.get()),
         };

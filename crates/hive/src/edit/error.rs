@@ -1,31 +1,33 @@
+//! `EditError` and `Refusal`: why an edit was refused.
+
 use thiserror::Error;
 use winpe_registry::{KeyPath, Precondition, Value};
 
 use crate::format::CellOffset;
 use crate::read::{OpenError, ReadError};
 
-/// Why an edit was refused. The hive is as it was before.
+/// Why an edit was refused. The hive is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: {reason}", if .key.is_root() { "the root key".to_owned() } else { .key.to_string() })]
 pub struct EditError {
     /// The key of the edit.
     pub key: KeyPath,
-    /// What stood against it.
+    /// The reason.
     #[source]
     pub reason: Refusal,
 }
 
-/// What stood against an edit.
+/// The reason for which an edit was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// A part of the hive that the edit needs cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The hive was opened in spite of damage; an edit could make it worse.
+    /// The hive was opened despite damage; an edit could make the damage worse.
     #[error("a damaged hive cannot be edited: {0}")]
     Damaged(OpenError),
-    /// The cells of a bin do not fill it, so nobody knows what is free.
+    /// The cells of a bin do not fill it exactly, so the free space is unknown.
     #[error(
         "the cells of the bin at {bin} are damaged: expected a cell at {at} that ends inside the bin, \
          found the size {size}"
@@ -38,7 +40,7 @@ pub enum Refusal {
         /// Its size field; negative is allocated.
         size: i32,
     },
-    /// A record names a cell that is none.
+    /// A record names an offset that is not an allocated cell.
     #[error("expected an allocated cell at {at}, which a record names")]
     NotACell {
         /// The offset named.
@@ -49,7 +51,7 @@ pub enum Refusal {
     Precondition {
         /// What was expected.
         expected: Precondition,
-        /// The value found; `None` where there is none, or for a key.
+        /// The value found; `None` if there is none, or for a key.
         found: Option<Value>,
         /// Whether a key was found, for an edit of a key.
         is_key: bool,
@@ -63,7 +65,7 @@ pub enum Refusal {
     /// There is such a key already.
     #[error("there is such a key already")]
     Exists,
-    /// The values of a predefined handle stand elsewhere.
+    /// The value count of a predefined handle is a handle, so it has no values.
     #[error("the key is a predefined handle and has no values of its own")]
     PredefinedHandle,
     /// The path is too deep for NT.
@@ -72,17 +74,17 @@ pub enum Refusal {
         /// Levels of the path.
         actual: usize,
     },
-    /// The name or text is longer than the format can say.
+    /// The name or text is longer than the format allows.
     #[error("expected at most {limit} bytes of {what}, found {actual}")]
     TooLong {
-        /// What is too long.
+        /// The field that is too long.
         what: &'static str,
         /// The limit in bytes.
         limit: u64,
         /// The length in bytes.
         actual: u64,
     },
-    /// The hive cannot grow any further.
+    /// The hive cannot grow further.
     #[error("the hive is full: it cannot grow past {limit} bytes of bins")]
     Full {
         /// The limit in bytes.

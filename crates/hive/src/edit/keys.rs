@@ -1,4 +1,4 @@
-//! Keys: made, deleted, found again for writing.
+//! Creates, deletes and resolves keys for editing.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ impl Store {
         Key::new(self.image(), at)
     }
 
-    /// A copy of a key's record, to change and put back.
+    /// A copy of a key's record, to be changed and written back.
     pub(super) fn node(&self, at: CellOffset) -> Result<KeyNode, Refusal> {
-        self.prove(at)?;
+        self.require_allocated(at)?;
         Ok(*self.key(at)?.node())
     }
 
-    /// How far a path exists: the last key that does, and how many names are missing.
+    /// Resolves a path: the last key that exists, and the number of missing names.
     pub(super) fn resolve(&self, path: &KeyPath) -> Result<(CellOffset, usize), ReadError> {
         let mut key = self.key(self.root())?;
         for (depth, name) in path.names().iter().enumerate() {
@@ -33,7 +33,7 @@ impl Store {
         Ok((key.offset(), 0))
     }
 
-    /// Makes the last `missing` keys of a path below the key `at`; returns the last.
+    /// Creates the last `missing` keys of a path below the key `at`; returns the last one.
     pub(super) fn create_keys(
         &mut self,
         mut at: CellOffset,
@@ -49,7 +49,7 @@ impl Store {
         Ok(at)
     }
 
-    /// Makes a key that does not exist. It shares its parent's security descriptor.
+    /// Creates a key that does not exist. It shares its parent's security descriptor.
     pub(super) fn create_key(
         &mut self,
         parent: CellOffset,
@@ -59,7 +59,7 @@ impl Store {
         self.put_key(KeyNode::empty(parent, security), name)
     }
 
-    /// Puts a key of that name below the parent that its node tells, as another user of its security
+    /// Stores a key below the parent named in its node, and counts it as a user of its security
     /// cell.
     pub(super) fn put_key(
         &mut self,
@@ -81,7 +81,7 @@ impl Store {
         Ok(at)
     }
 
-    /// Puts a key node into a new cell, its name compressed if it can be.
+    /// Stores a key node in a new cell, with its name as Latin-1 if possible.
     pub(super) fn allocate_key(
         &mut self,
         mut node: KeyNode,
@@ -115,7 +115,8 @@ impl Store {
         Ok(())
     }
 
-    /// Frees the cells of one key, its values and lists included, its subkeys and security not.
+    /// Frees the cells of one key with its values and lists, but not its subkeys and its security
+    /// cell.
     fn free_key(&mut self, at: CellOffset) -> Result<(), Refusal> {
         let key = self.key(at)?;
         let node = *key.node();
@@ -145,7 +146,7 @@ impl Store {
         }
     }
 
-    /// Gives a key its class name; the empty one takes it away.
+    /// Sets the class name of a key; an empty name removes it.
     pub(super) fn set_class(&mut self, at: CellOffset, class: &NtString) -> Result<bool, Refusal> {
         let bytes = class.to_utf16le();
         let key = self.key(at)?;
@@ -206,7 +207,7 @@ impl KeyNode {
         }
     }
 
-    /// Sets length and flag of the name; returns the bytes that must follow the node.
+    /// Sets length and flag of the name; returns the bytes to store after the node.
     pub(super) fn set_name(&mut self, name: &NtString) -> Result<Vec<u8>, Refusal> {
         let (stored, latin1) = store_name(name);
         let len = u16::try_from(stored.len()).map_err(|_| Refusal::TooLong {
@@ -220,15 +221,15 @@ impl KeyNode {
         Ok(stored)
     }
 
-    /// Names have at most 255 units, so the maximum fits; foreign ones that do not count as much as
-    /// the field can say.
+    /// Names have at most 255 units, so the maximum fits; longer names from other writers are
+    /// capped at the limit of the field.
     pub(super) fn raise_max_subkey_name(&mut self, len: usize) {
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         self.max_subkey_name.set(self.max_subkey_name.get().max(len));
     }
 }
 
-/// A name as a hive stores it, and whether that is Latin-1.
+/// A name as a hive stores it, and whether it is Latin-1.
 pub(super) fn store_name(name: &NtString) -> (Vec<u8>, bool) {
     match name.to_latin1() {
         Some(bytes) => (bytes, true),

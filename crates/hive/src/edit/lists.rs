@@ -1,8 +1,8 @@
-//! Subkey lists, kept as NT keeps them.
+//! Subkey lists, maintained as NT maintains them.
 //!
-//! A key's first subkey gets a list of the kind that the version has. A full `lf` turns into an `li`; a
-//! full `li` or `lh` goes under an `ri` and is halved, and so is any full list under an `ri`. A list that
-//! becomes empty is dropped, and so is an `ri` with its last list.
+//! A key's first subkey gets a list of the kind of the hive's version. A full `lf` is converted to
+//! an `li`; a full `li` or `lh` is split in two under a new `ri`, and so is any full list under an
+//! `ri`. An empty list is freed, and so is an `ri` with its last list.
 
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U16;
@@ -14,7 +14,7 @@ use crate::read::{List, Lists, ReadError, locate};
 const HEAD: usize = size_of::<ListHeader>();
 
 impl Store {
-    /// Enters a key into the lists of its parent, and counts it.
+    /// Adds a key to the lists of its parent, and counts it.
     pub(super) fn link(
         &mut self,
         parent: CellOffset,
@@ -44,13 +44,13 @@ impl Store {
                 }
             }
         }
-        // NT's count has 32 bits, and so have the offsets of as many keys.
+        // The count has 32 bits, and so have the offsets of that many keys.
         owner.subkey_count.set(owner.subkey_count.get().saturating_add(1));
         self.put(parent, &owner);
         Ok(())
     }
 
-    /// Takes a key out of the lists of its parent.
+    /// Removes a key from the lists of its parent.
     pub(super) fn unlink(
         &mut self,
         parent: CellOffset,
@@ -102,12 +102,13 @@ impl Store {
         cells.into_iter().try_for_each(|cell| self.free(cell))
     }
 
-    /// Where a name stands in the lists of a key or would; `None` without a list.
+    /// The position of a name in the lists of a key, or where it would be inserted; `None` without
+    /// a list.
     fn place(&self, owner: &KeyNode, name: &[u16]) -> Result<Option<Slot>, Refusal> {
         let Some(place) = locate(self.image(), owner, name)? else { return Ok(None) };
-        self.prove(place.leaf.at)?;
+        self.require_allocated(place.leaf.at)?;
         if let Some((root, _)) = &place.root {
-            self.prove(root.at)?;
+            self.require_allocated(root.at)?;
         }
         Ok(Some(Slot {
             root: place.root.map(|(root, index)| (root.at, index)),
@@ -117,7 +118,7 @@ impl Store {
         }))
     }
 
-    /// Sees to it that the leaf can take one more entry.
+    /// Makes room for one more entry in the leaf.
     fn make_room(&mut self, owner: &mut KeyNode, slot: &mut Slot) -> Result<(), Refusal> {
         if slot.leaf.len < slot.leaf.kind.full_at() {
             return Ok(());
@@ -157,7 +158,7 @@ impl Store {
         Ok(())
     }
 
-    /// A list of keys with hints becomes one without, in its cell.
+    /// Converts a list with hints to one without, in its cell.
     fn turn_into_index(&mut self, leaf: &mut Leaf) -> Result<(), Refusal> {
         let keys: Vec<u8> = {
             let list = List::new(self.image(), leaf.at)?;
@@ -180,14 +181,14 @@ impl Store {
         self.allocate_with(&[head.as_bytes(), entries].concat())
     }
 
-    /// Inserts an entry; returns where the list stands then.
+    /// Inserts an entry; returns the list's cell, which may have moved.
     fn insert_entry(
         &mut self,
         at: CellOffset,
         index: usize,
         entry: &[u8],
     ) -> Result<CellOffset, Refusal> {
-        let (behind, len) = {
+        let (tail, len) = {
             let list = List::new(self.image(), at)?;
             (list.entries()[index * entry.len()..].to_vec(), list.len())
         };
@@ -203,39 +204,39 @@ impl Store {
         let at = if need <= capacity {
             at
         } else {
-            // Room for some more, so that a growing list does not move each time.
+            // Spare room, so that a growing list does not move each time.
             self.resize(at, need + (capacity / 2).min(SPARE))?
         };
         let start = HEAD + index * entry.len();
         self.write(at, start, entry);
-        self.write(at, start + entry.len(), &behind);
+        self.write(at, start + entry.len(), &tail);
         self.set_len(at, len + 1);
         Ok(at)
     }
 
-    /// Removes an entry; returns how many are left.
+    /// Removes an entry; returns the number of entries left.
     fn remove_entry(&mut self, at: CellOffset, index: usize) -> Result<usize, Refusal> {
-        let (mut behind, len, size) = {
+        let (mut tail, len, size) = {
             let list = List::new(self.image(), at)?;
             let size = list.kind.entry_len();
             (list.entries()[(index + 1) * size..].to_vec(), list.len(), size)
         };
-        behind.resize(behind.len() + size, 0);
-        self.write(at, HEAD + index * size, &behind);
+        tail.resize(tail.len() + size, 0);
+        self.write(at, HEAD + index * size, &tail);
         self.set_len(at, len - 1);
         Ok(len - 1)
     }
 
-    /// `len` comes from a list, or is one more than a length below 65,535.
+    /// `len` was read from a list, or is one more than a length below 65,535.
     fn set_len(&mut self, at: CellOffset, len: usize) {
         self.write(at, 2, &(len as u16).to_le_bytes());
     }
 }
 
-/// The most spare room that a list gets when it grows, in bytes.
+/// The maximum of spare room that a growing list gets, in bytes.
 const SPARE: usize = 256;
 
-/// Where a name stands or would, without a borrow of the hive.
+/// The position of a name in the lists of a key, without a borrow of the hive.
 struct Slot {
     root: Option<(CellOffset, usize)>,
     leaf: Leaf,
@@ -256,7 +257,7 @@ impl Leaf {
     }
 }
 
-/// The entry of a key in a list.
+/// The list entry of a key.
 fn entry(kind: ListKind, key: CellOffset, name: &[u16]) -> Vec<u8> {
     let mut entry = key.get().to_le_bytes().to_vec();
     match kind {

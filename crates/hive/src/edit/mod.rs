@@ -1,4 +1,5 @@
-//! Changes in place. Every edit is a transaction: it is done whole, or the bytes are as before.
+//! Edits in place. Every edit is a transaction: it is applied completely, or the bytes stay
+//! unchanged.
 //!
 //! ```text
 //! Hive::apply ─► transaction ─► keys, values, security      what the records must say

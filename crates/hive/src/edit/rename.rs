@@ -1,4 +1,4 @@
-//! A key gets another name, and with it another place among its siblings.
+//! Renames a key, which moves it to another position among its siblings.
 
 use winpe_registry::{KeyName, KeyPath};
 use zerocopy::IntoBytes;
@@ -13,7 +13,8 @@ impl Store {
         self.rename(parent, at, name)
     }
 
-    /// Renames a key below `parent`; whether anything changed. The case alone may change too.
+    /// Renames a key below `parent`; returns whether anything changed. The new name may differ in
+    /// case only.
     fn rename(
         &mut self,
         parent: CellOffset,
@@ -43,7 +44,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Tells the subkeys of a key where it stands.
+    /// Updates the parent field of a key's subkeys.
     fn adopt_subkeys(&mut self, at: CellOffset) -> Result<(), Refusal> {
         let subkeys: Vec<CellOffset> = self
             .key(at)?

@@ -1,4 +1,4 @@
-//! Security cells: shared by keys, counted, in one ring.
+//! Security cells: reference counts, the ring of links, and new descriptors.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::format::{CellOffset, SecurityNode, Signed};
 use crate::read::{ReadError, Security};
 
 impl Store {
-    /// One more key uses the cell.
+    /// Counts one more key that uses the cell.
     pub(super) fn add_reference(&mut self, at: CellOffset) -> Result<(), Refusal> {
         let mut node = self.security(at)?;
         node.references.set(node.references.get().saturating_add(1));
@@ -21,11 +21,11 @@ impl Store {
         Ok(())
     }
 
-    /// Keys that no list leads to any more have used these cells, so many times each. A cell goes with
+    /// Subtracts the users that unlinked keys were of these security cells. A cell is freed with
     /// its last user.
     ///
-    /// Some writers do not count, so before a cell goes its users are counted: one walk over the hive
-    /// for all edits.
+    /// Some writers do not count, so before a cell is freed its users are counted: one walk over
+    /// the hive for all edits.
     pub(super) fn drop_references(
         &mut self,
         dropped: &BTreeMap<CellOffset, u32>,
@@ -61,7 +61,7 @@ impl Store {
             return Ok(found);
         }
         let mut at = start;
-        // A ring of distinct cells closes within as many steps as there is room for cells.
+        // A ring of distinct cells closes within as many steps as cells fit in the bins.
         for _ in 0..self.image().bins().len() / size_of::<SecurityNode>() {
             let security = Security::new(self.image(), at)?;
             found.entry(security.descriptor().to_vec()).or_insert(at);
@@ -73,7 +73,8 @@ impl Store {
         Err(ReadError::Twice { record: SecurityNode::RECORD, at }.into())
     }
 
-    /// The cell of a descriptor, of which `known` are there: a new one is made if it is not among them.
+    /// The cell of a descriptor; `known` maps existing descriptors to cells, and a new cell is
+    /// allocated for others.
     pub(super) fn intern_security(
         &mut self,
         descriptor: &[u8],
@@ -89,7 +90,7 @@ impl Store {
         Ok(at)
     }
 
-    /// A new cell, in the ring before `next` or a ring of its own.
+    /// Allocates a cell, linked before `next` or as a ring with only itself.
     pub(super) fn allocate_security(
         &mut self,
         descriptor: &[u8],
@@ -142,11 +143,11 @@ impl Store {
     }
 
     fn security(&self, at: CellOffset) -> Result<SecurityNode, Refusal> {
-        self.prove(at)?;
+        self.require_allocated(at)?;
         Ok(*Security::new(self.image(), at)?.node())
     }
 
-    /// How many keys that can be reached use each cell.
+    /// The number of reachable keys that use each cell.
     fn count_references(&self) -> Result<BTreeMap<CellOffset, u32>, Refusal> {
         let mut references = BTreeMap::new();
         for visit in self.key(self.root())?.walk() {
@@ -159,7 +160,7 @@ impl Store {
 
 #[cfg(test)]
 impl crate::Hive {
-    /// Gives a key a security descriptor that no other has.
+    /// Gives a key a security descriptor that no other key uses.
     pub(crate) fn with_own_security(&mut self, path: &winpe_registry::KeyPath) -> CellOffset {
         self.transaction(path, |store| {
             let (at, _) = store.resolve(path)?;

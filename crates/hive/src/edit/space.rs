@@ -1,4 +1,4 @@
-//! Where there is room in the bins.
+//! Free space in the bins.
 
 use std::collections::BTreeSet;
 
@@ -6,30 +6,30 @@ use super::Refusal;
 use crate::bitmap::Bitmap;
 use crate::format::{BIN_HEADER_LEN, CellOffset, PAGE};
 
-/// The free cells of a hive by size, and the borders between cells.
+/// The free cells of a hive by size, and the boundaries of all cells.
 ///
-/// Free cells that are neighbours in one bin are one here, whatever the file says of them; the file
-/// learns of it when the room is used.
+/// Adjacent free cells in one bin are treated as one here, even if the file has them apart; the
+/// file is updated when the space is used.
 #[derive(Debug)]
 pub(crate) struct Space {
-    /// One bit for each 8 bytes: a cell starts there.
+    /// One bit for each 8 bytes: set where a cell starts.
     starts: Bitmap,
-    /// One bit for each page: a bin starts there.
+    /// One bit for each page: set where a bin starts.
     bins: Bitmap,
-    /// Size and offset, so that the best fit is the first that is not too small.
+    /// (Size, offset), so that the first sufficient entry is the best fit.
     free: BTreeSet<(u32, u32)>,
     end: u32,
 }
 
 /// A run of free bytes inside one bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct FreeRun {
     pub(crate) at: u32,
     pub(crate) size: u32,
 }
 
 impl Space {
-    /// Reads every cell of bins whose heads are sound.
+    /// Reads every cell of bins whose headers are sound.
     pub(crate) fn scan(bins: &[u8]) -> Result<Self, Refusal> {
         let end = bins.len() as u32;
         let mut space = Self {
@@ -43,7 +43,7 @@ impl Space {
         while bin < end {
             let bin_end = bin + read_u32(bins, bin + 8);
             space.bins.insert((bin / PAGE) as usize);
-            let mut run: Option<Room> = None;
+            let mut run: Option<FreeRun> = None;
             let mut at = bin + BIN_HEADER_LEN;
             while at < bin_end {
                 let size = read_u32(bins, at) as i32;
@@ -58,7 +58,7 @@ impl Space {
                 } else if let Some(room) = &mut run {
                     room.size += len;
                 } else {
-                    run = Some(Room { at, size: len });
+                    run = Some(FreeRun { at, size: len });
                     space.starts.insert((at / 8) as usize);
                 }
                 at += len;
@@ -70,16 +70,22 @@ impl Space {
         Ok(space)
     }
 
-    /// Takes the smallest room of at least `size` bytes, the first among equals. What is left over is
-    /// returned and stays free.
-    pub(crate) fn take(&mut self, size: u32) -> Option<(u32, Option<Room>)> {
+    /// Takes the smallest free run of at least `size` bytes, the first among equals. The remainder
+    /// stays free and is returned.
+    pub(crate) fn take(&mut self, size: u32) -> Option<(u32, Option<FreeRun>)> {
         let &(found, at) = self.free.range((size, 0)..).next()?;
         self.free.remove(&(found, at));
         Some((at, self.release_tail(at, size, found - size)))
     }
 
-    /// Takes the room directly behind an allocated cell, if there are at least `more` bytes.
-    pub(crate) fn take_behind(&mut self, at: u32, size: u32, more: u32) -> Option<Option<Room>> {
+    /// Extends an allocated cell by `more` bytes into the free run directly after it, if that is
+    /// large enough. The remainder stays free and is returned.
+    pub(crate) fn extend_into_free(
+        &mut self,
+        at: u32,
+        size: u32,
+        more: u32,
+    ) -> Option<Option<FreeRun>> {
         let next = at + size;
         if self.is_border(next) {
             return None;
@@ -92,29 +98,31 @@ impl Space {
         Some(self.release_tail(at, size + more, found - more))
     }
 
-    /// Frees the bytes of an allocated cell behind its first `keep`; joined with free room behind.
-    pub(crate) fn release_tail(&mut self, at: u32, keep: u32, tail: u32) -> Option<Room> {
+    /// Frees the bytes of an allocated cell after its first `keep`, merged with a free run after
+    /// them.
+    pub(crate) fn release_tail(&mut self, at: u32, keep: u32, tail: u32) -> Option<FreeRun> {
         if tail == 0 {
             return None;
         }
         self.starts.insert(((at + keep) / 8) as usize);
-        let mut room = Room { at: at + keep, size: tail };
+        let mut room = FreeRun { at: at + keep, size: tail };
         self.join_next(&mut room);
         self.free.insert((room.size, room.at));
         Some(room)
     }
 
-    /// Frees a whole cell, joined with free neighbours.
-    pub(crate) fn release(&mut self, at: u32, size: u32) -> Room {
-        let mut room = Room { at, size };
+    /// Frees a whole cell, merged with adjacent free runs.
+    pub(crate) fn release(&mut self, at: u32, size: u32) -> FreeRun {
+        let mut room = FreeRun { at, size };
         self.join_next(&mut room);
         if !self.is_border_before(at) {
-            // The bin's first cell starts right behind its head, so there is one before this.
+            // The bin's first cell starts right after the header, so another cell precedes this
+            // one.
             if let Some(previous) = self.starts.previous((at / 8) as usize) {
                 let previous = previous as u32 * 8;
                 if self.free.remove(&(at - previous, previous)) {
                     self.starts.remove((at / 8) as usize);
-                    room = Room { at: previous, size: room.size + (at - previous) };
+                    room = FreeRun { at: previous, size: room.size + (at - previous) };
                 }
             }
         }
@@ -133,13 +141,13 @@ impl Space {
         self.free.insert((size - BIN_HEADER_LEN, bin + BIN_HEADER_LEN));
     }
 
-    /// The size of the cell, allocated or free, that starts here; `None` if none does.
+    /// The size of the cell, allocated or free, that starts here; `None` if no cell starts here.
     pub(crate) fn size(&self, at: u32) -> Option<u32> {
         let is_start = at.is_multiple_of(8) && self.starts.contains((at / 8) as usize);
         is_start.then(|| self.cell_end(at) - at)
     }
 
-    fn join_next(&mut self, room: &mut Room) {
+    fn join_next(&mut self, room: &mut FreeRun) {
         let next = room.at + room.size;
         if self.is_border(next) {
             return;
@@ -151,7 +159,7 @@ impl Space {
         }
     }
 
-    /// Where the cell that starts at `at` ends: at the next cell, or at the end of its bin.
+    /// The end of the cell that starts at `at`: the next cell, or the end of its bin.
     fn cell_end(&self, at: u32) -> u32 {
         let next_page = (at / PAGE + 1) as usize;
         let bin_end = self.bins.next(next_page).map_or(self.end, |page| page as u32 * PAGE);
@@ -170,7 +178,7 @@ impl Space {
     }
 }
 
-/// `at` lies inside the bins: heads of bins were checked on opening, cells end inside their bin.
+/// `at` is inside the bins: headers of bins were checked on opening, cells end inside their bin.
 fn read_u32(bins: &[u8], at: u32) -> u32 {
     let at = at as usize;
     u32::from_le_bytes([bins[at], bins[at + 1], bins[at + 2], bins[at + 3]])

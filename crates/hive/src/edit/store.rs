@@ -1,4 +1,4 @@
-//! The bytes of a hive under edit: cells are allocated, freed, resized and written here only, and
+//! The bytes of a hive under edit. Only this module allocates, frees, resizes and writes cells, and
 //! everything can be undone until the transaction ends.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Refusal;
 use super::names::ValueNames;
-use super::space::{Room, Space};
+use super::space::{FreeRun, Space};
 use crate::file_bytes::FileBytes;
 use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, BaseBlock, BinHeader, CellOffset, PAGE};
 use crate::read::{FileTime, Image, MAX_BINS_LEN};
@@ -21,25 +21,26 @@ pub(crate) struct Store {
     bins_len: u32,
     minor: u32,
     root: CellOffset,
-    /// Found on the first edit.
+    /// Scanned by the first edit.
     space: Option<Space>,
-    /// How many keys use each security cell; counted when the first seems to lose its last user.
+    /// The number of keys that use each security cell; counted when one first seems to lose its
+    /// last user.
     pub(super) references: Option<BTreeMap<CellOffset, u32>>,
     pub(super) names: ValueNames,
-    /// The path of the last edit as the hive spells it, which edits of one key share.
+    /// The path of the last edit as the hive spells it; consecutive edits of one key share it.
     pub(super) spelled: KeyPath,
     undo: Undo,
     modified: bool,
-    /// The time of the transaction that runs.
+    /// The time of the running transaction.
     pub(super) now: FileTime,
 }
 
-/// What a transaction has overwritten.
+/// The bytes that a transaction has overwritten.
 #[derive(Debug, Default)]
 struct Undo {
     /// Position and length of each write, in order.
     writes: Vec<(usize, usize)>,
-    /// The bytes that were there, one behind the other.
+    /// The bytes that were overwritten, concatenated.
     old: Vec<u8>,
     /// Length of the file and of the bins when the transaction began.
     file_len: usize,
@@ -47,7 +48,7 @@ struct Undo {
 }
 
 impl Undo {
-    /// Forgets everything, and gives the memory of a large transaction back.
+    /// Clears everything, and releases the memory of a large transaction.
     fn clear(&mut self) {
         self.writes.clear();
         self.old.clear();
@@ -57,7 +58,8 @@ impl Undo {
 }
 
 impl Store {
-    /// The caller has proved the base block, the heads of the bins, and that they cover `bins_len`.
+    /// The caller has checked the base block, the headers of the bins, and that the bins cover
+    /// `bins_len`.
     pub(crate) fn new(bytes: FileBytes, bins_len: u32, minor: u32, root: CellOffset) -> Self {
         Self {
             bytes,
@@ -85,7 +87,7 @@ impl Store {
         Self::new(bytes.into(), 0, self.minor, root)
     }
 
-    /// The head of the first bin has a time of its own.
+    /// Sets the time in the header of the first bin.
     pub(super) fn set_first_bin_time(&mut self, time: U64) {
         let at = BASE_BLOCK_LEN + offset_of!(BinHeader, timestamp);
         self.write_at(at, time.as_bytes());
@@ -107,7 +109,7 @@ impl Store {
         self.modified
     }
 
-    /// Runs `edit`, whole or not at all.
+    /// Runs `edit`; if it fails, all changes are undone.
     pub(crate) fn transaction<T>(
         &mut self,
         now: FileTime,
@@ -148,7 +150,7 @@ impl Store {
         self.names.clear();
     }
 
-    /// A new cell with room for `len` bytes, all zero.
+    /// Allocates a cell with room for `len` bytes, all zero.
     pub(super) fn allocate(&mut self, len: usize) -> Result<CellOffset, Refusal> {
         let size = cell_size(len)?;
         let (at, rest) = match self.space_mut().take(size) {
@@ -164,14 +166,14 @@ impl Store {
         Ok(CellOffset::new(at))
     }
 
-    /// A new cell that holds these bytes.
+    /// Allocates a cell that holds these bytes.
     pub(super) fn allocate_with(&mut self, payload: &[u8]) -> Result<CellOffset, Refusal> {
         let at = self.allocate(payload.len())?;
         self.write(at, 0, payload);
         Ok(at)
     }
 
-    /// Frees a cell; its bytes become zero.
+    /// Frees a cell and zeroes its bytes.
     pub(super) fn free(&mut self, at: CellOffset) -> Result<(), Refusal> {
         let size = self.allocated_size(at)?;
         self.names.forget(at);
@@ -181,15 +183,15 @@ impl Store {
         Ok(())
     }
 
-    /// Makes a cell's room fit `len` bytes, where it stands if possible. What it held stays, as far as
-    /// there is room; the rest is zero.
+    /// Resizes a cell to `len` bytes, in place if possible. The old content is kept as far as it
+    /// fits; the rest is zero.
     pub(super) fn resize(&mut self, at: CellOffset, len: usize) -> Result<CellOffset, Refusal> {
         let (old, new) = (self.allocated_size(at)?, cell_size(len)?);
         if new <= old {
             self.zero(at.get() + new, old - new);
             let room = self.space_mut().release_tail(at.get(), new, old - new);
             self.mark_free(room);
-        } else if let Some(rest) = self.space_mut().take_behind(at.get(), old, new - old) {
+        } else if let Some(rest) = self.space_mut().extend_into_free(at.get(), old, new - old) {
             self.zero(at.get() + old, new - old);
             self.mark_free(rest);
         } else {
@@ -204,12 +206,12 @@ impl Store {
         Ok(at)
     }
 
-    /// The bytes that a cell has room for.
+    /// The number of bytes that fit in a cell.
     pub(super) fn capacity(&self, at: CellOffset) -> Result<usize, Refusal> {
         Ok(self.allocated_size(at)? as usize - 4)
     }
 
-    /// Writes into a cell that was allocated here or read from the image, `offset` bytes behind its
+    /// Writes into a cell that was allocated here or read from the image, `offset` bytes after its
     /// size field.
     pub(super) fn write(&mut self, at: CellOffset, offset: usize, bytes: &[u8]) {
         let at = self.position(at.get() + 4) + offset;
@@ -229,7 +231,7 @@ impl Store {
             let sequence = block.primary_sequence.get().wrapping_add(1);
             block.primary_sequence.set(sequence);
             block.secondary_sequence.set(sequence);
-            // Zero is what newer versions of Windows leave there.
+            // Newer versions of Windows leave zero there.
             if block.timestamp.get() != 0 {
                 block.timestamp.set(now.0);
             }
@@ -238,13 +240,13 @@ impl Store {
         self.bytes
     }
 
-    /// Proves that a record at this offset stands in a cell of its own and not within another, where
-    /// writing it would break what is there.
-    pub(super) fn prove(&self, at: CellOffset) -> Result<(), Refusal> {
+    /// Checks that this offset is an allocated cell and not inside another, where writing a record
+    /// would corrupt that other cell.
+    pub(super) fn require_allocated(&self, at: CellOffset) -> Result<(), Refusal> {
         self.allocated_size(at).map(|_| ())
     }
 
-    /// The size of an allocated cell, which a record names.
+    /// The size of an allocated cell that a record names.
     fn allocated_size(&self, at: CellOffset) -> Result<u32, Refusal> {
         let size = self.space.as_ref().and_then(|space| space.size(at.get()));
         let start = self.position(at.get());
@@ -255,7 +257,7 @@ impl Store {
         }
     }
 
-    /// Adds a bin at the end in which `size` bytes find room.
+    /// Adds a bin at the end that is large enough for a cell of `size` bytes.
     fn grow(&mut self, size: u32) -> Result<(), Refusal> {
         let bin_size = (size + BIN_HEADER_LEN).next_multiple_of(PAGE);
         let bin = self.bins_len;
@@ -270,12 +272,12 @@ impl Store {
         let at = self.position(bin);
         self.write_at(at, BinHeader::new(bin, bin_size).as_bytes());
         self.space_mut().add_bin(bin_size);
-        self.mark_free(Some(Room { at: bin + BIN_HEADER_LEN, size: bin_size - BIN_HEADER_LEN }));
+        self.mark_free(Some(FreeRun { at: bin + BIN_HEADER_LEN, size: bin_size - BIN_HEADER_LEN }));
         Ok(())
     }
 
-    fn mark_free(&mut self, room: Option<Room>) {
-        if let Some(Room { at, size }) = room {
+    fn mark_free(&mut self, room: Option<FreeRun>) {
+        if let Some(FreeRun { at, size }) = room {
             self.write_i32(at, size as i32);
         }
     }
@@ -299,7 +301,8 @@ impl Store {
         }
     }
 
-    /// Keeps the bytes that are about to change. What lies behind the old end goes as a whole.
+    /// Saves the bytes that are about to change. Bytes after the old end need no copy: undo
+    /// truncates the file.
     fn remember(&mut self, at: usize, len: usize) {
         let len = len.min(self.undo.file_len.saturating_sub(at));
         if len > 0 {
@@ -321,7 +324,7 @@ impl Store {
 
 const FULL: Refusal = Refusal::Full { limit: MAX_BINS_LEN as u64 };
 
-/// The size of a cell that has room for `len` bytes.
+/// The size of a cell with room for `len` bytes.
 fn cell_size(len: usize) -> Result<u32, Refusal> {
     let size = len.checked_add(4).and_then(|len| len.checked_next_multiple_of(8)).ok_or(FULL)?;
     u32::try_from(size).ok().filter(|&size| size <= MAX_BINS_LEN - BIN_HEADER_LEN).ok_or(FULL)

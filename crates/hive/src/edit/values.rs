@@ -1,4 +1,4 @@
-//! Values: set and deleted.
+//! Sets and deletes values.
 
 use winpe_registry::{Value, ValueName};
 use zerocopy::little_endian::{U16, U32};
@@ -9,7 +9,7 @@ use crate::format::{CellOffset, KeyFlags, KeyValue, Record, Signed, ValueFlags};
 use crate::read::ValueEntry;
 
 impl Store {
-    /// Sets a value that is not so already.
+    /// Sets a value that differs from the stored one.
     pub(super) fn set_value(
         &mut self,
         key: CellOffset,
@@ -23,11 +23,12 @@ impl Store {
                 self.append(key, name, value)?;
             }
         }
-        // Names and data were bounded when they were stored.
+        // The lengths of name and data were checked when they were stored.
         self.raise_value_maxima(key, name.units().len(), value.data.len() as u32)
     }
 
-    /// The key has been written, and holds a value of these lengths.
+    /// Raises the maxima of a key that holds a value of these lengths. The key has already been
+    /// written.
     pub(super) fn raise_value_maxima(
         &mut self,
         key: CellOffset,
@@ -42,7 +43,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the value at a place of the key's list.
+    /// Deletes the value at an index of the key's list.
     pub(super) fn delete_value(
         &mut self,
         key: CellOffset,
@@ -52,8 +53,8 @@ impl Store {
         let Some(at) = self.find_value(key, name)? else { return Ok(()) };
         let mut node = self.node(key)?;
         let (list, count) = (CellOffset::new(node.value_list.get()), node.value_count.get());
-        self.prove(list)?;
-        let (index, mut behind) = {
+        self.require_allocated(list)?;
+        let (index, mut tail) = {
             let offsets = self.image().prefix(list, Record::ValueList, u64::from(count) * 4)?;
             let place =
                 offsets.as_chunks().0.iter().position(|&cell| cell == at.get().to_le_bytes());
@@ -61,8 +62,8 @@ impl Store {
             let Some(index) = place else { return Ok(()) };
             (index, offsets[(index + 1) * 4..].to_vec())
         };
-        behind.extend([0; 4]);
-        self.write(list, index * 4, &behind);
+        tail.extend([0; 4]);
+        self.write(list, index * 4, &tail);
         if count == 1 {
             self.free(list)?;
             node.value_list.set(u32::MAX);
@@ -81,7 +82,7 @@ impl Store {
     }
 
     fn replace(&mut self, at: CellOffset, value: &Value) -> Result<(), Refusal> {
-        self.prove(at)?;
+        self.require_allocated(at)?;
         let mut node = *ValueEntry::new(self.image(), at)?.node();
         let (data_len, data) = self.replace_data(at, &value.data)?;
         node.data_len.set(data_len);
@@ -92,7 +93,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds a value that the key does not have.
+    /// Adds a value to a key that lacks it.
     pub(super) fn append(
         &mut self,
         key: CellOffset,
@@ -126,7 +127,7 @@ impl Store {
         })?;
         let at = self.allocate(size_of::<KeyValue>() + stored.len())?;
         let (data_len, data) = self.store_data(&value.data)?;
-        // Windows leaves the flag clear where there is no name.
+        // Windows leaves the flag clear if the name is empty.
         let compressed = latin1 && !stored.is_empty();
         let node = KeyValue {
             signature: KeyValue::SIGNATURE,
@@ -150,9 +151,9 @@ impl Store {
     }
 }
 
-/// The spare room that a value list of `capacity` bytes gets when it grows. A list of a thousand values
-/// gets a share of its size: it leaves its old room behind when it grows, so that steps of one size would
-/// make the hive grow by the square of the values.
+/// The spare room that a value list of `capacity` bytes gets when it grows. A list of a thousand
+/// values gets a share of its size: each growth leaves the old cell free, so constant steps would
+/// make the hive grow by the square of the number of values.
 fn spare(capacity: usize) -> usize {
     const SMALL: usize = 4096;
     if capacity < SMALL { (capacity / 4).min(64) } else { capacity / 4 }

@@ -1,7 +1,9 @@
+//! The base block: the header of a hive file.
+
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The base block fills the first page of the file; what follows its first 512 bytes is not touched.
+/// The base block fills the first page of the file; bytes after its first 512 are never changed.
 pub(crate) const BASE_BLOCK_LEN: usize = 4096;
 
 /// The first 512 bytes of the file.
@@ -10,26 +12,26 @@ pub(crate) const BASE_BLOCK_LEN: usize = 4096;
 pub(crate) struct BaseBlock {
     /// `regf`.
     pub(crate) signature: [u8; 4],
-    /// Raised before a write begins.
+    /// Incremented before a write begins.
     pub(crate) primary_sequence: U32,
-    /// Raised to the primary number when the write has ended; unequal numbers mark a dirty hive.
+    /// Set to the primary number when the write has ended; unequal numbers mark a dirty hive.
     pub(crate) secondary_sequence: U32,
-    /// FILETIME of the last write; Windows 8.1 and later leave it as it is.
+    /// FILETIME of the last write; Windows 8.1 and later do not update it.
     pub(crate) timestamp: U64,
     pub(crate) major: U32,
     pub(crate) minor: U32,
-    /// 0 for a primary file; 1, 2 and 6 are transaction logs.
+    /// 0 for a primary file; 1, 2 and 6 for transaction logs.
     pub(crate) file_type: U32,
     /// 1: loaded directly.
     pub(crate) file_format: U32,
     pub(crate) root_cell: U32,
-    /// Bytes of bins behind the base block.
+    /// Bytes of bins after the base block.
     pub(crate) bins_len: U32,
     /// Sector size divided by 512; 1 in practice.
     pub(crate) cluster: U32,
     /// UTF-16, zero padded; the end of the path that the hive was loaded from.
     pub(crate) file_name: [u8; 64],
-    /// Resource manager ids, flags, reorganisation times. Carried.
+    /// Resource manager ids, flags, reorganisation times. Kept unchanged.
     pub(crate) reserved: [u8; 396],
     /// XOR of the 127 words before it.
     pub(crate) checksum: U32,
@@ -40,8 +42,8 @@ const _: () = assert!(size_of::<BaseBlock>() == 512);
 impl BaseBlock {
     pub(crate) const SIGNATURE: [u8; 4] = *b"regf";
 
-    /// What [`BaseBlock::checksum`] should be. All ones and zero never appear: they become
-    /// `0xffff_fffe` and 1.
+    /// The correct value of [`BaseBlock::checksum`]. All ones and zero never occur: they are
+    /// replaced by `0xffff_fffe` and 1.
     pub(crate) fn computed_checksum(&self) -> u32 {
         let words = self.as_bytes()[..508].chunks_exact(4);
         let xor = words

@@ -1,3 +1,5 @@
+//! The header of a bin (`hbin`).
+
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -7,13 +9,13 @@ pub(crate) const PAGE: u32 = 4096;
 /// The bytes of a bin before its first cell.
 pub(crate) const BIN_HEADER_LEN: u32 = 32;
 
-/// The head of a bin. Cells fill the rest of the bin without a gap.
+/// The header of a bin. Cells fill the rest of the bin without a gap.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct BinHeader {
     /// `hbin`.
     pub(crate) signature: [u8; 4],
-    /// Where this bin starts, counted from the first bin.
+    /// Offset of this bin from the first bin.
     pub(crate) offset: U32,
     /// Length of the bin, header included.
     pub(crate) size: U32,

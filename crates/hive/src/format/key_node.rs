@@ -1,3 +1,5 @@
+//! The key node (`nk`) and its flags.
+
 use std::fmt;
 
 use zerocopy::little_endian::{U16, U32, U64};
@@ -15,19 +17,19 @@ pub(crate) struct KeyNode {
     pub(crate) flags: U16,
     /// FILETIME.
     pub(crate) last_written: U64,
-    /// Bits that tell which accesses a reorganisation saw.
+    /// Bits that record which accesses a reorganisation saw.
     pub(crate) access_bits: u8,
-    /// Version 1.6: bits 0..2 say what the key means in a layered hive (1 is a tombstone).
+    /// Version 1.6: bits 0..2 are the role of the key in a layered hive (1 is a tombstone).
     pub(crate) layer: u8,
     pub(crate) spare: U16,
-    /// Means nothing in the root key.
+    /// Undefined in the root key.
     pub(crate) parent: U32,
     pub(crate) subkey_count: U32,
-    /// Garbage on disk, as is the list that it counts.
+    /// Undefined on disk, as is the list that it counts.
     pub(crate) volatile_subkey_count: U32,
     pub(crate) subkey_list: U32,
     pub(crate) volatile_subkey_list: U32,
-    /// A handle, not a count, where [`KeyFlags::PREDEFINED_HANDLE`] is set.
+    /// A handle instead of a count if [`KeyFlags::PREDEFINED_HANDLE`] is set.
     pub(crate) value_count: U32,
     pub(crate) value_list: U32,
     pub(crate) security: U32,
@@ -74,7 +76,7 @@ impl KeyNode {
         KeyFlags(self.flags.get())
     }
 
-    /// The number of values, which a predefined handle hides.
+    /// The number of values; 0 for a predefined handle.
     pub(crate) fn values(&self) -> u32 {
         if self.flags().contains(KeyFlags::PREDEFINED_HANDLE) { 0 } else { self.value_count.get() }
     }
@@ -91,7 +93,7 @@ impl KeyNode {
 pub struct KeyFlags(pub u16);
 
 impl KeyFlags {
-    /// Not kept on disk by Windows; never set in a stable key.
+    /// Windows does not store such keys on disk; never set in a stable key.
     pub const VOLATILE: Self = Self(0x01);
     /// A mount point of another hive.
     pub const HIVE_EXIT: Self = Self(0x02);
@@ -99,11 +101,11 @@ impl KeyFlags {
     pub const ROOT: Self = Self(0x04);
     /// Windows refuses to delete the key.
     pub const NO_DELETE: Self = Self(0x08);
-    /// A symbolic link, whose target stands in the value `SymbolicLinkValue`.
+    /// A symbolic link; the value `SymbolicLinkValue` holds its target.
     pub const SYM_LINK: Self = Self(0x10);
     /// The name is stored as Latin-1.
     pub const COMPRESSED_NAME: Self = Self(0x20);
-    /// The number of values is a handle; there are none.
+    /// The value count is a handle; the key has no values.
     pub const PREDEFINED_HANDLE: Self = Self(0x40);
 
     /// Whether all bits of `other` are set.

@@ -1,3 +1,5 @@
+//! The key value (`vk`), its flags, and the record of big data (`db`).
+
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -11,7 +13,7 @@ pub(crate) struct KeyValue {
     pub(crate) signature: [u8; 2],
     /// In bytes.
     pub(crate) name_len: U16,
-    /// In bytes; [`INLINE`] set where the data stand in the next field.
+    /// In bytes; [`INLINE`] is set if the next field holds the data.
     pub(crate) data_len: U32,
     /// Up to four bytes of data, or the cell of the data.
     pub(crate) data: U32,
@@ -40,15 +42,15 @@ impl Named for KeyValue {
     }
 }
 
-/// The bit of [`KeyValue::data_len`] that says: the data stand in the record itself.
+/// The bit of [`KeyValue::data_len`] that marks inline data.
 pub(crate) const INLINE: u32 = 0x8000_0000;
 
 pub(crate) struct ValueFlags;
 
 impl ValueFlags {
-    /// The name is stored as Latin-1. Clear where the name is empty.
+    /// The name is stored as Latin-1. Clear if the name is empty.
     pub(crate) const COMPRESSED_NAME: u16 = 0x01;
-    /// Version 1.6: the value hides one of a lower layer and has no data.
+    /// Version 1.6: the value hides the one of a lower layer and has no data.
     pub(crate) const TOMBSTONE: u16 = 0x02;
 }
 

@@ -1,4 +1,4 @@
-//! The layout of a primary hive file, and nothing else: no function here follows an offset.
+//! The layout of a primary hive file. No function here follows an offset.
 //!
 //! Source of every structure: Maxim Suhanov, "Windows registry file format specification"
 //! (<https://github.com/msuhanov/regf>). Integers are little-endian. One module holds one record.

@@ -1,8 +1,10 @@
+//! `CellOffset`: the offset of a cell, relative to the first bin.
+
 use std::fmt;
 
 use super::BASE_BLOCK_LEN;
 
-/// Where a cell starts: bytes from the first bin, which follows the base block of 4096 bytes.
+/// The offset of a cell: bytes from the first bin, which follows the base block of 4096 bytes.
 ///
 /// ```
 /// use winpe_hive::CellOffset;
@@ -14,7 +16,7 @@ use super::BASE_BLOCK_LEN;
 pub struct CellOffset(u32);
 
 impl CellOffset {
-    /// What stands where no cell is named.
+    /// The offset that names no cell.
     pub const NIL: Self = Self(u32::MAX);
 
     /// An offset as stored in a record.
@@ -29,7 +31,7 @@ impl CellOffset {
         self.0
     }
 
-    /// Whether no cell is named.
+    /// Whether this offset names no cell.
     #[must_use]
     pub const fn is_nil(self) -> bool {
         self.0 == u32::MAX

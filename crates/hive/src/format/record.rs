@@ -1,6 +1,8 @@
+//! `Record`: the kinds of cell content, and traits of records with a signature or a name.
+
 use std::fmt;
 
-/// What a cell is meant to hold, as the record that names it says.
+/// What a cell should hold according to the record that names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Record {
     /// Key node, `nk`.
@@ -42,7 +44,7 @@ impl fmt::Display for Record {
     }
 }
 
-/// A record that a name follows.
+/// A record that is followed by its name.
 pub(crate) trait Named: Signed {
     /// In bytes.
     fn name_len(&self) -> usize;
@@ -50,7 +52,7 @@ pub(crate) trait Named: Signed {
     fn has_latin1_name(&self) -> bool;
 }
 
-/// A record that opens with two letters.
+/// A record that starts with a signature of two letters.
 pub(crate) trait Signed {
     const RECORD: Record;
     const SIGNATURE: [u8; 2];

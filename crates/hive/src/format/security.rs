@@ -1,3 +1,5 @@
+//! The security descriptor record (`sk`).
+
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -10,7 +12,7 @@ pub(crate) struct SecurityNode {
     /// `sk`.
     pub(crate) signature: [u8; 2],
     pub(crate) reserved: U16,
-    /// The next one; all of a hive form one ring.
+    /// The next security cell; all cells of a hive form one ring.
     pub(crate) next: U32,
     pub(crate) previous: U32,
     /// The number of key nodes that name this cell.

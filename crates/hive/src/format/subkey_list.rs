@@ -1,8 +1,10 @@
+//! The subkey lists (`li`, `lf`, `lh`, `ri`): layout of their entries, hashes and hints.
+
 use winpe_registry::upcase;
 use zerocopy::little_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The head of every subkey list; its entries follow, each starting with an offset.
+/// The header of every subkey list; its entries follow, each starting with an offset.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct ListHeader {
@@ -53,7 +55,7 @@ impl ListKind {
         }
     }
 
-    /// The list that a hive of this minor version gives to a key's first subkey.
+    /// The kind of list that a hive of this minor version uses for a key's first subkey.
     pub(crate) fn for_minor(minor: u32) -> Self {
         match minor {
             0..=2 => Self::Index,
@@ -62,8 +64,8 @@ impl ListKind {
         }
     }
 
-    /// The number of entries at which the list makes room: a fast list turns into an index list, the
-    /// others are split.
+    /// The number of entries at which a list counts as full: a fast list is then converted to an
+    /// index list, the others are split.
     pub(crate) fn full_at(self) -> usize {
         match self {
             Self::Fast => 507,
@@ -77,8 +79,8 @@ pub(crate) fn lh_hash(name: impl Iterator<Item = u16>) -> u32 {
     name.fold(0, |hash: u32, unit| hash.wrapping_mul(37).wrapping_add(u32::from(upcase(unit))))
 }
 
-/// The hint of a name in an `lf` list: its first four units as bytes, zero padded. NT fills it from the
-/// back and stops at the first unit that is no byte, which leaves zeros before it.
+/// The hint of a name in an `lf` list: its first four units as bytes, zero padded. NT fills it from
+/// the last of them to the first and stops at a unit above 255, so the bytes before that are zero.
 pub(crate) fn lf_hint(name: impl Iterator<Item = u16>) -> [u8; 4] {
     let mut hint = [0; 4];
     for (place, unit) in name.take(4).enumerate() {

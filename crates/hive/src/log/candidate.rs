@@ -1,4 +1,4 @@
-//! Which of the given files are logs, and of which format.
+//! Sorts the given files: which are logs, and in which format.
 
 use super::LogFormat;
 use super::error::Unfit;
@@ -18,7 +18,7 @@ impl Candidate<'_> {
     }
 }
 
-/// The logs, sorted by what they are.
+/// The logs by format.
 #[derive(Default)]
 pub(super) struct Candidates<'a> {
     pub(super) old: Vec<Candidate<'a>>,

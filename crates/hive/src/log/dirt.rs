@@ -3,13 +3,13 @@
 use super::error::Unfit;
 use super::header::{BASE_BLOCK, BINS_SIZE, Header, SECTOR, u32_at};
 
-/// Where the dirty vector stands: behind the copy of the base block.
+/// Offset of the dirty vector: after the copy of the base block.
 const VECTOR: usize = SECTOR;
 
-/// The bitmap, behind the vector's signature.
+/// The bitmap, after the vector's signature.
 const BITMAP: usize = VECTOR + 4;
 
-/// A log whose every page is known to be there and to have a place in the hive.
+/// A log that holds all its pages, each with a place in the hive.
 pub(super) struct DirtLog<'a> {
     bitmap: &'a [u8],
     pages: &'a [u8],
@@ -17,7 +17,7 @@ pub(super) struct DirtLog<'a> {
 }
 
 impl<'a> DirtLog<'a> {
-    /// `limit` is the largest size of bins that the log may speak of.
+    /// `limit` is the largest size of bins that the log may state.
     pub(super) fn parse(log: &'a [u8], header: Header<'_>, limit: usize) -> Result<Self, Unfit> {
         let bins_size = header.bins_size();
         let bins = bins_size as usize;
@@ -47,7 +47,7 @@ impl<'a> DirtLog<'a> {
         self.pages.len() / SECTOR
     }
 
-    /// Writes the pages into a hive that is at least as long as the log says.
+    /// Writes the pages into a hive that is at least as long as the log states.
     pub(super) fn apply(&self, hive: &mut [u8]) {
         let dirty = self.bitmap.iter().enumerate().flat_map(|(index, &byte)| {
             (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| index * 8 + bit)

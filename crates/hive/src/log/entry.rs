@@ -1,4 +1,4 @@
-//! Logs in the new format (Windows 8.1 and later): entries with their own hashes and numbers.
+//! Logs in the new format (Windows 8.1 and later): entries, each with hashes and a sequence number.
 
 use super::error::Stop;
 use super::header::{BASE_BLOCK, BIN, MAX_BINS, SECTOR, set_locked, u32_at, u64_at};
@@ -8,13 +8,13 @@ use crate::file_bytes::FileBytes;
 /// Length of an entry's header; references to pages follow.
 const HEADER: usize = 40;
 
-/// Of the header, the part that hash 2 covers; hash 1 stands at its end.
+/// The part of the header that hash 2 covers; hash 1 is at its end.
 const HASHED_HEADER: usize = 32;
 
 /// Length of a reference: offset and size of a page.
 const REFERENCE: usize = 8;
 
-/// What a replay of one log did.
+/// The result of replaying one log.
 pub(super) struct Replay {
     pub(super) entries: usize,
     pub(super) pages: usize,
@@ -23,8 +23,8 @@ pub(super) struct Replay {
     pub(super) stop: Stop,
 }
 
-/// Replays entries as long as they follow each other, the first one numbered `first`. An entry is
-/// applied whole or not at all; if the first cannot be applied, the hive is as before.
+/// Replays entries in sequence, the first one numbered `first`. An entry is applied whole or not at
+/// all; if the first cannot be applied, the hive is unchanged.
 pub(super) fn replay(hive: &mut FileBytes, log: &[u8], first: u32) -> Result<Replay, Stop> {
     let mut offset = SECTOR;
     let mut done: Option<Replay> = None;
@@ -47,7 +47,7 @@ pub(super) fn replay(hive: &mut FileBytes, log: &[u8], first: u32) -> Result<Rep
     }
 }
 
-/// An entry whose hashes are right and whose pages all have a place in the hive.
+/// An entry with correct hashes whose pages all have a place in the hive.
 struct Entry<'a> {
     size: usize,
     flags: u32,
@@ -57,7 +57,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// `bins` is how many bytes the hive has for bins now.
+    /// `bins` is the current size of the hive's bins in bytes.
     fn parse(log: &'a [u8], offset: usize, expected: u32, bins: usize) -> Result<Self, Stop> {
         let rest = log.get(offset..).unwrap_or_default();
         if rest.len() < SECTOR {
@@ -86,7 +86,7 @@ impl<'a> Entry<'a> {
         }
 
         let bins_size = u32_at(entry, 16);
-        // Whatever a hive grows by is dirty, so its content stands in the entry.
+        // All new pages of a growing hive are dirty, so the entry holds their content.
         let limit = MAX_BINS.min(bins + size);
         if bins_size == 0 || !(bins_size as usize).is_multiple_of(BIN) || bins_size as usize > limit
         {
@@ -121,7 +121,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Place and length of each page.
+/// Offset and length of each page.
 fn pages_of(references: &[u8]) -> impl Iterator<Item = (u32, u32)> {
     references.chunks_exact(REFERENCE).map(|entry| (u32_at(entry, 0), u32_at(entry, 4)))
 }

@@ -1,6 +1,9 @@
+//! `RecoverError`, `Unfit` and `Stop`: why a hive was not recovered, a log not used, or a replay
+//! ended.
+
 use thiserror::Error;
 
-/// Why a hive was not recovered. Logs are named by their place in the list that was given.
+/// Why a hive was not recovered. Logs are named by their index in the given list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecoverError {
@@ -12,10 +15,10 @@ pub enum RecoverError {
         /// Length of the file.
         actual: usize,
     },
-    /// The hive needs its logs, and none was given.
+    /// The hive needs its logs, but none was given.
     #[error("the hive is dirty ({0}) and there is no transaction log")]
     NoLogs(Dirt),
-    /// The hive needs its logs, and none of those given can be replayed on it.
+    /// The hive needs its logs, but none of those given can be replayed on it.
     #[error(
         "the hive is dirty ({dirt}) and no transaction log fits: {}",
         unfit.iter().map(|(log, why)| format!("log {}: {why}", log + 1)).collect::<Vec<_>>().join("; ")
@@ -28,59 +31,59 @@ pub enum RecoverError {
     },
 }
 
-/// What shows that a hive was not written to its end.
+/// The evidence that the last write of a hive was interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Dirt {
     /// Bytes 0..4 are not `regf`.
     #[error("signature at 0x0 is {:?}, expected \"regf\"", actual.escape_ascii().to_string())]
     Signature {
-        /// What stands there.
+        /// The bytes found.
         actual: [u8; 4],
     },
-    /// The base block was written only in part.
+    /// The base block was only partly written.
     #[error("checksum at 0x1fc is 0x{actual:08x}, expected 0x{expected:08x}")]
     Checksum {
         /// Computed from the bytes before it.
         expected: u32,
-        /// What stands there.
+        /// The checksum found.
         actual: u32,
     },
-    /// Writing began and did not end.
+    /// A write began and did not end.
     #[error("sequence numbers at 0x4 and 0x8 are {primary} and {secondary}, expected equal ones")]
     Sequences {
-        /// Counts the writes that began.
+        /// The number of writes that began.
         primary: u32,
-        /// Counts the writes that ended.
+        /// The number of writes that ended.
         secondary: u32,
     },
 }
 
-/// Why a log was not replayed. Offsets are those of the log's file.
+/// Why a log was not replayed. Offsets are relative to the log file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Unfit {
-    /// It has no content: no byte at all, or a first sector of zeros.
+    /// It is empty: it has no byte at all, or its first sector is zero.
     #[error("it is empty")]
     Empty,
-    /// It ends too early.
+    /// It is too short.
     #[error("it ends at 0x{actual:x}, expected at least 0x{expected:x} bytes")]
     Truncated {
-        /// Where it must reach at least.
+        /// The length that it needs at least.
         expected: usize,
         /// Its length.
         actual: usize,
     },
-    /// Something else than a signature stands where one must.
+    /// A signature is wrong.
     #[error(
         "signature at 0x{offset:x} is {:?}, expected {expected:?}",
         actual.escape_ascii().to_string()
     )]
     Signature {
-        /// Where.
+        /// The offset.
         offset: usize,
         /// The signature.
         expected: &'static str,
-        /// What stands there.
+        /// The bytes found.
         actual: [u8; 4],
     },
     /// Its base block is damaged.
@@ -88,36 +91,36 @@ pub enum Unfit {
     Checksum {
         /// Computed from the bytes before it.
         expected: u32,
-        /// What stands there.
+        /// The checksum found.
         actual: u32,
     },
-    /// It was not written to its end.
+    /// Its last write was interrupted.
     #[error("sequence numbers at 0x4 and 0x8 are {primary} and {secondary}, expected equal ones")]
     Sequences {
-        /// Counts the writes that began.
+        /// The number of writes that began.
         primary: u32,
-        /// Counts the writes that ended.
+        /// The number of writes that ended.
         secondary: u32,
     },
-    /// It is no log.
+    /// It is not a log.
     #[error("file type at 0x1c is {actual}, expected 1, 2 or 6")]
     FileType {
-        /// What stands there.
+        /// The file type found.
         actual: u32,
     },
-    /// It speaks of bins that no hive can have, or that hive and log together do not hold.
+    /// It states a size of bins that no hive can have, or that hive and log together do not hold.
     #[error(
         "hive bins size at 0x{offset:x} is 0x{actual:x}, expected whole bins, at most 0x{limit:x}"
     )]
     BinsSize {
-        /// Where.
+        /// The offset.
         offset: usize,
-        /// The claim.
+        /// The stated size.
         actual: u32,
-        /// The most that could be true.
+        /// The largest possible size.
         limit: usize,
     },
-    /// It belongs to another write than the one that was cut short (old format).
+    /// It belongs to another write than the interrupted one (old format).
     #[error("timestamp at 0xc is {actual}, expected the hive's {expected}")]
     Timestamp {
         /// The hive's, in FILETIME.
@@ -125,26 +128,26 @@ pub enum Unfit {
         /// The log's, in FILETIME.
         actual: u64,
     },
-    /// The hive holds all that it says (new format).
+    /// All its writes are already in the hive (new format).
     #[error("its first sequence number is {actual}, expected {expected} or later")]
     Past {
-        /// The first one that the hive may lack.
+        /// The first sequence number that the hive may lack.
         expected: u32,
-        /// The log's.
+        /// The log's first sequence number.
         actual: u32,
     },
     /// It does not continue the log replayed before it (new format).
     #[error("its first sequence number is {actual}, expected {expected}")]
     NotNext {
-        /// The one behind the last that was replayed.
+        /// The number after the last replayed one.
         expected: u32,
-        /// The log's.
+        /// The log's first sequence number.
         actual: u32,
     },
-    /// Another log is the one to use.
+    /// Another log has to be used instead.
     #[error("log {} is the one to use", by + 1)]
     Superseded {
-        /// The place of that log in the list.
+        /// The index of that log in the list.
         by: usize,
     },
     /// Its first entry cannot be replayed (new format).
@@ -152,87 +155,89 @@ pub enum Unfit {
     Entry(Stop),
 }
 
-/// Why replay of a log in the new format went no further. Offsets are those of the log's file.
+/// Why the replay of a log in the new format ended. Offsets are relative to the log file.
 ///
-/// A log ends somewhere in entries of an earlier round, or in zeros; so every replay has a stop.
+/// After its last entry a log holds entries of an earlier round, or zeros; so every replay ends
+/// with a stop.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Stop {
     /// The file has no further sector.
     #[error("the log ends at 0x{offset:x}")]
     End {
-        /// Where the entry would stand.
+        /// The offset where the next entry was expected.
         offset: usize,
     },
-    /// No entry stands here.
+    /// There is no entry here.
     #[error(
         "signature at 0x{offset:x} is {:?}, expected \"HvLE\"", actual.escape_ascii().to_string()
     )]
     Signature {
-        /// Where the entry would stand.
+        /// The offset where the entry was expected.
         offset: usize,
-        /// What stands there.
+        /// The bytes found.
         actual: [u8; 4],
     },
-    /// The entry is not the next one: it is left from an earlier round of the log.
+    /// The entry is not the next one: it remains from an earlier round of the log.
     #[error("entry at 0x{offset:x} has sequence number {actual}, expected {expected}")]
     Sequence {
-        /// The entry.
+        /// The offset of the entry.
         offset: usize,
-        /// The next one.
+        /// The sequence number expected.
         expected: u32,
-        /// The entry's.
+        /// The sequence number found.
         actual: u32,
     },
-    /// The entry's size is not one of whole sectors inside the file that hold its pages.
+    /// The entry's size is not a multiple of the sector size, exceeds the file, or is too small for
+    /// its pages.
     #[error(
         "entry at 0x{offset:x} has size 0x{actual:x}, expected whole sectors, \
          0x{least:x} to 0x{most:x} bytes"
     )]
     Size {
-        /// The entry.
+        /// The offset of the entry.
         offset: usize,
         /// Its size.
         actual: usize,
-        /// What its header and pages need.
+        /// The size that its header and pages need.
         least: usize,
-        /// What the file has.
+        /// The bytes left in the file.
         most: usize,
     },
-    /// The entry was not written to its end, or damaged later.
+    /// The write of the entry was interrupted, or the entry was damaged later.
     #[error("entry at 0x{offset:x} has hash {which} 0x{actual:016x}, expected 0x{expected:016x}")]
     Hash {
-        /// The entry.
+        /// The offset of the entry.
         offset: usize,
-        /// 1: of its pages; 2: of its header.
+        /// 1 for the hash of its pages, 2 for the hash of its header.
         which: u8,
         /// Computed from its bytes.
         expected: u64,
-        /// What stands there.
+        /// The hash found.
         actual: u64,
     },
-    /// The entry wants a hive of a size that no hive can have, or that hive and log do not hold.
+    /// The entry states a size of the hive that no hive can have, or that hive and log do not hold.
     #[error(
         "entry at 0x{offset:x} has hive bins size 0x{actual:x}, expected whole bins, \
          at most 0x{limit:x}"
     )]
     BinsSize {
-        /// The entry.
+        /// The offset of the entry.
         offset: usize,
-        /// The claim.
+        /// The stated size.
         actual: u32,
-        /// The most that could be true.
+        /// The largest possible size.
         limit: usize,
     },
-    /// A page lies outside the hive.
+    /// A page is outside the hive.
     #[error(
         "entry at 0x{offset:x} has a page of 0x{size:x} bytes at 0x{page:x}, \
          outside bins of 0x{bins_size:x} bytes"
     )]
     Page {
-        /// The entry.
+        /// The offset of the entry.
         offset: usize,
-        /// Where the page belongs, counted from the first bin.
+        /// The offset of the page, counted from the first bin.
         page: u32,
         /// Its length.
         size: u32,
@@ -242,8 +247,8 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Whether an entry that was next in turn had to be left out: power failed while it was written,
-    /// or it was damaged later. What it says is lost, as it is for Windows.
+    /// Whether an entry in sequence was skipped because a power cut interrupted its write or
+    /// because it was damaged later. Its content is lost, in Windows too.
     #[must_use]
     pub fn is_loss(&self) -> bool {
         !matches!(self, Self::End { .. } | Self::Signature { .. } | Self::Sequence { .. })

@@ -1,10 +1,10 @@
-//! The base block as recovery sees it: the 512 bytes that a hive and its logs have in common.
+//! The base block for recovery: the 512 bytes that a hive and its logs have in common.
 
-/// Length of the part of a base block that a log repeats; log entries and dirty pages are counted
-/// in sectors of this length too.
+/// Length of the part of a base block that a log repeats; also the sector size of log entries and
+/// dirty pages.
 pub(super) const SECTOR: usize = 512;
 
-/// Length of a hive's base block; bins begin behind it.
+/// Length of a hive's base block; the bins follow it.
 pub(super) const BASE_BLOCK: usize = 4096;
 
 /// Length of the smallest bin.
@@ -24,7 +24,7 @@ pub(super) const CHECKSUM: usize = 508;
 /// Offset of the timestamp in the header of the first bin, a copy of the base block's.
 const FIRST_BIN_TIMESTAMP: usize = BASE_BLOCK + 20;
 
-/// Of [`FLAGS`], the one bit that log entries carry: the transaction manager holds the hive locked.
+/// The one bit of [`FLAGS`] that log entries carry: the transaction manager has locked the hive.
 const LOCKED: u32 = 1;
 
 /// The first sector of a hive or of a log.
@@ -85,22 +85,22 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The timestamp that stands in for the base block's where that is broken.
+/// The timestamp used instead of the base block's if that is damaged.
 pub(super) fn first_bin_timestamp(hive: &[u8]) -> Option<u64> {
     hive.get(FIRST_BIN_TIMESTAMP..FIRST_BIN_TIMESTAMP + 8).map(|field| u64_at(field, 0))
 }
 
-/// Takes the timestamp of a log over into a hive's base block.
+/// Copies the timestamp of a log to a hive's base block.
 pub(super) fn set_timestamp(hive: &mut [u8], timestamp: u64) {
     hive[TIMESTAMP..][..8].copy_from_slice(&timestamp.to_le_bytes());
 }
 
-/// Takes over the one flag that a log entry carries.
+/// Copies the one flag that a log entry carries.
 pub(super) fn set_locked(hive: &mut [u8], entry_flags: u32) {
     put_u32(hive, FLAGS, u32_at(hive, FLAGS) & !LOCKED | entry_flags & LOCKED);
 }
 
-/// Makes the base block that of a hive at rest: equal sequence numbers, right checksum.
+/// Makes the base block that of a clean hive: equal sequence numbers, correct checksum.
 pub(super) fn seal(hive: &mut [u8], sequence: u32, bins_size: u32) {
     put_u32(hive, PRIMARY_SEQUENCE, sequence);
     put_u32(hive, SECONDARY_SEQUENCE, sequence);
@@ -110,12 +110,12 @@ pub(super) fn seal(hive: &mut [u8], sequence: u32, bins_size: u32) {
     put_u32(hive, CHECKSUM, checksum);
 }
 
-/// The little-endian word at `offset`, which the caller knows to lie inside.
+/// The little-endian word at `offset`, which the caller has checked to be in range.
 pub(super) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     u32::from_le_bytes(bytes[offset..][..4].try_into().expect("a slice of four bytes"))
 }
 
-/// The little-endian double word at `offset`, which the caller knows to lie inside.
+/// The little-endian double word at `offset`, which the caller has checked to be in range.
 pub(super) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(bytes[offset..][..8].try_into().expect("a slice of eight bytes"))
 }

@@ -3,7 +3,8 @@
 /// The seed that Windows uses for log entries.
 const SEED: u64 = 0x82ef_4d88_7a4e_55c5;
 
-/// The hash of `data`, whole words as everything in a log entry; in a log entry it stands as a little-endian 64-bit number.
+/// The hash of `data`, which consists of whole words as in a log entry. A log entry stores it as a
+/// little-endian 64-bit number.
 pub(super) fn marvin32(data: &[u8]) -> u64 {
     let mut state = State { low: SEED as u32, high: (SEED >> 32) as u32 };
     for word in data.chunks_exact(4) {

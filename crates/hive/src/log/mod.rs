@@ -1,7 +1,7 @@
 //! Recovery of a hive from its transaction logs, as the kernel does it when it loads a dirty hive.
 //!
-//! Windows writes a hive in place. Before it touches the hive it writes what it is about to write
-//! to a log beside it, so that after a power cut either the hive or the log is whole:
+//! Windows writes a hive in place. Before it changes the hive it writes the same pages to a log
+//! beside it, so that after a power cut either the hive or the log is complete:
 //!
 //! ```text
 //!            LOG, LOG1, LOG2                 the hive
@@ -16,8 +16,8 @@
 //!
 //! There are two formats. The old one (file type 1, or 2 up to Windows 2000) holds one write: a
 //! bitmap with one bit for each 512 bytes, and those pages. The new one (file type 6, since Windows
-//! 8.1) holds any number of writes, each with a sequence number and two hashes; they run through one
-//! log and on into the other, and the hive may grow with each.
+//! 8.1) holds any number of writes, each with a sequence number and two hashes; the sequence may
+//! continue from one log to the other, and the hive may grow with each write.
 //!
 //! Specification: <https://github.com/msuhanov/regf>, "Format of transaction log files".
 
@@ -38,28 +38,28 @@ use replay::Job;
 
 use crate::file_bytes::FileBytes;
 
-/// What recovery found and did.
+/// The result of a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
-    /// Why the hive had to be recovered; `None` if it was at rest, and nothing was done.
+    /// Why the hive had to be recovered; `None` if it was clean and nothing was done.
     pub dirt: Option<Dirt>,
-    /// The sequence number of the last write that the hive holds whole, if its base block is sound
-    /// enough to say it.
+    /// The sequence number of the last write that the hive holds completely, if its base block is
+    /// readable.
     pub sequence_before: Option<u32>,
     /// Both sequence numbers after recovery: one more than the last write that was replayed, so that
     /// no log can be replayed a second time.
     pub sequence_after: u32,
     /// The log from which the base block was restored, if the hive's own was damaged.
     pub base_block_from: Option<usize>,
-    /// What was replayed, in order. Logs are named by their place in the list that was given.
+    /// The replayed logs, in order. Logs are named by their index in the given list.
     pub replayed: Vec<Replayed>,
-    /// The logs that were not, and why.
+    /// The logs that were not replayed, and why.
     pub unfit: Vec<(usize, Unfit)>,
 }
 
 impl Recovery {
     /// The writes that neither the hive nor a log holds, as first and last sequence number. Windows
-    /// replays what comes after them all the same.
+    /// replays the later ones nevertheless.
     #[must_use]
     pub fn gap(&self) -> Option<(u32, u32)> {
         let missing = self.sequence_before?;
@@ -68,10 +68,10 @@ impl Recovery {
     }
 }
 
-/// What was replayed from one log.
+/// The result of replaying one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
-    /// The log's place in the list that was given.
+    /// The log's index in the given list.
     pub log: usize,
     /// Its format.
     pub format: LogFormat,
@@ -83,7 +83,7 @@ pub struct Replayed {
     pub first_sequence: u32,
     /// The sequence number of the last write.
     pub last_sequence: u32,
-    /// Why replay went no further; `None` for a log in the old format, which is replayed whole.
+    /// Why the replay ended; `None` for a log in the old format, which is replayed whole.
     pub stop: Option<Stop>,
 }
 
@@ -96,14 +96,15 @@ pub enum LogFormat {
     New,
 }
 
-/// What is appended to the name of a hive for those of its logs, in the order in which [`recover`] takes them.
+/// The suffixes that logs add to the name of their hive, in the order in which [`recover`] takes
+/// them.
 pub const LOG_SUFFIXES: [&str; 3] = [".LOG", ".LOG1", ".LOG2"];
 
-/// Replays `logs` (the content of those with [`LOG_SUFFIXES`], in this order, as far as they exist)
-/// over a hive. A hive at rest comes back as it is, whatever the logs say.
+/// Replays `logs` (the content of the files with [`LOG_SUFFIXES`], in this order, as far as they
+/// exist) over a hive. A clean hive is returned unchanged, whatever the logs contain.
 ///
-/// The result has equal sequence numbers and a right checksum. Its inside is not looked at: open it
-/// to know whether it is sound. It is at most as long as the hive and the logs together.
+/// The result has equal sequence numbers and a correct checksum. Its bins are not checked: open it
+/// for that. It is at most as long as the hive and the logs together.
 ///
 /// # Errors
 /// [`RecoverError`]: the hive is dirty, and there is no log or none that fits.
@@ -155,7 +156,7 @@ pub fn recover(
     }
 }
 
-/// Why the hive is dirty, or `None` if it is at rest.
+/// Why the hive is dirty, or `None` if it is clean.
 fn dirt_of(header: Header<'_>) -> Option<Dirt> {
     let (primary, secondary) = (header.primary_sequence(), header.secondary_sequence());
     let (expected, actual) = (header.checksum(), header.stored_checksum());

@@ -1,4 +1,4 @@
-//! Which logs are replayed over a dirty hive, and in which order.
+//! Selects the logs to replay over a dirty hive, and their order.
 
 use super::candidate::Candidate;
 use super::dirt::DirtLog;
@@ -7,7 +7,7 @@ use super::header::{self, BASE_BLOCK, Header, MAX_BINS, SECTOR};
 use super::{LogFormat, Recovery, Replayed, entry};
 use crate::file_bytes::FileBytes;
 
-/// A dirty hive and what is known of it.
+/// A dirty hive and the evidence about its last write.
 pub(super) struct Job {
     pub(super) hive: FileBytes,
     pub(super) dirt: Dirt,
@@ -15,7 +15,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Of logs in the old format the newest one is replayed: it repeats what an older one says.
+    /// Of logs in the old format only the newest is replayed: it repeats what an older one holds.
     pub(super) fn replay_old(
         mut self,
         logs: Vec<Candidate<'_>>,
@@ -29,8 +29,8 @@ impl Job {
         let mut fitting: Option<(Candidate<'_>, DirtLog<'_>)> = None;
         for (place, log) in logs.into_iter().enumerate() {
             let written = log.header.timestamp();
-            // The second log is taken into use when writing the hive failed, and may be of a later
-            // write that failed before it reached the hive's base block.
+            // Windows uses the second log after a failed write of the hive, so it may belong to a
+            // later write that failed before it changed the hive's base block.
             let later = place > 0 && written > time;
             if written != time && !later {
                 let why = Unfit::Timestamp { expected: time, actual: written };
@@ -78,8 +78,9 @@ impl Job {
         Ok(self.finish(log.sequence().wrapping_add(1), dirt.bins_size()))
     }
 
-    /// Of logs in the new format the earliest one that the hive may lack comes first, then those
-    /// that continue it; but only the latest one if the base block has to come from a log too.
+    /// Of logs in the new format the earliest one that the hive may lack is replayed first, then
+    /// those that continue it; but only the latest one if the base block has to come from a log
+    /// too.
     pub(super) fn replay_new(
         mut self,
         mut logs: Vec<Candidate<'_>>,
@@ -158,7 +159,8 @@ impl Job {
     }
 }
 
-/// How far `sequence` lies behind `origin`; negative if before it. Sequence numbers wrap around.
+/// How much later `sequence` is than `origin`; negative if it is earlier. Sequence numbers wrap
+/// around.
 fn distance(origin: u32, sequence: u32) -> i32 {
     sequence.wrapping_sub(origin).cast_signed()
 }

@@ -1,26 +1,29 @@
+//! `ReadError` and `OpenError`: which cell or field is damaged, with the expected and the found
+//! value.
+
 use thiserror::Error;
 
 use crate::format::{CellOffset, Record};
 use crate::log::RecoverError;
 
-/// Why a part of a hive cannot be read. Offsets print as places in the file.
+/// Why a part of a hive cannot be read. Offsets are printed as offsets in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The offset lies outside the bins.
+    /// The offset is outside the bins.
     #[error("{record} at {at}: outside the bins, which end at {:#x}", .end.file_offset())]
     OutOfBounds {
-        /// What should be there.
+        /// The record expected there.
         record: Record,
         /// The offset.
         at: CellOffset,
-        /// Where the bins end.
+        /// The end of the bins.
         end: CellOffset,
     },
     /// Cells start at multiples of 8.
     #[error("{record} at {at}: not at a multiple of 8")]
     Misaligned {
-        /// What should be there.
+        /// The record expected there.
         record: Record,
         /// The offset.
         at: CellOffset,
@@ -28,20 +31,20 @@ pub enum ReadError {
     /// The cell is free.
     #[error("{record} at {at}: expected an allocated cell, found a free one of {size} bytes")]
     Free {
-        /// What should be there.
+        /// The record expected there.
         record: Record,
         /// The cell.
         at: CellOffset,
         /// Its size in bytes.
         size: u32,
     },
-    /// The size of the cell cannot be.
+    /// The size of the cell is impossible.
     #[error(
         "{record} at {at}: expected a cell size that is a multiple of 8 and ends inside the bins, \
          found {size}"
     )]
     CellSize {
-        /// What should be there.
+        /// The record expected there.
         record: Record,
         /// The cell.
         at: CellOffset,
@@ -54,7 +57,7 @@ pub enum ReadError {
         .expected.escape_ascii().to_string(), .actual.escape_ascii().to_string()
     )]
     Signature {
-        /// What should be there.
+        /// The record expected there.
         record: Record,
         /// The cell.
         at: CellOffset,
@@ -63,10 +66,10 @@ pub enum ReadError {
         /// The signature found.
         actual: [u8; 2],
     },
-    /// The cell is smaller than what it should hold.
+    /// The cell is smaller than its record.
     #[error("{record} at {at}: expected {expected} bytes, its cell holds {actual}")]
     Short {
-        /// What should be there.
+        /// The record expected there.
         record: Record,
         /// The cell.
         at: CellOffset,
@@ -75,14 +78,22 @@ pub enum ReadError {
         /// Bytes of the cell.
         actual: u64,
     },
-    /// The lists of a key do not hold as many subkeys as the key says.
+    /// Two subkeys of a key have one name. The first is found by it, this one is not.
+    #[error("key node at {at}: has the name of the subkey at {first}")]
+    SameName {
+        /// The subkey.
+        at: CellOffset,
+        /// The first of that name.
+        first: CellOffset,
+    },
+    /// The lists of a key do not hold the number of subkeys stated in the key.
     #[error("key node at {at}: expected {expected} subkeys, its lists hold {actual}")]
     SubkeyCount {
         /// The key.
         at: CellOffset,
-        /// What the key says.
+        /// The number stated in the key.
         expected: u32,
-        /// What the lists hold, or one more than the key says where they hold more.
+        /// The number in the lists; if that is larger than stated, the stated number plus one.
         actual: u32,
     },
     /// Inline data are at most four bytes long.
@@ -93,26 +104,26 @@ pub enum ReadError {
         /// The length found.
         actual: u32,
     },
-    /// The number of segments does not fit the length of the data.
+    /// The number of segments does not match the length of the data.
     #[error("big data at {at}: expected {expected} segments, found {actual}")]
     SegmentCount {
         /// The record.
         at: CellOffset,
-        /// As many as the data's length needs.
+        /// The number that the data's length needs.
         expected: u32,
-        /// As many as the record says.
+        /// The number stated in the record.
         actual: u32,
     },
-    /// Something that belongs to one owner was reached a second time, so the hive has a loop or shares
-    /// cells.
+    /// A cell that may have only one owner was reached a second time, so the hive has a loop or
+    /// shares cells.
     #[error("{record} at {at}: reached a second time")]
     Twice {
-        /// What is there.
+        /// The record that the cell should hold.
         record: Record,
         /// The cell.
         at: CellOffset,
     },
-    /// A key lies deeper than NT allows.
+    /// A key is deeper than NT allows.
     #[error("key node at {at}: more than {limit} levels deep")]
     TooDeep {
         /// The key.
@@ -137,12 +148,13 @@ impl ReadError {
             | Self::InlineLength { at, .. }
             | Self::SegmentCount { at, .. }
             | Self::Twice { at, .. }
+            | Self::SameName { at, .. }
             | Self::TooDeep { at, .. } => *at,
         }
     }
 }
 
-/// Why bytes are refused as a hive.
+/// Why a file is refused as a hive.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -155,12 +167,12 @@ pub enum OpenError {
     /// Shorter than a base block and a bin.
     #[error("expected at least {expected} bytes, found {actual}")]
     TooShort {
-        /// The least length.
+        /// The minimum length.
         expected: u64,
         /// The length of the file.
         actual: u64,
     },
-    /// The last write did not end: the transaction logs hold the rest.
+    /// The last write was interrupted: the transaction logs hold the rest.
     #[error(
         "the hive is dirty: the primary sequence number (offset 0x4) is {primary}, the secondary \
          (offset 0x8) is {secondary}; its transaction logs must be applied first"
@@ -171,7 +183,7 @@ pub enum OpenError {
         /// Secondary sequence number.
         secondary: u32,
     },
-    /// The base block was damaged or half written: the transaction logs may hold a good one.
+    /// The base block was damaged or half written: the transaction logs may hold an intact one.
     #[error(
         "the base block is damaged or half written: expected the checksum {computed:#010x} (offset \
          0x1fc), found {stored:#010x}"
@@ -182,7 +194,7 @@ pub enum OpenError {
         /// The checksum of the bytes.
         computed: u32,
     },
-    /// A version that nobody knows how to read.
+    /// An unknown version.
     #[error("version {major}.{minor} (offset 0x14): expected 1.1 to 1.6")]
     Version {
         /// Major version.
@@ -197,23 +209,23 @@ pub enum OpenError {
         field: &'static str,
         /// Its offset in the file.
         offset: u64,
-        /// What a primary file has.
+        /// The value in a primary file.
         expected: u32,
         /// What was found.
         actual: u32,
     },
-    /// The bins are not whole pages, or end behind the file's end.
+    /// The bins are not whole pages, or exceed the file.
     #[error(
         "offset 0x28: expected a length of the bins that is a multiple of 4096 from 4096 to {limit}, \
          found {actual}"
     )]
     BinsLength {
-        /// What the base block says.
+        /// The length stated in the base block.
         actual: u32,
-        /// Bytes of the file behind the base block.
+        /// Bytes of the file after the base block.
         limit: u64,
     },
-    /// The head of a bin is damaged.
+    /// The header of a bin is damaged.
     #[error(
         "offset {:#x}: expected the head of a bin, which says its own offset and a size that is a \
          multiple of 4096", .at.file_offset()
@@ -222,7 +234,7 @@ pub enum OpenError {
         /// The bin.
         at: CellOffset,
     },
-    /// The hive is dirty, and its transaction logs do not help.
+    /// The hive is dirty, and its transaction logs cannot be replayed.
     #[error(transparent)]
     Recover(#[from] RecoverError),
     /// The root key cannot be read.

@@ -1,10 +1,12 @@
+//! `Image`: the bins of a hive, and checked access to cells and records.
+
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::ReadError;
 use crate::format::{BASE_BLOCK_LEN, BIN_HEADER_LEN, CellOffset, KeyNode, Named, Record, Signed};
 
-/// The bins of a hive, and how to read them. The ground on which all reading stands: what it returns
-/// lies inside the bins.
+/// The bins of a hive and checked access to them, on which all other readers rely: everything that
+/// it returns is inside the bins.
 #[derive(Clone, Copy)]
 pub(crate) struct Image<'h> {
     /// All bins, the base block not included.
@@ -13,7 +15,7 @@ pub(crate) struct Image<'h> {
 }
 
 impl<'h> Image<'h> {
-    /// `file` holds at least a base block; `bins_len` may exceed what follows it.
+    /// `file` holds at least a base block; `bins_len` may exceed the bytes after it.
     pub(crate) fn new(file: &'h [u8], bins_len: u32, minor: u32) -> Self {
         let bins = file.get(BASE_BLOCK_LEN..).unwrap_or_default();
         Self { bins: &bins[..bins.len().min(bins_len as usize)], minor }
@@ -29,12 +31,12 @@ impl<'h> Image<'h> {
         self.bins
     }
 
-    /// The number of keys that there is room for.
-    pub(crate) fn most_keys(self) -> u32 {
+    /// The maximum number of keys that fit in the bins.
+    pub(crate) fn max_keys(self) -> u32 {
         (self.bins.len() / size_of::<KeyNode>()) as u32
     }
 
-    /// What an allocated cell holds, its size field not included.
+    /// The content of an allocated cell, without its size field.
     #[inline]
     pub(crate) fn cell(self, at: CellOffset, record: Record) -> Result<&'h [u8], ReadError> {
         let start = at.get() as usize;
@@ -66,7 +68,7 @@ impl<'h> Image<'h> {
         usize::try_from(len).ok().and_then(|len| cell.get(..len)).ok_or_else(short)
     }
 
-    /// A record without a signature of its own, and the bytes behind it.
+    /// A record without a signature, and the bytes after it.
     #[inline]
     pub(crate) fn record<T>(
         self,
@@ -85,7 +87,7 @@ impl<'h> Image<'h> {
         })
     }
 
-    /// A record with its signature checked, and the bytes behind it.
+    /// A record with its signature checked, and the bytes after it.
     #[inline]
     pub(crate) fn signed<T>(self, at: CellOffset) -> Result<(&'h T, &'h [u8]), ReadError>
     where

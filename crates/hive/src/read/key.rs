@@ -1,3 +1,5 @@
+//! `Key`: name, class, security, subkeys and values of a key node.
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::format::{CellOffset, KeyFlags, KeyNode, Named, Record};
 
-/// A key of an open hive. Nothing is copied until asked for.
+/// A key of an open hive. Nothing is copied until it is requested.
 ///
 /// ```
 /// use winpe_hive::{FileTime, Hive};
@@ -36,19 +38,19 @@ impl<'h> Key<'h> {
         Ok(Self { image, at, node, name })
     }
 
-    /// The name; that of the root key means nothing.
+    /// The name; that of the root key has no meaning.
     #[must_use]
     pub fn name(&self) -> NtString {
         self.stored_name().to_nt_string()
     }
 
-    /// The name, not copied.
+    /// The name, without a copy.
     #[must_use]
     pub fn stored_name(&self) -> StoredName<'h> {
         StoredName::new(self.name, self.node.has_latin1_name())
     }
 
-    /// Where the key node stands.
+    /// The offset of the key node.
     #[must_use]
     pub fn offset(&self) -> CellOffset {
         self.at
@@ -60,13 +62,13 @@ impl<'h> Key<'h> {
         self.node.flags()
     }
 
-    /// When the key was last written.
+    /// The time of the last write to the key.
     #[must_use]
     pub fn last_written(&self) -> FileTime {
         FileTime(self.node.last_written.get())
     }
 
-    /// In hives of version 1.6, whether the key only hides one of a lower layer.
+    /// Whether the key, in a hive of version 1.6, only hides the key of a lower layer.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
         self.image.minor() >= 6 && self.node.layer & 0b11 == 1
@@ -89,7 +91,7 @@ impl<'h> Key<'h> {
         self.image.prefix(at, Record::Class, len.into())
     }
 
-    /// The security descriptor; `None` where the key names none.
+    /// The security descriptor; `None` if the key names none.
     ///
     /// # Errors
     /// The security cell cannot be read.
@@ -98,20 +100,20 @@ impl<'h> Key<'h> {
         if at.is_nil() { Ok(None) } else { Security::new(self.image, at).map(Some) }
     }
 
-    /// How many subkeys the key says it has.
+    /// The number of subkeys stated in the key.
     #[must_use]
     pub fn subkey_count(&self) -> u32 {
         self.node.subkey_count.get()
     }
 
-    /// How many values the key says it has.
+    /// The number of values stated in the key.
     #[must_use]
     pub fn value_count(&self) -> u32 {
         self.node.values()
     }
 
-    /// The subkeys in the order of the hive, which is that of their names. An error concerns one subkey
-    /// or one list; the next item is the next that can be read.
+    /// The subkeys in the order of the hive, which is that of their names. An error concerns one
+    /// subkey or one list; iteration continues with the next readable subkey.
     #[must_use]
     pub fn subkeys(&self) -> Subkeys<'h> {
         Subkeys::new(self.image, self.at, self.node)
@@ -125,8 +127,8 @@ impl<'h> Key<'h> {
         find_subkey(self.image, self.node, name.units())
     }
 
-    /// The subkey of that name, looked for one by one: in a damaged hive, lists may be out of order or
-    /// broken in part.
+    /// The subkey with that name, by linear search: in a damaged hive, lists may be out of order or
+    /// partly unreadable.
     #[must_use]
     pub fn subkey_anywhere(&self, name: &KeyName) -> Option<Key<'h>> {
         let mut readable = self.subkeys().filter_map(Result::ok);
@@ -148,8 +150,8 @@ impl<'h> Key<'h> {
         Ok(Some(key))
     }
 
-    /// The values in the order of the hive, which is that of their making. An error concerns one value,
-    /// or the whole list.
+    /// The values in the order of the hive, which is that of their creation. An error concerns one
+    /// value, or the whole list.
     #[must_use]
     pub fn values(&self) -> Values<'h> {
         Values::new(self.image, self.node)
@@ -177,13 +179,13 @@ impl<'h> Key<'h> {
         self.entry(name)?.map(|entry| entry.value()).transpose()
     }
 
-    /// This key and all below it, parents first.
+    /// This key and all keys below it, parents first.
     #[must_use]
     pub fn walk(&self) -> Walk<'h> {
         Walk::new(self.image, *self)
     }
 
-    /// Reads the key with all that lies below it.
+    /// Reads the key with everything below it.
     ///
     /// # Errors
     /// The first part that cannot be read.
@@ -201,7 +203,7 @@ impl<'h> Key<'h> {
     }
 }
 
-/// Reads all below a visited key. The visit that comes after it, if any, is left in `next`.
+/// Reads everything below a visited key. The visit after it, if any, is left in `next`.
 pub(crate) fn subtree<'h>(
     walk: &mut Walk<'h>,
     top: Visit<'h>,
@@ -231,7 +233,7 @@ fn one_key<'h>(walk: &mut Walk<'h>, key: &Key<'h>) -> Result<KeyTree, ReadError>
     Ok(tree)
 }
 
-/// Puts finished trees into their parents until `depth` are open.
+/// Moves finished trees into their parents until `depth` trees are open.
 fn close(open: &mut Vec<(NtString, KeyTree)>, depth: usize) {
     while open.len() > depth {
         let Some((name, tree)) = open.pop() else { return };

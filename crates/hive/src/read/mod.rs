@@ -1,4 +1,4 @@
-//! Checked, borrowing access: every offset is proved before it is followed.
+//! Checked, borrowing access: every offset is checked before it is followed.
 
 mod error;
 mod image;

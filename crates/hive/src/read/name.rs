@@ -1,9 +1,11 @@
+//! `StoredName`: a name in the hive's bytes, and its comparison.
+
 use std::cmp::Ordering;
 use std::fmt;
 
 use winpe_registry::{NtString, upcase};
 
-/// A name as it stands in the hive, Latin-1 or UTF-16, not copied.
+/// A name as stored in the hive, Latin-1 or UTF-16, borrowed.
 #[derive(Clone, Copy)]
 pub struct StoredName<'h> {
     bytes: &'h [u8],
@@ -21,7 +23,7 @@ impl<'h> StoredName<'h> {
         if self.latin1 { self.bytes.len() } else { self.bytes.len() / 2 }
     }
 
-    /// Whether there is no unit at all, as in the name of a key's default value.
+    /// Whether the name is empty, like that of a key's default value.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
@@ -63,7 +65,7 @@ impl<'h> StoredName<'h> {
         }
     }
 
-    /// Whether NT takes the two for one name.
+    /// Whether NT treats the two as the same name.
     #[must_use]
     pub fn eq_ignore_case(self, units: &[u16]) -> bool {
         self.len() == units.len() && self.cmp_ignore_case(units.iter().copied()).is_eq()

@@ -1,21 +1,23 @@
+//! Checks of the base block and the bin headers when a hive is opened.
+
 use winpe_registry::NtString;
 use zerocopy::FromBytes;
 
 use super::{FileTime, Image, Key, OpenError};
 use crate::format::{BASE_BLOCK_LEN, BaseBlock, BinHeader, CellOffset, PAGE};
 
-/// What the base block says.
+/// The fields of the base block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Major version; 1.
     pub major: u32,
-    /// Minor version; 3 to 6 in hives of today.
+    /// Minor version; 3 to 6 in current hives.
     pub minor: u32,
     /// Primary sequence number.
     pub primary_sequence: u32,
     /// Secondary sequence number; the same in a clean hive.
     pub secondary_sequence: u32,
-    /// When the file was last written; often 0 or never updated.
+    /// Time of the last write of the file; often 0 or never updated.
     pub timestamp: FileTime,
     /// The end of the path that the hive was loaded from.
     pub file_name: NtString,
@@ -23,19 +25,19 @@ pub struct Header {
     pub root: CellOffset,
     /// Bytes of bins.
     pub bins_len: u32,
-    /// Bytes of the file behind the bins, which mean nothing.
+    /// Bytes of the file after the bins, which have no meaning.
     pub trailing_len: u64,
 }
 
-/// Something about the file as a whole that [`Hive::open`](crate::Hive::open) refuses and
-/// [`Hive::open_lenient`](crate::Hive::open_lenient) passes over.
+/// Damage of the file as a whole that [`Hive::open`](crate::Hive::open) refuses and
+/// [`Hive::open_lenient`](crate::Hive::open_lenient) ignores.
 pub type Damage = OpenError;
 
-/// A file that was found to be a hive.
+/// A file that was recognised as a hive.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) minor: u32,
-    /// Bytes of bins that are there.
+    /// Bytes of bins that exist.
     pub(crate) bins_len: u32,
     pub(crate) root: CellOffset,
     pub(crate) damage: Vec<Damage>,
@@ -47,11 +49,11 @@ pub(crate) fn open(file: &[u8]) -> Result<Opened, OpenError> {
     Ok(opened)
 }
 
-/// Refuses only what leaves no hive to read.
+/// Refuses only damage that leaves no hive to read.
 pub(crate) fn open_lenient(file: &[u8]) -> Result<Opened, OpenError> {
     let mut found = Vec::new();
     let mut opened = inspect(file, |damage| {
-        // Bins without a head come in runs; the first tell enough.
+        // Bins without a header come in runs; the first ones suffice.
         if found.len() < 64 {
             found.push(damage);
         }
@@ -61,7 +63,8 @@ pub(crate) fn open_lenient(file: &[u8]) -> Result<Opened, OpenError> {
     Ok(opened)
 }
 
-/// Reads the base block and the head of each bin; `damaged` says whether to go on.
+/// Reads the base block and the header of each bin; `damaged` decides whether to continue after
+/// damage.
 fn inspect(
     file: &[u8],
     mut damaged: impl FnMut(Damage) -> Result<(), OpenError>,
@@ -122,8 +125,8 @@ fn base_block(file: &[u8]) -> Result<&BaseBlock, OpenError> {
     }
 }
 
-/// The bytes of bins that are there: all of the file behind the base block, where the base block says
-/// what cannot be.
+/// The bytes of bins that exist; all of the file after the base block if the base block states an
+/// impossible length.
 fn bins_len(
     file: &[u8],
     block: &BaseBlock,
@@ -139,10 +142,10 @@ fn bins_len(
     Ok(actual)
 }
 
-/// Offsets from 2 GiB up mean volatile cells.
+/// Offsets from 2 GiB up denote volatile cells.
 pub(crate) const MAX_BINS_LEN: u32 = 0x7fff_f000;
 
-/// The length of the bin at `at`, where its head is sound.
+/// The length of the bin at `at`, if its header is sound.
 fn bin_len(file: &[u8], at: u32, bins_len: u32) -> Option<u32> {
     let bytes = file.get(BASE_BLOCK_LEN + at as usize..)?;
     let (head, _) = BinHeader::ref_from_prefix(bytes).ok()?;

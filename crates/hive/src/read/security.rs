@@ -1,3 +1,5 @@
+//! `Security`: a security descriptor cell.
+
 use super::{Image, ReadError};
 use crate::format::{CellOffset, Record, SecurityNode};
 
@@ -28,13 +30,13 @@ impl<'h> Security<'h> {
         self.descriptor
     }
 
-    /// How many keys use it, as it says itself.
+    /// The number of keys that use it, as stated in the cell.
     #[must_use]
     pub fn references(&self) -> u32 {
         self.node.references.get()
     }
 
-    /// Where it stands.
+    /// The offset of the cell.
     #[must_use]
     pub fn offset(&self) -> CellOffset {
         self.at

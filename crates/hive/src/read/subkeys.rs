@@ -1,3 +1,5 @@
+//! Subkey lists: iteration, and binary search for a name.
+
 use std::cmp::Ordering;
 use std::iter::FusedIterator;
 
@@ -59,12 +61,12 @@ impl<'h> List<'h> {
         Some(CellOffset::new(u32::from_le_bytes(*bytes)))
     }
 
-    /// Where an entry stands, in bytes from the start of the list.
+    /// The offset of an entry, in bytes from the start of the list.
     pub(crate) fn entry_offset(kind: ListKind, index: usize) -> usize {
         size_of::<ListHeader>() + index * kind.entry_len()
     }
 
-    /// The hash or hint in an entry of a list that has them.
+    /// The hash or hint in an entry, if the list has them.
     pub(crate) fn hint(&self, index: usize) -> Option<[u8; 4]> {
         let start = index * self.kind.entry_len();
         let entry = self.entries.get(start..start + self.kind.entry_len())?;
@@ -98,7 +100,7 @@ impl<'h> Lists<'h> {
 }
 
 impl<'h> Lists<'h> {
-    /// The next list of keys. A list that `enter` refuses, the one over the others too, is an error.
+    /// The next list of keys. A list that `enter` refuses, including the `ri`, is an error.
     pub(crate) fn next(
         &mut self,
         enter: &mut impl FnMut(CellOffset) -> bool,
@@ -128,11 +130,11 @@ pub struct Subkeys<'h> {
     next: usize,
     owner: CellOffset,
     stated: u32,
-    /// What is stated, or what the hive has room for if that is less: bounds the work on lists that
-    /// repeat themselves.
+    /// The stated number, or the number that fits in the hive if that is less: bounds the work on
+    /// lists that repeat themselves.
     limit: u32,
     seen: u32,
-    /// Set once the count has been found right or wrong, or cannot be told.
+    /// Set once the stated count has been compared, or cannot be.
     settled: bool,
 }
 
@@ -145,13 +147,13 @@ impl<'h> Subkeys<'h> {
             next: 0,
             owner,
             stated,
-            limit: stated.min(image.most_keys()),
+            limit: stated.min(image.max_keys()),
             seen: 0,
             settled: stated == 0,
         }
     }
 
-    /// The next subkey, where no list may be entered twice.
+    /// The next subkey; entering a list twice is an error.
     pub(crate) fn next_claiming(
         &mut self,
         claims: &mut Claims,
@@ -160,8 +162,8 @@ impl<'h> Subkeys<'h> {
         Some(self.next_cell(|list| claims.claim(list))?.and_then(|at| Key::new(image, at)))
     }
 
-    /// The offset of the next subkey, which may not be a key at all. A list that `enter` refuses is an
-    /// error.
+    /// The offset of the next subkey, which may not be a key at all. A list that `enter` refuses is
+    /// an error.
     #[inline]
     fn next_cell(
         &mut self,
@@ -216,9 +218,9 @@ impl<'h> Iterator for Subkeys<'h> {
 
 impl FusedIterator for Subkeys<'_> {}
 
-/// Where a name stands in the lists of a key, or where it would.
+/// The position of a name in the lists of a key, or where it would be inserted.
 pub(crate) struct Place<'h> {
-    /// The list over the leaves, and which of them it is.
+    /// The `ri` and the index of the leaf in it.
     pub(crate) root: Option<(List<'h>, usize)>,
     pub(crate) leaf: List<'h>,
     pub(crate) index: usize,
@@ -233,7 +235,7 @@ pub(crate) fn find_subkey<'h>(
     Ok(locate(image, node, name)?.and_then(|place| place.key))
 }
 
-/// `None` where the key has no list.
+/// `None` if the key has no list.
 pub(crate) fn locate<'h>(
     image: Image<'h>,
     node: &KeyNode,
@@ -247,7 +249,7 @@ pub(crate) fn locate<'h>(
         let (index, key) = search(image, &top, name)?;
         return Ok(Some(Place { root: None, leaf: top, index, key }));
     }
-    // The first leaf whose last name is not below the one looked for; the last leaf if there is none.
+    // The first leaf whose last name is not below the searched one; the last leaf if there is none.
     let (mut low, mut high) = (0, top.len().saturating_sub(1));
     while low < high {
         let middle = low.midpoint(high);
@@ -264,7 +266,7 @@ pub(crate) fn locate<'h>(
     Ok(Some(Place { root: Some((top, low)), leaf, index, key }))
 }
 
-/// Where in a leaf the name stands or would.
+/// The position of the name in a leaf, or where it would be inserted.
 fn search<'h>(
     image: Image<'h>,
     leaf: &List<'h>,

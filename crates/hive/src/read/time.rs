@@ -1,3 +1,5 @@
+//! `FileTime`: FILETIME timestamps, conversion from and to Unix time, and ISO 8601.
+
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,7 +31,7 @@ impl FileTime {
         (self.0 / STEPS_PER_SECOND) as i64 - UNIX_EPOCH_SECONDS
     }
 
-    /// The system clock.
+    /// The current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -38,7 +40,7 @@ impl FileTime {
     }
 }
 
-/// ISO 8601 in UTC, with as many decimals as are not zero.
+/// ISO 8601 in UTC; trailing zeros of the decimals are omitted.
 impl fmt::Display for FileTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0 / STEPS_PER_SECOND;
@@ -55,7 +57,7 @@ impl fmt::Display for FileTime {
 
 /// The date in the proleptic Gregorian calendar, from days since 1601-01-01.
 ///
-/// A year is counted from March, so that the leap day is its last; 400 years are 146,097 days.
+/// A year starts in March, so that the leap day is its last; 400 years are 146,097 days.
 fn date(days_since_1601: i64) -> (i64, i64, i64) {
     const DAYS_FROM_MARCH_0000: i64 = 584_694;
     let days = days_since_1601 + DAYS_FROM_MARCH_0000;

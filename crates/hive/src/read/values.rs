@@ -1,3 +1,5 @@
+//! Values of a key, and their data: inline, in one cell, or in segments.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::iter::FusedIterator;
@@ -31,7 +33,7 @@ impl<'h> Values<'h> {
         }
     }
 
-    /// The values of a key whose list may not be read, because of `error`.
+    /// The values of a key whose list must not be read, because of `error`.
     pub(crate) fn refused(image: Image<'h>, error: ReadError) -> Self {
         Self { image, offsets: &[], error: Some(error) }
     }
@@ -63,7 +65,7 @@ impl<'h> Iterator for Values<'h> {
 
 impl FusedIterator for Values<'_> {}
 
-/// A value of an open hive. Nothing is copied until asked for.
+/// A value of an open hive. Nothing is copied until it is requested.
 #[derive(Clone, Copy)]
 pub struct ValueEntry<'h> {
     image: Image<'h>,
@@ -85,7 +87,7 @@ impl<'h> ValueEntry<'h> {
         self.stored_name().to_nt_string()
     }
 
-    /// The name, not copied.
+    /// The name, without a copy.
     #[must_use]
     pub fn stored_name(&self) -> StoredName<'h> {
         StoredName::new(self.name, self.node.has_latin1_name())
@@ -97,13 +99,13 @@ impl<'h> ValueEntry<'h> {
         ValueType(self.node.ty.get())
     }
 
-    /// Where the value stands.
+    /// The offset of the value record.
     #[must_use]
     pub fn offset(&self) -> CellOffset {
         self.at
     }
 
-    /// In hives of version 1.6, whether the value only hides one of a lower layer.
+    /// Whether the value, in a hive of version 1.6, only hides the value of a lower layer.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
         self.image.minor() >= 6 && self.node.flags.get() & ValueFlags::TOMBSTONE != 0
@@ -139,13 +141,13 @@ impl<'h> ValueEntry<'h> {
         }
     }
 
-    /// Where the data stand.
+    /// Where the data are stored.
     pub(crate) fn placed(&self) -> Result<Placed<'h>, ReadError> {
         if self.may_be_segmented() {
             let at = CellOffset::new(self.node.data.get());
             let cell = self.image.cell(at, Record::BigData)?;
-            // Some writers put long data into one cell whatever the version; Windows takes them for
-            // segments, which `check` reports.
+            // Some writers put long data into one cell whatever the version; Windows reads such
+            // cells as segments, which `check` reports.
             if cell.starts_with(&BigData::SIGNATURE) {
                 let len = self.data_len() as usize;
                 return Segments::new(self.image, at, len).map(Placed::Segments);
@@ -154,7 +156,7 @@ impl<'h> ValueEntry<'h> {
         self.piece().map(Placed::Borrowed)
     }
 
-    /// The data that stand in one piece, in the record or in a cell of their own.
+    /// Data in one piece: inline in the record, or in a separate cell.
     #[inline]
     fn piece(&self) -> Result<&'h [u8], ReadError> {
         let len = self.data_len();
@@ -169,7 +171,7 @@ impl<'h> ValueEntry<'h> {
         self.image.prefix(CellOffset::new(self.node.data.get()), Record::Data, len.into())
     }
 
-    /// The cell that the data start in, unless they stand in the record itself.
+    /// The cell in which the data start, unless they are inline in the record.
     #[inline]
     pub(crate) fn data_cell(&self) -> Option<CellOffset> {
         let stored = self.node.data_len.get();
@@ -206,12 +208,12 @@ pub(crate) enum Placed<'h> {
     Segments(Segments<'h>),
 }
 
-/// The segments of big data: each with its cell.
+/// The segments of big data, each with its cell.
 pub(crate) struct Segments<'h> {
     image: Image<'h>,
     pub(crate) list: CellOffset,
     offsets: &'h [u8],
-    /// Bytes of data that the segments to come hold.
+    /// Bytes of data that the remaining segments hold.
     len: usize,
 }
 
@@ -223,7 +225,7 @@ impl<'h> Segments<'h> {
         if actual != expected {
             return Err(ReadError::SegmentCount { at, expected, actual });
         }
-        // Segments that are distinct cells do not hold more than the bins do.
+        // Segments in distinct cells cannot hold more than the bins do.
         let room = image.bins().len();
         if len > room {
             let (expected, actual) = (len as u64, room as u64);

@@ -1,3 +1,6 @@
+//! `Walk`: all keys of a tree, with protection against loops and shared cells.
+
+use std::cmp::Ordering;
 use std::iter::FusedIterator;
 
 use winpe_registry::KeyPath;
@@ -6,7 +9,7 @@ use super::{Image, Key, Placed, ReadError, Subkeys, ValueEntry, Values};
 use crate::bitmap::Bitmap;
 use crate::format::{CellOffset, Record};
 
-/// Which cells have been reached.
+/// The cells that have been reached.
 pub(crate) struct Claims(Bitmap);
 
 impl Claims {
@@ -14,10 +17,10 @@ impl Claims {
         Self(Bitmap::new(image.bins().len() / 8))
     }
 
-    /// Whether the cell had not been claimed before.
+    /// Claims a cell; returns whether it was unclaimed.
     #[inline]
     pub(crate) fn claim(&mut self, at: CellOffset) -> bool {
-        // What lies outside the bins cannot be read either, which makes the better error.
+        // Cells outside the bins cannot be read either, and that is the better error.
         self.0.try_insert(at.get() as usize / 8).unwrap_or(true)
     }
 }
@@ -31,10 +34,11 @@ pub struct Visit<'h> {
     pub depth: usize,
 }
 
-/// All keys below one, parents first; see [`Key::walk`].
+/// All keys below one key, parents first; see [`Key::walk`].
 ///
-/// The walk ends on every input: what a second key claims is an error and is not entered again, so
-/// the work is bounded by the size of the hive. After an error the walk goes on with the next key.
+/// The walk ends on every input: a cell that is claimed a second time is an error and is not
+/// entered again, so the work is bounded by the size of the hive. After an error the walk continues
+/// with the next key.
 ///
 /// ```
 /// # use winpe_hive::{FileTime, Hive};
@@ -55,16 +59,32 @@ pub struct Walk<'h> {
     image: Image<'h>,
     claims: Claims,
     start: Option<Key<'h>>,
-    stack: Vec<Subkeys<'h>>,
+    stack: Vec<Level<'h>>,
+    /// Whether subkeys come in the order of their names though their lists are in another.
+    by_name: bool,
+}
+
+/// The subkeys of one key that are still to be visited.
+enum Level<'h> {
+    Listed(Subkeys<'h>),
+    Sorted(std::vec::IntoIter<Result<Key<'h>, ReadError>>),
 }
 
 impl<'h> Walk<'h> {
     pub(crate) fn new(image: Image<'h>, start: Key<'h>) -> Self {
-        Self { image, claims: Claims::new(image), start: Some(start), stack: Vec::new() }
+        let claims = Claims::new(image);
+        Self { image, claims, start: Some(start), stack: Vec::new(), by_name: false }
     }
 
-    /// The values of a key, under the same guard: cells that another value or key has claimed are an
-    /// error. So this can be called once for each key.
+    /// A walk in the order of names, as sound lists are. Of several subkeys of one name the first is visited,
+    /// which is the one that is found by name; each other is an error.
+    pub(crate) fn by_name(mut self) -> Self {
+        self.by_name = true;
+        self
+    }
+
+    /// The values of a key, with the same protection: cells that another value or key has claimed
+    /// are an error. So this can be called only once for each key.
     #[inline]
     pub fn values<'w>(&'w mut self, key: &Key<'h>) -> WalkValues<'h, 'w> {
         let node = key.node();
@@ -89,10 +109,54 @@ impl<'h> Walk<'h> {
             return Err(ReadError::TooDeep { at, limit: KeyPath::MAX_DEPTH });
         }
         if key.subkey_count() > 0 {
-            self.stack.push(key.subkeys());
+            let level = if self.by_name && !is_in_order(&key) {
+                Level::Sorted(self.sorted(&key).into_iter())
+            } else {
+                Level::Listed(key.subkeys())
+            };
+            self.stack.push(level);
         }
         Ok(Visit { key, depth })
     }
+
+    /// The subkeys of a key in the order of their names, after what cannot be read of its lists.
+    fn sorted(&mut self, key: &Key<'h>) -> Vec<Result<Key<'h>, ReadError>> {
+        let mut found = Vec::new();
+        let mut sorted = Vec::new();
+        let mut subkeys = key.subkeys();
+        while let Some(subkey) = subkeys.next_claiming(&mut self.claims) {
+            match subkey {
+                Ok(subkey) => found.push(subkey),
+                Err(error) => sorted.push(Err(error)),
+            }
+        }
+        found.sort_by(by_name);
+        let mut first: Option<Key<'_>> = None;
+        for subkey in found {
+            let same = first.filter(|first| by_name(first, &subkey) == Ordering::Equal);
+            sorted.push(match same {
+                Some(first) => {
+                    Err(ReadError::SameName { at: subkey.offset(), first: first.offset() })
+                }
+                None => Ok(*first.insert(subkey)),
+            });
+        }
+        sorted
+    }
+}
+
+fn by_name(a: &Key<'_>, b: &Key<'_>) -> Ordering {
+    a.stored_name().cmp_ignore_case(b.stored_name().units())
+}
+
+/// Whether the subkeys are in the order of their names, as far as they can be read.
+fn is_in_order(key: &Key<'_>) -> bool {
+    let mut last: Option<Key<'_>> = None;
+    key.subkeys().filter_map(Result::ok).all(|subkey| {
+        let follows = last.is_none_or(|last| by_name(&last, &subkey) == Ordering::Less);
+        last = Some(subkey);
+        follows
+    })
 }
 
 impl<'h> Iterator for Walk<'h> {
@@ -105,8 +169,11 @@ impl<'h> Iterator for Walk<'h> {
             return Some(self.visit(start));
         }
         loop {
-            let subkeys = self.stack.last_mut()?;
-            match subkeys.next_claiming(&mut self.claims) {
+            let next = match self.stack.last_mut()? {
+                Level::Listed(subkeys) => subkeys.next_claiming(&mut self.claims),
+                Level::Sorted(subkeys) => subkeys.next(),
+            };
+            match next {
                 Some(Ok(key)) => return Some(self.visit(key)),
                 Some(Err(error)) => return Some(Err(error)),
                 None => self.stack.pop(),

@@ -1,3 +1,5 @@
+//! `Diff`: the differences between two key trees.
+
 use std::cmp::Ordering;
 
 use thiserror::Error;
@@ -7,18 +9,35 @@ use crate::format::KeyFlags;
 use crate::read::{Key, ReadError, Visit, Walk, WalkValues, subtree};
 use crate::{StoredName, ValueEntry};
 
-/// One thing in which two trees differ. Paths start below the two keys that were compared.
+/// One difference between two trees. Paths are relative to the two compared keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Difference {
-    /// A key or a value: the edit makes the old tree more like the new one, and `before` is what the
-    /// old tree has.
+    /// A key or a value: an edit that brings the old tree closer to the new one; `before` is the
+    /// state in the old tree.
     Change(Change),
+    /// The name of a key that is in both trees has capitals where the old one has small letters, or the other
+    /// way round.
+    KeyCase {
+        /// The key, with its new name.
+        key: KeyPath,
+        /// The old name.
+        old: NtString,
+    },
+    /// The same of a value.
+    ValueCase {
+        /// The key.
+        key: KeyPath,
+        /// The old name.
+        old: ValueName,
+        /// The new name.
+        new: ValueName,
+    },
     /// The class name of a key.
     Class {
         /// The key.
         key: KeyPath,
-        /// The old class, empty for none and for a key that is new.
+        /// The old class; empty for none and for a new key.
         old: NtString,
         /// The new class.
         new: NtString,
@@ -32,7 +51,7 @@ pub enum Difference {
         /// The new descriptor.
         new: Vec<u8>,
     },
-    /// The flags of a key that is in both trees; how its name is stored is not among them.
+    /// The flags of a key that is in both trees, except for the flag of its name's encoding.
     Flags {
         /// The key.
         key: KeyPath,
@@ -43,7 +62,7 @@ pub enum Difference {
     },
 }
 
-/// A part of one of the two trees cannot be read. The comparison goes on behind it.
+/// A part of one of the two trees cannot be read. The comparison continues after it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DiffError {
     /// In the old tree.
@@ -54,9 +73,10 @@ pub enum DiffError {
     New(#[source] ReadError),
 }
 
-/// What must be done to `old` to make it `new`, key by key in the order of the hive.
+/// The edits that turn `old` into `new`, key by key in the order of the hive.
 ///
-/// Names compare without case. Times are not compared, and neither is the order of values. Both trees
+/// Names compare without case; a name whose case differs is a difference beside the edits, since an edit
+/// keeps the name that is there. Times are not compared, and neither is the order of values. Both trees
 /// are read once, side by side; no more is held than one key's values, and a deleted tree.
 ///
 /// ```
@@ -88,11 +108,11 @@ pub struct Diff<'o, 'n> {
     new: Side<'n>,
     /// The path of the key that was compared last.
     path: KeyPath,
-    /// Differences of that key, the next one last.
+    /// Pending differences of that key, the next one last.
     ready: Vec<Result<Difference, DiffError>>,
 }
 
-/// A walk that can be looked ahead by one key.
+/// A walk with a lookahead of one key.
 struct Side<'h> {
     walk: Walk<'h>,
     next: Option<Visit<'h>>,
@@ -100,10 +120,10 @@ struct Side<'h> {
 
 impl<'h> Side<'h> {
     fn new(key: Key<'h>) -> Self {
-        Self { walk: key.walk(), next: None }
+        Self { walk: key.walk().by_name(), next: None }
     }
 
-    /// The next key, still to be taken; what cannot be read is passed to `failed`.
+    /// The next key, without taking it; errors are passed to `failed`.
     fn peek(&mut self, mut failed: impl FnMut(ReadError)) -> Option<Visit<'h>> {
         while self.next.is_none() {
             match self.walk.next()? {
@@ -130,8 +150,8 @@ impl Iterator for Diff<'_, '_> {
 }
 
 impl<'o, 'n> Diff<'o, 'n> {
-    /// Takes the next key of one tree or of both. Both walks run in the order of names and parents
-    /// come first, so the deeper of two keys lies below a key that both have seen, and only its own
+    /// Takes the next key of one tree or of both. Both walks run in the order of names, whatever order the
+    /// lists have, and parents come first, so the deeper of two keys lies below a key that both have seen, and only its own
     /// tree has it; of two at one depth, the lesser is missing in the other tree.
     fn step(&mut self) -> Option<()> {
         let ready = &mut self.ready;
@@ -186,6 +206,11 @@ impl<'o, 'n> Diff<'o, 'n> {
     fn both(&mut self, old: Visit<'o>, new: Visit<'n>) {
         self.enter(new);
         (self.old.next, self.new.next) = (None, None);
+        let (old_name, new_name) = (old.key.stored_name(), new.key.stored_name());
+        if new.depth > 0 && !old_name.units().eq(new_name.units()) {
+            let (key, old) = (self.path.clone(), old.key.name());
+            self.ready.push(Ok(Difference::KeyCase { key, old }));
+        }
         match (old.key.class(), new.key.class()) {
             (Ok(old), Ok(new)) => self.class(old, new),
             (Err(error), _) => self.ready.push(Err(DiffError::Old(error))),
@@ -228,6 +253,13 @@ impl<'o, 'n> Diff<'o, 'n> {
         }
         for entry in new {
             let before = old_names.find(old, entry.stored_name());
+            if let Some(old) = before
+                && !old.stored_name().units().eq(entry.stored_name().units())
+            {
+                let key = self.path.clone();
+                let [old, new] = [old.name(), entry.name()].map(ValueName::from_stored);
+                self.ready.push(Ok(Difference::ValueCase { key, old, new }));
+            }
             self.set(before, entry);
         }
     }
@@ -257,7 +289,7 @@ impl<'o, 'n> Diff<'o, 'n> {
         }
     }
 
-    /// Makes `path` that of the visited key.
+    /// Sets `path` to that of the visited key.
     fn enter(&mut self, visit: Visit<'_>) {
         while self.path.depth() >= visit.depth.max(1) {
             self.path.pop();
@@ -268,7 +300,7 @@ impl<'o, 'n> Diff<'o, 'n> {
     }
 }
 
-/// The old value, if the new one differs from it or is new.
+/// The old state of a value, if the new one differs from it or is new.
 fn before(
     old: Option<&ValueEntry<'_>>,
     new: &ValueEntry<'_>,

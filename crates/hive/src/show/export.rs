@@ -1,10 +1,12 @@
+//! `Export`: a walk over a key tree with paths and values, for writing `.reg` files.
+
 use winpe_registry::{KeyName, KeyPath};
 
 use crate::read::{Key, ReadError, Walk, WalkValues};
 
 impl<'h> Key<'h> {
-    /// Everything in this key, key by key, as a `.reg` file tells it. `at` is the path that this key
-    /// shall have, such as `HKEY_LOCAL_MACHINE\SYSTEM`.
+    /// Everything in this key, key by key, for a `.reg` file. `at` is the path that this key gets
+    /// there, such as `HKEY_LOCAL_MACHINE\SYSTEM`.
     #[must_use]
     pub fn export(&self, at: KeyPath) -> Export<'h> {
         Export { walk: self.walk(), root: at.depth(), path: at }
@@ -13,7 +15,7 @@ impl<'h> Key<'h> {
 
 /// A walk that knows the path of each key and lends its values.
 ///
-/// The work is bounded by the size of the hive, as it is for [`Walk`]; after an error it goes on with
+/// The work is bounded by the size of the hive, as for [`Walk`]; after an error it continues with
 /// the next key.
 ///
 /// ```
@@ -37,7 +39,7 @@ impl<'h> Key<'h> {
 /// ```
 pub struct Export<'h> {
     walk: Walk<'h>,
-    /// Names of the path that belong to the key where the walk began.
+    /// The number of names in the path of the key where the walk began.
     root: usize,
     path: KeyPath,
 }
@@ -48,12 +50,12 @@ pub struct Exported<'h, 'e> {
     pub path: &'e KeyPath,
     /// The key.
     pub key: Key<'h>,
-    /// Its values, each of which may fail on its own.
+    /// Its values, each of which may be an error.
     pub values: WalkValues<'h, 'e>,
 }
 
 impl<'h> Export<'h> {
-    /// The next key, or what cannot be read; `None` at the end.
+    /// The next key, or an error; `None` at the end.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Result<Exported<'h, '_>, ReadError>> {
         let visit = match self.walk.next()? {

@@ -1,3 +1,5 @@
+//! `Find`: search by a regular expression in paths, value names and data.
+
 use std::borrow::Cow;
 
 use regex::Regex;
@@ -5,7 +7,7 @@ use winpe_registry::{KeyName, KeyPath, ValueType};
 
 use crate::read::{Key, ReadError, ValueEntry, Walk};
 
-/// What to look for, and where.
+/// What to search for, and in which parts.
 ///
 /// ```
 /// use winpe_hive::{FileTime, Find, Hive, Match};
@@ -23,26 +25,27 @@ use crate::read::{Key, ReadError, ValueEntry, Walk};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Find {
-    /// The pattern. Unpaired surrogates are seen as U+FFFD.
+    /// The pattern. Unpaired surrogates are matched as U+FFFD.
     pub pattern: Regex,
-    /// Look at the paths of keys. A key is found if a match reaches into its own name; so a key is not
-    /// found for what its parents are called.
+    /// Search the paths of keys. A key is found if a match reaches into its own name, but not if
+    /// only its parents match.
     pub keys: bool,
-    /// Look at the names of values.
+    /// Search the names of values.
     pub names: bool,
-    /// Look at data: the text of text values, the number of a `REG_DWORD` or `REG_QWORD` as
-    /// `0x00000002`, and other data as UTF-16 and as Latin-1.
+    /// Look at data: the text of text values without the NULs that end it, each string of a `REG_MULTI_SZ`, the
+    /// number of a `REG_DWORD` or `REG_QWORD` as `0x00000002`, and other data as UTF-16 and as Latin-1. So
+    /// `^` and `$` match at the ends of what a person sees as the text.
     pub data: bool,
 }
 
 impl Find {
-    /// Looks everywhere.
+    /// Searches everywhere.
     #[must_use]
     pub fn everywhere(pattern: Regex) -> Self {
         Self { pattern, keys: true, names: true, data: true }
     }
 
-    /// Everything that matches in a key and below it, in the order of the hive.
+    /// All matches in a key and below it, in the order of the hive.
     #[must_use]
     pub fn below<'h>(&self, key: &Key<'h>) -> Found<'h> {
         Found {
@@ -66,25 +69,27 @@ impl Find {
                 let number = bytes.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
                 matches(&format!("{number:#018x}"))
             }
-            (
-                ValueType::SZ | ValueType::EXPAND_SZ | ValueType::MULTI_SZ | ValueType::LINK,
-                data,
-            ) => matches(&utf16(data)),
+            (ValueType::SZ | ValueType::EXPAND_SZ | ValueType::LINK, data) => {
+                matches(utf16(data).trim_end_matches('\0'))
+            }
+            (ValueType::MULTI_SZ, data) => {
+                utf16(data).trim_end_matches('\0').split('\0').any(matches)
+            }
             (_, data) => matches(&utf16(data)) || matches(&latin1(data)),
         })
     }
 }
 
-/// One thing that was found.
+/// One match.
 #[derive(Debug, Clone)]
 pub struct FoundAt<'h> {
-    /// The path of the key, below the one where the search began.
+    /// The path of the key, relative to the one where the search began.
     pub key: KeyPath,
-    /// What in that key.
+    /// The matching part of that key.
     pub what: Match<'h>,
 }
 
-/// What matched.
+/// The part that matched.
 #[derive(Debug, Clone)]
 pub enum Match<'h> {
     /// The key's path.
@@ -95,15 +100,15 @@ pub enum Match<'h> {
     Data(ValueEntry<'h>),
 }
 
-/// All that is found; see [`Find::below`]. After an error it goes on behind it.
+/// All matches; see [`Find::below`]. After an error the search continues.
 pub struct Found<'h> {
     find: Find,
     walk: Walk<'h>,
     path: KeyPath,
-    /// The path as text, and where each of its names ends.
+    /// The path as text, and the end of each of its names in it.
     text: String,
     ends: Vec<usize>,
-    /// What was found in the key visited last, the next one last.
+    /// Pending matches in the key visited last, the next one last.
     ready: Vec<Result<FoundAt<'h>, ReadError>>,
 }
 

@@ -1,4 +1,4 @@
-//! Views of hives for people and pipelines: what differs, what matches, everything.
+//! Views of hives for people and pipelines: diff, search, export.
 
 mod diff;
 mod export;

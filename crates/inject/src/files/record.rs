@@ -70,7 +70,7 @@ impl Record {
     pub(crate) fn read(image: ImageView<'_>) -> Result<Option<Self>, RecordError> {
         let file = place();
         let Some(entry) = image.file(&file)? else { return Ok(None) };
-        check_size(entry.size)?;
+        check_size(entry.size, image)?;
         let record: Self = serde_json::from_slice(&image.read(&file)?)
             .map_err(|source| RecordError::Json { file: file.clone(), source })?;
         if record.schema != SCHEMA {
@@ -133,9 +133,10 @@ impl Record {
             }
         }
         self.folders.extend(folders.missing(&place())?);
-        let text = serde_json::to_vec_pretty(&self)
+        // In one line: with indents it would be three times as large, in the image and when it is read.
+        let text = serde_json::to_vec(&self)
             .map_err(|source| RecordError::Json { file: place(), source })?;
-        check_size(text.len() as u64)?;
+        check_size(text.len() as u64, image)?;
         plan.put(place(), Content::Bytes(text), "what was put in, so that it can be taken out")?;
         Ok(plan)
     }
@@ -213,11 +214,10 @@ fn keep(
     Ok(plan.put(to.clone(), content, &format!("what {file} was before"))?)
 }
 
-fn check_size(size: u64) -> Result<(), RecordError> {
-    match size {
-        0..=LIMIT => Ok(()),
-        size => Err(RecordError::Size { file: place(), size, limit: LIMIT }),
-    }
+/// What cannot be read again is not written either.
+fn check_size(size: u64, image: ImageView<'_>) -> Result<(), RecordError> {
+    let limit = LIMIT.min(image.archive.read_limit());
+    if size <= limit { Ok(()) } else { Err(RecordError::Size { file: place(), size, limit }) }
 }
 
 /// The edits that undo changes of a hive, the last change first.

@@ -8,7 +8,8 @@ use crate::image::ImagePath;
 use crate::report::Warning;
 
 /// What `CurrentControlSet` means in a SYSTEM hive. Windows creates it at boot as a link to the set that
-/// `Select\Current` names, so no hive has a key of that name.
+/// `Select\Current` names, so no hive of Windows has a key of that name. Other tools make one; in such a
+/// hive the name means that key.
 ///
 /// ```
 /// use winpe_hive::{FileTime, Hive};
@@ -24,7 +25,11 @@ use crate::report::Warning;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct ControlSet(Option<KeyName>);
+pub struct ControlSet {
+    selected: Option<KeyName>,
+    /// The hive has a key of the alias's name.
+    is_key: bool,
+}
 
 impl ControlSet {
     /// Its name in `.reg` files and in the running Windows.
@@ -42,23 +47,25 @@ impl ControlSet {
         };
         let number = number.and_then(|number| number.as_dword());
         let number = number.filter(|number| (1..=999).contains(number));
-        Ok(Self(number.map(|number| name(&format!("ControlSet{number:03}")))))
+        let selected = number.map(|number| name(&format!("ControlSet{number:03}")));
+        let is_key = hive.key(&KeyPath::from_iter([name(Self::CURRENT)]))?.is_some();
+        Ok(Self { selected, is_key })
     }
 
     /// The name of the set; `None` if the hive selects none.
     #[must_use]
     pub fn name(&self) -> Option<&KeyName> {
-        self.0.as_ref()
+        self.selected.as_ref()
     }
 
     /// The key with `CurrentControlSet` replaced by the selected set; `None` if the hive selects none and
     /// the key is in it.
     #[must_use]
     pub fn resolve(&self, key: &KeyPath) -> Option<KeyPath> {
-        if key.names().first() != Some(&name(Self::CURRENT)) {
+        if self.is_key || key.names().first() != Some(&name(Self::CURRENT)) {
             return Some(key.clone());
         }
-        let current = self.0.clone()?;
+        let current = self.selected.clone()?;
         Some([current].into_iter().chain(key.names()[1..].iter().cloned()).collect())
     }
 }

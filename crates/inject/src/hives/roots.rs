@@ -136,12 +136,19 @@ mod tests {
             (r"hkey_local_machine\software\A\B", "SOFTWARE", r"A\B", false),
             (r"HKEY_CLASSES_ROOT\.wim", "SOFTWARE", r"Classes\.wim", false),
             (r"HKEY_USERS\.DEFAULT\Console", "DEFAULT", "Console", false),
+            (r"HKEY_USERS\S-1-5-18\Console", "DEFAULT", "Console", false),
+            (
+                r"HKEY_CURRENT_CONFIG\Software",
+                "SYSTEM",
+                r"CurrentControlSet\Hardware Profiles\Current\Software",
+                true,
+            ),
             (r"HKEY_LOCAL_MACHINE\SOFTWARE", "SOFTWARE", "", false),
         ] {
             let found = locate(&roots, key);
             assert_eq!(found, Some((config(hive), within.to_owned(), sets)), "{key}");
         }
-        for key in ["HKEY_LOCAL_MACHINE", r"HKEY_LOCAL_MACHINE\HARDWARE", r"HKEY_USERS\S-1-5-18"] {
+        for key in ["HKEY_LOCAL_MACHINE", r"HKEY_LOCAL_MACHINE\HARDWARE", r"HKEY_USERS\S-1-5-19"] {
             assert_eq!(locate(&roots, key), None, "{key}");
         }
     }

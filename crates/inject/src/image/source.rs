@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use winpe_disk::folder::Folder;
-use winpe_wim::{Archive, ImageSelector, WimError};
+use winpe_wim::{Archive, ImageSelector, WimError, WimPlace};
 
 use super::{ImagePath, ImageView, Tree, TreeError};
 
@@ -32,7 +32,8 @@ impl Source {
     /// # Errors
     /// [`SourceError`]: no such file, no such image (the error lists the images), or no `Windows` folder.
     pub fn open(spec: &str) -> Result<Self, SourceError> {
-        let (path, image) = split(spec);
+        let place = WimPlace::find(spec);
+        let (image, path) = (place.image(), place.wim);
         if path.is_dir() {
             return Self::folder(&path);
         }
@@ -114,14 +115,6 @@ fn open_wim(path: &Path) -> Result<Archive, WimError> {
     }
 }
 
-/// A path may hold a colon itself, so what exists goes first.
-fn split(spec: &str) -> (PathBuf, Option<ImageSelector>) {
-    match spec.rsplit_once(':') {
-        Some((path, image)) if !Path::new(spec).exists() => (path.into(), image.parse().ok()),
-        _ => (spec.into(), None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -146,18 +139,5 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = Source::open(dir.path().to_str().unwrap()).unwrap_err();
         assert!(matches!(error, SourceError::WithoutWindows { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_colon_parts_the_image_unless_the_path_has_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let odd = dir.path().join("a:1");
-        fs::write(&odd, b"").unwrap();
-        let path = |spec: &str| split(spec).0;
-        assert_eq!(path(odd.to_str().unwrap()), odd);
-        let (path, image) = split("no/such.wim:Windows 7");
-        assert_eq!(path, Path::new("no/such.wim"));
-        assert!(matches!(image, Some(ImageSelector::Name(name)) if name == "Windows 7"));
-        assert!(matches!(split("no/such.wim:2").1, Some(ImageSelector::Index(2))));
     }
 }

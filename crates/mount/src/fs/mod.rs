@@ -1,4 +1,4 @@
-//! A file system without a kernel: an image, and what was changed of it.
+//! `ImageFs`: an image and its changes as a file system, without the kernel.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -12,10 +12,10 @@ use winpe_wim::{Archive, BlobReader, Stream, WimError};
 use crate::staging::Staging;
 use crate::tree::{Ino, Kind, Op, READONLY, ROOT, Stamp, Tree};
 
-/// Bytes that readers may hold, each a chunk, and how many there are at most.
+/// Bytes that cached readers may hold (a chunk each), which also limits their number.
 const CACHED: usize = 64 << 20;
 const READERS: usize = 64;
-/// What the kernel takes as an extended attribute.
+/// Maximum size of an extended attribute in the kernel.
 const LARGEST_ATTRIBUTE: u64 = 64 << 10;
 
 /// An image as a file system.
@@ -24,13 +24,13 @@ pub(crate) struct ImageFs {
     archive: Archive,
     tree: Tree,
     readers: Readers,
-    /// Where changes go; without one, there are none.
+    /// Receives changes; `None` for a read-only file system.
     staging: Option<Staging>,
     /// Open files of the staging folder.
     files: HashMap<Ino, File>,
 }
 
-/// What is asked of a file most often.
+/// The attributes of a file that are requested most often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attributes {
     pub(crate) ino: Ino,
@@ -57,7 +57,7 @@ impl ImageFs {
         staging: Option<Staging>,
     ) -> Result<Self, WimError> {
         let tree = Tree::load(&archive, image)?;
-        // From here on only data is read.
+        // Only data is read from here on.
         archive.forget_metadata();
         Ok(Self { archive, tree, readers: Readers::default(), staging, files: HashMap::new() })
     }
@@ -95,7 +95,7 @@ impl ImageFs {
         })
     }
 
-    /// What is in a folder, with `.` and `..`.
+    /// The entries of a folder, with `.` and `..`.
     pub(crate) fn list(&self, folder: Ino) -> Result<Vec<(String, Ino, EntryKind)>, Errno> {
         let above = if folder == ROOT { ROOT } else { self.tree.parent(folder) };
         let mut entries = vec![
@@ -129,8 +129,9 @@ impl ImageFs {
             Kind::File { sha1: None, .. } => 0,
             Kind::File { sha1: Some(sha1), .. } => {
                 let sha1 = *sha1;
-                let reader = self.readers.of(&self.archive, &sha1).map_err(|error| tell(&error))?;
-                reader.read_at(offset, &mut buffer).map_err(|error| tell(&error))?
+                let reader =
+                    self.readers.of(&self.archive, &sha1).map_err(|error| report_error(&error))?;
+                reader.read_at(offset, &mut buffer).map_err(|error| report_error(&error))?
             }
             Kind::Staged => read_full(self.staged(ino)?, offset, &mut buffer).map_err(errno)?,
         };
@@ -156,7 +157,7 @@ impl ImageFs {
         }
     }
 
-    /// Nobody has the file open any more.
+    /// Closes a file that no program has open any more.
     pub(crate) fn close(&mut self, ino: Ino) {
         self.files.remove(&ino);
     }
@@ -164,7 +165,7 @@ impl ImageFs {
     pub(crate) fn create(&mut self, folder: Ino, name: &str) -> Result<Attributes, Errno> {
         let time = Stamp::of(SystemTime::now());
         let staging = self.staging.as_ref().ok_or(Errno::ROFS)?;
-        // The data comes first: a journal never names what is not there.
+        // The data is stored first: the journal never names data that do not exist.
         let ino = self.tree.next();
         File::create(staging.data(ino)).map_err(errno)?;
         self.change(&Op::Create { folder, name: name.to_owned(), time })?;
@@ -187,7 +188,7 @@ impl ImageFs {
         self.change(&Op::Remove { folder, name: name.to_owned() })
     }
 
-    /// Gives it another name. What has that name is replaced, if that is allowed.
+    /// Renames a file or folder. An existing one with the new name is replaced if that is allowed.
     pub(crate) fn rename(
         &mut self,
         folder: Ino,
@@ -217,7 +218,7 @@ impl ImageFs {
         let wanted = wanted.map(|on| if on { before | READONLY } else { before & !READONLY });
         let attributes = wanted.filter(|attributes| *attributes != before);
         if let (Kind::Staged, Some(written)) = (&node.kind, written) {
-            // The staged file's time is that of the last write, of which this is one.
+            // The time of last write of staged data is that of its file.
             self.staged(ino)?.set_modified(written).map_err(errno)?;
         }
         let [accessed, written] = [accessed, written].map(|time| time.map(Stamp::of));
@@ -246,8 +247,8 @@ impl ImageFs {
         found.ok_or(Errno::NODATA)
     }
 
-    /// The names of alternate streams. What `system.` attributes there are is not told, as by NTFS-3G:
-    /// programs that copy attributes would try to copy them.
+    /// The names of alternate streams. `system.` attributes are not listed, as in NTFS-3G: programs
+    /// that copy attributes would try to copy them.
     pub(crate) fn attribute_names(&self, ino: Ino) -> Result<Vec<String>, Errno> {
         let streams = self.tree.node(ino)?.streams.iter();
         Ok(streams.map(|stream| format!("user.{}", stream.name)).collect())
@@ -259,20 +260,20 @@ impl ImageFs {
             return Err(Errno::TOOBIG);
         }
         let mut data = Vec::new();
-        let reader = self.readers.of(&self.archive, sha1).map_err(|error| tell(&error))?;
-        let copied = reader.copy_to(&mut data).map_err(|error| tell(&error))?;
+        let reader = self.readers.of(&self.archive, sha1).map_err(|error| report_error(&error))?;
+        let copied = reader.copy_to(&mut data).map_err(|error| report_error(&error))?;
         copied.map_err(errno)?;
         Ok(data)
     }
 
-    /// Does a change, and writes it down.
+    /// Applies a change, and adds it to the journal.
     fn change(&mut self, op: &Op) -> Result<(), Errno> {
         let staging = self.staging.as_mut().ok_or(Errno::ROFS)?;
         self.tree.apply(op)?;
         staging.record(op).map_err(errno)
     }
 
-    /// Copies the data of a file to the staging folder, or begins there with none.
+    /// Copies the data of a file to the staging folder, or starts with empty data there.
     fn stage(&mut self, ino: Ino, with_data: bool) -> Result<(), Errno> {
         let staging = self.staging.as_ref().ok_or(Errno::ROFS)?;
         let sha1 = match &self.tree.node(ino)?.kind {
@@ -283,8 +284,9 @@ impl ImageFs {
         };
         let mut file = File::create(staging.data(ino)).map_err(errno)?;
         if let Some(sha1) = sha1.filter(|_| with_data) {
-            let reader = self.readers.of(&self.archive, &sha1).map_err(|error| tell(&error))?;
-            reader.copy_to(&mut file).map_err(|error| tell(&error))?.map_err(errno)?;
+            let reader =
+                self.readers.of(&self.archive, &sha1).map_err(|error| report_error(&error))?;
+            reader.copy_to(&mut file).map_err(|error| report_error(&error))?.map_err(errno)?;
         }
         self.change(&Op::Stage { ino })
     }
@@ -301,7 +303,7 @@ impl ImageFs {
     }
 }
 
-/// The readers used last, the latest in front.
+/// The readers used last, the most recent first.
 #[derive(Debug, Default)]
 struct Readers(VecDeque<([u8; 20], BlobReader)>);
 
@@ -334,9 +336,9 @@ fn errno(error: io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
-/// A damaged WIM is no more than an error of input to the program that reads; the reason goes to
-/// whoever watches the mount.
-fn tell(error: &WimError) -> Errno {
+/// A damaged WIM is only an input error for the program that reads; the reason is logged for the
+/// user of the mount.
+fn report_error(error: &WimError) -> Errno {
     use io::Write;
     let _ = writeln!(io::stderr(), "{error}");
     Errno::IO

@@ -1,4 +1,4 @@
-//! The file system without a kernel, and what its changes come to in the WIM.
+//! Tests of the file system without the kernel, and of its changes in the committed WIM.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::staging::{count, replay};
 
 const SD: &[u8] = &[1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// A WIM, and its image as a file system that can be changed.
+/// A WIM, and its image as a writable file system.
 struct Bench {
     _folder: TempDir,
     wim: PathBuf,
@@ -63,7 +63,7 @@ impl Bench {
     }
 }
 
-/// Path → data, of a folder `None`. From the file system.
+/// Path → data (`None` for a folder), read from the file system.
 fn shown(fs: &mut ImageFs) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut left = vec![(String::new(), ROOT)];
@@ -83,7 +83,7 @@ fn shown(fs: &mut ImageFs) -> BTreeMap<String, Option<Vec<u8>>> {
     found
 }
 
-/// The same from the image.
+/// The same, read from the WIM.
 fn held(archive: &Archive) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut entries = Vec::new();
     let walked = archive.walk(1, "", &mut |entry| {
@@ -97,7 +97,7 @@ fn held(archive: &Archive) -> BTreeMap<String, Option<Vec<u8>>> {
 }
 
 #[test]
-fn names_are_found_in_any_case_and_shown_in_theirs() {
+fn names_are_found_in_any_case_and_keep_their_own() {
     let mut bench = Bench::new();
     assert_eq!(
         bench.at("WINDOWS/system32/StartNet.CMD"),
@@ -134,7 +134,7 @@ fn without_staging_nothing_changes() {
 }
 
 #[test]
-fn what_was_written_is_in_the_image_and_files_stay_the_same_files() {
+fn writes_are_committed_and_files_keep_their_identity() {
     let mut bench = Bench::new();
     let big = bench.at("windows/BIG.DLL").expect("a file");
     bench.fs.write(big, 50_000, b"changed").expect("a write");
@@ -166,9 +166,9 @@ fn what_was_written_is_in_the_image_and_files_stay_the_same_files() {
     assert!(entry("Tools/Moved").is_dir);
 }
 
-/// As many editors save: a new file, renamed over the old one.
+/// As many editors save: write a new file, then rename it over the old one.
 #[test]
-fn a_file_saved_by_renaming_stays_the_same_file() {
+fn a_file_saved_by_renaming_keeps_its_identity() {
     let mut bench = Bench::new();
     let folder = bench.at("Windows/System32").expect("a folder");
     let new = bench.fs.create(folder, "startnet.cmd~").expect("a file").ino;
@@ -201,7 +201,7 @@ fn a_folder_is_removed_only_when_it_is_empty_and_never_goes_into_itself() {
 }
 
 #[test]
-fn the_last_words_of_a_lost_machine_are_passed_over() {
+fn an_incomplete_last_line_of_the_journal_is_ignored() {
     let mut bench = Bench::new();
     bench.fs.mkdir(ROOT, "Whole").expect("a folder");
     let journal = bench.fs.staging().expect("staging").folder().join("journal");
@@ -215,7 +215,7 @@ fn the_last_words_of_a_lost_machine_are_passed_over() {
     assert!(error.to_string().contains("line 2"), "{error}");
 }
 
-/// What a program does to a mounted image.
+/// An operation of a program on a mounted image.
 #[derive(Debug, Clone)]
 enum Act {
     Write(String, u16, Vec<u8>),
@@ -291,7 +291,7 @@ proptest! {
     fn the_committed_image_is_what_the_mount_showed(acts in prop::collection::vec(act(), 0..30)) {
         let mut bench = Bench::new();
         for act in &acts {
-            // What is refused changes nothing, which the comparison at the end sees.
+            // A refused operation must change nothing, which the comparison at the end checks.
             let _ = bench.act(act);
         }
         let seen = shown(&mut bench.fs);

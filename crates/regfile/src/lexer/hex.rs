@@ -1,32 +1,34 @@
+//! Scanner for lists of bytes (`hex(n):01,02,\`), their continuation lines, and `dword:` numbers.
+
 use super::{Fault, at_line_end, line_end, next_line, rest_of_line, skip_blanks};
 use crate::Reason;
 
 /// The digits of a 32-bit number.
 pub(super) const MAX_DIGITS: usize = 8;
 
-/// What a list of bytes turned out to be.
+/// The result of scanning a list of bytes.
 pub(super) struct Scanned {
-    /// The end of its last line; with a fault, of the line that has it.
+    /// The end of its last line or, after a fault, of the line with the fault.
     pub(super) line_end: usize,
-    /// Behind the last byte and its comma.
-    pub(super) behind: usize,
+    /// The position after the last byte and its comma.
+    pub(super) after: usize,
     /// The number of bytes.
     pub(super) count: usize,
     pub(super) fault: Option<Fault>,
     pub(super) strict: Option<Fault>,
 }
 
-/// Reads bytes from `at` on, over all lines that they go on to.
+/// Scans bytes from `at` on, with all their continuation lines.
 pub(super) fn scan(text: &[u8], at: usize, sink: &mut impl Sink) -> Scanned {
     let mut scan = Scan { text, at, sink, count: 0, strict: None };
     let (line_end, fault) = match scan.bytes() {
         Ok(line_end) => (line_end, None),
         Err(fault) => (line_end(text, fault.at), Some(fault)),
     };
-    Scanned { line_end, behind: scan.at, fault, count: scan.count, strict: scan.strict }
+    Scanned { line_end, after: scan.at, fault, count: scan.count, strict: scan.strict }
 }
 
-/// Where the bytes go.
+/// Receives the bytes.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
@@ -37,7 +39,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// For who wants to know only whether they are in order.
+/// A sink for callers that only check the syntax.
 pub(crate) struct NoBytes;
 
 impl Sink for NoBytes {
@@ -86,7 +88,7 @@ impl<S: Sink> Scan<'_, S> {
         }
     }
 
-    /// The form in which nearly all bytes stand: two digits and a comma.
+    /// The form of nearly all bytes: two digits and a comma.
     fn pairs_with_commas(&mut self) {
         let (triples, _) = self.text[self.at..].as_chunks::<3>();
         let (blocks, _) = triples.as_chunks::<8>();
@@ -133,7 +135,7 @@ impl<S: Sink> Scan<'_, S> {
         Ok(())
     }
 
-    /// Behind a backslash: to the first line that is neither blank nor a comment.
+    /// After a backslash: moves to the first line that is neither blank nor a comment.
     fn go_to_next_line(&mut self) -> Result<bool, Fault> {
         let backslash = self.at;
         loop {
@@ -153,20 +155,20 @@ impl<S: Sink> Scan<'_, S> {
         }
     }
 
-    /// Bytes in a form that Wine takes; what Windows does is not known.
+    /// Records bytes in a form that Wine accepts; how Windows treats it is not known.
     fn doubt(&mut self, at: usize) {
         self.strict.get_or_insert(Fault::new(at, Reason::HexByte));
     }
 }
 
-/// The byte that two digits and a comma stand for, or something above 255.
+/// The byte that two digits and a comma encode, or a number above 255 for anything else.
 #[inline]
 fn pair_with_comma([high, low, comma]: [u8; 3]) -> u16 {
     let (high, low) = (PAIRS[usize::from(high)].0, PAIRS[usize::from(low)].1);
     high | low | u16::from(comma ^ b',') << 8
 }
 
-/// What each byte is worth as the first and as the second of two digits; 256 for what is no digit.
+/// The value of each byte as the first and as the second hexadecimal digit; 256 if it is no digit.
 static PAIRS: [(u16, u16); 256] = {
     let mut pairs = [(256, 256); 256];
     let mut byte = 0;
@@ -179,8 +181,8 @@ static PAIRS: [(u16, u16); 256] = {
     pairs
 };
 
-/// A hexadecimal number of any length, and where it ends; `None` where it has no digits or does not
-/// fit 32 bits.
+/// Reads a hexadecimal number of any length, and returns where it ends; `None` if it has no digits
+/// or does not fit 32 bits.
 pub(super) fn number(text: &[u8], start: usize) -> (Option<u32>, usize) {
     let mut number = Some(0u32);
     let mut at = start;

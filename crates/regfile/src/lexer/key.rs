@@ -1,3 +1,5 @@
+//! Lexer for key lines (`[key]`, `[-key]`), and the roots that a file can name.
+
 use std::ops::Range;
 
 use memchr::memrchr;
@@ -6,7 +8,7 @@ use winpe_registry::{KeyName, KeyPath, NameError, NtString};
 use super::{Fault, What, line_end, skip_blanks};
 use crate::{Dialect, Reason, wtf8};
 
-/// Reads a key line from its `[` on. The name goes to the last `]` of the line, as regedit has it.
+/// Reads a key line from its `[` on. As in regedit, the name ends at the last `]` of the line.
 pub(super) fn lex(
     text: &[u8],
     at: usize,
@@ -41,11 +43,11 @@ fn key(
     Ok(What::Key { path, delete })
 }
 
-/// What regedit reads, but hardly as it was meant.
+/// Faults of lines that regedit accepts but that hardly mean what their author meant.
 fn after(text: &[u8], name: usize, close: usize, end: usize) -> Option<Fault> {
-    let behind = skip_blanks(text, close + 1);
-    if behind < end && text[behind] != b';' {
-        return Some(Fault::new(behind, Reason::AfterKey));
+    let after = skip_blanks(text, close + 1);
+    if after < end && text[after] != b';' {
+        return Some(Fault::new(after, Reason::AfterKey));
     }
     let mut from = name;
     while let Some(length) = memchr::memchr(b']', &text[from..close]) {
@@ -57,7 +59,7 @@ fn after(text: &[u8], name: usize, close: usize, end: usize) -> Option<Fault> {
     None
 }
 
-/// Where the path is, without backslashes behind it, and how many names it has.
+/// The range of the path without trailing backslashes, and the number of its names.
 fn path(
     text: &[u8],
     start: usize,
@@ -81,7 +83,7 @@ fn path(
         } else {
             check_name(name, dialect).map_err(refuse(at))?;
             depth += 1;
-            // The root stands above the tree whose depth NT limits.
+            // The root is the parent of the tree whose depth NT limits.
             if depth > KeyPath::MAX_DEPTH + 1 {
                 return Err(refuse(at)(NameError::TooDeep { actual: depth }));
             }
@@ -101,12 +103,12 @@ fn check_name(name: &[u8], dialect: Dialect) -> Result<(), NameError> {
     KeyName::new(NtString::from_units(units)).map(|_| ())
 }
 
-/// The names of a path that was read from a key line; the first is that of the root.
+/// The names of a path that was read from a key line; the first is the root's.
 pub(crate) fn path_names(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     path.split(|&byte| byte == b'\\').filter(|name| !name.is_empty())
 }
 
-/// The roots that a `.reg` file can name, and the short names that regedit does not take in one.
+/// The roots that a `.reg` file can name, with their abbreviations, which regedit does not accept.
 const ROOTS: [(&str, &str); 6] = [
     ("HKEY_LOCAL_MACHINE", "HKLM"),
     ("HKEY_USERS", "HKU"),
@@ -116,12 +118,12 @@ const ROOTS: [(&str, &str); 6] = [
     ("HKEY_DYN_DATA", "HKDD"),
 ];
 
-/// The root of that name, in its usual spelling.
+/// The root with this name, in its usual spelling.
 pub(crate) fn find_root(name: &[u8]) -> Option<&'static str> {
     ROOTS.iter().map(|&(root, _)| root).find(|root| root.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Whether a file can name a root so.
+/// Whether this is the name of a root.
 pub(crate) fn is_root(name: &[u16]) -> bool {
     ROOTS.iter().any(|(root, _)| {
         let same = |(&unit, byte): (&u16, u8)| {

@@ -1,7 +1,7 @@
-//! Where an item of the text ends, what it says, and what is wrong with it.
+//! Lexer: where an item of the text ends, its meaning, and its faults.
 //!
-//! An item is one line, or several where hex bytes or a quoted text go on. Reading one never looks
-//! back, so the same text always gives the same items.
+//! An item is one line, or several for hex bytes and quoted texts with line breaks. The lexer never
+//! looks back, so the same text always gives the same items.
 
 mod hex;
 mod key;
@@ -23,9 +23,9 @@ pub(crate) use value::{EXACT, is_text};
 pub(crate) struct Lexed {
     /// Where the next item starts.
     pub(crate) end: usize,
-    /// What it says.
+    /// Its meaning.
     pub(crate) what: What,
-    /// What strict mode refuses though regedit takes it.
+    /// Fault for strict mode only: regedit accepts the item.
     pub(crate) strict: Option<Fault>,
 }
 
@@ -34,37 +34,37 @@ pub(crate) enum What {
     Comment,
     Header(Version),
     Key {
-        /// The names, as [`path_names`] takes them apart.
+        /// The names; [`path_names`] splits them.
         path: Range<usize>,
         delete: bool,
     },
     Value {
-        /// What stands between the quotes; empty for `@`.
+        /// The text between the quotes; empty for `@`.
         name: Range<usize>,
         data: Data,
-        /// All of the data, without a comment behind it.
+        /// All of the data, without a comment after it.
         extent: Range<usize>,
     },
-    /// Nothing that regedit would take.
+    /// Regedit does not accept the item.
     Fault(Fault),
 }
 
 pub(crate) enum Data {
     Delete,
-    /// What stands between the quotes.
+    /// The text between the quotes.
     Text(Range<usize>),
     Dword(u32),
     Hex(Hex),
 }
 
-/// Bytes, which went to a [`Sink`].
+/// Bytes, which were passed to a [`Sink`].
 pub(crate) struct Hex {
     pub(crate) ty: u32,
-    /// Whether the bytes are all that is meant, without a NUL to be added.
+    /// Whether the bytes are the whole value, so that no NUL is added.
     pub(crate) exact: bool,
 }
 
-/// Something wrong, and where.
+/// A fault and its place.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) at: usize,
@@ -78,7 +78,7 @@ impl Fault {
 }
 
 /// Reads the item that starts at `start`, which is the start of a line and not the end of the text.
-/// What stands there in hexadecimal goes to `bytes`.
+/// Its hexadecimal bytes are passed to `bytes`.
 pub(crate) fn lex(text: &[u8], start: usize, dialect: Dialect, bytes: &mut impl Sink) -> Lexed {
     let at = skip_blanks(text, start);
     let mut strict = None;
@@ -106,7 +106,7 @@ pub(crate) fn skip_blanks(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the line break is that ends this line, or the end of the text.
+/// The position of the line break that ends this line, or the end of the text.
 pub(crate) fn line_end(text: &[u8], at: usize) -> usize {
     text.get(at..)
         .and_then(|rest| memchr2(b'\r', b'\n', rest))
@@ -126,7 +126,7 @@ fn at_line_end(text: &[u8], at: usize) -> bool {
     matches!(text.get(at), None | Some(b'\r' | b'\n'))
 }
 
-/// The end of a line that may have a comment but nothing else from here on.
+/// The end of the line; a fault if anything but a comment follows `at`.
 fn rest_of_line(text: &[u8], at: usize, otherwise: Reason) -> Result<usize, Fault> {
     let at = skip_blanks(text, at);
     if at_line_end(text, at) {

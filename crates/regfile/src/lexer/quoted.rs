@@ -1,13 +1,15 @@
+//! Lexer for quoted text: the closing quote, escapes, and strings that span lines.
+
 use std::ops::Range;
 
 use super::{Fault, line_end};
 use crate::{Reason, wtf8};
 
-/// What stands between the quote at `open` and the one that closes it.
+/// The range of the text between the quote at `open` and its closing quote.
 ///
-/// regedit writes a line break inside a string as it is, so a text may go on over lines: `follows`
-/// says, of a closing quote on a later line, whether what stands behind it is in order. Where it is
-/// not, or where there is no such quote, the quote was left open on its own line.
+/// regedit writes a line break inside a string as it is, so a text may span lines. For a closing
+/// quote on a later line, `follows` checks what comes after it. If that is not allowed there, or if
+/// there is no such quote, the string was left open on its own line.
 pub(super) fn quoted(
     text: &[u8],
     open: usize,
@@ -35,7 +37,7 @@ pub(super) fn quoted(
     Err(Fault::new(line_end(text, open), unclosed))
 }
 
-/// The number of bytes before the next that means something: quote, backslash, line break.
+/// The number of bytes before the next quote, backslash or line break.
 fn plain_len(text: &[u8]) -> Option<usize> {
     let (words, rest) = text.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
@@ -49,7 +51,8 @@ fn plain_len(text: &[u8]) -> Option<usize> {
     Some(words.len() * 8 + rest)
 }
 
-/// The highest bit of each byte that is `byte`, and perhaps further bits above the first such.
+/// Sets the highest bit of each byte that equals `byte`, and possibly further bits above the first
+/// such byte.
 fn has(word: u64, byte: u8) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     let zeros = word ^ (ONES * u64::from(byte));

@@ -1,3 +1,5 @@
+//! Lexer for value lines: the name, then text, `dword:`, `hex(n):` or `-`.
+
 use std::ops::Range;
 
 use winpe_registry::{NameError, ValueName, ValueType};
@@ -7,8 +9,8 @@ use super::quoted::quoted;
 use super::{Data, Fault, Hex, What, line_end, rest_of_line, skip_blanks};
 use crate::{Dialect, Reason, Version};
 
-/// The comment, or the part of it up to a further `;`, behind the last byte of a value that is meant
-/// without the NUL that regedit adds.
+/// The comment after the last byte of a value (or the part of the comment before a further `;`)
+/// that keeps regedit's closing NUL away.
 pub(crate) const EXACT: &str = "exact";
 
 /// Reads a value line from its `@` or `"` on.
@@ -30,18 +32,18 @@ pub(super) fn lex(
     }
 }
 
-/// The name without its quotes, and where the `=` behind it is.
+/// The name without its quotes, and the position of the `=` after it.
 fn name(text: &[u8], at: usize, dialect: Dialect) -> Result<(Range<usize>, usize), Fault> {
     let equals = |at: usize| Some(skip_blanks(text, at)).filter(|&at| text.get(at) == Some(&b'='));
-    let (name, behind) = if text[at] == b'@' {
+    let (name, after) = if text[at] == b'@' {
         (at..at, at + 1)
     } else {
         let name = quoted(text, at, Reason::NameUnclosed, |_| false)?;
-        let behind = name.end + 1;
-        (name, behind)
+        let after = name.end + 1;
+        (name, after)
     };
-    let Some(equals) = equals(behind) else {
-        return Err(Fault::new(skip_blanks(text, behind), Reason::NoEquals));
+    let Some(equals) = equals(after) else {
+        return Err(Fault::new(skip_blanks(text, after), Reason::NoEquals));
     };
     // A text has at least as many bytes as UTF-16 units.
     if name.len() > ValueName::MAX_LEN {
@@ -107,8 +109,8 @@ fn hex(
         return Err((fault, scanned.line_end));
     }
     let mark = match dialect.version {
-        Version::V5 => exact_mark(text, scanned.behind, scanned.line_end),
-        // The bytes of text are in a code page there, and not what is stored.
+        Version::V5 => exact_mark(text, scanned.after, scanned.line_end),
+        // In version 4 the bytes of text are in a code page, so they are not the stored data.
         Version::V4 => None,
     };
     let exact = mark.is_some();
@@ -121,12 +123,12 @@ fn hex(
         strict.get_or_insert(fault);
     }
     let data = Data::Hex(Hex { ty, exact });
-    Ok((data, mark.unwrap_or(scanned.behind), scanned.line_end))
+    Ok((data, mark.unwrap_or(scanned.after), scanned.line_end))
 }
 
-/// The end of the mark [`EXACT`], where the comment that follows the bytes begins with it.
-fn exact_mark(text: &[u8], behind: usize, line_end: usize) -> Option<usize> {
-    let comment = text[skip_blanks(text, behind)..line_end].strip_prefix(b";")?;
+/// The end of the mark [`EXACT`], if the comment after the bytes begins with it.
+fn exact_mark(text: &[u8], after: usize, line_end: usize) -> Option<usize> {
+    let comment = text[skip_blanks(text, after)..line_end].strip_prefix(b";")?;
     let mark = comment.split(|&byte| byte == b';').next()?;
     (mark.trim_ascii() == EXACT.as_bytes()).then_some(line_end - comment.len() + mark.len())
 }
@@ -136,12 +138,12 @@ fn text_type(text: &[u8], at: usize) -> Result<(u32, usize), Fault> {
     match text.get(at) {
         Some(b':') => Ok((ValueType::BINARY.0, at + 1)),
         Some(b'(') => {
-            let (number, behind) = hex::number(text, at + 1);
+            let (number, after) = hex::number(text, at + 1);
             let number = number.ok_or(Fault::new(at + 1, Reason::TypeNumber))?;
-            if !text[behind..].starts_with(b"):") {
-                return Err(Fault::new(behind, Reason::TypeNumber));
+            if !text[after..].starts_with(b"):") {
+                return Err(Fault::new(after, Reason::TypeNumber));
             }
-            Ok((number, behind + 2))
+            Ok((number, after + 2))
         }
         _ => Err(Fault::new(at - 3, Reason::NoData)),
     }

@@ -1,4 +1,5 @@
-//! What the tests of editing and of layout share: texts with few names, and what they do.
+//! Shared by the tests of editing and of layout: texts with few names, and their effect on a
+//! registry.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,8 @@ pub(crate) fn apply(registry: &mut Registry, edit: Edit) {
     }
 }
 
-/// What a document makes of a registry in which everything that it could speak of exists.
+/// The effect of a document on a registry that initially has everything that the document could
+/// mention.
 pub(crate) fn effect(document: &Document) -> Registry {
     let mut registry = Registry::new();
     for key in KEYS {
@@ -62,7 +64,7 @@ pub(crate) const LINES: &[&str] = &[
     " ",
 ];
 
-/// Lines that only lenient mode takes.
+/// Lines that only lenient mode accepts.
 pub(crate) const BAD_LINES: &[&str] = &[
     "\"x\"=\"no end",
     "\"x",

@@ -1,7 +1,7 @@
-//! Where a key has each of its values, by name.
+//! Index of the values of a key by name.
 //!
-//! A hive lists the values of a key in the order of their making, so that a name is found by reading all.
-//! For keys with many values that are edited, the store keeps an index from one edit to the next.
+//! A hive lists the values of a key in the order of creation, so finding a name means reading the
+//! whole list. For keys with many values the store keeps an index between edits.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -12,14 +12,14 @@ use super::Store;
 use crate::format::CellOffset;
 use crate::read::{ReadError, ValueEntry};
 
-/// A list of fewer values is read as fast as it is indexed.
+/// Reading a shorter list takes no longer than indexing it.
 const FEW: u32 = 64;
 
-/// The indices of the keys that were looked into, by the cell of the key.
+/// The indices of keys that were searched, by the cell of the key.
 #[derive(Debug, Default)]
 pub(super) struct ValueNames {
     keys: HashMap<CellOffset, Index>,
-    /// With a random state: a hive cannot be made to have names of one hash.
+    /// Randomly seeded: a crafted hive cannot choose names with equal hashes.
     state: RandomState,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct ValueNames {
 #[derive(Debug, Default)]
 struct Index {
     values: HashMap<u64, CellOffset>,
-    /// Whether several values have one hash, be it because they have one name.
+    /// Whether several values share a hash, including values with the same name.
     is_ambiguous: bool,
 }
 
@@ -38,7 +38,7 @@ impl ValueNames {
         hasher.finish()
     }
 
-    /// Forgets the key of a cell.
+    /// Drops the index of a key.
     pub(super) fn forget(&mut self, key: CellOffset) {
         if !self.keys.is_empty() {
             self.keys.remove(&key);
@@ -49,7 +49,7 @@ impl ValueNames {
         self.keys.clear();
     }
 
-    /// A value was added to the end of the key's list.
+    /// Records that a value was added to the end of the key's list.
     pub(super) fn added(&mut self, key: CellOffset, name: &ValueName, at: CellOffset) {
         if self.keys.contains_key(&key) {
             let hash = self.hash(name.units().iter().copied());
@@ -59,11 +59,11 @@ impl ValueNames {
         }
     }
 
-    /// A value is no longer in the key's list.
+    /// Records that a value was removed from the key's list.
     pub(super) fn removed(&mut self, key: CellOffset, name: &ValueName) {
         match self.keys.get(&key).map(|index| index.is_ambiguous) {
             None => {}
-            // Another value of this hash may now be the first.
+            // Another value with this hash may now be the first.
             Some(true) => self.forget(key),
             Some(false) => {
                 let hash = self.hash(name.units().iter().copied());
@@ -83,7 +83,7 @@ impl Index {
 }
 
 impl Store {
-    /// The cell of the first value of that name, as [`Key::entry`](crate::Key::entry) finds it.
+    /// The cell of the first value with that name, as [`Key::entry`](crate::Key::entry) finds it.
     ///
     /// # Errors
     /// The list or a value before it cannot be read.
@@ -98,7 +98,7 @@ impl Store {
         if !self.names.keys.contains_key(&key) {
             match self.index(key) {
                 Some(index) => self.names.keys.insert(key, index),
-                // What stands before the damage can be found even so.
+                // Values before the damage can still be found.
                 None => return Ok(self.key(key)?.entry(name)?.map(|entry| entry.offset())),
             };
         }

@@ -1,4 +1,4 @@
-//! What the index finds is what reading the whole list finds.
+//! The index finds the same value as reading the whole list.
 
 use proptest::prelude::*;
 use winpe_registry::{Edit, KeyName, KeyPath, Value, ValueName};
@@ -19,7 +19,7 @@ fn value(number: usize) -> ValueName {
     ValueName::new(format!("Name{number}")).unwrap()
 }
 
-/// The bytes after these edits, where no edit knows what an earlier one has looked up.
+/// The bytes after these edits, with the index cleared after each.
 fn without_index(edits: &[Edit]) -> Vec<u8> {
     let mut hive = empty();
     for edit in edits {
@@ -55,7 +55,7 @@ proptest! {
 
     #[test]
     fn edits_with_the_index_are_those_without(edits in prop::collection::vec(edit(), 1..400)) {
-        // Above the limit from the start.
+        // Above the limit for an index from the start.
         let full = (0..FEW as usize + 10)
             .map(|number| Edit::set_value(path(r"a\first"), value(number), Value::dword(1)));
         let edits: Vec<Edit> = full.chain(edits).collect();
@@ -68,9 +68,9 @@ proptest! {
     }
 }
 
-/// A cell of a key that is deleted, renamed or given up by a refused edit may become that of another key.
+/// A cell freed by a deleted or renamed key or by a refused edit may be reused for another key.
 #[test]
-fn a_key_in_the_cell_of_another_has_its_own_values() {
+fn a_key_in_a_reused_cell_gets_a_new_index() {
     let mut hive = empty();
     let many = FEW as usize * 2;
     let fill = |hive: &mut Hive, key: &str| {
@@ -82,7 +82,7 @@ fn a_key_in_the_cell_of_another_has_its_own_values() {
     fill(&mut hive, "a");
     let cell = hive.key(&path("a")).unwrap().unwrap().offset();
     assert!(hive.rename(&path("a"), &longer).unwrap());
-    // Values of other names, in the order that gives each key the same number.
+    // Values with other names, in an order that gives each key the same number of values.
     for number in 0..many {
         let name = ValueName::new(format!("Other{number}")).unwrap();
         hive.apply(&Edit::set_value(path("b"), name, Value::dword(2))).unwrap();
@@ -99,9 +99,9 @@ fn a_key_in_the_cell_of_another_has_its_own_values() {
     assert!(hive.check().is_sound());
 }
 
-/// Each of several values of one name is found in turn, as without an index.
+/// Each of several values with the same name is found in turn, as without an index.
 #[test]
-fn of_values_with_one_name_the_first_is_found() {
+fn the_first_of_several_values_with_one_name_is_found() {
     let fill = |hive: &mut Hive| {
         for number in 0..FEW as usize * 2 {
             hive.apply(&Edit::set_value(path("a"), value(number), Value::dword(1))).unwrap();
@@ -112,7 +112,7 @@ fn of_values_with_one_name_the_first_is_found() {
     let key = hive.key(&path("a")).unwrap().unwrap();
     let [first, last] = [10, 20].map(|n| key.entry(&value(n)).unwrap().unwrap().offset());
     let mut bytes = hive.into_bytes();
-    // The name follows the 20 bytes of the record, behind the size of the cell.
+    // The name follows the 20 bytes of the record, after the size field of the cell.
     let name = |at: crate::CellOffset| 4096 + at.get() as usize + 4 + 20;
     bytes.copy_within(name(first)..name(first) + 6, name(last));
     let mut hive = Hive::open(bytes).unwrap();

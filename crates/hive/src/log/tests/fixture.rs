@@ -1,11 +1,12 @@
-//! Hives and logs made for the tests. The hives have bins and no cells: recovery does not look inside.
+//! Generated hives and logs for the tests. The hives have bins without cells: recovery does not
+//! read them.
 
 use crate::log::header::{BASE_BLOCK, BIN, Header, SECTOR, seal, set_timestamp};
 use crate::log::marvin::marvin32;
 
 pub(super) const TIME: u64 = 0x01d2_9573_90f0_3b20;
 
-/// A hive at rest with bins of one page each, filled with `fill`.
+/// A clean hive with bins of one page each, filled with `fill`.
 pub(super) fn hive(sequence: u32, bins: usize, fill: u8) -> Vec<u8> {
     let mut hive = vec![0; BASE_BLOCK];
     hive[..4].copy_from_slice(b"regf");
@@ -40,7 +41,7 @@ pub(super) fn dirty(mut hive: Vec<u8>) -> Vec<u8> {
     hive
 }
 
-/// The bins, without the base block and what follows the bins.
+/// The bins, without the base block and the bytes after the bins.
 pub(super) fn bins(hive: &[u8]) -> &[u8] {
     let size = Header::of(hive).unwrap().bins_size() as usize;
     &hive[BASE_BLOCK..][..size]
@@ -127,7 +128,7 @@ impl Entry {
     }
 }
 
-/// Makes both hashes of an entry right.
+/// Computes both hashes of an entry.
 pub(super) fn hash(entry: &mut [u8]) {
     let pages = marvin32(&entry[40..]);
     entry[24..32].copy_from_slice(&pages.to_le_bytes());

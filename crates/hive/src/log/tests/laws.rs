@@ -1,4 +1,4 @@
-//! What holds for any hive, any write and any moment of a power cut.
+//! Properties that hold for any hive, any write and any moment of a power cut.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::fixture::{Entry, TIME, bin_at, bins, dirty, hive, new_log, old_log};
 use crate::log::header::{BASE_BLOCK, BIN, Header, seal};
 use crate::log::recover;
 
-/// Changes made to the bins by one write: where, how long, what; and how many bins are added.
+/// The changes of one write: offset, length and content of each, and the number of added bins.
 #[derive(Debug, Clone)]
 struct Write {
     patches: Vec<(prop::sample::Index, usize, u8)>,
@@ -38,7 +38,7 @@ fn after(before: &[u8], write: &Write) -> Vec<u8> {
     hive
 }
 
-/// A hive while it is written: some sectors are new, some old, the base block may be half written.
+/// A partly written hive: some sectors are new, some old, and the base block may be half written.
 fn torn(before: &[u8], after: &[u8], written: &[bool], base_block: Option<u8>) -> Vec<u8> {
     let mut hive = dirty(before.to_vec());
     for (sector, _) in written.iter().enumerate().filter(|(_, written)| **written) {
@@ -67,7 +67,8 @@ proptest! {
         let after = after(&before, &write);
         let log = old_log(&before, &after, 5, TIME);
         let hive = torn(&before, &after, &written, base_block);
-        // Pages that are equal before and after are not logged; written or not, they are right.
+        // Pages that are equal before and after are not logged; they are correct whether written or
+        // not.
         let (bytes, recovery) = recover(hive, &[&log]).unwrap();
         prop_assert_eq!(bins(&bytes), bins(&after));
         prop_assert_eq!(recovery.base_block_from.is_some(), base_block.is_some());
@@ -100,7 +101,7 @@ proptest! {
                 .append_to(log);
             ends.push(log.len());
         }
-        // One byte of one entry is damaged: everything before that entry comes back.
+        // One byte of one entry is damaged: every write before that entry is recovered.
         let mut whole = writes.len();
         if let Some(damage) = damage {
             let (log, offset) = match damage.index(early.len() + late.len() - 1024) {

@@ -1,3 +1,5 @@
+//! Tests of recovery: which hives are dirty, and which files are not logs.
+
 mod fixture;
 mod laws;
 mod new_format;
@@ -16,7 +18,7 @@ fn marvin32_with_the_seed_of_windows() {
 }
 
 #[test]
-fn a_hive_at_rest_stays_as_it_is_whatever_the_logs_say() {
+fn a_clean_hive_is_not_changed_by_any_log() {
     let (before, after) = (hive(7, 2, 1), hive(7, 2, 2));
     let old = old_log(&before, &after, 7, fixture::TIME);
     let mut new = new_log(&before, 7);
@@ -31,7 +33,7 @@ fn a_hive_at_rest_stays_as_it_is_whatever_the_logs_say() {
 }
 
 #[test]
-fn what_makes_a_hive_dirty_is_told() {
+fn the_reason_why_a_hive_is_dirty_is_reported() {
     let sound = hive(7, 1, 1);
     let mut torn = sound.clone();
     torn[50] ^= 0xff;
@@ -56,7 +58,7 @@ fn a_hive_has_at_least_one_bin() {
 }
 
 #[test]
-fn files_that_are_no_logs_are_named_with_the_reason() {
+fn files_that_are_no_logs_are_listed_with_the_reason() {
     let primary = dirty(hive(7, 1, 1));
     let mut log = new_log(&primary, 7);
     log[28] = 5;

@@ -1,8 +1,10 @@
+//! Tests of logs in the new format: order, gaps, torn entries, and false sizes.
+
 use super::fixture::{Entry, bins, dirty, fix_checksum, hash, hive, new_log, old_log};
 use crate::FileBytes;
 use crate::log::{LogFormat, RecoverError, Recovery, Stop, Unfit, recover};
 
-/// A log with one entry a step, from `states[0]` to the last.
+/// A log with one entry for each step, from `states[0]` to the last.
 fn log_of(states: &[Vec<u8>], first: u32) -> Vec<u8> {
     let mut log = new_log(&states[0], first);
     for (step, pair) in states.windows(2).enumerate() {
@@ -23,7 +25,7 @@ fn reasons(hive: &[u8], logs: &[&[u8]]) -> Vec<(usize, Unfit)> {
     }
 }
 
-/// Three states of a hive; it grows on the way.
+/// Three states of a growing hive.
 fn states() -> Vec<Vec<u8>> {
     [(1, 1), (1, 2), (3, 2), (4, 5)].map(|(bins, fill)| hive(9, bins, fill)).into()
 }
@@ -53,7 +55,7 @@ fn two_logs_are_replayed_in_the_order_of_their_numbers() {
 }
 
 #[test]
-fn a_log_whose_writes_the_hive_holds_is_passed_over() {
+fn a_log_whose_writes_the_hive_holds_is_skipped() {
     let states = states();
     let (past, next) = (log_of(&states[2..], 7), log_of(&states[..2], 9));
     let (bytes, recovery) = recovered(&states[0], &[&past, &next]);
@@ -83,7 +85,7 @@ fn a_log_cannot_continue_one_whose_first_entry_is_bad() {
 }
 
 #[test]
-fn writes_that_no_log_holds_are_told() {
+fn writes_missing_from_all_logs_are_reported() {
     let states = states();
     let (early, late) = (log_of(&states[..2], 9), log_of(&states[1..], 11));
     assert_eq!(recovered(&states[0], &[&early]).1.gap(), None);
@@ -182,7 +184,7 @@ fn the_new_format_is_preferred_to_the_old() {
 }
 
 #[test]
-fn of_the_flags_an_entry_carries_one() {
+fn only_one_flag_is_taken_from_an_entry() {
     let mut before = hive(9, 1, 1);
     for (flags, entry, expected) in [(0x2_u8, 0xff, 0x3), (0x3, 0xfe, 0x2)] {
         before[144] = flags;
@@ -203,7 +205,7 @@ fn a_hive_that_shrank_keeps_its_length() {
     assert_eq!(bins(&bytes), &before[4096..][..8192]);
 }
 
-/// A log with one entry whose header was changed and whose hashes are right all the same.
+/// A log with one entry whose header was changed, with correct hashes.
 fn with_field(field: usize, value: u32) -> (Vec<u8>, Vec<u8>) {
     let (before, after) = (hive(9, 1, 1), hive(9, 1, 2));
     let mut log = log_of(&[before.clone(), after], 9);
@@ -238,7 +240,7 @@ fn an_entry_cannot_have_more_pages_than_bytes() {
 }
 
 #[test]
-fn a_page_cannot_lie_outside_the_hive() {
+fn a_page_outside_the_hive_is_refused() {
     for (field, value, page, size) in
         [(40, 4096 - 511, 4096 - 511, 512), (40, u32::MAX, u32::MAX, 512), (44, 4097, 0, 4097)]
     {

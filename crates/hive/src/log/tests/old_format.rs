@@ -1,3 +1,5 @@
+//! Tests of logs in the old format: dirty pages, torn base blocks, stale and incomplete logs.
+
 use super::fixture::{TIME, bins, dirty, hive, old_log};
 use crate::log::{LogFormat, RecoverError, Unfit, recover};
 
@@ -9,7 +11,7 @@ fn reasons(hive: Vec<u8>, logs: &[&[u8]]) -> Vec<(usize, Unfit)> {
 }
 
 #[test]
-fn dirty_pages_are_written_and_the_hive_is_at_rest() {
+fn dirty_pages_are_written_and_the_hive_is_clean() {
     let before = hive(4, 3, 1);
     let mut after = before.clone();
     after[4096 + 512..4096 + 1024].fill(2);
@@ -60,7 +62,7 @@ fn a_log_of_another_write_does_not_fit() {
 }
 
 #[test]
-fn the_second_log_is_taken_when_it_is_of_a_later_write() {
+fn the_second_log_is_used_if_its_write_is_later() {
     let before = hive(4, 1, 1);
     let first = old_log(&before, &hive(4, 1, 2), 5, TIME);
     let second = old_log(&before, &hive(4, 1, 3), 6, TIME + 10);

@@ -1,4 +1,4 @@
-//! Small files that would be large if they were believed.
+//! Small files whose counts and sizes claim far more than they hold.
 
 use std::mem::offset_of;
 
@@ -14,7 +14,7 @@ fn data_cell(key: &Key<'_>, value: &str) -> CellOffset {
     CellOffset::new(entry.node().data.get())
 }
 
-/// 300 KiB that say they are 1 GiB: 65,535 segments, all of them one cell.
+/// A file of 300 KiB with a value that claims 1 GiB: 65,535 segments, all of them the same cell.
 #[test]
 fn segments_are_not_counted_twice() {
     const COUNT: u16 = u16::MAX;
@@ -46,7 +46,7 @@ fn segments_are_not_counted_twice() {
     assert!(hive.bytes() == bytes);
 }
 
-/// A list of lists that names one list again and again, and says it holds millions of keys.
+/// A list of lists that names the same list 4000 times, in a key that claims four million subkeys.
 #[test]
 fn lists_are_not_entered_twice() {
     let mut hive = hive(5);
@@ -55,7 +55,7 @@ fn lists_are_not_entered_twice() {
     }
     let many = hive.key(&path("many")).unwrap().unwrap();
     let leaf = many.node().subkey_list.get().to_le_bytes();
-    // As many as stand in one cell; longer data would be in segments.
+    // As many entries as fit in one cell; longer data would be stored in segments.
     const COUNT: u16 = 4000;
     let entries: Vec<u8> = (0..COUNT).flat_map(|_| leaf).collect();
     let list = [&b"ri"[..], &COUNT.to_le_bytes(), &entries].concat();
@@ -93,13 +93,13 @@ fn a_loop_ends() {
     assert!(hive.apply(&Edit::delete_key(path("a"))).is_err());
 }
 
-/// A record that stands within another cell can be read, and is never written.
+/// A record inside another cell can be read, but is never written.
 #[test]
 fn nothing_is_written_into_the_middle_of_a_cell() {
     let mut hive = hive(5);
     hive.apply(&Edit::create_key(path("a"))).unwrap();
     let key = hive.key(&path("a")).unwrap().unwrap();
-    // The bytes of the key, size field and all, stand in the data of a value.
+    // The bytes of the key with its size field are in the data of a value.
     let mut image = vec![0; 4];
     image.extend((-88_i32).to_le_bytes());
     image.extend(zerocopy::IntoBytes::as_bytes(key.node()));

@@ -1,4 +1,4 @@
-//! Random histories against the model.
+//! Random sequences of edits, compared with a model.
 
 use crate::{Hive, Refusal};
 use proptest::prelude::*;
@@ -9,10 +9,10 @@ use super::model::{self, Step, apply, edit, empty_hive, lines, step};
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// After every step the hive says what the model says, the check finds nothing at all, and what a
-    /// refused step left is what was there.
+    /// After every step the hive equals the model, the check finds nothing at all, and a refused
+    /// step has changed nothing.
     #[test]
-    fn a_hive_is_its_model(
+    fn a_hive_equals_its_model(
         minor in 3_u32..=6,
         steps in prop::collection::vec(step(), 1..40),
     ) {
@@ -35,9 +35,9 @@ proptest! {
         prop_assert_eq!(lines(&reopened.root().tree().unwrap(), false), lines(&tree, false));
     }
 
-    /// Changes undone in reverse restore the tree. The order of values is not restored.
+    /// The inverse changes in reverse order restore the tree, except for the order of values.
     #[test]
-    fn the_inverse_restores(
+    fn inverse_edits_restore_the_tree(
         first in prop::collection::vec(edit(), 0..25),
         then in prop::collection::vec(edit(), 1..25),
     ) {
@@ -55,7 +55,7 @@ proptest! {
         prop_assert_eq!(lines(&hive.root().tree().unwrap(), true), lines(&before, true));
     }
 
-    /// An edit done a second time is told as nothing and touches no byte.
+    /// An edit that is applied a second time reports no change and writes no byte.
     #[test]
     fn the_second_time_changes_nothing(edits in prop::collection::vec(edit(), 1..25)) {
         let mut hive = empty_hive(5);
@@ -72,10 +72,10 @@ proptest! {
         }
     }
 
-    /// A compacted hive says the same, has no free room but the last bin's, and compacting it again
-    /// changes nothing.
+    /// A compacted hive has the same content, has no free space except in the last bin, and
+    /// compacting it again changes nothing.
     #[test]
-    fn compact_keeps_the_dump(steps in prop::collection::vec(step(), 1..40)) {
+    fn compacting_keeps_the_content(steps in prop::collection::vec(step(), 1..40)) {
         let mut hive = empty_hive(5);
         for step in &steps {
             let _ = match step {
@@ -96,7 +96,7 @@ proptest! {
         prop_assert_eq!(small.len(), again.len());
     }
 
-    /// A tree that is copied into another hive, of another version too, is the same tree there.
+    /// A tree that is copied into another hive, even of another version, is the same tree there.
     #[test]
     fn a_copied_tree_is_the_same(
         (from, to) in (3_u32..=6, 3_u32..=6),
@@ -127,7 +127,7 @@ proptest! {
     }
 }
 
-/// The bytes as they would be written, without ending the hive.
+/// The bytes that would be written, without consuming the hive.
 fn hive_bytes(hive: &mut Hive) -> Vec<u8> {
     let name = winpe_registry::KeyName::new("x").unwrap();
     let other = Hive::create(5, &name, crate::FileTime(0)).unwrap();

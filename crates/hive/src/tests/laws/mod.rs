@@ -1,4 +1,4 @@
-//! Laws that hold for all hives and all edits.
+//! Properties that hold for all hives and all edits.
 
 mod damage;
 mod edits;

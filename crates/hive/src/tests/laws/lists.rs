@@ -1,4 +1,4 @@
-//! Keys with thousands of subkeys: lists turn, split, empty and vanish as NT's do.
+//! Keys with thousands of subkeys: lists are converted, split, emptied and freed as in NT.
 
 use crate::Hive;
 use crate::format::{CellOffset, ListKind};
@@ -7,7 +7,7 @@ use winpe_registry::{Edit, KeyName, KeyPath};
 
 use super::model::empty_hive;
 
-/// The numbers below `count`, each once, in an order that jumps about. `step` shares no factor.
+/// The numbers below `count`, each once, in a scattered order. `step` and `count` are coprime.
 fn shuffled(count: usize, step: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |i| i * step % count)
 }
@@ -21,7 +21,7 @@ fn assert_clean(hive: &Hive) {
     assert_eq!(findings, Vec::<String>::new());
 }
 
-/// The signature and length of the lists of `many`, the one over the others first.
+/// The signature and length of the lists of `many`, the `ri` first.
 fn lists(hive: &Hive) -> Vec<(String, usize)> {
     let key = hive.key(&"many".parse().unwrap()).unwrap().unwrap();
     if key.subkey_count() == 0 {
@@ -74,8 +74,8 @@ fn three_thousand_subkeys_come_and_go() {
     }
 }
 
-/// `lf` holds 507 keys and then turns into `li`; `li` and `lh` hold 1013 and are then halved under an
-/// `ri`.
+/// `lf` holds 507 keys and is then converted to `li`; `li` and `lh` hold 1013 and are then split in
+/// two under an `ri`.
 #[test]
 fn lists_change_where_nt_changes_them() {
     let grow = |minor, count| {
@@ -97,7 +97,7 @@ fn lists_change_where_nt_changes_them() {
 }
 
 #[test]
-fn a_list_goes_with_its_last_key() {
+fn a_list_is_freed_with_its_last_key() {
     let mut hive = empty_hive(5);
     for number in 0..1014 {
         hive.apply(&Edit::create_key(subkey(number))).unwrap();

@@ -1,4 +1,4 @@
-//! A hive does not grow where there is room.
+//! A hive grows only if no free space fits.
 
 use crate::Hive;
 use winpe_registry::{Edit, KeyPath, Value, ValueName};
@@ -30,7 +30,7 @@ fn a_thousand_rounds_of_set_and_delete_do_not_grow_the_file() {
             assert!(!hive.apply(&edit).unwrap().is_noop());
         }
     };
-    // The longest data of all rounds make the room that the others use.
+    // The longest data of all rounds make the room that later rounds use.
     hive.apply(&Edit::set_value(key.clone(), name("Blob"), Value::binary(vec![0; 20_007])))
         .unwrap();
     hive.apply(&Edit::delete_value(key.clone(), name("Blob"))).unwrap();
@@ -41,7 +41,7 @@ fn a_thousand_rounds_of_set_and_delete_do_not_grow_the_file() {
     assert!(hive.check().iter().next().is_none());
 }
 
-/// What is freed leaves no trace of its content.
+/// Freed cells keep nothing of their content.
 #[test]
 fn deleted_data_are_wiped() {
     let mut hive = empty_hive(5);
@@ -56,9 +56,9 @@ fn deleted_data_are_wiped() {
     assert!(!bytes.windows(secret.len()).any(|window| window == secret));
 }
 
-/// Growth is a whole bin, into bytes that followed the bins if there are any; those behind stay.
+/// Growth adds a whole bin, over bytes that follow the bins if there are any; bytes after it stay.
 #[test]
-fn a_hive_grows_into_what_follows_its_bins() {
+fn a_hive_grows_over_trailing_bytes() {
     let mut bytes = empty_hive(5).into_bytes();
     bytes.extend([0xaa; 16_384]);
     let mut hive = Hive::open(bytes).unwrap();
@@ -73,7 +73,7 @@ fn a_hive_grows_into_what_follows_its_bins() {
     assert!(hive.check().is_sound());
 }
 
-/// The list of a key's values is moved where it grows, and leaves its old room behind.
+/// The value list of a key is moved when it grows, and its old cell becomes free.
 #[test]
 fn a_hive_grows_with_the_values_of_one_key() {
     let mut hive = empty_hive(5);

@@ -1,3 +1,5 @@
+//! Security cells: shared by new keys, freed with their last user, found again by a copy.
+
 use std::mem::offset_of;
 
 use winpe_registry::Edit;
@@ -30,7 +32,7 @@ fn new_keys_share_the_descriptor_of_their_parent() {
     assert_eq!(hive.check().iter().next(), None);
 }
 
-/// Some writers add keys and do not count them. The descriptor must outlive the keys that are counted.
+/// Some writers add keys without counting them. The descriptor must stay until no key uses it.
 #[test]
 fn a_descriptor_stays_while_any_key_uses_it() {
     let mut hive = hive(5);
@@ -45,9 +47,9 @@ fn a_descriptor_stays_while_any_key_uses_it() {
     assert_eq!(hive.check().iter().next(), None);
 }
 
-/// Keys of one descriptor share a cell after a copy too.
+/// Keys with the same descriptor share a cell after a copy too.
 #[test]
-fn a_copy_finds_the_descriptor_that_is_there() {
+fn a_copy_reuses_an_existing_descriptor() {
     let mut source = hive(5);
     for key in [r"a\b", "c"] {
         source.apply(&Edit::create_key(path(key))).unwrap();

@@ -1,4 +1,4 @@
-//! Damaged hives: nothing panics, everything ends, and what fails changes nothing.
+//! Damaged hives: nothing panics, every call returns, and a failed edit changes nothing.
 
 use std::sync::LazyLock;
 
@@ -33,8 +33,8 @@ static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     hive.into_bytes()
 });
 
-/// What a word is overwritten with: ends of ranges, other words of the hive (so that offsets lead to
-/// other cells), or anything.
+/// A replacement for a word: limits of ranges, other words of the hive (so that offsets lead to
+/// other cells), or any number.
 #[derive(Debug, Clone)]
 enum Damage {
     Word(Index, u32),
@@ -56,7 +56,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 fn damaged(damages: &[Damage]) -> Vec<u8> {
     let mut bytes = SOUND.clone();
-    // The base block stays, so that most of the results are opened.
+    // The base block stays intact, so that most of the results can be opened.
     const BINS: usize = 4096;
     for damage in damages {
         let words = (bytes.len() - BINS) / 4;
@@ -78,7 +78,7 @@ fn damaged(damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
-/// Reads everything in every way.
+/// Reads everything with every reader.
 fn read_all(hive: &Hive, other: &Hive) {
     let mut export = hive.root().export("HKEY_LOCAL_MACHINE".parse().unwrap());
     while let Some(exported) = export.next() {

@@ -1,4 +1,4 @@
-//! What a registry is to its users: a tree of names and values, without cells.
+//! The model: a registry as a tree of names and values, without cells.
 
 use crate::{FileTime, Hive};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ pub(super) fn empty_hive(minor: u32) -> Hive {
     Hive::create(minor, &name, FileTime::from_unix(1_600_000_000)).unwrap()
 }
 
-/// One step of a random history.
+/// One step of a random sequence.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Apply(Edit),
@@ -19,7 +19,7 @@ pub(super) enum Step {
     SetClass(KeyPath, NtString),
 }
 
-/// Does a step to the model; what an edit found, or `None` where the step must be refused.
+/// Applies a step to the model; returns the previous state, or `None` if the step must be refused.
 pub(super) fn apply(tree: &mut KeyTree, step: &Step) -> Option<Option<Before>> {
     match step {
         Step::Apply(edit) => Some(Some(apply_edit(tree, edit)?)),
@@ -102,7 +102,7 @@ fn create<'t>(tree: &'t mut KeyTree, names: &[KeyName]) -> &'t mut KeyTree {
     create(&mut tree.subkeys[at].1, below)
 }
 
-/// Every detail of a tree, the case of names too; `sorted` leaves out the order of values.
+/// Every detail of a tree, including the case of names; `sorted` ignores the order of values.
 pub(super) fn lines(tree: &KeyTree, sorted: bool) -> Vec<String> {
     fn add(tree: &KeyTree, path: &str, sorted: bool, lines: &mut Vec<String>) {
         lines.push(format!("{path} {:?}", tree.class));
@@ -123,8 +123,8 @@ pub(super) fn lines(tree: &KeyTree, sorted: bool) -> Vec<String> {
     lines
 }
 
-/// Few names, so that steps meet: both encodings, pairs that differ in case only, and the neighbours
-/// of `_` in NT's order.
+/// Few names, so that steps concern the same keys: both encodings, pairs that differ only in case,
+/// and the neighbours of `_` in NT's order.
 pub(super) fn key_name() -> impl Strategy<Value = KeyName> {
     let names = [
         "a",
@@ -157,7 +157,7 @@ pub(super) fn value_name() -> impl Strategy<Value = ValueName> {
     prop::sample::select(names.to_vec()).prop_map(|name| ValueName::new(name).unwrap())
 }
 
-/// Lengths at the borders between inline data, one cell, and segments.
+/// Lengths at the limits of inline data, one cell, and segments.
 pub(super) fn value() -> impl Strategy<Value = Value> {
     let len = prop_oneof![
         8 => 0_usize..24,

@@ -1,3 +1,5 @@
+//! Edits that are refused: preconditions, the root key, limits, predefined handles, and damage.
+
 use std::mem::offset_of;
 
 use winpe_registry::{Edit, KeyName, KeyPath, NtString, Precondition, Value, ValueName};
@@ -15,7 +17,7 @@ fn refusal(hive: &mut Hive, edit: &Edit) -> Refusal {
 }
 
 #[test]
-fn preconditions_are_looked_at_first() {
+fn preconditions_are_checked_first() {
     let mut hive = hive(5);
     hive.apply(&set("k", "v", Value::dword(1))).unwrap();
     let now = Value::dword(1);
@@ -49,7 +51,7 @@ fn preconditions_are_looked_at_first() {
 }
 
 #[test]
-fn the_root_stays() {
+fn the_root_is_neither_deleted_nor_renamed() {
     let mut hive = hive(5);
     assert_eq!(refusal(&mut hive, &Edit::delete_key(KeyPath::root())), Refusal::Root);
     let error = hive.rename(&KeyPath::root(), &KeyName::new("x").unwrap()).unwrap_err();
@@ -75,9 +77,10 @@ fn the_deepest_key_is_512_levels_down() {
     assert_eq!(error.reason, Refusal::TooDeep { actual: 513 });
 }
 
-/// What the vocabulary does not let through may still come from a hive or from a caller's own types.
+/// The types of `winpe-registry` exclude such texts, but a hive or a caller's own types may contain
+/// them.
 #[test]
-fn texts_that_the_format_cannot_hold() {
+fn texts_longer_than_the_format_allows_are_refused() {
     let mut hive = hive(5);
     let long = NtString::from_units(vec![0x416; 40_000]);
     let edit = Edit::set_value(path("k"), ValueName::from_stored(long.clone()), Value::dword(1));
@@ -92,7 +95,7 @@ fn texts_that_the_format_cannot_hold() {
     assert!(matches!(error.reason, Refusal::TooLong { what: "class name", .. }));
 }
 
-/// The number of values of such a key is a handle.
+/// The value count of such a key is a handle.
 #[test]
 fn a_predefined_handle_has_no_values() {
     let mut hive = hive(5);
@@ -121,7 +124,7 @@ fn a_damaged_hive_is_not_edited() {
     assert!(matches!(hive.compact().unwrap_err(), Refusal::Damaged(_)));
 }
 
-/// A cell that does not end in its bin leaves no way to tell what is free.
+/// If a cell does not end in its bin, the free cells are unknown.
 #[test]
 fn broken_cells_are_not_edited() {
     let mut file = hive(5).into_bytes();

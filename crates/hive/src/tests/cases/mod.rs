@@ -1,4 +1,5 @@
-//! What the laws do not reach: refusals, and hives as other writers leave them.
+//! Single cases that the properties do not cover: refusals, and hives with features of other
+//! writers.
 
 mod hostile;
 mod opening;
@@ -28,7 +29,7 @@ fn set(key: &str, value_name: &str, value: Value) -> Edit {
     Edit::set_value(path(key), name(value_name), value)
 }
 
-/// Overwrites bytes of a cell, from behind its size field.
+/// Overwrites bytes of a cell; `field` is the offset after the size field.
 fn poke(hive: Hive, cell: CellOffset, field: usize, bytes: &[u8]) -> Hive {
     let mut file = hive.into_bytes();
     let at = BASE_BLOCK_LEN + cell.get() as usize + 4 + field;

@@ -1,3 +1,5 @@
+//! Opening a hive: dirty and damaged files, the place in each error, and the bytes written back.
+
 use super::hive;
 use crate::{Hive, OpenError};
 
@@ -5,7 +7,7 @@ use crate::{Hive, OpenError};
 fn a_dirty_hive_is_refused_with_its_numbers() {
     let mut bytes = hive(5).into_bytes();
     bytes[4] = 9;
-    // Both the number and the checksum over it are wrong; the number is told when the checksum fits.
+    // Both the number and the checksum are wrong; the number is reported if the checksum is right.
     let checksum = u32::from_le_bytes(bytes[0x1fc..0x200].try_into().unwrap()) ^ 9 ^ 1;
     bytes[0x1fc..0x200].copy_from_slice(&checksum.to_le_bytes());
     let error = Hive::open(bytes.clone()).unwrap_err();
@@ -21,7 +23,7 @@ fn each_kind_of_damage_has_its_error() {
     let with = |at: usize, bytes: &[u8]| {
         let mut file = sound.clone();
         file[at..at + bytes.len()].copy_from_slice(bytes);
-        // The checksum is not looked at where the field is told first.
+        // Fields before the checksum are checked first, so their error is reported.
         Hive::open(file).unwrap_err()
     };
     assert!(matches!(with(0, b"regg"), OpenError::NotAHive { .. }));

@@ -1,3 +1,5 @@
+//! Features of single versions (tombstones, segments, times), renaming, and determinism.
+
 use std::mem::offset_of;
 
 use winpe_registry::{Edit, KeyName, NtString, Value};
@@ -6,9 +8,9 @@ use super::{cell, hive, name, path, poke, set};
 use crate::format::{KeyNode, KeyValue, ValueFlags};
 use crate::{FileTime, Hive};
 
-/// Version 1.6: a value or key that hides one of a lower layer.
+/// Version 1.6: a tombstone is a key or value that hides the one of a lower layer.
 #[test]
-fn tombstones_are_told_and_go_when_a_value_is_set() {
+fn tombstones_are_reported_and_removed_when_a_value_is_set() {
     for (minor, is_tombstone) in [(5, false), (6, true)] {
         let mut hive = hive(minor);
         hive.apply(&set("k", "v", Value::dword(1))).unwrap();
@@ -42,9 +44,9 @@ fn tombstones_are_told_and_go_when_a_value_is_set() {
     }
 }
 
-/// Version 1.3 has no segments: data of any length stand in one cell, for which a bin is made.
+/// Version 1.3 has no segments: data of any length are in one cell, for which a bin is added.
 #[test]
-fn long_data_in_old_hives_take_one_cell() {
+fn long_data_in_version_1_3_take_one_cell() {
     let value = Value::binary(vec![7; 100_000]);
     let mut old = hive(3);
     old.apply(&set("k", "v", value.clone())).unwrap();
@@ -54,7 +56,7 @@ fn long_data_in_old_hives_take_one_cell() {
 
 /// The limits of one cell and of a segment, in versions that have segments.
 #[test]
-fn segments_begin_behind_16344_bytes() {
+fn data_above_16344_bytes_are_stored_in_segments() {
     for (len, bins) in [(16_344, 0x1000 + 0x4000), (16_345, 0x1000 + 0x4000 + 0x4000)] {
         let mut hive = hive(5);
         let value = Value::binary((0..len).map(|i| i as u8).collect::<Vec<_>>());
@@ -69,7 +71,7 @@ fn segments_begin_behind_16344_bytes() {
 }
 
 #[test]
-fn times_are_those_of_the_clock_that_was_set() {
+fn edits_write_the_time_that_was_set() {
     let mut hive = hive(5);
     hive.apply(&Edit::create_key(path(r"a\b"))).unwrap();
     let later = FileTime::from_unix(1_700_000_000);
@@ -103,7 +105,7 @@ fn edits_are_deterministic() {
 }
 
 #[test]
-fn a_renamed_key_keeps_what_is_in_it() {
+fn a_renamed_key_keeps_its_values_and_subkeys() {
     let mut hive = hive(5);
     hive.apply(&set(r"short\below", "v", Value::dword(1))).unwrap();
     hive.apply(&Edit::create_key(path("other"))).unwrap();
