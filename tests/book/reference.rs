@@ -24,7 +24,10 @@ fn compare(name: &str, made: &str) {
     let made = format!("\n{}\n\n", made.trim());
     if std::env::var_os("WINPE_BLESS").is_some() {
         let text = format!("{before}{BEGIN}{made}{END}{after}");
-        fs::write(workspace().join(name), text).unwrap();
+        // In one step: other tests read the page meanwhile.
+        let (new, path) = (workspace().join(format!("{name}.new")), workspace().join(name));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
     } else {
         assert!(
             found == made,

@@ -14,7 +14,7 @@ use crate::wire::dhcp::{Hardware, Message, code, sub_options};
 pub struct Client {
     /// Its hardware address.
     pub hardware: Hardware,
-    /// Its UUID, where it has one that means something.
+    /// Its UUID, if it has a valid one.
     pub uuid: Option<Uuid>,
     /// The program that asks.
     pub kind: Kind,

@@ -57,14 +57,14 @@ const NUMBERS: &[(u16, Platform, bool)] = &[
 ];
 
 impl Architecture {
-    /// What a number means; none for one that no known firmware sends.
+    /// The architecture of a number; none for one that no known firmware sends.
     #[must_use]
     pub(crate) fn from_number(number: u16) -> Option<Self> {
         let (_, platform, http) = *NUMBERS.iter().find(|row| row.0 == number)?;
         Some(Self { platform, http })
     }
 
-    /// The first number of option 93 that means something.
+    /// The first known number of option 93.
     #[must_use]
     pub(crate) fn from_list(value: &[u8]) -> Option<Self> {
         let (numbers, _) = value.as_chunks::<2>();

@@ -1,4 +1,4 @@
-//! `[[client]]`: which clients a table means, and what differs for them.
+//! `[[client]]`: which clients a table matches, and what differs for them.
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,7 @@ impl Matcher {
 }
 
 impl ClientConfig {
-    /// Whether this table means that client.
+    /// Whether this table matches a client.
     #[must_use]
     pub fn matches(&self, client: &Client) -> bool {
         let address = client.hardware.address();
@@ -113,7 +113,7 @@ impl ClientConfig {
             && holds(&self.vendor_class, &|text| client.vendor_class.starts_with(text))
     }
 
-    /// Whether this table means the machine of a hardware address, whatever it says about itself.
+    /// Whether this table matches a machine by its hardware address alone, whatever else the machine sends.
     #[must_use]
     pub fn has_hardware(&self, machine: Hardware) -> bool {
         let is = |wanted: &[u8]| {

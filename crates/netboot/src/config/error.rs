@@ -46,7 +46,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It is not TOML, or a key is unknown, missing or of another type. The words are those of the parser.
+    /// It is not TOML, or a key is unknown, missing or of another type. The text is the parser's.
     #[error("{0}")]
     Toml(String),
     /// A name that scripts and URLs cannot have.
@@ -111,7 +111,7 @@ pub enum Reason {
         /// What it has.
         found: String,
     },
-    /// A `[[client]]` says nothing about the clients that it means.
+    /// A `[[client]]` has no key that selects clients.
     #[error("client {0:?} needs one of mac, oui, uuid and vendor-class")]
     NoMatcher(String),
     /// A `[[client]]` with a login is not recognised by hardware address.
@@ -196,7 +196,7 @@ pub enum Reason {
     ReservedAddress(Ipv4Addr),
 }
 
-/// What an error complains of not being there.
+/// What is missing where an error reports a missing thing.
 pub(super) enum Missing {
     /// Nothing: something is there that is wrong.
     Nothing,
@@ -207,7 +207,7 @@ pub(super) enum Missing {
 }
 
 impl Reason {
-    /// What has to be there for it not to be an error.
+    /// What is missing, so that this is an error.
     pub(super) fn missing(&self) -> Missing {
         match self {
             Self::Default(_) => Missing::Entry,

@@ -23,6 +23,61 @@ proptest! {
     }
 }
 
+/// Lines that make sense together, and lines that do not.
+const LINES: &[&str] = &[
+    "[serve]",
+    "[serve.login]",
+    "[serve.tls]",
+    "[[serve.subnet]]",
+    "[[serve.reservation]]",
+    "[[client]]",
+    "[[entry]]",
+    "[watch]",
+    "[serv]",
+    "name = 'a'",
+    "name = 'a b'",
+    "name = 7",
+    "mac = '02:02:02:02:02:02'",
+    "mac = ['2', '02-02-02-02-02-02', '']",
+    "mac = [1, [2, { a = 3 }]]",
+    "network = '10.0.0.0/8'",
+    "network = '10.1.0.1/16'",
+    "first = '10.0.0.1'",
+    "last = 3",
+    "address = '10.0.0.9'",
+    "local = true",
+    "san = 'x'",
+    "index = -1",
+    "default = 'a'",
+    "http-base-holds = ['scripts', 'all', 'images']",
+    "login = { initiator-name = 'x', y = 1 }",
+    "listen = 'off'",
+    "limits = { http-connections = 0, tftp-transfers = 0 }",
+    "limits.page-streams = 9999",
+    "key = 'k'",
+    "= 1",
+];
+
+proptest! {
+    #[test]
+    fn whatever_is_wrong_each_error_is_somewhere_in_the_file(
+        lines in proptest::collection::vec(proptest::sample::select(LINES), 0..24),
+    ) {
+        let text = lines.join("\n");
+        let Err(errors) = text.parse::<Config>() else { return Ok(()) };
+        prop_assert!(errors.iter().count() >= 1);
+        for error in errors.iter() {
+            let Place { line, column } = error.place.unwrap();
+            let line = text.split('\n').nth(line - 1).expect("a line of the file");
+            prop_assert!((1..=line.chars().count() + 1).contains(&column), "{} in {}", error, text);
+        }
+        // No error is reported twice.
+        let places: std::collections::BTreeSet<_> =
+            errors.iter().map(|error| (error.place, error.reason.to_string())).collect();
+        prop_assert_eq!(places.len(), errors.iter().count(), "{}", text);
+    }
+}
+
 fn error(text: &str) -> String {
     text.parse::<Config>().unwrap_err().to_string()
 }

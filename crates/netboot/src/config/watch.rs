@@ -13,7 +13,7 @@ pub struct WatchConfig {
     /// left out where the port is taken.
     #[schemars(example = &"10.0.0.1:8067", example = &"off", with = "String")]
     pub listen: Listen,
-    /// Names by which browsers may reach them, beside `localhost` and IP addresses.
+    /// Names by which browsers may reach them, in addition to `localhost` and IP addresses.
     #[schemars(example = vec!["boot.example.org"])]
     pub names: Vec<String>,
     /// Whether to receive the console of iPXE by syslog, and to name this server in option 7. By default it

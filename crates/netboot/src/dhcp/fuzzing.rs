@@ -18,7 +18,7 @@ pub fn write_lease(lease: &Lease) -> Option<String> {
     write_line(lease)
 }
 
-/// Opens the log of a folder and closes it: its leases, and what it says of lines that are none.
+/// Opens the log of a folder and closes it: its leases, and the reports of damaged lines.
 ///
 /// # Errors
 /// In words, why it cannot be opened.

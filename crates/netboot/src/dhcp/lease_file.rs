@@ -16,7 +16,7 @@ pub(super) const ROOM: u64 = 256 * 1024;
 /// Bytes of a new log that are written with one call.
 const CHUNK: usize = 64 * 1024;
 
-/// What the log is called, and a new one until it is complete.
+/// The names of the log, and of a new one until it is complete.
 pub(super) const LOG: &str = "leases.log";
 pub(super) const NEW: &str = "leases.new";
 
@@ -30,7 +30,7 @@ pub(super) trait Storage: fmt::Debug + Send + Sync {
     fn publish(&self) -> Result<(), StateError>;
     /// Waits until the name is on the disk.
     fn sync(&self) -> Result<(), StateError>;
-    /// What an error of the log's file says.
+    /// The error of a failed operation on the log's file.
     fn failed(&self, source: io::Error) -> StateError;
 }
 
@@ -151,7 +151,7 @@ impl Space {
         self.end - self.next
     }
 
-    /// Makes the room this long; where that cannot be, leaves it as it is.
+    /// Makes the room this long; leaves it unchanged where that fails.
     pub(super) fn extend(&mut self, room: u64) -> io::Result<()> {
         let missing = room.saturating_sub(self.room());
         let spaces = vec![b' '; CHUNK.min(usize::try_from(missing).unwrap_or(CHUNK))];

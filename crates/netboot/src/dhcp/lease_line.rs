@@ -28,7 +28,7 @@ pub(super) enum LineError {
     /// The checksum is another.
     #[error("expected the checksum {expected}, found {actual:?}")]
     Checksum {
-        /// That of the rest of the line.
+        /// The checksum of the rest of the line.
         expected: String,
         /// What it has.
         actual: String,
@@ -60,7 +60,7 @@ pub(super) fn write_line(lease: &Lease) -> Option<String> {
 /// The lease of a line.
 ///
 /// # Errors
-/// Where it is none.
+/// Where the line is no lease.
 pub(super) fn parse_line(line: &str) -> Result<Lease, LineError> {
     let words: Vec<_> = line.split(' ').take(6).collect();
     let &[checksum, state, address, expires, identity] = words.as_slice() else {
@@ -185,7 +185,7 @@ mod tests {
         #[test]
         fn no_line_makes_it_panic(line in "\\PC{0,80}", body in "(bound|x) [0-9.]{0,9} [0-9]{0,30} (hw|id):[0-9a-g:]{0,40}") {
             let _ = parse_line(&line);
-            // With the right checksum, the words are looked at.
+            // With the right checksum, the words are checked.
             let _ = parse_line(&format!("{:08x} {body}", crc32(body.as_bytes())));
         }
     }

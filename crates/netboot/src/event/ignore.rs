@@ -23,7 +23,7 @@ pub enum Ignore {
     /// It is plain BOOTP.
     #[error("plain BOOTP, without option 53")]
     Bootp,
-    /// Option 53 means nothing.
+    /// Option 53 has an unknown value.
     #[error("option 53 is no known message type")]
     MessageType,
     /// It does not identify its sender.

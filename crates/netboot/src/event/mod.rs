@@ -63,7 +63,7 @@ impl<F: Fn(Event) + Send + Sync + 'static> Sink for F {
     }
 }
 
-/// What happened. Its [`Display`](fmt::Display) is one line of the log: whatever a client sent is escaped, so
+/// What happened. Its [`Display`](std::fmt::Display) is one line of the log: whatever a client sent is escaped, so
 /// that no client can write lines of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -93,8 +93,8 @@ pub enum Event {
         /// Why, in words.
         reason: String,
     },
-    /// A DHCP message was received. Another event reports what came of it; this one carries all that the
-    /// message says, for the timeline.
+    /// A DHCP message was received. Another event reports the answer, or why there is none; this one carries
+    /// all that the message says, for the timeline.
     #[serde(skip)]
     Heard(Box<Heard>),
     /// A file was asked for; the line reads as TFTP servers write it.
@@ -119,7 +119,7 @@ pub enum Event {
         /// From the request to the last acknowledgement.
         #[serde(rename = "seconds", serialize_with = "seconds")]
         elapsed: Duration,
-        /// What the whole file is, where that is known by now.
+        /// The digest of the whole file, where it is known by now.
         sha256: Option<Digest>,
     },
     /// A file that is served was read for the first time, or has changed since.
@@ -128,9 +128,9 @@ pub enum Event {
         file: String,
         /// Its length.
         bytes: u64,
-        /// What it is.
+        /// Its digest.
         sha256: Digest,
-        /// What the file of this name was before.
+        /// The digest of the file that had this name before.
         before: Option<Digest>,
     },
     /// A request came to nothing.
@@ -193,7 +193,7 @@ pub enum Event {
         of: &'static str,
         /// So many.
         count: u64,
-        /// Of so many clients; at least, where there are very many.
+        /// The number of clients; a lower bound, where there are very many.
         clients: usize,
         /// Within this time.
         #[serde(rename = "seconds", serialize_with = "seconds")]
@@ -224,9 +224,9 @@ pub enum Event {
 /// A DHCP message, and what it says about its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
-    /// The sender, spelt as in the event that reports what came of it.
+    /// The sender, spelt as in the event of the answer.
     pub client: String,
-    /// What the sender is.
+    /// The sender, as the message describes it.
     pub about: Client,
     /// Its type.
     pub message: MessageType,

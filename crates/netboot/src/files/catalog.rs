@@ -42,7 +42,7 @@ impl Catalog {
     /// The same with one more file; a name that is there already is replaced.
     ///
     /// # Errors
-    /// Where the name is none.
+    /// Where the name is not allowed.
     pub fn with(self, name: &str, file: File) -> Result<Self, PathError> {
         self.insert(name, Entry::Made(file))
     }
@@ -50,7 +50,7 @@ impl Catalog {
     /// The same with one more file, of a disk.
     ///
     /// # Errors
-    /// Where the name is none.
+    /// Where the name is not allowed.
     pub fn with_disk(self, name: &str, path: impl Into<PathBuf>) -> Result<Self, PathError> {
         self.insert(name, Entry::Disk(path.into()))
     }
@@ -59,7 +59,7 @@ impl Catalog {
     /// within an image is.
     ///
     /// # Errors
-    /// Where the name is none.
+    /// Where the name is not allowed.
     pub fn with_part_of_disk(
         self,
         name: &str,

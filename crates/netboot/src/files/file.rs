@@ -26,7 +26,7 @@ pub trait ReadAt: Send + Sync + 'static {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// An open file: a length that holds for as long as it is open, and the bytes. Clones share both.
+/// An open file: its bytes, and a length that does not change while it is open. Clones share both.
 ///
 /// ```
 /// use winpe_netboot::files::File;
@@ -62,7 +62,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// Bytes of the stretch.
+    /// Bytes of the range.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
@@ -271,7 +271,7 @@ impl File {
         let first = start.saturating_add(offset);
         let last = first.saturating_add(length).saturating_sub(1);
         let has = |at| read_cached(file, at, &mut [0]) == Some(1);
-        // What is short comes from a disk as a whole.
+        // A short file comes from a disk as a whole.
         let begins = follows || length <= SHORT || has(first);
         (begins && has(last)).then_some((file, first))
     }

@@ -17,7 +17,7 @@ use super::file::Stamp;
 use super::{Digest, File, FilePath, FileRequest, FileSource, OpenError};
 use crate::event::{Event, Sink};
 
-/// Files that wait for their turn. One that finds no place waits until it is opened again.
+/// Most files that wait for the thread. A further one is queued when it is opened again.
 const MAX_WAITING: usize = 1024;
 /// Versions of files, and names, that are remembered; with more, all are computed again.
 const REMEMBERED: usize = 16_384;
@@ -43,7 +43,7 @@ struct Shared {
 struct State {
     /// Filled by the thread, and read by those that have the file open.
     versions: HashMap<Stamp, Arc<OnceLock<Digest>>>,
-    /// What was served last under each name, in small letters.
+    /// The digest served last under each name, in lower case.
     names: HashMap<String, Digest>,
     waiting: HashSet<String>,
 }
@@ -173,7 +173,7 @@ impl Shared {
             };
             // A file that cannot be read is reported when it is sent.
             let digest = Digest::of(file, go_on).ok().flatten()?;
-            // What was written meanwhile is neither the one version nor the other.
+            // A file that was written meanwhile is neither the old version nor the new one.
             file.is_unchanged().then(|| *file.cell().get_or_init(|| digest))
         });
         let Some(sha256) = digest else { return };

@@ -39,7 +39,7 @@ pub enum PathError {
 }
 
 impl PathError {
-    /// In words, without the name.
+    /// As a text without the name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

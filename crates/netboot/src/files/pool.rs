@@ -52,7 +52,7 @@ impl Pool {
             return None;
         }
         let mut bytes = vec![0; usize::try_from(file.len()).ok()?];
-        // What is written meanwhile is neither the one version nor the other.
+        // A file that is written meanwhile is neither the old version nor the new one.
         if !(file.read_now(0, &mut bytes) && file.is_unchanged()) {
             return None;
         }

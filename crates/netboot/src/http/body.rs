@@ -1,4 +1,4 @@
-//! A file, or a part of it, on its way.
+//! The body of an answer: a file, or a range of it.
 
 use std::future::Future;
 use std::io;
@@ -27,7 +27,7 @@ const SHORT: u64 = 128 * 1024;
 /// Bytes per sendfile call: a quarter of this made too many calls; socket buffers rarely take more than this.
 const SENDFILE_BYTES: u64 = 8 << 20;
 
-/// Between two words about how far an answer is.
+/// Between two events about the progress of an answer.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The body of an answer, which reports how it ended when it is dropped.
@@ -57,7 +57,7 @@ pub(super) struct Report {
     pub(super) reported: Option<Instant>,
     /// Why not; [`Failure::Lost`] until all is sent.
     pub(super) failure: Option<Failure>,
-    /// What the file is, where that was known when all of it was sent.
+    /// The digest of the file, where it was known when all of it was sent.
     pub(super) sha256: Option<Digest>,
 }
 
@@ -81,7 +81,7 @@ impl FileBody {
         patience: Duration,
         head: &[u8],
     ) -> io::Result<()> {
-        // Segments go out full until the last: with a cork, or for less by a word with the head alone.
+        // All segments but the last go out full: by a cork, or for short answers by `MSG_MORE` on the head.
         let long = self.left > SHORT;
         if long {
             set_tcp_cork(stream, true)?;
@@ -136,7 +136,7 @@ impl FileBody {
         Ok(length)
     }
 
-    /// Has the next piece read, while the one before is sent.
+    /// Starts reading the next piece while the one before is sent.
     fn read(&mut self) {
         let length = self.report.pace.piece().min(self.end - self.offset);
         if length == 0 {
@@ -197,7 +197,7 @@ impl Body for FileBody {
 }
 
 impl Report {
-    /// So many bytes were handed to the system.
+    /// Counts bytes that were given to the kernel.
     fn took(&mut self, bytes: u64) {
         self.bytes += bytes;
         self.pace.took(bytes);

@@ -1,4 +1,4 @@
-//! What kind of file it is, for clients that ask.
+//! Media types of files.
 
 use crate::files::FilePath;
 

@@ -1,34 +1,34 @@
-//! How fast a client takes what it asked for.
+//! The rate at which a client takes answers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Between two looks at how much a client has taken.
+/// Between two samples of how much a client has taken.
 pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(20);
-/// Looks that are kept: the last minute.
+/// Samples that are kept: the last minute.
 const SAMPLES: usize = 3;
-/// A client is not judged by less than this.
+/// A rate is measured over at least this time.
 const MIN_TIME: Duration = Duration::from_secs(10);
-/// Bytes read from a disk that all connections hold together, at most.
+/// Most bytes read from a disk that all connections hold together.
 const MAX_READ_TOTAL: u64 = 48 << 20;
-/// Those of one connection, where there are few or many.
+/// Bytes of one read, for many connections and for few.
 const READ_SIZES: std::ops::RangeInclusive<u64> = 16 * 1024..=128 * 1024;
 
-/// What a connection's own task counts. Nothing is locked for it.
+/// What a connection's own task counts, without a lock.
 #[derive(Debug)]
 pub(super) struct Pace {
     began: Instant,
-    /// Bytes of files that were handed to the system.
+    /// Bytes of files that were given to the kernel.
     bytes: AtomicU64,
-    /// Those before the answer under way, and when that began; see [`Pace::millis`].
+    /// The bytes before the answer under way, and when that began; see [`Pace::millis`].
     before: AtomicU64,
     asked: AtomicU64,
     answering: AtomicBool,
     /// When the last answer ended.
     ended: AtomicU64,
-    /// Whether the connection is closed for others' sake.
+    /// Whether the connection is closed in favour of another.
     gave_way: AtomicBool,
     /// Connections that have sent a request, all together.
     crowd: Arc<AtomicUsize>,
@@ -39,7 +39,7 @@ pub(super) struct Pace {
 pub(super) enum Doing {
     /// It has had its answers, and sends no request.
     Idle(Duration),
-    /// It takes an answer, so many bytes a second. None while that is not known.
+    /// It takes an answer, at this many bytes a second. None while that is not known.
     Taking(Option<u64>),
 }
 
@@ -64,7 +64,7 @@ impl Pace {
         self.answering.store(true, Relaxed);
     }
 
-    /// So many bytes were handed to the system.
+    /// Counts bytes that were given to the kernel.
     pub(super) fn took(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
     }
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(watched.doing(start + 180 * second), Doing::Taking(Some(1000)));
         pace.end(start + 180 * second);
         assert_eq!(watched.doing(start + 187 * second), Doing::Idle(7 * second));
-        // What was taken before says nothing about the next answer.
+        // The rate of earlier answers says nothing about the next one.
         pace.begin(start + 190 * second);
         pace.took(80_000);
         assert_eq!(watched.doing(start + 200 * second), Doing::Taking(Some(8000)));

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connection::Serving;
-use super::respond::{Requester, busy, respond};
+use super::respond::{Answer, Requester, busy, respond};
 use super::write::push;
 use super::{Limits, MAX_BUFFER};
 use crate::net::{BusyPollPermit, NEAR_RTT};
@@ -69,19 +69,7 @@ pub(super) async fn serve(
         } else {
             busy(requester, &asked.request)
         };
-        let (parts, body) = answer.into_parts();
-        let head = write_head(&parts, last);
-        match body {
-            Either::Left(body) => {
-                body.send(&stream, limits.stalled, &head).await?;
-            }
-            Either::Right(text) => {
-                let text = text.collect().await.map(http_body_util::Collected::to_bytes);
-                let Ok(text) = text;
-                let text = [&head, &text[..]].concat();
-                push(&stream, limits.stalled, &text, SendFlags::empty()).await?;
-            }
-        }
+        send_answer(&stream, limits, answer, last).await?;
         if last {
             return Ok(None);
         }
@@ -91,6 +79,25 @@ pub(super) async fn serve(
     }
     let (reader, writer) = stream.into_split();
     Ok(Some(tokio::io::join(Cursor::new(heard).chain(reader), writer)))
+}
+
+async fn send_answer(
+    stream: &TcpStream,
+    limits: &Limits,
+    answer: Answer,
+    last: bool,
+) -> io::Result<()> {
+    let (parts, body) = answer.into_parts();
+    let head = write_head(&parts, last);
+    match body {
+        Either::Left(body) => body.send(stream, limits.stalled, &head).await,
+        Either::Right(text) => {
+            let text = text.collect().await.map(http_body_util::Collected::to_bytes);
+            let Ok(text) = text;
+            let text = [&head, &text[..]].concat();
+            push(stream, limits.stalled, &text, SendFlags::empty()).await
+        }
+    }
 }
 
 /// Receives more bytes. Until `soon` they are busy-polled.

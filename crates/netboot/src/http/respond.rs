@@ -31,7 +31,8 @@ pub(super) struct Requester {
     pub(super) pace: Arc<Pace>,
 }
 
-type Answer = Response<Either<FileBody, Full<Bytes>>>;
+/// An answer with a file, or a short text.
+pub(super) type Answer = Response<Either<FileBody, Full<Bytes>>>;
 
 /// Answers a request.
 pub(super) async fn respond<B>(requester: &Requester, request: &Request<B>) -> Answer {

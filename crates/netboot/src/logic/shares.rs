@@ -86,7 +86,7 @@ impl<T> Shares<T> {
         self.len = 0;
     }
 
-    /// What holds a place.
+    /// The holder of a place.
     pub fn get_mut(&mut self, place: Place) -> Option<&mut T> {
         let network = self.networks.get_mut(&network_of(place.address))?;
         let places = network.addresses.get_mut(&place.address)?;
@@ -151,7 +151,7 @@ impl<T> Shares<T> {
         })
     }
 
-    /// What holds each place.
+    /// The holder of each place.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         let addresses = self.networks.values_mut().flat_map(|it| it.addresses.values_mut());
         addresses.flatten().map(|(_, holder)| holder)

@@ -9,13 +9,13 @@ use std::time::Duration;
 pub struct Time(u64);
 
 impl Time {
-    /// So many milliseconds after 1970 began.
+    /// From milliseconds since 1970.
     #[must_use]
     pub fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// So many seconds after 1970 began.
+    /// From seconds since 1970.
     #[must_use]
     pub fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1000))

@@ -28,13 +28,13 @@ pub enum InterfaceError {
     NoAddress {
         /// The interface that was named.
         name: String,
-        /// Those that could be served.
+        /// Interfaces with an IPv4 address.
         others: Vec<String>,
     },
     /// None was named and there is not exactly one.
     #[error("which interface? Those that have an IPv4 address: {}", list(candidates))]
     Ambiguous {
-        /// Those that could be served.
+        /// Interfaces with an IPv4 address.
         candidates: Vec<String>,
     },
     /// Its network leaves no room for clients.
@@ -55,7 +55,7 @@ impl Interface {
     /// served only by name.
     ///
     /// # Errors
-    /// Where there is none, or more than one.
+    /// Where no interface fits, or several do.
     pub fn find(name: Option<&str>) -> Result<Self, InterfaceError> {
         let mut found: Vec<(String, Ipv4Addr, Ipv4Addr, bool)> = Vec::new();
         for entry in getifaddrs()? {

@@ -1,8 +1,8 @@
 //! The menu of GRUB, for UEFI firmware that starts signed programs only.
 //!
-//! GRUB knows neither iSCSI nor wimboot. It boots what needs no more than the firmware, and leaves the
-//! rest to iPXE: by iPXE's own shim, where it is served, since firmware trusts no other way to a
-//! signed iPXE; else by an unsigned one, which runs where Secure Boot is off.
+//! GRUB has neither iSCSI nor wimboot. It boots what needs no more than the firmware, and leaves the rest to
+//! iPXE: by iPXE's own shim, where it is served, since firmware trusts no other way to a signed iPXE; else by
+//! an unsigned one, which runs where Secure Boot is off.
 //!
 //! That iPXE starts, and finds no network: GRUB opens the card's Simple Network Protocol exclusively and,
 //! since it may still have to read an initial RAM disk for Linux, does not close it when it starts another

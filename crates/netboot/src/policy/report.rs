@@ -14,7 +14,7 @@ use crate::wire::dhcp::Hardware;
 pub struct Row {
     /// The `[[client]]` table that makes the difference; none for all others.
     pub table: Option<String>,
-    /// What the client is.
+    /// The client's platform, or `iPXE`.
     pub client: String,
     /// Its numbers of option 93; none for iPXE, which gets the same on each.
     pub architectures: Vec<u16>,

@@ -15,8 +15,9 @@ use crate::wire::dhcp::Hardware;
 /// A source of [`SCRIPT`] and [`BATCH`], made for each client when it asks.
 ///
 /// A client is the machine that the lease of its address names. Where it is on the link, its neighbour entry
-/// must name the same machine: a machine that took the address of another by hand is refused. Without leases,
-/// beside another DHCP server, the neighbour entry alone counts. A machine that forges ARP passes for another.
+/// must name the same machine: a machine configured with the address of another is refused. Without leases,
+/// beside another DHCP server, the neighbour entry alone counts. A machine that forges ARP can pass for
+/// another.
 struct LoginFiles {
     logins: Logins,
     interface: Interface,

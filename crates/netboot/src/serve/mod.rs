@@ -60,7 +60,7 @@ pub async fn run(
     Server::bind(config, interface)?.run(events, configs, shutdown).await
 }
 
-/// A server that has its ports and does not answer yet.
+/// A server with its ports open that does not answer yet.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -88,7 +88,7 @@ pub struct Server {
     ports: Ports,
     files: Files,
     logins: Logins,
-    /// What became of the server's rights, in words.
+    /// Which rights were given up, as texts for the log.
     confined: Vec<String>,
     /// Where leases are kept; none before rights are given up, or where no addresses are given.
     state: Option<StateFolder>,
@@ -123,8 +123,8 @@ impl Server {
         Ok(())
     }
 
-    /// Answers until `shutdown` is ready. Configurations that come meanwhile take the place of the one
-    /// before; transfers under way go on.
+    /// Answers until `shutdown` is ready. A configuration that comes meanwhile replaces the one before;
+    /// transfers under way continue.
     ///
     /// # Errors
     /// Where a service ends that should not, or another DHCP server answers and the configuration

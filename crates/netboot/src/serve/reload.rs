@@ -14,7 +14,7 @@ use crate::files::{Hashed, Swap};
 use crate::net::Interface;
 use crate::policy::{LoginError, Logins};
 
-/// What a running server goes by.
+/// The parts of a running server that a configuration changes.
 pub(super) struct Reload {
     pub(super) config: Arc<Config>,
     pub(super) interface: Interface,

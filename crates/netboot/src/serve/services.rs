@@ -66,7 +66,7 @@ struct Common {
     stop: Stop,
 }
 
-/// What the DHCP server needs besides.
+/// What only the DHCP server needs.
 struct Dhcp {
     sockets: Sockets,
     /// Receives the offers of other servers; none where the configuration does not ask for them.

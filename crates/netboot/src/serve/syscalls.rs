@@ -183,7 +183,7 @@ const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::
 
 /// Refuses every other system call to this thread, and to the threads that it makes from now on.
 ///
-/// Returns what was done, in words; a machine or kernel that has no such filters is no error.
+/// Returns what was done, as a text for the log; a machine or kernel without such filters is no error.
 pub(super) fn restrict() -> Result<&'static str, Error> {
     let Ok(target) = TargetArch::try_from(std::env::consts::ARCH) else {
         return Ok("makes any system call: there is no filter for this processor");

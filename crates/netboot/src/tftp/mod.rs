@@ -177,12 +177,12 @@ impl TftpServer {
         self.admit(client, local, &request, bytes)
     }
 
-    /// Answers a request that cannot be read, so that its client does not wait for an answer in vain.
+    /// Answers a request that cannot be read, so that its client does not wait.
     fn unreadable(&self, client: SocketAddr, name: &str, reason: ParseError) -> Answer {
         self.requested(client, name);
         self.failed(client, name, Failure::Malformed(reason.to_string()));
         match reason {
-            // Names of files that are served are text, so there is none of this name.
+            // Names of files that are served are UTF-8, so no file has this name.
             ParseError::NotText { offset: NAME_OFFSET } => {
                 error(ErrorCode::NOT_FOUND, "the name is not UTF-8")
             }

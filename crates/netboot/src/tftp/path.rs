@@ -10,8 +10,8 @@ use crate::wire::tftp::{DATA_HEADER, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE};
 /// Asks the kernel for the MTU of the path to a client.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    /// That of the last client, for the next one: for a crowd, making a socket for each would cost more than
-    /// the question.
+    /// The socket used for the last client, for the next one: for a crowd, making a socket for each would
+    /// cost more than the question.
     probe: Mutex<Option<Probe>>,
 }
 

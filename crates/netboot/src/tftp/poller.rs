@@ -162,7 +162,7 @@ mod tests {
             send_to(&sockets[one]);
             (&mut waiting[one]).await.unwrap();
         }
-        // What has come is there until it is received.
+        // A packet stays queued until it is received.
         wait(&poller, &sockets[3], LONG).await;
         for (number, waiting) in waiting.iter().enumerate() {
             assert_eq!(waiting.is_finished(), [3, 7, 0].contains(&number), "{number}");

@@ -21,7 +21,7 @@ impl<'a> Reader<'a> {
         self.file.len()
     }
 
-    /// What the whole file is, where that is known by now.
+    /// The digest of the whole file, where it is known by now.
     pub(super) fn digest(&self) -> Option<Digest> {
         self.file.digest()
     }

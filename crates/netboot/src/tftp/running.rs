@@ -30,7 +30,7 @@ pub(super) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// In lock step the transfer would else wait for the file and then for the client.
+    /// Reads the next block while the client is busy with this one.
     pub(super) fn read_ahead(&mut self) {
         if let Some(wanted) = self.transfer.wanted_ahead() {
             self.reader.supply_now(&mut self.transfer, wanted);

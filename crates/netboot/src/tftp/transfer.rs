@@ -155,7 +155,7 @@ impl Job {
         }
     }
 
-    /// Reads and sends all that is due now. Returns why the transfer has to end, where it has to meanwhile.
+    /// Reads and sends all that is due now. Returns why the transfer has to end, if it was ended meanwhile.
     async fn send_due(&mut self, running: &mut Running<'_>) -> io::Result<Option<Failure>> {
         while let Some(wanted) = running.transfer.wanted() {
             if let Some(reason) = self.supply(running, wanted).await? {
@@ -174,7 +174,7 @@ impl Job {
         Ok(None)
     }
 
-    /// Gives the transfer the next bytes of the file. Returns why it has to end, where it has to meanwhile.
+    /// Gives the transfer the next bytes of the file. Returns why it has to end, if it was ended meanwhile.
     async fn supply(
         &mut self,
         running: &mut Running<'_>,

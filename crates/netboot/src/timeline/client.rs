@@ -13,7 +13,7 @@ const MAX_CLASS: usize = 64;
 /// One machine and its boots.
 #[derive(Debug)]
 pub(super) struct ClientRecord {
-    /// Its hardware address; its IP address where nothing else is known.
+    /// Its hardware address; its IP address where that is unknown.
     pub(super) name: String,
     pub(super) address: Option<IpAddr>,
     pub(super) uuid: Option<String>,

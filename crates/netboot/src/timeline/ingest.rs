@@ -40,7 +40,7 @@ impl Timeline {
                 if let Some(address) = address.filter(|_| *answer == MessageType::Ack) {
                     self.moves(address.into(), client);
                 }
-                // Of an operating system's lease only that it is up is of interest.
+                // The lease of an operating system is a step only after a boot.
                 if self.clients.get(client).is_some_and(|it| !it.boots.is_empty()) {
                     self.push(client, answer_step(*answer, *address, file.as_deref(), now));
                 }

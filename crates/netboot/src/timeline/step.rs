@@ -20,7 +20,7 @@ pub struct Step {
     pub time: Time,
     /// The kind of step.
     pub kind: StepKind,
-    /// In words; what a client sent is as it sent it.
+    /// As a text; what a client sent is unescaped.
     pub text: String,
     /// How often it happened in a row.
     pub count: u32,
@@ -30,7 +30,7 @@ pub struct Step {
     /// What program asked, of a DHCP message.
     #[serde(skip)]
     pub(super) program: Option<Kind>,
-    /// What the server named, of its answer.
+    /// The boot file that an answer names.
     #[serde(skip)]
     pub(super) named: Option<String>,
     /// Why a message got no answer.
@@ -84,7 +84,7 @@ pub struct FileStep {
     pub bytes: u64,
     /// How long that took, in milliseconds; none while it lasts.
     pub millis: Option<u64>,
-    /// What came of it.
+    /// How it ended.
     pub outcome: Outcome,
     /// The reason, where it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ pub struct FileStep {
     pub(super) port: u16,
 }
 
-/// What came of a request.
+/// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -117,7 +117,7 @@ pub enum Outcome {
     SizeOnly,
     /// There is no such file.
     Missing,
-    /// There is none, and clients always ask: nothing is wrong.
+    /// The file does not exist, and clients always ask for it: nothing is wrong.
     NotNeeded,
     /// It was not sent whole.
     Failed,
@@ -139,7 +139,7 @@ pub enum Role {
     Other,
 }
 
-/// How names end, and what that means; the first row that fits counts.
+/// Endings of names, and the role of such files; the first row that matches counts.
 const ROLES: &[(&str, Role)] = &[
     (".ipxe", Role::Script),
     (".wim", Role::Wim),
@@ -178,7 +178,7 @@ impl Role {
     }
 }
 
-/// Whether a missing file of this name means nothing.
+/// Whether it is normal that a file of this name is missing.
 fn is_not_needed(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
     NOT_NEEDED.contains(&last)

@@ -18,13 +18,13 @@ const LINKS: usize = 14;
 pub struct BootView {
     /// Its number, unique while the server runs.
     pub id: u64,
-    /// The machine's hardware address, or its IP address where nothing else is known of it.
+    /// The machine's hardware address, or its IP address where that is unknown.
     pub client: String,
     /// Its IP address, once it has taken one.
     pub address: Option<String>,
     /// Its UUID, as firmware and operating systems spell it.
     pub uuid: Option<String>,
-    /// What it calls itself (option 60).
+    /// Its vendor class (option 60).
     pub vendor_class: Option<String>,
     /// Firmware and processor.
     pub platform: Option<String>,
@@ -40,7 +40,7 @@ pub struct BootView {
     pub bytes: u64,
     /// Its state, why, and what helps.
     pub verdict: Verdict,
-    /// The way it took, in a few words each.
+    /// The programs and files that it loaded, a short label each.
     pub chain: Vec<Link>,
     /// Everything that happened; only where one boot is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]

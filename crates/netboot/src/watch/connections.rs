@@ -21,7 +21,7 @@ pub(super) struct PageConnections {
 
 #[derive(Default)]
 struct State {
-    /// What is dropped closes its connection.
+    /// Dropping a sender closes its connection.
     short: Shares<oneshot::Sender<()>>,
     streams: Shares<oneshot::Sender<()>>,
 }

@@ -147,7 +147,7 @@ impl Watch {
         self.began.elapsed()
     }
 
-    /// Notices what silence means; to be called every second or so.
+    /// Notices timeouts. Call it about every second.
     pub fn advance(&self) {
         let mut state = self.state();
         state.timeline.advance(now());

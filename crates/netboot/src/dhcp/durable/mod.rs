@@ -137,7 +137,7 @@ impl Commits {
         }
     }
 
-    /// Takes the log back. None where it was tried again in vain.
+    /// Takes the log back. None where another attempt failed.
     fn attempted(&mut self, attempt: Attempt, effects: Vec<Effect>) -> Option<WriteResult> {
         let (log, written) = attempt;
         let log = self.log.insert(log);

@@ -34,12 +34,12 @@ impl Disk {
         Self { room, breaks, tries: Arc::default(), loses_names: Arc::default() }
     }
 
-    /// So many bytes are free from now on.
+    /// Sets how many bytes are free from now on.
     pub(in crate::dhcp) fn leave(&self, bytes: u64) {
         self.room.store(bytes, Ordering::Relaxed);
     }
 
-    /// After so many bytes it takes none, wherever they belong; `u64::MAX` mends it.
+    /// After this many bytes every write fails; `u64::MAX` repairs it.
     pub(in crate::dhcp) fn break_after(&self, bytes: u64) {
         self.breaks.store(bytes, Ordering::Relaxed);
     }

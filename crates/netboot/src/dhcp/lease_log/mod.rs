@@ -41,7 +41,7 @@ const MAX_LINE: u64 = 1024;
 const LEASES: usize = 1 << 20;
 /// Lines without a lease that are reported one by one.
 const NAMED: usize = 20;
-/// Bytes that a line usually has, and what a file system takes for a file besides.
+/// Bytes of a usual line, and what a file system needs for a file itself.
 const USUAL: u64 = 96;
 const MARGIN: u64 = 16 * 1024;
 /// Lines that later ones have replaced, after which the log is rewritten.
@@ -60,14 +60,14 @@ pub(crate) struct LeaseLog {
     lines: usize,
     /// Replaced lines after which it is rewritten.
     most: usize,
-    /// Room that is too little, where more was not to be had when there was twice as much.
+    /// Room that counts as too little, since the disk gave no more at twice as much.
     cramped: u64,
     /// The leases of a file that has its name, though perhaps not yet on the disk.
     unsynced: Option<Leases>,
     _locks: Locks,
 }
 
-/// What a log held.
+/// The content of a log.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Restored {
     /// The leases, in the order of their addresses.
@@ -192,7 +192,7 @@ impl LeaseLog {
         }
         self.cramped = room / 2;
         if self.lines > self.leases.len() {
-            // Where this fails too, what was added is on the disk all the same.
+            // Even if this fails, the new lines are on the disk.
             let _ = self.write_shorter(self.leases.clone());
         }
     }
@@ -205,7 +205,7 @@ impl LeaseLog {
         self.write_shorter(self.leases.clone())
     }
 
-    /// What is on the disk.
+    /// The leases on the disk.
     pub(super) fn leases(&self) -> impl Iterator<Item = &Lease> {
         self.leases.values()
     }

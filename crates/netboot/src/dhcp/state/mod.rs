@@ -83,7 +83,7 @@ impl StateFolder {
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
         let at = |errno: Errno| StateError::Io { path: path.to_owned(), source: errno.into() };
         let place = walk(path)?;
-        // What led there needs no right to read; this descriptor is for making the folder durable.
+        // The folders above need no right to read; this descriptor is for making the folder durable.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(&place, ".", flags, Mode::empty()).map_err(at)?;
         let owner = fstat(&folder).map_err(at)?.st_uid;
@@ -95,7 +95,7 @@ impl StateFolder {
         // A FIFO would wait for its other end.
         let safe = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&self.folder, name, flags | safe, FILE_MODE).map_err(|errno| {
-            // What O_NOFOLLOW says of a link.
+            // The error of `O_NOFOLLOW` for a link.
             if errno == Errno::LOOP {
                 return self.unexpected(name, REGULAR, "a symbolic link");
             }

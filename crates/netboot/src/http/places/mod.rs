@@ -46,7 +46,7 @@ struct State {
     looked: Instant,
 }
 
-/// What holds a place. Dropping it closes the connection.
+/// The holder of a place. Dropping it closes the connection.
 struct Held {
     watched: Watched,
     _closes: oneshot::Sender<()>,
@@ -60,7 +60,7 @@ pub(super) struct Given {
     pub(super) closed: oneshot::Receiver<()>,
 }
 
-/// What became of a connection that has sent a whole request.
+/// The answer to a connection that has sent a whole request and asks for a place.
 #[derive(Debug, PartialEq, Eq)]
 enum Proof {
     Given(Place),
@@ -270,7 +270,7 @@ impl State {
 /// Why a connection gives way; the greatest does first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Its address has several, so many; the slowest of them.
+    /// Its address has several, this many; the slowest of them.
     Several(usize, Reverse<Option<u64>>),
     /// Its client is slow.
     Slow(Reverse<u64>),

@@ -37,13 +37,12 @@ const PXELINUX_MAGIC: [u8; 4] = [0xf1, 0x00, 0x74, 0x7e];
 /// PXE discovery control: boot the file named here, look for no boot server, show no menu.
 const BOOT_THIS_FILE: u8 = 8;
 
-/// What a message leaves for its options and file names of the 576 or more bytes that option 57
-/// counts, headers of IP and UDP included.
+/// Bytes of the IP and UDP headers, which option 57 counts too.
 const HEADERS: u16 = 28;
 /// RFC 2131, section 2: what every client takes.
-const LEAST_SIZE: u16 = 576;
-/// What an Ethernet frame takes; firmware asks for more than it means.
-const MOST_SIZE: u16 = 1500;
+const MIN_SIZE: u16 = 576;
+/// What an Ethernet frame takes; firmware asks for more than it can receive.
+const MAX_FRAME: u16 = 1500;
 
 /// What is left out of an answer that would be too long, in this order. Options of the client and its relay
 /// go back in any case (RFC 6842, RFC 3046), and PXELINUX's own options stay as long as they are more than a
@@ -74,8 +73,8 @@ enum Expendable {
 impl Answer<'_> {
     /// The message, without what does not fit.
     pub(super) fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let size = self.request.options.number16(code::MAX_SIZE).unwrap_or(LEAST_SIZE);
-        let limit = usize::from(size.clamp(LEAST_SIZE, MOST_SIZE) - HEADERS);
+        let size = self.request.options.number16(code::MAX_SIZE).unwrap_or(MIN_SIZE);
+        let limit = usize::from(size.clamp(MIN_SIZE, MAX_FRAME) - HEADERS);
         let mut message = self.message();
         for expendable in EXPENDABLE {
             match message.encode(limit) {
@@ -96,7 +95,7 @@ impl Answer<'_> {
         } else if self.kind != MessageType::Nak && !request.ciaddr.is_unspecified() {
             SocketAddrV4::new(request.ciaddr, 68)
         } else {
-            // A client without an address hears broadcasts, whether its flag says so or not.
+            // A client without an address receives broadcasts, whatever its flag says.
             SocketAddrV4::new(Ipv4Addr::BROADCAST, 68)
         }
     }
@@ -163,7 +162,7 @@ impl Answer<'_> {
         message.options.set(code::PXELINUX_REBOOT, boot.pxelinux.reboot.to_be_bytes());
     }
 
-    /// A client that asks for one boot item wants to hear of the same one.
+    /// A client that asks for a boot item expects the same one in the answer.
     fn vendor_options(&self) -> Vec<u8> {
         let mut value = vec![code::pxe::DISCOVERY_CONTROL, 1, BOOT_THIS_FILE];
         let asked = self.request.options.get(code::VENDOR).unwrap_or_default();

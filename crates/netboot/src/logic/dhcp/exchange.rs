@@ -1,5 +1,6 @@
 //! RFC 2131, section 4.3: what a server that gives addresses does with each message.
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -40,32 +41,30 @@ enum Asks {
 /// A message and what is known about it.
 #[derive(Debug)]
 pub(super) struct Exchange<'a> {
-    pub(super) request: &'a Message,
+    pub(super) request: Cow<'a, Message>,
     pub(super) kind: MessageType,
     pub(super) identity: Identity,
     pub(super) client: Client,
     pub(super) arrival: Arrival,
+    /// When it was received.
     pub(super) now: Time,
 }
 
-/// A DISCOVER that waits for the probe of the address that it is to be offered.
-#[derive(Debug)]
-pub(super) struct Pending {
-    request: Message,
-    identity: Identity,
-    client: Client,
-    arrival: Arrival,
-    since: Time,
+impl Exchange<'_> {
+    /// The same with its own message, to wait for a probe.
+    fn into_owned(self) -> Exchange<'static> {
+        Exchange { request: Cow::Owned(self.request.into_owned()), ..self }
+    }
 }
 
 impl Server {
     pub(super) fn discover(&mut self, exchange: Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         let now = exchange.now;
         let subnet = self.subnet(&exchange)?;
-        self.pending.retain(|_, pending| now.since(pending.since) < PROBE_LOST);
+        self.pending.retain(|_, pending| now.since(pending.now) < PROBE_LOST);
         let waiting = self.pending.iter_mut().find(|entry| entry.1.identity == exchange.identity);
         if let Some((address, pending)) = waiting {
-            pending.request = exchange.request.clone();
+            pending.request = Cow::Owned(exchange.request.into_owned());
             return Err(Ignore::Probing(*address));
         }
         let known = self.leases.knows(&exchange.identity, now);
@@ -85,9 +84,7 @@ impl Server {
         if self.pending.len() >= MAX_PROBES {
             return Err(Ignore::Flood);
         }
-        let Exchange { request, identity, client, arrival, .. } = exchange;
-        let pending = Pending { request: request.clone(), identity, client, arrival, since: now };
-        self.pending.insert(choice.address, pending);
+        self.pending.insert(choice.address, exchange.into_owned());
         Ok(vec![Effect::Probe(choice.address)])
     }
 
@@ -95,9 +92,9 @@ impl Server {
     /// itself may, from an earlier boot.
     pub fn probed(&mut self, address: Ipv4Addr, user: Option<Hardware>, now: Time) -> Decided {
         let Some(pending) = self.pending.remove(&address) else { return Decided::default() };
-        let Pending { request, identity, client, arrival, .. } = pending;
+        let exchange = Exchange { now, ..pending };
         let Decided { mut leases, mut effects } = Decided::default();
-        let taken = user.filter(|user| *user != request.hardware);
+        let taken = user.filter(|user| *user != exchange.request.hardware);
         if let Some(user) = taken {
             let expires = now + QUARANTINE;
             let (state, identity) = (LeaseState::Declined, Identity::Hardware(user));
@@ -107,13 +104,12 @@ impl Server {
             let text = format!("{address} is used by {user}, which did not ask for it here");
             effects.push(Effect::Report(Event::Warning { text }));
         }
-        let kind = MessageType::Discover;
-        let exchange = Exchange { request: &request, kind, identity, client, arrival, now };
+        let hardware = exchange.request.hardware;
         let decided =
             if taken.is_some() { self.discover(exchange) } else { self.offer(&exchange, address) };
         match decided {
             Ok(more) => effects.extend(more),
-            Err(reason) => effects.extend(self.ignored(&request, &reason, now)),
+            Err(reason) => effects.extend(self.ignored(hardware, &reason, now)),
         }
         Decided { leases, effects }
     }
@@ -130,7 +126,7 @@ impl Server {
         let options = &exchange.request.options;
         let wanted = options.address(code::REQUESTED_ADDRESS);
         if let Some(server) = options.address(code::SERVER_ID) {
-            if server != self.server_id(exchange.request) {
+            if server != self.server_id(&exchange.request) {
                 self.leases.withdraw(&exchange.identity, None, exchange.now);
                 self.pending.retain(|_, pending| pending.identity != exchange.identity);
                 return Err(Ignore::OtherServer(server));
@@ -293,7 +289,7 @@ impl Server {
     /// The subnet that the client is on, as the relay says it (RFC 3527, RFC 3011, RFC 2131), the
     /// client's own address shows it, or the link is.
     pub(super) fn subnet(&self, exchange: &Exchange<'_>) -> Result<usize, Ignore> {
-        let request = exchange.request;
+        let request = &exchange.request;
         let there = if request.giaddr.is_unspecified() {
             if !request.ciaddr.is_unspecified() {
                 return self.machine("ciaddr", request.ciaddr);
@@ -339,12 +335,12 @@ impl Server {
         boot: Option<&Boot>,
     ) -> Result<Vec<Effect>, Ignore> {
         let answer = Answer {
-            request: exchange.request,
+            request: &exchange.request,
             client: &exchange.client,
             arrival: exchange.arrival,
             kind,
             server: self.link.address,
-            server_id: self.server_id(exchange.request),
+            server_id: self.server_id(&exchange.request),
             given,
             boot,
             takes_log: self.config.watch.syslog == Some(true),

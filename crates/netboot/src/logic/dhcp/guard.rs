@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Identity, Ignore};
 use crate::logic::Time;
 
-/// So often a client may load the same file in a window.
+/// How often a client may load the same file in a window.
 const TIMES: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Most boots that are watched; further ones are not.

@@ -44,7 +44,7 @@ pub(super) struct Leases {
     /// The addresses of each client, the oldest first.
     by_identity: HashMap<Identity, Vec<Claim>>,
     by_expiry: BTreeSet<(Time, Ipv4Addr)>,
-    /// Those of `by_expiry` that are offers.
+    /// The entries of `by_expiry` that are offers.
     offers: BTreeSet<(Time, Ipv4Addr)>,
 }
 
@@ -56,7 +56,7 @@ struct Claim {
     kind: Kind,
 }
 
-/// What a client has an address as.
+/// The relation of a client to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Offered,
@@ -136,9 +136,8 @@ impl Leases {
         })
     }
 
-    /// Puts a lease in place of what the address had, and of what it makes the client's lease of another
-    /// address in this subnet; returns that one as it is now, where it was in force and outlives the
-    /// process.
+    /// Replaces the lease of an address, and ends the client's lease of another address in this subnet;
+    /// returns that one as it is now, where it was in force and outlives the process.
     pub(super) fn put(&mut self, lease: Lease, subnet: usize, now: Time) -> Option<Lease> {
         self.remove(lease.address);
         let claim = Claim { subnet, address: lease.address, kind: Kind::of(lease.state) };
@@ -154,7 +153,7 @@ impl Leases {
         ended
     }
 
-    /// Puts a lease in place of what the address had, without a say in what else its owner has.
+    /// Replaces the lease of an address, whatever other leases its owner has.
     pub(super) fn block(&mut self, lease: Lease) {
         self.remove(lease.address);
         self.insert(lease);
@@ -196,8 +195,8 @@ impl Leases {
         self.by_identity.get(identity).into_iter().flatten()
     }
 
-    /// Whether this is the lease that counts for its client: one that is over does not take the place of
-    /// one that ends later.
+    /// Whether this is the lease that counts for its client: one that has ended does not replace one that
+    /// ends later.
     fn counts(&self, lease: &Lease, claim: Claim, now: Time) -> bool {
         let other = self.claims(&lease.identity).find(|other| {
             other.subnet == claim.subnet && other.kind == claim.kind && claim.kind != Kind::Declined

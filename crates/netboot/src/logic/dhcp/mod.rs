@@ -50,12 +50,13 @@ mod tests;
 pub use identity::Identity;
 pub use lease::{Lease, LeaseState};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::exchange::Pending;
+use self::exchange::Exchange;
 use self::guard::Guard;
 use self::lease::Leases;
 use self::pool::Pools;
@@ -82,8 +83,8 @@ pub struct Server {
     recorded: Option<BTreeMap<Ipv4Addr, Lease>>,
     /// When the last warning was that a network has no address left.
     exhausted: Vec<(Ipv4Net, Time)>,
-    /// Offers that wait for a probe, by address.
-    pending: BTreeMap<Ipv4Addr, Pending>,
+    /// DISCOVERs that wait for the probe of the address that they are to be offered.
+    pending: BTreeMap<Ipv4Addr, Exchange<'static>>,
     guard: Guard,
     rate: Rate,
 }
@@ -289,21 +290,21 @@ impl Server {
         let (ignored, mut decided) = match self.decide(&request, arrival, now) {
             Ok(decided) => (None, decided),
             Err(reason) => {
-                let effects = self.ignored(&request, &reason, now);
+                let effects = self.ignored(request.hardware, &reason, now);
                 (Some(reason), effects.into())
             }
         };
         if ignored.as_ref().is_none_or(Ignore::names_a_client)
             && let Some(heard) = heard(&request, ignored)
         {
-            // The client's message is reported before what came of it.
+            // The client's message is reported before its answer.
             decided.effects.insert(0, Effect::Report(heard));
         }
         decided
     }
 
     /// Reports why a message gets no answer and, at most once a minute, that a pool is empty.
-    fn ignored(&mut self, request: &Message, reason: &Ignore, now: Time) -> Vec<Effect> {
+    fn ignored(&mut self, client: Hardware, reason: &Ignore, now: Time) -> Vec<Effect> {
         let mut effects = Vec::new();
         if let Ignore::PoolEmpty(network) = *reason {
             self.exhausted.retain(|(_, warned)| now.since(*warned) < EXHAUSTED);
@@ -316,7 +317,7 @@ impl Server {
                 effects.push(Effect::Report(Event::Warning { text }));
             }
         }
-        let client = request.hardware.to_string();
+        let client = client.to_string();
         effects.push(Effect::Report(Event::Ignored { client, reason: reason.to_string() }));
         effects
     }
@@ -350,7 +351,8 @@ impl Server {
         if client.kind != Kind::Other && !self.config.allows(&client) {
             return Err(Ignore::NotAllowed);
         }
-        let exchange = exchange::Exchange { request, kind, identity, client, arrival, now };
+        let request = Cow::Borrowed(request);
+        let exchange = Exchange { request, kind, identity, client, arrival, now };
         match (arrival.port, self.role) {
             (Port::Boot, _) => self.boot_service(&exchange).map(Decided::from),
             (Port::Server, Role::Proxy) => self.proxy(&exchange).map(Decided::from),

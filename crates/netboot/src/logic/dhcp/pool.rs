@@ -8,7 +8,7 @@ use super::{Identity, Link};
 use crate::config::{Config, SubnetConfig, is_host};
 use crate::logic::Time;
 
-/// The subnets, and which of their addresses are to be had.
+/// The subnets, and which of their addresses can be given.
 #[derive(Debug)]
 pub(super) struct Pools {
     subnets: Vec<Subnet>,
@@ -21,7 +21,7 @@ pub(super) struct Pools {
 #[derive(Debug)]
 struct Subnet {
     config: SubnetConfig,
-    /// No address from the first up to here was never used; none where all were.
+    /// All addresses before this one were used at some time; none where all were.
     unused: Option<Ipv4Addr>,
 }
 

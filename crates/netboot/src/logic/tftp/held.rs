@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// Bytes that come in at the back and go at the front.
+/// A queue of bytes.
 ///
 /// They are in one piece, which transfers share if the whole file was supplied. Else the piece is moved to
 /// the front of its memory only where as much has gone as there is left, so that each byte is moved about
@@ -78,7 +78,7 @@ impl Held {
         filled
     }
 
-    /// Lets so many bytes at the front go, or all that there are.
+    /// Drops this many bytes at the front, or all.
     pub(super) fn release(&mut self, length: usize) {
         self.start += length.min(self.len());
     }

@@ -17,8 +17,8 @@ pub struct Limits {
     pub unanswered: usize,
     /// Simultaneous transfers of one address; boot loaders read one file after the other.
     pub transfers_per_client: usize,
-    /// Bytes of a block; where the path carries less without fragments, see
-    /// [`most_block_size`](super::most_block_size).
+    /// Bytes of a block. Where the path carries less without fragments, a client that asks for no more than an
+    /// Ethernet frame holds gets what the path carries.
     pub block_size: u16,
     /// Blocks sent without waiting.
     pub window_blocks: u16,
@@ -36,7 +36,7 @@ pub struct Limits {
     /// takes 30 seconds before it passes packets on, and what is lost is sent again within 4.
     pub silence: Duration,
     /// Times that the last block alone is sent again before the client counts as having it: some firmware
-    /// jumps into what it has loaded and says no more.
+    /// starts what it has loaded and sends no acknowledgement.
     pub tries: u32,
 }
 

@@ -3,14 +3,14 @@
 use super::Limits;
 use crate::wire::tftp::{DEFAULT_BLOCK_SIZE, Mode, Options, Request};
 
-/// What holds for one transfer.
+/// The options of one transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Agreed {
     /// Bytes in a block.
     pub block_size: u16,
     /// Blocks sent without waiting.
     pub window: u16,
-    /// Seconds until a packet is sent again, where the client wants to say so itself.
+    /// Seconds until a packet is sent again, if the client has set them.
     pub timeout: Option<u8>,
     /// How bytes are carried.
     pub mode: Mode,

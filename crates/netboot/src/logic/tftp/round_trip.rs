@@ -63,12 +63,12 @@ impl RoundTrip {
         base.saturating_mul(1 << self.backoff.min(16)).min(MAX_TIMEOUT)
     }
 
-    /// What the last round trips were like; none before the first.
+    /// The smoothed round trip; none before the first measurement.
     pub(super) fn smoothed(&self) -> Option<Duration> {
         self.smoothed
     }
 
-    /// The shortest round trip yet: what answers sooner answers something older.
+    /// The shortest round trip yet: an answer that comes sooner belongs to an earlier packet.
     pub(super) fn least_seen(&self) -> Duration {
         self.least_seen
     }

@@ -10,7 +10,7 @@ use super::LoginError;
 use crate::config::parse_mac;
 use crate::wire::dhcp::Hardware;
 
-/// What a file of secrets holds.
+/// The content of a file of secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Chaps {
     One(Chap),

@@ -103,9 +103,9 @@ struct Keys {
 pub struct Login {
     /// The initiator's name.
     pub initiator: Option<String>,
-    /// What the machine has to prove.
+    /// The name and secret that the machine proves.
     pub chap: Option<Chap>,
-    /// What the target has to prove.
+    /// The name and secret that the target proves.
     pub mutual: Option<Chap>,
 }
 
@@ -187,7 +187,7 @@ impl Keys {
     }
 }
 
-/// What a table gives the machines that it means.
+/// The login that a table gives its machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginRow {
     /// The `[[client]]` table; none for all machines.
@@ -202,7 +202,7 @@ pub struct LoginRow {
 
 impl Login {
     /// [`SCRIPT`] for the machine. Texts are written as hex digits, which iPXE takes for any setting, so that
-    /// no character of a secret means something to its command line.
+    /// no character of a secret is special to its command line.
     #[must_use]
     pub fn script(&self) -> String {
         let hex = |text: &str| {

@@ -23,13 +23,13 @@ use crate::policy::loaders::{BOOT_WIM, LOADER_PATHS};
 use crate::policy::pxelinux::Below;
 use crate::policy::{grub as grub_menu, ipxe, pxelinux};
 
-/// What is served, and what is missing.
+/// The files that are served, and those that are missing.
 #[derive(Clone)]
 pub struct Files {
     /// The files. The administrator's folders come first, so that a file there replaces one that would be
     /// made or taken from the distribution.
     pub source: Arc<dyn FileSource>,
-    /// What clients will ask for and not find.
+    /// Files that clients will ask for and not find.
     pub missing: Vec<Missing>,
     /// The names of boot programs and images that clients will ask for and find.
     pub served: Vec<String>,

@@ -10,7 +10,7 @@ use crate::client::Kind;
 
 /// Firmware that refuses a program continues with its boot order without delay.
 const REFUSED: Duration = Duration::from_secs(2);
-/// A program that runs says so by its first packet.
+/// A program that runs sends its first packet within this time.
 const PROGRAM: Duration = Duration::from_secs(30);
 /// Windows PE asks for an address after about as long.
 const WINDOWS: Duration = Duration::from_secs(120);
@@ -19,7 +19,7 @@ const ERROR: Duration = Duration::from_secs(5);
 /// Where nothing else is known.
 const GONE: Duration = Duration::from_secs(600);
 
-/// What errors of iPXE mean that we have seen; the number is that of `https://ipxe.org/`.
+/// Known errors of iPXE, by the number of `https://ipxe.org/`, and what they mean.
 const IPXE_ERRORS: &[(&str, &str, &str)] = &[(
     "1d704039",
     "The iSCSI target accepted the login but has no disk under this number.",

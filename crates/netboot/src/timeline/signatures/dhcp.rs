@@ -13,7 +13,7 @@ const OFFER: Duration = Duration::from_secs(12);
 const FILE: Duration = Duration::from_secs(15);
 /// iPXE waits for an IPv6 router before it goes on, for 16 s in older builds.
 const FILE_IPXE: Duration = Duration::from_secs(30);
-/// When waiting is worth a word.
+/// After this time waiting is reported.
 const NOTICED: Duration = Duration::from_secs(2);
 
 /// The server has a reason for its silence.

@@ -1,4 +1,4 @@
-//! How a boot looks that stopped, and what that means: one function for each way to stop.
+//! Recognises boots that stopped, and explains them: one function for each way to stop.
 //!
 //! Signatures are tried in the order of the table, and the first match wins: certain ones, then likely ones,
 //! then timeouts.

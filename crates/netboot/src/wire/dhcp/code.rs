@@ -22,7 +22,7 @@ pub const LEASE_TIME: u8 = 51;
 pub const OVERLOAD: u8 = 52;
 /// What kind of message this is.
 pub const MESSAGE_TYPE: u8 = 53;
-/// Which server is meant.
+/// The server that the message is for.
 pub const SERVER_ID: u8 = 54;
 /// Which options a client would like.
 pub const PARAMETER_LIST: u8 = 55;
@@ -73,7 +73,7 @@ pub mod relay {
 
 /// Sub-options of [`VENDOR`] in PXE 2.1.
 pub mod pxe {
-    /// How to find a boot server; 8 means by the boot file named here.
+    /// How to find a boot server; 8 is by the boot file named here.
     pub const DISCOVERY_CONTROL: u8 = 6;
     /// Which boot server, which layer.
     pub const BOOT_ITEM: u8 = 71;

@@ -15,9 +15,9 @@ pub enum EncodeError {
     /// It is longer than the client takes.
     #[error("message of {actual} bytes is longer than the {limit} that the client takes")]
     TooLong {
-        /// What the client takes.
+        /// The longest message that the client takes.
         limit: usize,
-        /// What it would have been.
+        /// The length that the message would have.
         actual: usize,
     },
 }

@@ -23,7 +23,7 @@ pub(crate) use options::{DEFAULT_BLOCK_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE};
 /// A DATA packet's bytes before its payload.
 pub(crate) const DATA_HEADER: usize = 4;
 
-/// What a DATA packet begins with; its payload is all that follows.
+/// The header of a DATA packet; its payload is all that follows.
 #[must_use]
 pub(crate) fn data_header(block: u16) -> [u8; DATA_HEADER] {
     let [high, low] = block.to_be_bytes();
@@ -60,7 +60,7 @@ pub enum Packet<'a> {
     OptionAck(Options),
 }
 
-/// What RRQ and WRQ carry.
+/// The content of RRQ and WRQ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The name as the client spelt it.

@@ -45,7 +45,7 @@ pub struct Sessions {
     running: HashMap<SocketAddr, Running>,
     unanswered: Shares<Begun>,
     answered: Shares<Session>,
-    /// Those of `answered` whose clients are silent.
+    /// The sessions of `answered` whose clients are silent.
     silent: Shares<Session>,
     window_bytes: usize,
     next: u64,
@@ -82,7 +82,7 @@ pub struct Session {
 pub enum Admission {
     /// Begin a transfer.
     Begin {
-        /// What it is known by.
+        /// Its identifier.
         session: Session,
         /// The transfer to end first: the same port has begun something new.
         replaces: Option<Session>,

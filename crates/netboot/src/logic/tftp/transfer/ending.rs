@@ -7,8 +7,8 @@ use crate::wire::tftp::ErrorCode;
 pub enum Outcome {
     /// The client has the whole file.
     Complete,
-    /// The whole file was sent, but the last acknowledgement is missing: some firmware jumps into
-    /// what it loaded before it says so.
+    /// The whole file was sent, but the last acknowledgement is missing: some firmware starts what it loaded
+    /// before it sends one.
     Unconfirmed,
     /// The client wanted to know the size and left when it knew it; UEFI and others do so each time.
     SizeProbe,
@@ -50,6 +50,6 @@ pub struct Progress {
     pub bytes: u64,
     /// DATA packets sent, repeated ones too.
     pub packets: u64,
-    /// Those that were sent again.
+    /// DATA packets that were sent again.
     pub repeated: u64,
 }

@@ -57,7 +57,7 @@ pub struct Transfer {
     agreed: Agreed,
     patience: Patience,
     opening: Opening,
-    /// What is not acknowledged yet, as it goes over the wire; it begins with block `acked + 1`.
+    /// The unacknowledged bytes as they are sent, from block `acked + 1` on.
     held: Held,
     ended: bool,
     /// The last block acknowledged.
@@ -150,7 +150,7 @@ impl Transfer {
         if self.confirmed() { self.wants(window + window.min(*READ_SIZES.end())) } else { None }
     }
 
-    /// What to supply so that at least `least` bytes are held.
+    /// How many bytes to supply so that at least `least` are held.
     fn wants(&self, least: usize) -> Option<usize> {
         let open = self.outcome.is_none() && self.opening == Opening::Over && !self.ended;
         let length = self.agreed.window_bytes().clamp(*READ_SIZES.start(), *READ_SIZES.end());
@@ -251,8 +251,7 @@ impl Transfer {
         self.agreed.block_size
     }
 
-    /// What is not acknowledged, and how often it was sent again for want of an answer; none where
-    /// the client answers.
+    /// The first unacknowledged block, and how often it was sent again; none where the client answers.
     #[must_use]
     pub fn stall(&self) -> Option<(u64, u32)> {
         let block = if self.opening == Opening::Over { self.acked + 1 } else { 0 };

@@ -1,9 +1,8 @@
-//! Packets that are handed to the system together.
+//! Packets that are sent with one call.
 
 use crate::wire::tftp::{DATA_HEADER, data_header};
 
-/// DATA packets of blocks that follow each other. All have the same length but for the last, which may
-/// be shorter.
+/// DATA packets of consecutive blocks. All have the same length, except that the last may be shorter.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
     pub(super) first: u64,
@@ -25,7 +24,7 @@ impl<'a> Run<'a> {
         self.blocks == 0
     }
 
-    /// Bytes of a packet, but of the last perhaps.
+    /// Bytes of each packet before the last.
     #[must_use]
     pub fn packet_size(&self) -> usize {
         DATA_HEADER + usize::from(self.block_size)

@@ -9,13 +9,12 @@ use crate::wire::tftp::Packet;
 const MAX_FIRST_WAIT: Duration = Duration::from_secs(2);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// How often a window is sent again whole. A client that is silent for longer, some five seconds on a
-/// short way, gets the first block of it only: a thousand of them would else be sent what fills the link.
+/// How often a window is sent again whole. A client that is silent for longer, some five seconds on a short
+/// way, gets its first block only: a thousand such clients would else fill the link.
 pub(super) const WHOLE_WINDOWS: u32 = 6;
 
 impl Transfer {
-    /// Appends the next packet that is due to the empty `out`; false where there is none until
-    /// something else happens.
+    /// Appends the next packet that is due to the empty `out`; false where none is due.
     pub fn transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         if self.outcome.is_some() {
             return false;
