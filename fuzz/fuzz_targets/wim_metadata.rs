@@ -1,5 +1,5 @@
-//! Any metadata, in an otherwise sound WIM: walked, and changed. What was put is there afterwards, for
-//! us and for wimlib, which confirms each commit; or the change is refused.
+//! Arbitrary metadata, in an otherwise sound WIM: walked and changed. Added files are found
+//! afterwards, by us and by wimlib, which confirms each commit; or the change is refused.
 #![no_main]
 
 use std::ops::ControlFlow;
@@ -34,7 +34,7 @@ fuzz_target!(|metadata: &[u8]| {
         Ok(_) => {
             let wim = Archive::open(&path).expect("own WIM");
             let put = wim.entry(1, PUT).expect("own metadata");
-            // Unless it was the file that was deleted.
+            // Unless the deletion removed this file.
             assert!(put.is_none_or(|entry| entry.size == 3));
         }
         // wimlib may refuse more than we do, and then the WIM is restored.

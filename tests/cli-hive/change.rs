@@ -105,7 +105,7 @@ fn a_damaged_hive_is_not_edited() {
     let bench = Bench::new();
     bench.put("new.reg", REG.as_bytes());
     let mut bytes = bench.bytes("SYSTEM");
-    // The parent that the key Tcpip names, 60 bytes before its own name.
+    // The parent field of the key Tcpip, 60 bytes before its name.
     let name = bytes.windows(5).position(|at| at == b"Tcpip").unwrap();
     bytes[name - 60] ^= 8;
     bench.put("SYSTEM", &bytes);

@@ -1,4 +1,4 @@
-//! The main job, end to end, as a user runs it.
+//! `winpe-iscsi inject` and its companions, end to end, as a user runs them.
 
 mod bad_input;
 mod corpus;
@@ -8,6 +8,7 @@ mod golden;
 mod images;
 mod iso;
 mod job;
+mod places;
 mod profiles;
 mod recipes;
 mod record;

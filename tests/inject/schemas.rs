@@ -1,4 +1,4 @@
-//! The JSON schemas of what is read and written.
+//! The JSON schemas of inputs and outputs.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ fn check(schema: &Validator, document: &Value) {
 }
 
 #[test]
-fn the_schema_of_a_recipe_knows_what_is_one() {
+fn the_schema_of_a_recipe_accepts_recipes_only() {
     let bench = bench();
     let schema = validator(&bench, "recipe");
     let check = |text: &str| schema.is_valid(&toml::from_str::<Value>(text).unwrap());
@@ -41,14 +41,14 @@ fn the_schema_of_a_recipe_knows_what_is_one() {
     }
 }
 
-/// Reports of jobs of every kind are as the schema says, and what is not is found.
+/// Reports of jobs of every kind match the schema, and invalid reports do not.
 #[test]
-fn the_schema_of_a_report_knows_what_is_one() {
+fn the_schema_of_a_report_accepts_reports_only() {
     let bench = bench();
     let schema = validator(&bench, "report");
     let full = report(&bench, &["--recipe=lab/winpe-iscsi.toml"]);
     check(&schema, &full);
-    // Deleted trees, values that were there, and files that stay.
+    // Deleted trees, replaced values, and kept files.
     bench.write(
         "more.reg",
         "REGEDIT4\n\n[-HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes\\.cmd]\n\n\
@@ -58,7 +58,7 @@ fn the_schema_of_a_report_knows_what_is_one() {
     check(&schema, &report(&bench, &words));
     check(&schema, &report(&bench, &words));
 
-    // A removal, and what is printed of all images.
+    // A removal, and the output for all images.
     let removal = bench.run(&["remove", "winpe.wim", "--dry-run", "--json"]).expect(0).stdout;
     check(&schema, &serde_json::from_str(&removal).unwrap());
     let words = ["winpe.wim", "--source=install.wim", "--image=all", "--dry-run"];
@@ -84,7 +84,7 @@ fn the_schema_of_a_report_knows_what_is_one() {
 }
 
 #[test]
-fn the_schema_of_a_verdict_knows_what_is_one() {
+fn the_schema_of_a_verdict_accepts_verdicts_only() {
     let bench = Bench::new();
     let schema = validator(&bench, "verdict");
     let verdict = |words: &[&str], code| -> Value {

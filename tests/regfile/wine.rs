@@ -1,6 +1,6 @@
-//! Wine's regedit reads what we wrote, and exports what we meant.
+//! Wine's regedit imports our files, and exports the intended values.
 //!
-//! Slow: these tests start Wine. They run where `WINPE_SLOW` is set.
+//! Slow: these tests start Wine. They run only if `WINPE_SLOW` is set.
 
 use std::env;
 use std::fs;
@@ -26,7 +26,7 @@ fn regedit_exports_what_we_wrote() {
     wine.check(&base, published(&base, &files));
 }
 
-/// Values of every type and length, and names with everything that names may have.
+/// Values of every type and length, and names with all allowed characters.
 fn generated(base: &KeyPath) -> Vec<Edit> {
     let mut edits = vec![];
     let mut add = |key: &str, name: NtString, value: Value| {
@@ -35,8 +35,8 @@ fn generated(base: &KeyPath) -> Vec<Edit> {
     };
     for ty in (0..13).chain([0x100, 0x7fff, 0x0002_0004, 0xffff_0012]) {
         for length in [0, 1, 2, 3, 4, 5, 8, 19, 20, 21, 24, 25, 26, 50, 1000, 20_000] {
-            // Half a UTF-16 unit in a text value makes Wine read before its buffer, and what it exports
-            // of a number of the wrong size is not what it has.
+            // Half a UTF-16 unit in a text value makes Wine read before its buffer, and its export
+            // of a number of the wrong size is wrong.
             let is_text = matches!(ValueType(ty), SZ | EXPAND_SZ | MULTI_SZ);
             let is_number = ValueType(ty) == ValueType::DWORD;
             if is_text && length % 2 == 1 || is_number && length != 4 {
@@ -67,7 +67,7 @@ fn generated(base: &KeyPath) -> Vec<Edit> {
     {
         let one_line = !text.contains(['\r', '\n']);
         if one_line {
-            // Wine exports line breaks as escapes, which Windows does not know.
+            // Wine exports line breaks as escapes, which Windows does not support.
             add("Texts", format!("sz {index}").into(), Value::sz(text));
         }
         add("Texts", format!("expand {index}").into(), Value::expand_sz(text));
@@ -98,7 +98,7 @@ fn name(text: &str) -> ValueName {
     ValueName::new(text).unwrap()
 }
 
-/// All files of the corpus, each below a key of its own.
+/// All files of the corpus, each below a separate key.
 fn published(base: &KeyPath, files: &[(String, PathBuf)]) -> Vec<Edit> {
     let mut edits = vec![];
     for (index, (_, path)) in files.iter().enumerate() {
@@ -116,7 +116,7 @@ fn published(base: &KeyPath, files: &[(String, PathBuf)]) -> Vec<Edit> {
     edits
 }
 
-/// A Wine of its own, in a folder of its own.
+/// A separate Wine prefix, in a temporary folder.
 struct Wine {
     folder: TempDir,
     wine: PathBuf,
@@ -185,7 +185,7 @@ impl Wine {
     }
 }
 
-/// Ends the server of this prefix, and no other.
+/// Ends the server of this prefix only.
 impl Drop for Wine {
     fn drop(&mut self) {
         for flag in ["-k", "-w"] {
@@ -203,8 +203,8 @@ fn dos(path: &Path) -> String {
     format!("Z:{}", path.display()).replace('/', "\\")
 }
 
-/// What regedit keeps of a value and shows of it: it ends text values with a NUL, and it exports a
-/// `REG_SZ` up to its first NUL.
+/// The form in which regedit stores and exports a value: it ends text values with a NUL, and it
+/// exports a `REG_SZ` up to its first NUL.
 fn as_exported(value: &mut Value) {
     let is_text = matches!(value.ty, SZ | EXPAND_SZ | MULTI_SZ);
     if is_text && !value.data.is_empty() && !value.data.ends_with(&[0, 0]) {

@@ -1,4 +1,4 @@
-//! Bad input: an exact error, and the file as it was.
+//! Bad input: an exact error, and an unchanged file.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,7 +8,7 @@ use winpe_wim::{Archive, ImageChanges, ImageSelector, Target, WimError};
 
 use crate::tools::{Bench, HIVE, commit, delete, hash, hive, listing, options, path_text, put};
 
-/// Refused in place and to another file; returns the error of the former.
+/// The commit is refused in place and to another file; returns the error of the former.
 fn refused(wim: &Path, image: u32, changes: Vec<winpe_wim::FileChange>) -> WimError {
     let before = hash(wim);
     let folder = wim.parent().expect("a folder");
@@ -23,13 +23,13 @@ fn new_file() -> Vec<winpe_wim::FileChange> {
     vec![put("Windows/new.txt", b"new")]
 }
 
-/// The message without the path, which is a temporary one.
+/// The message without the path, which is temporary.
 fn message(error: &WimError) -> String {
     error.to_string().split_once(": ").expect("the path stands first").1.to_owned()
 }
 
 #[test]
-fn a_truncated_wim_is_told() {
+fn a_truncated_wim_is_reported() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     let whole = fs::read(&bench.wim).expect("a WIM");
     let cut = bench.folder.path().join("cut.wim");
@@ -54,9 +54,9 @@ fn a_truncated_wim_is_told() {
 }
 
 #[test]
-fn corrupt_data_is_told_where_it_is_read() {
+fn corrupt_data_is_reported_when_it_is_read() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
-    // Of the first resource, the last byte before the second.
+    // The last byte of the first resource before the second.
     let mut bytes = fs::read(&bench.wim).expect("a WIM");
     bytes[1_000] ^= 0x55;
     fs::write(&bench.wim, &bytes).expect("a file");
@@ -84,7 +84,7 @@ fn corrupt_metadata_and_tables_are_refused() {
         fs::write(&bench.wim, bytes).expect("a file");
         refused(&bench.wim, 1, new_file())
     };
-    // Uncompressed, so the name of a file is found as it is.
+    // Uncompressed, so the name of a file can be found in its bytes.
     let name: Vec<u8> = "startnet.cmd".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let at = whole.windows(name.len()).position(|window| window == name).expect("a name");
     let error = corrupt(at, 1);
@@ -96,7 +96,7 @@ fn corrupt_metadata_and_tables_are_refused() {
     assert!(matches!(corrupt(40, 2), WimError::Corrupt { what: "the header", .. }));
     assert!(matches!(corrupt(44, 2), WimError::Corrupt { what: "the XML data", .. }));
     assert!(matches!(corrupt(72 + 14, 1), WimError::Truncated { what: "the XML data", .. }));
-    // An integrity table where there is none, far behind the end.
+    // An integrity table in a WIM without one, far beyond the end.
     assert!(matches!(corrupt(124 + 13, 1), WimError::Truncated { .. }));
 }
 
@@ -118,7 +118,7 @@ fn a_read_only_wim_is_written_only_elsewhere() {
 }
 
 #[test]
-fn a_wim_that_someone_writes_is_locked() {
+fn a_wim_open_for_writing_is_locked() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let other = File::open(&bench.wim).expect("a WIM");
     flock(&other, FlockOperation::LockExclusive).expect("a lock");
@@ -212,7 +212,7 @@ fn a_split_wim_is_read_while_its_parts_are_there_and_not_changed() {
 }
 
 #[test]
-fn an_image_that_does_not_exist_is_told_with_those_that_do() {
+fn a_missing_image_is_reported_with_the_existing_ones() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     bench.append(&bench.folder.path().join("tree"), "Setup");
     assert_eq!(
@@ -231,7 +231,7 @@ fn an_image_that_does_not_exist_is_told_with_those_that_do() {
 }
 
 #[test]
-fn changes_that_cannot_be_are_told_and_none_is_done() {
+fn impossible_changes_are_reported_and_none_is_made() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let rename = |from: &str, to: &str| winpe_wim::FileChange::Rename {
         from: from.to_owned(),

@@ -12,7 +12,7 @@ use crate::tools::{
     Bench, HIVE, commit, delete, hash, hive, inode, listing, noise, options, path_text, put, tree,
 };
 
-/// The hive with a few bytes changed and a page added, as an edit does it.
+/// The hive with a few bytes changed and a page added, as after an edit.
 fn edited_hive() -> Vec<u8> {
     let mut bytes = hive();
     for at in [5, 400_000, 1_000_000] {
@@ -81,11 +81,11 @@ fn a_second_commit_of_the_same_changes_writes_nothing() {
 }
 
 #[test]
-fn the_counts_are_those_that_wimlib_makes() {
+fn the_counts_are_those_of_wimlib() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     bench.commit(1, changes()).expect("a commit");
     let ours = Archive::open(&bench.wim).expect("the result").images()[0].stats;
-    // wimlib counts anew when it changes an image: there and back again.
+    // wimlib recounts when it changes an image: rename a file, and back.
     let wim = bench.wim.to_str().expect("UTF-8");
     bench.imagex(&["update", wim, "1", "--command=rename /Windows /W"]);
     let theirs = Archive::open(&bench.wim).expect("wimlib's result").images()[0].stats;
@@ -117,7 +117,7 @@ fn an_untouched_image_and_untouched_files_keep_every_detail() {
 }
 
 #[test]
-fn a_replaced_file_stays_the_same_file() {
+fn a_replaced_file_keeps_its_identity() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let path = "Windows/notepad.exe";
     let before = Archive::open(&bench.wim).expect("opens").entry(1, path).expect("metadata");
@@ -147,7 +147,7 @@ fn a_replaced_file_stays_the_same_file() {
 fn replacing_little_of_a_large_file_writes_little() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let done = bench.commit(1, vec![put(HIVE, &edited_hive())]).expect("a commit");
-    // Three chunks changed, one grew, and the metadata has one.
+    // Three changed chunks, one longer chunk, and one chunk of metadata.
     assert!(done.chunks_packed <= 6, "{done:?}");
     assert!(done.chunks_kept >= 39, "{done:?}");
 }
@@ -236,7 +236,7 @@ fn a_panic_of_the_callback_leaves_the_wim_as_it_was() {
 }
 
 #[test]
-fn a_panic_while_wimlib_verifies_goes_on_afterwards() {
+fn a_panic_while_wimlib_verifies_is_resumed_afterwards() {
     let Some(bench) = Bench::capture("LZX", &["--check"]) else { return };
     let result = std::panic::catch_unwind(|| {
         let mut callback = |_| panic!("stop here");
@@ -260,13 +260,13 @@ fn content_may_be_a_file() {
 }
 
 #[test]
-fn content_may_be_what_the_wim_has_already() {
+fn content_may_be_an_existing_blob() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let entry = Archive::open(&bench.wim).expect("opens").entry(1, HIVE).expect("reads");
     let sha1 = entry.and_then(|entry| entry.sha1).expect("a hive");
     let content = Content::Blob(sha1);
     let copy = "Windows/kept/SYSTEM";
-    // It is kept although the file that had it is gone.
+    // It is kept although the file that had it is deleted.
     let put = FileChange::Put { path: copy.into(), content };
     let done = bench.commit(1, vec![delete(HIVE), put]).expect("a commit");
     assert!(done.appended < hive().len() as u64 / 4, "{done:?}");
@@ -311,7 +311,7 @@ fn the_file_keeps_its_links_owner_and_mode() {
     assert_eq!(of(wim), before);
     assert_eq!(of(&other), before, "still the same file");
 
-    // Another file takes the place of one: what it is called and whose it is stays.
+    // Another file replaces an existing one, whose owner and mode stay.
     let target = Target::File { path: other.clone(), overwrite: true };
     let add = [ImageChanges { image: 1, changes: vec![put("x", b"x")] }];
     Archive::open(wim).expect("opens").commit(&add, &target, options()).expect("a commit");

@@ -1,4 +1,4 @@
-//! New WIMs.
+//! Creation of new WIMs.
 
 use winpe_wim::{Arch, Archive, Compression, ImageSelector, NewImage, Version, WimError, create};
 
@@ -35,7 +35,7 @@ fn image(name: &str) -> NewImage {
 }
 
 #[test]
-fn foreign_tools_accept_what_create_makes() {
+fn other_tools_accept_created_wims() {
     for compression in ALL {
         let Some(bench) = Bench::empty() else { return };
         let mut second = image("Setup");
@@ -67,7 +67,7 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_create_makes_reads_back() {
+fn created_wims_are_read_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.wim");
     create(&path, Compression::Lzx, &[image("PE")]).expect("a new WIM");

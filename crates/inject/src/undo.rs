@@ -47,9 +47,12 @@ fn warn_of_changes(
 ) -> Result<(), HiveError> {
     let unreadable = |source| HiveError::Read { hive: file.clone(), source };
     ExpectedState::of(done).visit(&mut |key, expected| {
-        for (name, value) in expected.values() {
-            let found = editor.hive().key(key).map_err(unreadable)?;
-            let found = found.map(|key| key.value(name)).transpose().map_err(unreadable)?.flatten();
+        let names = expected.values().map(|(name, _)| name);
+        let found = match editor.hive().key(key).map_err(unreadable)? {
+            Some(key) => key.values_named(names).map_err(unreadable)?,
+            None => vec![None; names.count()],
+        };
+        for ((name, value), found) in expected.values().zip(found) {
             if found.as_ref() != value {
                 let (hive, key, value) = (file.clone(), key.clone(), name.clone());
                 editor.warn(Warning::ValueChanged { hive, key, value });

@@ -107,8 +107,9 @@ fn check_edits<'a>(
         Ok::<_, HiveError>(())
     })?;
     expected.visit(&mut |key, expected| {
-        for (name, expected) in expected.values() {
-            let finding = match (expected, hives.value(key, name)?) {
+        let found = hives.values(key, expected.values().map(|(name, _)| name))?;
+        for ((name, expected), found) in expected.values().zip(found) {
+            let finding = match (expected, found) {
                 (expected, found) if expected == found.as_ref() => None,
                 (Some(expected), None) => Some(Finding::MissingValue(expected.clone())),
                 (Some(expected), Some(found)) => {

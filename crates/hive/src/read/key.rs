@@ -6,8 +6,8 @@ use std::fmt;
 use winpe_registry::{KeyName, KeyPath, KeyTree, NtString, Value, ValueName};
 
 use super::{
-    FileTime, Image, ReadError, Security, StoredName, Subkeys, ValueEntry, Values, Visit, Walk,
-    find_subkey,
+    FileTime, Image, NameIndex, ReadError, Security, StoredName, Subkeys, ValueEntry, Values,
+    Visit, Walk, find_subkey,
 };
 use crate::format::{CellOffset, KeyFlags, KeyNode, Named, Record};
 
@@ -177,6 +177,39 @@ impl<'h> Key<'h> {
     /// As [`Key::entry`], or the data cannot be read.
     pub fn value(&self, name: &ValueName) -> Result<Option<Value>, ReadError> {
         self.entry(name)?.map(|entry| entry.value()).transpose()
+    }
+
+    /// The values of these names, in their order. However many there are, the values of the key are read once.
+    ///
+    /// # Errors
+    /// As [`Key::value`].
+    ///
+    /// ```
+    /// # use winpe_hive::{FileTime, Hive};
+    /// # use winpe_registry::{Edit, KeyName, KeyPath, Value, ValueName};
+    /// # let mut hive = Hive::create(5, &KeyName::new("ROOT")?, FileTime::from_unix(0))?;
+    /// # let edit = |name: &str| ValueName::new(name)
+    /// #     .map(|name| Edit::set_value(KeyPath::root(), name, Value::dword(2)));
+    /// # hive.apply(&edit("Start")?)?;
+    /// let names = ["type", "START"].map(ValueName::new);
+    /// let [kind, start] = names;
+    /// let found = hive.root().values_named([&kind?, &start?])?;
+    /// assert_eq!(found, [None, Some(Value::dword(2))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn values_named<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n ValueName>,
+    ) -> Result<Vec<Option<Value>>, ReadError> {
+        let values = self.values().collect::<Result<Vec<_>, _>>()?;
+        let index = NameIndex::of(&values);
+        let find = |name: &ValueName| {
+            let order =
+                |stored: StoredName<'_>| stored.cmp_ignore_case(name.units().iter().copied());
+            let entry = index.find(&values, order);
+            entry.map(|entry| entry.value()).transpose()
+        };
+        names.into_iter().map(find).collect()
     }
 
     /// This key and all keys below it, parents first.

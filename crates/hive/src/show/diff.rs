@@ -6,7 +6,7 @@ use thiserror::Error;
 use winpe_registry::{Before, Change, Edit, KeyName, KeyPath, NtString, Op, Value, ValueName};
 
 use crate::format::KeyFlags;
-use crate::read::{Key, ReadError, Visit, Walk, WalkValues, subtree};
+use crate::read::{Key, NameIndex, ReadError, Visit, Walk, WalkValues, subtree};
 use crate::{StoredName, ValueEntry};
 
 /// One difference between two trees. Paths are relative to the two compared keys.
@@ -245,14 +245,14 @@ impl<'o, 'n> Diff<'o, 'n> {
     }
 
     fn values(&mut self, old: &[ValueEntry<'_>], new: &[ValueEntry<'_>]) {
-        let (old_names, new_names) = (Names::of(old), Names::of(new));
+        let (old_names, new_names) = (NameIndex::of(old), NameIndex::of(new));
         for entry in old {
-            if new_names.find(new, entry.stored_name()).is_none() {
+            if new_names.find(new, |name| compare(name, entry.stored_name())).is_none() {
                 self.delete(entry);
             }
         }
         for entry in new {
-            let before = old_names.find(old, entry.stored_name());
+            let before = old_names.find(old, |name| compare(name, entry.stored_name()));
             if let Some(old) = before
                 && !old.stored_name().units().eq(entry.stored_name().units())
             {
@@ -331,28 +331,6 @@ fn values<'h>(
         }
     }
     found
-}
-
-/// The values of a key by name, so that keys with many values take little time.
-struct Names(Vec<u32>);
-
-impl Names {
-    fn of(values: &[ValueEntry<'_>]) -> Self {
-        let mut order: Vec<u32> = (0..values.len() as u32).collect();
-        order.sort_by(|&a, &b| {
-            compare(values[a as usize].stored_name(), values[b as usize].stored_name())
-        });
-        Self(order)
-    }
-
-    fn find<'v, 'h>(
-        &self,
-        values: &'v [ValueEntry<'h>],
-        name: StoredName<'_>,
-    ) -> Option<&'v ValueEntry<'h>> {
-        let found = self.0.binary_search_by(|&at| compare(values[at as usize].stored_name(), name));
-        found.ok().map(|at| &values[self.0[at] as usize])
-    }
 }
 
 fn compare(a: StoredName<'_>, b: StoredName<'_>) -> Ordering {

@@ -77,6 +77,17 @@ impl<'a> Hives<'a> {
         Ok(self.with_key(key, |key| key.value(name))?.flatten())
     }
 
+    /// The values of these names, in their order; `None` for each that does not exist.
+    pub(crate) fn values<'n>(
+        &mut self,
+        key: &KeyPath,
+        names: impl Iterator<Item = &'n ValueName>,
+    ) -> Result<Vec<Option<Value>>, HiveError> {
+        let names: Vec<_> = names.collect();
+        let found = self.with_key(key, |key| key.values_named(names.iter().copied()))?;
+        Ok(found.unwrap_or_else(|| vec![None; names.len()]))
+    }
+
     /// Reads from a key; `None` if no root covers it, or the hive or key does not exist.
     fn with_key<T>(
         &mut self,

@@ -1,4 +1,4 @@
-//! An independent reader's view of what was written.
+//! Confirms a written WIM with wimlib as an independent reader.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use crate::ffi::{Failure, Reader};
 /// `WIMLIB_ERR_PATH_DOES_NOT_EXIST`.
 const NO_SUCH_PATH: i32 = 49;
 
-/// Has wimlib open the WIM at `readable` and look at everything that the plan promised. Errors name `path`.
+/// Opens the WIM at `readable` with wimlib and checks everything that the plan promised. Errors
+/// name `path`.
 pub(super) fn confirm(readable: &Path, path: &Path, plan: &Plan<'_>) -> Result<(), WimError> {
     let refused = |failure: Failure| WimError::wimlib(path, "wimlib refuses the result", &failure);
     let mut reader = Reader::open(readable, false, None).map_err(refused)?;
@@ -41,7 +42,7 @@ pub(super) fn confirm(readable: &Path, path: &Path, plan: &Plan<'_>) -> Result<(
 }
 
 impl Promise {
-    /// Whether the path can be told to wimlib: names that are not valid UTF-16 cannot.
+    /// Whether the path can be passed to wimlib: names that are not valid UTF-16 cannot.
     fn is_nameable(&self) -> bool {
         !self.path.contains([char::REPLACEMENT_CHARACTER, '\0'])
     }
