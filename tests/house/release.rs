@@ -1,4 +1,4 @@
-//! `scripts/release`, in a repository of its own with the files that it reads.
+//! `scripts/release`, in a temporary repository with the files that it reads.
 
 use std::collections::BTreeSet;
 use std::fs;
