@@ -9,6 +9,7 @@ mod images;
 mod iso;
 mod job;
 mod places;
+mod profiles;
 mod recipes;
 mod record;
 mod schemas;

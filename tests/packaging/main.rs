@@ -112,6 +112,7 @@ fn the_package_installs_runs_and_uninstalls_completely() {
         "/usr/share/fish/vendor_completions.d/winpe-iscsi.fish",
         "/usr/share/doc/winpe-iscsi/copyright",
         "/usr/share/doc/winpe-iscsi/limits.md.gz",
+        "/usr/share/doc/winpe-iscsi/config.md.gz",
     ] {
         assert!(installed.lines().any(|line| line == file), "{file}\n{installed}");
         assert!(root.path(&file[1..]).is_file(), "{file}");

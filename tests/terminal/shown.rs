@@ -76,7 +76,7 @@ fn only_our_own_line_ends_control_a_terminal() {
         (&["hive", "diff", "OLD", "NEW", "--json"], 1, "\\u202a"),
         (&["hive", "info", "NEW"], 0, "NEW"),
         (&["hive", "query", "NEW", &format!("no {BREAKS}")], 2, "\\n+forged\\r\\nerror: forged"),
-        (&["hive", "export", "BREAKS"], 0, "warning: "),
+        (&["hive", "export", "BREAKS"], 1, "warning: "),
         (&["wim", "ls", &format!("esc.wim:no {BREAKS}")], 2, "\\n+forged"),
         (&["wim", "ls", &format!("esc.wim:3:{STEERS}")], 2, "it has 1 (PE \\u{7f}\\u{9b}31m"),
         (&["reg", "check", "tweak.reg"], 0, "tweak.reg: "),

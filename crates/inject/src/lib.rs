@@ -103,7 +103,7 @@ pub use report::{
     PartAction, PartReport, Report, Signatures, StartupReport, TextReport, UnfitText, Unresolved,
     Warning,
 };
-pub use schema::{recipe_schema, report_schema, verdict_schema};
+pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};
 pub use startup::{
@@ -113,3 +113,8 @@ pub use startup::{
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -80,3 +80,8 @@ pub use name::{fold_name, name_refusal};
 pub use place::WimPlace;
 pub use progress::Progress;
 pub use reader::BlobReader;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

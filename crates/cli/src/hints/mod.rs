@@ -12,12 +12,12 @@ use winpe_mount::MountError;
 use winpe_wim::WimError;
 
 use crate::failure::Failure;
-use crate::suggest::did_you_mean;
+use crate::suggest::help_with_key;
 
 impl From<RecipeError> for Failure {
     fn from(error: RecipeError) -> Self {
         let hint = match &error {
-            RecipeError::Text { message, .. } => did_you_mean(message),
+            RecipeError::Text { message, .. } => help_with_key(message, ""),
             RecipeError::NoInject(_) => Some("winpe-iscsi schema recipe shows its keys".to_owned()),
             _ => None,
         };

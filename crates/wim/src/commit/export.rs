@@ -123,8 +123,8 @@ impl Archive {
         let boot = if options.boot { images.last().copied() } else { boots };
         let coding = self.coding_of_copy(options.compression);
         let like = self.part.file.metadata();
-        let like = Some(&like.map_err(|error| WimError::io(self.path(), "read", error))?);
-        let new = Options { overwrite, like, private: options.private };
+        let like = like.map_err(|error| WimError::io(self.path(), "read", error))?;
+        let new = Options { overwrite, like: Some(&like), private: options.private };
         let mut new = NewFile::create(path, new)?;
         let order = Order {
             source: self,

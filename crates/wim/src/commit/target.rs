@@ -89,8 +89,9 @@ pub(super) fn to_file(
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
     let like = archive.part.file.metadata();
-    let like = Some(&like.map_err(|error| WimError::io(&archive.part.path, "read", error))?);
-    let mut new = NewFile::create(path, Options { overwrite, like, private: options.private })?;
+    let like = like.map_err(|error| WimError::io(&archive.part.path, "read", error))?;
+    let new = Options { overwrite, like: Some(&like), private: options.private };
+    let mut new = NewFile::create(path, new)?;
     lock(&archive.part.file, &archive.part.path, FlockOperation::NonBlockingLockShared)?;
     check_same(archive, &archive.part.file)?;
     let end = archive.end();
