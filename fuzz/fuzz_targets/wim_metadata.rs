@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
 use sha1::{Digest, Sha1};
-use winpe_wim::{Archive, CommitOptions, Content, FileChange, ImageChanges, Target, WimError};
+use winpe_wim::{Archive, CommitError, CommitOptions, Content, FileChange, ImageChanges, Target, WimError};
 
 const PUT: &str = "dir\\new.txt";
 
@@ -38,7 +38,7 @@ fuzz_target!(|metadata: &[u8]| {
             assert!(put.is_none_or(|entry| entry.size == 3));
         }
         // wimlib may refuse more than we do, and then the WIM is restored.
-        Err(WimError::Unconfirmed { .. }) => {
+        Err(WimError::Commit(CommitError::Unconfirmed { .. })) => {
             let restored = std::fs::read(&path).expect("a file");
             assert!(restored == self::wim(metadata), "restored");
         }

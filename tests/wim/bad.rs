@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
-use winpe_wim::{Archive, ImageChanges, ImageSelector, Target, WimError};
+use winpe_wim::{
+    Archive, CommitError, FormatError, ImageChanges, ImageSelector, ReadError, Target, WimError,
+};
 
 use crate::tools::{Bench, HIVE, commit, delete, hash, hive, listing, options, path_text, put};
 
@@ -37,7 +39,7 @@ fn a_truncated_wim_is_reported() {
     for keep in [8, 100, 207, 208, 5_000, size / 2, size - 3_000, size - 1] {
         fs::write(&cut, &whole[..keep]).expect("a file");
         let error = refused(&cut, 1, new_file());
-        let WimError::Truncated { actual, expected, .. } = error else {
+        let WimError::Format(FormatError::Truncated { actual, expected, .. }) = error else {
             panic!("{keep} of {size}: {error}");
         };
         assert_eq!(actual, keep as u64);
@@ -46,7 +48,7 @@ fn a_truncated_wim_is_reported() {
     for keep in [0, 5] {
         fs::write(&cut, &whole[..keep]).expect("a file");
         let error = refused(&cut, 1, new_file());
-        assert!(matches!(error, WimError::NotAWim { .. }), "{keep}: {error}");
+        assert!(matches!(error, WimError::Format(FormatError::NotAWim { .. })), "{keep}: {error}");
     }
     fs::write(&cut, "MZ, no WIM at all").expect("a file");
     let error = refused(&cut, 1, new_file());
@@ -69,9 +71,12 @@ fn corrupt_data_is_reported_when_it_is_read() {
     .expect("the metadata is whole");
     let errors: Vec<_> = files.iter().filter_map(|file| wim.read(1, file).err()).collect();
     assert!(!errors.is_empty());
-    assert!(errors.iter().all(|error| matches!(error, WimError::Corrupt { .. })), "{errors:?}");
+    assert!(
+        errors.iter().all(|error| matches!(error, WimError::Format(FormatError::Corrupt { .. }))),
+        "{errors:?}"
+    );
     let error = wim.verify(None).expect_err("wimlib sees it too");
-    assert!(matches!(error, WimError::Unconfirmed { .. }), "{error}");
+    assert!(matches!(error, WimError::Commit(CommitError::Unconfirmed { .. })), "{error}");
 }
 
 #[test]
@@ -90,14 +95,29 @@ fn corrupt_metadata_and_tables_are_refused() {
     let error = corrupt(at, 1);
     let expected = "corrupt: a metadata resource at offset";
     assert!(message(&error).starts_with(expected), "{error}");
-    assert!(matches!(corrupt(8, 1), WimError::Corrupt { what: "the header", .. }));
-    assert!(matches!(corrupt(12, 1), WimError::UnsupportedVersion { version: 0x10d01, .. }));
+    assert!(matches!(
+        corrupt(8, 1),
+        WimError::Format(FormatError::Corrupt { what: "the header", .. })
+    ));
+    assert!(matches!(
+        corrupt(12, 1),
+        WimError::Format(FormatError::UnsupportedVersion { version: 0x10d01, .. })
+    ));
     // The part, the number of images, the offset of the XML data.
-    assert!(matches!(corrupt(40, 2), WimError::Corrupt { what: "the header", .. }));
-    assert!(matches!(corrupt(44, 2), WimError::Corrupt { what: "the XML data", .. }));
-    assert!(matches!(corrupt(72 + 14, 1), WimError::Truncated { what: "the XML data", .. }));
+    assert!(matches!(
+        corrupt(40, 2),
+        WimError::Format(FormatError::Corrupt { what: "the header", .. })
+    ));
+    assert!(matches!(
+        corrupt(44, 2),
+        WimError::Format(FormatError::Corrupt { what: "the XML data", .. })
+    ));
+    assert!(matches!(
+        corrupt(72 + 14, 1),
+        WimError::Format(FormatError::Truncated { what: "the XML data", .. })
+    ));
     // An integrity table in a WIM without one, far beyond the end.
-    assert!(matches!(corrupt(124 + 13, 1), WimError::Truncated { .. }));
+    assert!(matches!(corrupt(124 + 13, 1), WimError::Format(FormatError::Truncated { .. })));
 }
 
 #[test]
@@ -127,7 +147,7 @@ fn a_wim_open_for_writing_is_locked() {
     let out = bench.folder.path().join("out.wim");
     let target = Target::File { path: out.clone(), overwrite: false };
     let error = Archive::open(&bench.wim).expect("opens").commit(&[], &target, options());
-    assert!(matches!(error, Err(WimError::Locked { .. })), "{error:?}");
+    assert!(matches!(error, Err(WimError::Commit(CommitError::Locked { .. }))), "{error:?}");
     assert!(!out.exists());
     flock(&other, FlockOperation::Unlock).expect("unlocks");
     commit(&bench.wim, 1, new_file()).expect("free again");
@@ -140,7 +160,7 @@ fn a_wim_open_for_writing_is_locked() {
             flock(&other, FlockOperation::Unlock).expect("unlocks");
         });
         let done = commit(&bench.wim, 1, new_file());
-        assert!(!matches!(done, Err(WimError::Locked { .. })), "{done:?}");
+        assert!(!matches!(done, Err(WimError::Commit(CommitError::Locked { .. }))), "{done:?}");
     });
 }
 
@@ -152,7 +172,7 @@ fn a_wim_that_changed_since_it_was_opened_is_not_written() {
     let before = hash(&bench.wim);
     let changes = [ImageChanges { image: 1, changes: vec![put("other.txt", b"x")] }];
     let error = opened.commit(&changes, &Target::InPlace, options());
-    assert!(matches!(error, Err(WimError::Changed { .. })), "{error:?}");
+    assert!(matches!(error, Err(WimError::Commit(CommitError::Changed { .. }))), "{error:?}");
     assert_eq!(hash(&bench.wim), before);
 }
 
@@ -204,7 +224,7 @@ fn a_split_wim_is_read_while_its_parts_are_there_and_not_changed() {
     let mut missing = 0;
     for path in [HIVE, "Windows/notepad.exe", "Windows/System32/drivers/driver01.sys"] {
         match wim.read(1, path) {
-            Err(WimError::MissingData { part: 1, .. }) => missing += 1,
+            Err(WimError::Read(ReadError::MissingData { part: 1, .. })) => missing += 1,
             other => drop(other.expect("data of the first part")),
         }
     }
@@ -226,7 +246,10 @@ fn a_missing_image_is_reported_with_the_existing_ones() {
     assert_eq!(wim.select(&ImageSelector::Name("Setup".into())).expect("a name"), 2);
     for image in [0, 3, u32::MAX] {
         let error = wim.entry(image, "\\");
-        assert!(matches!(error, Err(WimError::NoSuchImage { .. })), "{image}: {error:?}");
+        assert!(
+            matches!(error, Err(WimError::Read(ReadError::NoSuchImage { .. }))),
+            "{image}: {error:?}"
+        );
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use winpe_wim::{Archive, Compression, ExportOptions, OptimizeOptions, WimError};
+use winpe_wim::{
+    Archive, CommitError, Compression, ExportOptions, FormatError, OptimizeOptions, ReadError,
+    WimError,
+};
 
 use crate::tools::{Bench, HIVE, hash, hive, inode, listing, noise, path_text, put, tree};
 
@@ -53,7 +56,7 @@ fn a_split_wim_is_joined() {
     fs::remove_file(bench.folder.path().join("part2.swm")).expect("a part");
     let source = Archive::open(&first).expect("opens");
     let missing = source.export(&[1], &out, true, ExportOptions::default());
-    assert!(matches!(missing, Err(WimError::MissingData { .. })), "{missing:?}");
+    assert!(matches!(missing, Err(WimError::Read(ReadError::MissingData { .. }))), "{missing:?}");
     bench.accept(&out);
 }
 
@@ -103,7 +106,7 @@ fn an_image_is_added_to_a_wim_and_shares_its_data() {
     bench.imagex(&["optimize", &path_text(&bench.wim)]);
     let again = Archive::open(&bench.wim).expect("opens");
     let again = again.import(&source, &[1], ExportOptions::default());
-    assert!(matches!(again, Err(WimError::ImageExists { .. })), "{again:?}");
+    assert!(matches!(again, Err(WimError::Commit(CommitError::ImageExists { .. }))), "{again:?}");
 }
 
 #[test]
@@ -155,5 +158,9 @@ fn findings_name_every_damaged_file() {
     fs::write(&bench.wim, bytes).expect("a file");
     let findings = Archive::open(&bench.wim).expect("opens").findings(None);
     assert_eq!(findings.len(), 2, "{findings:?}");
-    assert!(findings.iter().all(|finding| matches!(finding, WimError::Corrupt { .. })));
+    assert!(
+        findings
+            .iter()
+            .all(|finding| matches!(finding, WimError::Format(FormatError::Corrupt { .. })))
+    );
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use winpe_disk::folder::Folder;
-use winpe_wim::{EntryFault, ExtractOptions, WimError};
+use winpe_wim::{EntryFault, ExtractOptions, FormatError, WimError};
 
 use crate::ground::{Ground, snapshot};
 use crate::raw::{Raw, What};
@@ -214,7 +214,7 @@ fn check(ground: &Ground, case: &Case, tally: &Tally) -> Result<(), TestCaseErro
             prop_assert!(sound);
             written_as(&ground.out().join(case.name), &tree)?;
         }
-        Err(WimError::BadEntry { .. }) => {
+        Err(WimError::Format(FormatError::BadEntry { .. })) => {
             tally.refused.fetch_add(1, Ordering::Relaxed);
             prop_assert!(!sound);
             prop_assert_eq!(
@@ -229,7 +229,9 @@ fn check(ground: &Ground, case: &Case, tally: &Tally) -> Result<(), TestCaseErro
         }
     }
     let faults = wim.findings(None).into_iter();
-    let faults = faults.filter(|error| matches!(error, WimError::BadEntry { .. })).count();
+    let faults = faults
+        .filter(|error| matches!(error, WimError::Format(FormatError::BadEntry { .. })))
+        .count();
     prop_assert_eq!(faults == 0, sound, "{} faults", faults);
     if !case.overwrite {
         for (path, (mode, .., content)) in &before {
@@ -340,7 +342,9 @@ fn every_fault_is_named() {
         let ground = Ground::new();
         let wim = ground.wim(tree);
         let found = wim.findings(None);
-        let Some(WimError::BadEntry { at: place, fault: found, image: 1, .. }) = found.first()
+        let Some(WimError::Format(FormatError::BadEntry {
+            at: place, fault: found, image: 1, ..
+        })) = found.first()
         else {
             panic!("{at}: {found:?}");
         };

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use winpe_tests::{run, tool};
-use winpe_wim::{Archive, ImageChanges, Target, WimError};
+use winpe_wim::{Archive, CommitError, FormatError, ImageChanges, ReadError, Target, WimError};
 
 use crate::tools::{Bench, HIVE, hash, hive, options, path_text, put};
 
@@ -58,7 +58,7 @@ fn a_wim_within_an_iso_is_written_only_elsewhere() {
     let changes = [ImageChanges { image: 1, changes: vec![put("Windows/new.txt", b"new")] }];
     let open = || Archive::open_in_iso(&iso, "sources/boot.wim").expect("opens");
     let refused = open().commit(&changes, &Target::InPlace, options());
-    assert!(matches!(refused, Err(WimError::WithinIso { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(WimError::Commit(CommitError::WithinIso { .. }))), "{refused:?}");
     let [from_iso, from_file] = ["iso.wim", "file.wim"].map(|name| bench.folder.path().join(name));
     let target = Target::File { path: from_iso.clone(), overwrite: false };
     open().commit(&changes, &target, options()).expect("a commit");
@@ -74,14 +74,17 @@ fn a_wim_within_an_iso_is_written_only_elsewhere() {
 fn an_invalid_iso_or_a_missing_file_is_reported() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let refused = Archive::open_in_iso(&bench.wim, "sources/boot.wim");
-    assert!(matches!(refused, Err(WimError::NotAnIso { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(WimError::Format(FormatError::NotAnIso { .. }))), "{refused:?}");
     let Some(iso) = iso(&bench, true) else { return };
     for inner in ["sources/install.wim", "sources", "boot.wim", "sources/boot.wim/x"] {
         let refused = Archive::open_in_iso(&iso, inner);
-        assert!(matches!(refused, Err(WimError::NotInIso { .. })), "{inner}: {refused:?}");
+        assert!(
+            matches!(refused, Err(WimError::Read(ReadError::NotInIso { .. }))),
+            "{inner}: {refused:?}"
+        );
     }
     let refused = Archive::open_in_iso(&iso, "sources/file000.txt");
-    assert!(matches!(refused, Err(WimError::NotAWim { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(WimError::Format(FormatError::NotAWim { .. }))), "{refused:?}");
     // Cut off inside the WIM, and inside the file system.
     let whole = fs::read(&iso).expect("an ISO image");
     for keep in [whole.len() / 2, 300 * 2048, 260 * 2048, 20 * 2048] {

@@ -1,6 +1,9 @@
 //! Creation of new WIMs.
 
-use winpe_wim::{Arch, Archive, Compression, ImageSelector, NewImage, Version, WimError, create};
+use winpe_wim::{
+    Arch, Archive, CommitError, Compression, ImageSelector, NewImage, ReadError, Version, WimError,
+    create,
+};
 
 use crate::tools::{Bench, hash, hive, time};
 
@@ -93,7 +96,10 @@ fn create_never_replaces_a_file() {
     let path = folder.path().join("there.wim");
     std::fs::write(&path, "mine").expect("a file");
     let refused = create(&path, Compression::Lzx, &[image("PE")]);
-    assert!(matches!(refused, Err(WimError::TargetExists { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WimError::Commit(CommitError::TargetExists { .. }))),
+        "{refused:?}"
+    );
     assert_eq!(std::fs::read(&path).expect("a file"), b"mine");
     let taken = image("PE");
     let taken = NewImage {
@@ -101,6 +107,6 @@ fn create_never_replaces_a_file() {
         ..taken
     };
     let refused = create(&folder.path().join("bad.wim"), Compression::Lzx, &[taken]);
-    assert!(matches!(refused, Err(WimError::WrongKind { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(WimError::Read(ReadError::WrongKind { .. }))), "{refused:?}");
     assert_eq!(crate::tools::listing(folder.path()), ["there.wim"], "nothing half done stays");
 }

@@ -13,7 +13,7 @@ use crate::bounds;
 use crate::chunks::{ChunkReader, Chunks};
 use crate::coding::{Coding, Compression};
 use crate::entry::{Entry, EntryPath};
-use crate::error::WimError;
+use crate::error::{FormatError, ReadError, WimError};
 use crate::format::header::flags;
 use crate::format::resource::ResourceHeader;
 use crate::image::{Image, ImageSelector};
@@ -105,9 +105,9 @@ impl Archive {
     /// numbered names, when their data is first needed.
     ///
     /// # Errors
-    /// [`WimError::NotAWim`], [`Truncated`](WimError::Truncated), [`Corrupt`](WimError::Corrupt),
-    /// [`Encrypted`](WimError::Encrypted), [`UnsupportedVersion`](WimError::UnsupportedVersion),
-    /// [`Unsupported`](WimError::Unsupported) and [`Io`](WimError::Io).
+    /// [`FormatError::NotAWim`], [`Truncated`](FormatError::Truncated), [`Corrupt`](FormatError::Corrupt),
+    /// [`Encrypted`](FormatError::Encrypted), [`UnsupportedVersion`](FormatError::UnsupportedVersion),
+    /// [`Unsupported`](FormatError::Unsupported) and [`Io`](WimError::Io).
     pub fn open(path: &Path) -> Result<Self, WimError> {
         Self::from_part(Part::open(path)?)
     }
@@ -118,7 +118,7 @@ impl Archive {
     /// [`Archive::commit`] can only write it, with changes, to another file.
     ///
     /// # Errors
-    /// [`WimError::NotAnIso`], [`NotInIso`](WimError::NotInIso), and the errors of
+    /// [`FormatError::NotAnIso`], [`NotInIso`](ReadError::NotInIso), and the errors of
     /// [`Archive::open`].
     pub fn open_in_iso(iso: &Path, inner: &str) -> Result<Self, WimError> {
         let window = iso::find(iso, inner)?;
@@ -158,7 +158,7 @@ impl Archive {
     /// The number of the selected image.
     ///
     /// # Errors
-    /// [`WimError::NoSuchImage`], which lists the images that exist.
+    /// [`ReadError::NoSuchImage`], which lists the images that exist.
     pub fn select(&self, which: &ImageSelector) -> Result<u32, WimError> {
         let found = match which {
             ImageSelector::Boot => {
@@ -179,7 +179,7 @@ impl Archive {
     /// separated by `\` or `/`.
     ///
     /// # Errors
-    /// [`WimError::NoSuchImage`], and errors of reading the image's metadata.
+    /// [`ReadError::NoSuchImage`], and errors of reading the image's metadata.
     pub fn entry(&self, image: u32, path: &str) -> Result<Option<Entry>, WimError> {
         let tree = self.tree(image)?;
         let found = tree.find(&ImagePath::parse(path));
@@ -190,7 +190,7 @@ impl Archive {
     /// the iterator reaches it, since all entries of a large folder take much memory.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a file, and the errors of
+    /// [`ReadError::NoSuchPath`], [`WrongKind`](ReadError::WrongKind) for a file, and the errors of
     /// [`Archive::entry`].
     pub fn read_dir<'a>(
         &'a self,
@@ -235,7 +235,7 @@ impl Archive {
     /// `visit` breaks.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], and the errors of [`Archive::entry`].
+    /// [`ReadError::NoSuchPath`], and the errors of [`Archive::entry`].
     pub fn walk(
         &self,
         image: u32,
@@ -250,9 +250,9 @@ impl Archive {
     /// Reads the data of the file at `path`, at most [`READ_LIMIT`] bytes, and checks its SHA-1.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a folder,
-    /// [`TooLarge`](WimError::TooLarge), [`Corrupt`](WimError::Corrupt),
-    /// [`MissingData`](WimError::MissingData) and the errors of [`Archive::entry`].
+    /// [`ReadError::NoSuchPath`], [`WrongKind`](ReadError::WrongKind) for a folder,
+    /// [`TooLarge`](FormatError::TooLarge), [`Corrupt`](FormatError::Corrupt),
+    /// [`MissingData`](ReadError::MissingData) and the errors of [`Archive::entry`].
     pub fn read(&self, image: u32, path: &str) -> Result<Vec<u8>, WimError> {
         let (tree, id) = self.find(image, path)?;
         let dentry = tree.metadata.dentry(id);
@@ -267,7 +267,12 @@ impl Archive {
         let limit = read_limit(part.size);
         if blob.size > limit {
             let path = self.part.path.clone();
-            return Err(WimError::TooLarge { path, what: name(), size: blob.size, limit });
+            return Err(WimError::Format(FormatError::TooLarge {
+                path,
+                what: name(),
+                size: blob.size,
+                limit,
+            }));
         }
         part.read_blob(blob, &sha1)
     }
@@ -281,7 +286,7 @@ impl Archive {
     /// A reader of the data of the file at `path`, of any size.
     ///
     /// # Errors
-    /// Errors of [`Archive::read`], without [`TooLarge`](WimError::TooLarge).
+    /// Errors of [`Archive::read`], without [`TooLarge`](FormatError::TooLarge).
     pub fn reader(&self, image: u32, path: &str) -> Result<BlobReader, WimError> {
         let (tree, id) = self.find(image, path)?;
         let dentry = tree.metadata.dentry(id);
@@ -297,7 +302,7 @@ impl Archive {
     /// A reader of the data with that SHA-1, which an [`Entry`] names.
     ///
     /// # Errors
-    /// [`WimError::MissingData`], and errors of locating its chunks.
+    /// [`ReadError::MissingData`], and errors of locating its chunks.
     pub fn blob_reader(&self, sha1: &[u8; 20]) -> Result<BlobReader, WimError> {
         let (part, blob) = self.find_blob(sha1)?;
         part.reader(blob, sha1)
@@ -350,7 +355,7 @@ impl Archive {
         if size > limit {
             let path = self.part.path.clone();
             let what = "the metadata of all images".to_owned();
-            return Err(WimError::TooLarge { path, what, size, limit });
+            return Err(WimError::Format(FormatError::TooLarge { path, what, size, limit }));
         }
         Ok(())
     }
@@ -376,10 +381,12 @@ impl Archive {
     pub(crate) fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
         let tree = self.tree(image)?;
         let path = ImagePath::parse(path);
-        let id = tree.find(&path).ok_or_else(|| WimError::NoSuchPath {
-            path: self.part.path.clone(),
-            image,
-            wanted: display(&path),
+        let id = tree.find(&path).ok_or_else(|| {
+            WimError::Read(ReadError::NoSuchPath {
+                path: self.part.path.clone(),
+                image,
+                wanted: display(&path),
+            })
         })?;
         Ok((tree, id))
     }
@@ -396,12 +403,12 @@ impl Archive {
 
     fn no_such_image(&self, wanted: String) -> WimError {
         let exist = self.images.iter().map(|image| (image.index, image.name.clone())).collect();
-        WimError::NoSuchImage { path: self.part.path.clone(), wanted, exist }
+        WimError::Read(ReadError::NoSuchImage { path: self.part.path.clone(), wanted, exist })
     }
 
     pub(crate) fn missing_data(&self, what: String) -> WimError {
         let Header { part, parts, .. } = self.header;
-        WimError::MissingData { path: self.part.path.clone(), what, part, parts }
+        WimError::Read(ReadError::MissingData { path: self.part.path.clone(), what, part, parts })
     }
 
     fn wrong_kind(
@@ -413,7 +420,13 @@ impl Archive {
         actual: &'static str,
     ) -> WimError {
         let at = tree.metadata.path(id);
-        WimError::WrongKind { path: self.part.path.clone(), image, at, expected, actual }
+        WimError::Read(ReadError::WrongKind {
+            path: self.part.path.clone(),
+            image,
+            at,
+            expected,
+            actual,
+        })
     }
 }
 
@@ -445,7 +458,12 @@ fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
     if size > xml::LONGEST {
         let what = "the XML data".to_owned();
         let path = source.path.to_path_buf();
-        return Err(WimError::TooLarge { path, what, size, limit: xml::LONGEST });
+        return Err(WimError::Format(FormatError::TooLarge {
+            path,
+            what,
+            size,
+            limit: xml::LONGEST,
+        }));
     }
     source.check("the XML data", offset, disk.xml.stored())?;
     let corrupt = |expected: &str, actual: String| {
@@ -456,7 +474,7 @@ fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
     let xml = Xml::decode(&bytes).map_err(|bad| corrupt(&bad.expected, bad.actual))?;
     let (images, encrypted) = xml.read().map_err(|bad| corrupt(&bad.expected, bad.actual))?;
     if encrypted {
-        return Err(WimError::Encrypted { path: source.path.to_path_buf() });
+        return Err(WimError::Format(FormatError::Encrypted { path: source.path.to_path_buf() }));
     }
     if images.len() != disk.image_count.get() as usize {
         let actual = format!("{} of images", images.len());

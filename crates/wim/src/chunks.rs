@@ -18,7 +18,7 @@ use zerocopy::FromBytes;
 
 use crate::bounds;
 use crate::coding::Coding;
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::ffi::Decompressor;
 use crate::format::resource::{DiskSolidHeader, ResourceHeader, flags};
 
@@ -76,13 +76,13 @@ impl Source<'_> {
         let end = offset.saturating_add(size);
         if end > self.size {
             let path = self.path.to_path_buf();
-            return Err(WimError::Truncated {
+            return Err(WimError::Format(FormatError::Truncated {
                 path,
                 what,
                 offset,
                 expected: end,
                 actual: self.size,
-            });
+            }));
         }
         Ok(())
     }
@@ -293,7 +293,12 @@ fn check_chunk_size(source: Source<'_>, size: u64, coding: Coding) -> Result<(),
         return Ok(());
     }
     let what = format!("a chunk of {} data", coding.compression);
-    Err(WimError::TooLarge { path: source.path.to_path_buf(), what, size, limit })
+    Err(WimError::Format(FormatError::TooLarge {
+        path: source.path.to_path_buf(),
+        what,
+        size,
+        limit,
+    }))
 }
 
 fn bad_table(source: Source<'_>, offset: u64, expected: &str, actual: u64) -> WimError {

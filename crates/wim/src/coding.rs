@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::ffi::{Compressor, Decompressor};
 use crate::format::header::{DiskHeader, flags};
 
@@ -135,5 +135,9 @@ impl Coding {
 }
 
 fn unsupported(path: &Path, what: &'static str, found: &str) -> WimError {
-    WimError::Unsupported { path: path.to_path_buf(), what, found: found.to_owned() }
+    WimError::Format(FormatError::Unsupported {
+        path: path.to_path_buf(),
+        what,
+        found: found.to_owned(),
+    })
 }

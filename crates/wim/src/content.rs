@@ -13,7 +13,7 @@ use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use crate::archive::Archive;
 use crate::blobs::{EMPTY, Sha1};
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::reader::{BlobReader, sha1_text};
 
 /// The new content of a file of an image.
@@ -105,7 +105,7 @@ impl<'a> Data<'a> {
             return match Held::read(&file, size) {
                 Ok(bytes) => Ok(Self::held(bytes)),
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                    Err(WimError::Changed { path: path.to_path_buf() })
+                    Err(WimError::Commit(CommitError::Changed { path: path.to_path_buf() }))
                 }
                 Err(error) => Err(failed(error)),
             };
@@ -162,7 +162,7 @@ impl<'a> Data<'a> {
     pub(crate) fn prove(&self, found: &Sha1) -> Result<(), WimError> {
         match &self.origin {
             Origin::File { path, .. } if *found != self.sha1 => {
-                Err(WimError::Changed { path: path.to_path_buf() })
+                Err(WimError::Commit(CommitError::Changed { path: path.to_path_buf() }))
             }
             Origin::Blob(reader) => reader.borrow().compare(found),
             _ => Ok(()),

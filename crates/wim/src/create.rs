@@ -12,7 +12,7 @@ use crate::blobs::{BlobTable, EMPTY};
 use crate::coding::{Coding, Compression};
 use crate::commit::{Appender, NewFile, Output, Packer, Tables, TreeStats};
 use crate::content::Data;
-use crate::error::WimError;
+use crate::error::{CommitError, ReadError, WimError};
 use crate::format::header::{DiskHeader, MAGIC, SIZE, VERSION_DEFAULT, VERSION_SOLID};
 use crate::format::resource::ResourceHeader;
 use crate::format::time;
@@ -75,9 +75,9 @@ impl NewImage {
 /// ```
 ///
 /// # Errors
-/// [`WimError::TargetExists`], [`InvalidName`](WimError::InvalidName) and
-/// [`WrongKind`](WimError::WrongKind) for an impossible path, [`NoSpace`](WimError::NoSpace),
-/// [`NotWritable`](WimError::NotWritable) and [`Io`](WimError::Io).
+/// [`CommitError::TargetExists`], [`InvalidName`](CommitError::InvalidName) and
+/// [`WrongKind`](ReadError::WrongKind) for an impossible path, [`NoSpace`](CommitError::NoSpace),
+/// [`NotWritable`](CommitError::NotWritable) and [`Io`](WimError::Io).
 pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Result<(), WimError> {
     let new = NewFile::create(path, Options::default())?;
     let coding = Coding::usual(compression);
@@ -122,11 +122,13 @@ fn build(
         let (path, at) = (path.to_path_buf(), display(at));
         match refused {
             Refused::WrongKind { expected, actual, .. } => {
-                WimError::WrongKind { path, image: index, at, expected, actual }
+                WimError::Read(ReadError::WrongKind { path, image: index, at, expected, actual })
             }
-            Refused::Invalid { why, .. } => WimError::InvalidName { path, image: index, at, why },
+            Refused::Invalid { why, .. } => {
+                WimError::Commit(CommitError::InvalidName { path, image: index, at, why })
+            }
             Refused::Missing(_) | Refused::Exists(_) => {
-                WimError::PathExists { path, image: index, at }
+                WimError::Commit(CommitError::PathExists { path, image: index, at })
             }
         }
     };

@@ -8,10 +8,39 @@ use winpe_disk::folder::FolderError;
 use crate::extract::EntryFault;
 use crate::ffi::Failure;
 
-/// Why an operation on a WIM failed. Each variant names the file; callers add advice for users.
+/// Why an operation on a WIM failed. Each names the file; wording and advice for people are the
+/// caller's.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WimError {
+    /// The file is not a WIM or ISO image that can be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The WIM does not hold what was asked for.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The WIM cannot be changed as was asked.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The target folder refused a name, or the system refused a write.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Another error of the operating system.
+    #[error("{}: cannot {action}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The failed action.
+        action: &'static str,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// What is wrong with a file, whatever is read of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
     /// The file does not begin as a WIM does.
     #[error("{}: not a WIM file: it begins with {}", .path.display(), Hex(.found))]
     NotAWim {
@@ -78,6 +107,42 @@ pub enum WimError {
         /// Its value.
         found: String,
     },
+    /// The file holds neither a UDF nor an ISO 9660 file system.
+    #[error("{}: not an ISO image: no UDF or ISO 9660 file system", .path.display())]
+    NotAnIso {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file in the image, or its metadata, is too large to be read into memory.
+    #[error("{}: {what} has {size} bytes; at most {limit} are read into memory", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The path in the image, or the part of the WIM.
+        what: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An entry that Windows never writes, and that could make an extraction leave its folder.
+    #[error("{}: image {image}: {}: {fault}", .path.display(), Plain(.at))]
+    BadEntry {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path in the image; a name may contain separators.
+        at: String,
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+}
+
+/// What a WIM or ISO image does not hold.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
     /// The WIM has no image with that number or name.
     #[error("{}: no image {wanted}; it has {}", .path.display(), List(.exist))]
     NoSuchImage {
@@ -87,14 +152,6 @@ pub enum WimError {
         wanted: String,
         /// Numbers and names of the images that exist.
         exist: Vec<(u32, String)>,
-    },
-    /// The WIM already has an image with the name of the one to be added.
-    #[error("{}: already has an image {name:?}", .path.display())]
-    ImageExists {
-        /// The file.
-        path: PathBuf,
-        /// The name.
-        name: String,
     },
     /// Nothing exists at that path of the image.
     #[error("{}: image {image} has no {wanted}", .path.display())]
@@ -120,6 +177,40 @@ pub enum WimError {
         /// The kind found.
         actual: &'static str,
     },
+    /// The data of a file is in another part of a split WIM, or in a base WIM, which was not found.
+    #[error("{}: the data of {what} is not in this file (part {part} of {parts})", .path.display())]
+    MissingData {
+        /// The file.
+        path: PathBuf,
+        /// The path in the image.
+        what: String,
+        /// The part that was read.
+        part: u16,
+        /// The number of parts.
+        parts: u16,
+    },
+    /// The ISO image has no such file.
+    #[error("{}: the ISO image has no {wanted}", .path.display())]
+    NotInIso {
+        /// The file.
+        path: PathBuf,
+        /// The path in the ISO image.
+        wanted: String,
+    },
+}
+
+/// Why a WIM is not changed, or a new one not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The WIM already has an image with the name of the one to be added.
+    #[error("{}: already has an image {name:?}", .path.display())]
+    ImageExists {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// The destination of a rename exists.
     #[error("{}: image {image} already has {at}", .path.display())]
     PathExists {
@@ -141,45 +232,6 @@ pub enum WimError {
         at: String,
         /// What is wrong with it.
         why: &'static str,
-    },
-    /// An entry that Windows never writes, and that could make an extraction leave its folder.
-    #[error("{}: image {image}: {}: {fault}", .path.display(), Plain(.at))]
-    BadEntry {
-        /// The file.
-        path: PathBuf,
-        /// The image.
-        image: u32,
-        /// The path in the image; a name may contain separators.
-        at: String,
-        /// What is wrong with it.
-        fault: EntryFault,
-    },
-    /// The target folder refused a name, or the system refused a write.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A file in the image, or its metadata, is too large to be read into memory.
-    #[error("{}: {what} has {size} bytes; at most {limit} are read into memory", .path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The path in the image, or the part of the WIM.
-        what: String,
-        /// Its size in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The data of a file is in another part of a split WIM, or in a base WIM, which was not found.
-    #[error("{}: the data of {what} is not in this file (part {part} of {parts})", .path.display())]
-    MissingData {
-        /// The file.
-        path: PathBuf,
-        /// The path in the image.
-        what: String,
-        /// The part that was read.
-        part: u16,
-        /// The number of parts.
-        parts: u16,
     },
     /// Another program has the WIM open for writing.
     #[error("{}: open for writing elsewhere", .path.display())]
@@ -235,20 +287,6 @@ pub enum WimError {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds neither a UDF nor an ISO 9660 file system.
-    #[error("{}: not an ISO image: no UDF or ISO 9660 file system", .path.display())]
-    NotAnIso {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The ISO image has no such file.
-    #[error("{}: the ISO image has no {wanted}", .path.display())]
-    NotInIso {
-        /// The file.
-        path: PathBuf,
-        /// The path in the ISO image.
-        wanted: String,
-    },
     /// A write to the WIM was interrupted earlier, and repair was not requested.
     #[error("{}: an earlier write was interrupted", .path.display())]
     Interrupted {
@@ -260,16 +298,6 @@ pub enum WimError {
     NoSpace {
         /// The file being written.
         path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-    /// Another error of the operating system.
-    #[error("{}: cannot {action}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The failed action.
-        action: &'static str,
         /// The operating system's reason.
         source: io::Error,
     },
@@ -298,7 +326,7 @@ impl WimError {
         match source.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::NoSpace { path, source },
+            | io::ErrorKind::FileTooLarge => Self::Commit(CommitError::NoSpace { path, source }),
             _ => Self::Io { path, action, source },
         }
     }
@@ -310,17 +338,21 @@ impl WimError {
         expected: impl Into<String>,
         actual: impl Into<String>,
     ) -> Self {
-        Self::Corrupt {
+        Self::Format(FormatError::Corrupt {
             path: path.to_path_buf(),
             what,
             offset,
             expected: expected.into(),
             actual: actual.into(),
-        }
+        })
     }
 
     pub(crate) fn wimlib(path: &Path, what: &'static str, failure: &Failure) -> Self {
-        Self::Unconfirmed { path: path.to_path_buf(), what, details: failure.to_string() }
+        Self::Commit(CommitError::Unconfirmed {
+            path: path.to_path_buf(),
+            what,
+            details: failure.to_string(),
+        })
     }
 }
 

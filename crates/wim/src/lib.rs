@@ -72,7 +72,7 @@ pub use commit::{
 pub use content::Content;
 pub use create::{NewImage, create};
 pub use entry::{Entry, EntryPath, Stream};
-pub use error::WimError;
+pub use error::{CommitError, FormatError, ReadError, WimError};
 pub use extract::{EntryFault, ExtractOptions, Extracted, MOST_NAMED_STREAMS, Untimed};
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;

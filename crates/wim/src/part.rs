@@ -12,7 +12,7 @@ use zerocopy::FromBytes;
 use crate::blobs::{Blob, BlobPlace, BlobTable, Sha1};
 use crate::chunks::{ChunkReader, Chunks, Source};
 use crate::coding::Coding;
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::format::header::{self, DiskHeader};
 use crate::format::resource::ResourceHeader;
 use crate::iso::Window;
@@ -207,7 +207,7 @@ fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
         source.read("the header", 0, usize::try_from(source.size.min(8)).expect("at most 8"))?;
     let pipable = magic == header::MAGIC_PIPABLE;
     if magic != header::MAGIC && !pipable {
-        return Err(WimError::NotAWim { path, found: magic });
+        return Err(WimError::Format(FormatError::NotAWim { path, found: magic }));
     }
     // wimlib writes a pipable WIM sequentially, so the complete header is at its end.
     let offset = if pipable { source.size.saturating_sub(header::SIZE.into()) } else { 0 };
@@ -224,7 +224,7 @@ fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
     }
     let version = disk.version.get();
     if ![header::VERSION_DEFAULT, header::VERSION_SOLID].contains(&version) {
-        return Err(WimError::UnsupportedVersion { path, version });
+        return Err(WimError::Format(FormatError::UnsupportedVersion { path, version }));
     }
     if disk.size.get() != header::SIZE {
         return Err(corrupt(format!("a header of {} bytes", header::SIZE), disk.size.to_string()));

@@ -103,7 +103,8 @@ impl BlobReader {
     /// than the length of `buffer` only at the end.
     ///
     /// # Errors
-    /// [`WimError::Corrupt`] for data that cannot be decompressed, [`WimError::Io`].
+    /// [`FormatError::Corrupt`](crate::FormatError::Corrupt) for data that cannot be decompressed,
+    /// [`WimError::Io`].
     pub fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, WimError> {
         let mut done = 0;
         while done < buffer.len() && offset + (done as u64) < self.size {
@@ -120,7 +121,8 @@ impl BlobReader {
     /// Writes all of the data to `out`, and checks its SHA-1.
     ///
     /// # Errors
-    /// [`WimError::Corrupt`], [`WimError::Io`] of the WIM; errors of `out` are returned as the
+    /// [`FormatError::Corrupt`](crate::FormatError::Corrupt), [`WimError::Io`] of the WIM; errors of `out`
+    /// are returned as the
     /// inner result.
     pub fn copy_to(&mut self, out: &mut dyn Write) -> Result<std::io::Result<()>, WimError> {
         let mut hasher = Sha1Hasher::new();

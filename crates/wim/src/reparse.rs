@@ -27,7 +27,8 @@ impl Archive {
     /// `C:\Users` in `\Documents and Settings` becomes `Users`.
     ///
     /// # Errors
-    /// [`WimError::MissingData`], [`WimError::Corrupt`], [`WimError::Io`].
+    /// [`ReadError::MissingData`](crate::ReadError::MissingData),
+    /// [`FormatError::Corrupt`](crate::FormatError::Corrupt), [`WimError::Io`].
     pub fn link_target(&self, entry: &Entry) -> Result<Option<String>, WimError> {
         let (Some(tag), Some(sha1)) = (entry.reparse_tag, &entry.reparse_sha1) else {
             return Ok(None);

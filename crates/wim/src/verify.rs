@@ -16,7 +16,8 @@ impl Archive {
     /// an ISO image, which wimlib cannot open, this crate does it, without the integrity table.
     ///
     /// # Errors
-    /// [`WimError::Unconfirmed`] with the message of wimlib, or [`Corrupt`](WimError::Corrupt).
+    /// [`CommitError::Unconfirmed`](crate::CommitError::Unconfirmed) with the message of wimlib, or
+    /// [`Corrupt`](crate::FormatError::Corrupt).
     pub fn verify(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Result<(), WimError> {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::plan::{Plan, Promise};
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::ffi::{Failure, Reader};
 
 /// `WIMLIB_ERR_PATH_DOES_NOT_EXIST`.
@@ -31,11 +31,11 @@ pub(super) fn confirm(readable: &Path, path: &Path, plan: &Plan<'_>) -> Result<(
             _ => false,
         };
         if !agrees {
-            return Err(WimError::Unconfirmed {
+            return Err(WimError::Commit(CommitError::Unconfirmed {
                 path: path.to_path_buf(),
                 what: "wimlib sees something else than was written",
                 details: format!("image {}, {}: {found:?}", promise.image, promise.path),
-            });
+            }));
         }
     }
     Ok(())

@@ -108,8 +108,10 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// [`WimError::NoSuchImage`], [`TargetExists`](WimError::TargetExists) unless `overwrite`,
-    /// [`MissingData`](WimError::MissingData), [`Corrupt`](WimError::Corrupt) for data that must be
+    /// [`ReadError::NoSuchImage`](crate::ReadError::NoSuchImage),
+    /// [`TargetExists`](crate::CommitError::TargetExists) unless `overwrite`,
+    /// [`MissingData`](crate::ReadError::MissingData), [`Corrupt`](crate::FormatError::Corrupt) for data
+    /// that must be
     /// recompressed and does not match its SHA-1, and errors of writing. After an error no file
     /// remains.
     pub fn export(
@@ -151,7 +153,8 @@ impl Archive {
     /// [`Archive::commit`].
     ///
     /// # Errors
-    /// [`WimError::ImageExists`], and the errors of [`Archive::export`] and [`Archive::commit`].
+    /// [`CommitError::ImageExists`](crate::CommitError::ImageExists), and the errors of [`Archive::export`]
+    /// and [`Archive::commit`].
     pub fn import(
         self,
         source: &Self,

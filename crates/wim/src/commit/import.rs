@@ -7,7 +7,7 @@ use super::plan::{Plan, Promise, PromisedEntry};
 use crate::archive::Archive;
 use crate::blobs::{Blob, BlobPlace, EMPTY, Sha1};
 use crate::content::Data;
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::format::header::DiskHeader;
 use crate::format::resource::DiskBlob;
 use crate::metadata::ROOT;
@@ -111,7 +111,7 @@ fn described(
         let name = name.unwrap_or(&image.name);
         if !name.is_empty() && target.images().iter().any(|other| other.name == name) {
             let path = target.path().to_path_buf();
-            return Err(WimError::ImageExists { path, name: name.to_owned() });
+            return Err(WimError::Commit(CommitError::ImageExists { path, name: name.to_owned() }));
         }
         let new = (name != image.name).then_some(name);
         xml.add_image(image.xml(), *to, new).map_err(|bad| {

@@ -32,7 +32,7 @@ use zerocopy::IntoBytes;
 
 use crate::archive::Archive;
 use crate::content::Content;
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::progress::Progress;
 
 pub use export::{ExportOptions, Exported, OptimizeOptions, Optimized};
@@ -243,10 +243,10 @@ impl Archive {
     /// Checks whether [`Archive::commit`] could write into the WIM itself.
     ///
     /// # Errors
-    /// Errors of a commit before anything is written: [`WimError::Solid`],
-    /// [`Split`](WimError::Split), [`Pipable`](WimError::Pipable),
-    /// [`WithinIso`](WimError::WithinIso), [`ReadOnly`](WimError::ReadOnly),
-    /// [`NotWritable`](WimError::NotWritable).
+    /// Errors of a commit before anything is written: [`CommitError::Solid`],
+    /// [`Split`](CommitError::Split), [`Pipable`](CommitError::Pipable),
+    /// [`WithinIso`](CommitError::WithinIso), [`ReadOnly`](CommitError::ReadOnly),
+    /// [`NotWritable`](CommitError::NotWritable).
     pub fn check_writable(&self) -> Result<(), WimError> {
         self.check_changeable(&Target::InPlace, &CommitOptions::default())?;
         target::check_writable(self.path())
@@ -256,7 +256,7 @@ impl Archive {
     /// open.
     ///
     /// # Errors
-    /// [`WimError::Locked`], [`WimError::Changed`].
+    /// [`CommitError::Locked`], [`CommitError::Changed`].
     pub fn lock(&self) -> Result<(), WimError> {
         target::lock(&self.part.file, self.path(), FlockOperation::NonBlockingLockExclusive)?;
         target::check_same(self, &self.part.file)
@@ -296,16 +296,16 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// Before anything is written: [`WimError::Solid`], [`Split`](WimError::Split),
-    /// [`Pipable`](WimError::Pipable), [`WithinIso`](WimError::WithinIso),
-    /// [`ReadOnly`](WimError::ReadOnly),
-    /// [`NotWritable`](WimError::NotWritable), [`Locked`](WimError::Locked),
-    /// [`Changed`](WimError::Changed), [`Interrupted`](WimError::Interrupted),
-    /// [`TargetExists`](WimError::TargetExists), and those of the changes:
-    /// [`NoSuchPath`](WimError::NoSuchPath), [`WrongKind`](WimError::WrongKind),
-    /// [`PathExists`](WimError::PathExists), [`InvalidName`](WimError::InvalidName).
-    /// While writing: [`NoSpace`](WimError::NoSpace), [`Io`](WimError::Io) and
-    /// [`Unconfirmed`](WimError::Unconfirmed); the WIM is then as it was before.
+    /// Before anything is written: [`CommitError::Solid`], [`Split`](CommitError::Split),
+    /// [`Pipable`](CommitError::Pipable), [`WithinIso`](CommitError::WithinIso),
+    /// [`ReadOnly`](CommitError::ReadOnly),
+    /// [`NotWritable`](CommitError::NotWritable), [`Locked`](CommitError::Locked),
+    /// [`Changed`](CommitError::Changed), [`Interrupted`](CommitError::Interrupted),
+    /// [`TargetExists`](CommitError::TargetExists), and those of the changes:
+    /// [`NoSuchPath`](crate::ReadError::NoSuchPath), [`WrongKind`](crate::ReadError::WrongKind),
+    /// [`PathExists`](CommitError::PathExists), [`InvalidName`](CommitError::InvalidName).
+    /// While writing: [`NoSpace`](CommitError::NoSpace), [`Io`](WimError::Io) and
+    /// [`Unconfirmed`](CommitError::Unconfirmed); the WIM is then as it was before.
     pub fn commit(
         mut self,
         changes: &[ImageChanges],
@@ -332,22 +332,26 @@ impl Archive {
         let path = self.part.path.clone();
         let spanned = self.part.disk.flags.get() & crate::format::header::flags::SPANNED != 0;
         if self.part.base > 0 && *target == Target::InPlace {
-            return Err(WimError::WithinIso { path });
+            return Err(WimError::Commit(CommitError::WithinIso { path }));
         }
         if header.parts > 1 || spanned {
-            return Err(WimError::Split { path, part: header.part, parts: header.parts });
+            return Err(WimError::Commit(CommitError::Split {
+                path,
+                part: header.part,
+                parts: header.parts,
+            }));
         }
         if header.solid {
-            return Err(WimError::Solid { path });
+            return Err(WimError::Commit(CommitError::Solid { path }));
         }
         if header.pipable {
-            return Err(WimError::Pipable { path });
+            return Err(WimError::Commit(CommitError::Pipable { path }));
         }
         if header.readonly && *target == Target::InPlace {
-            return Err(WimError::ReadOnly { path });
+            return Err(WimError::Commit(CommitError::ReadOnly { path }));
         }
         if header.write_in_progress && !options.repair {
-            return Err(WimError::Interrupted { path });
+            return Err(WimError::Commit(CommitError::Interrupted { path }));
         }
         // If the file is shorter than the header states, appending would first extend it.
         self.part.source().check("what the header and the blob table name", 0, self.end())

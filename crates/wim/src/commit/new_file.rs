@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use winpe_disk::newfile::{NewFile as Whole, Options};
 
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 
 /// A file that appears under its name when it is complete, with errors that contain its path.
 pub(crate) struct NewFile {
@@ -17,7 +17,9 @@ pub(crate) struct NewFile {
 impl NewFile {
     pub(crate) fn create(path: &Path, options: Options<'_>) -> Result<Self, WimError> {
         let whole = Whole::create(path, options).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WimError::TargetExists { path: path.to_path_buf() },
+            io::ErrorKind::AlreadyExists => {
+                WimError::Commit(CommitError::TargetExists { path: path.to_path_buf() })
+            }
             _ => not_writable(path, "create", error),
         })?;
         Ok(Self { path: path.to_path_buf(), whole })
@@ -44,7 +46,7 @@ impl NewFile {
     pub(crate) fn finish(self) -> Result<PathBuf, WimError> {
         let Self { path, whole } = self;
         whole.finish().map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WimError::TargetExists { path },
+            io::ErrorKind::AlreadyExists => WimError::Commit(CommitError::TargetExists { path }),
             _ => WimError::io(&path, "name the finished file", error),
         })
     }
@@ -56,7 +58,7 @@ pub(super) fn not_writable(path: &Path, action: &'static str, source: io::Error)
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::ExecutableFileBusy => {
-            WimError::NotWritable { path: path.to_path_buf(), source }
+            WimError::Commit(CommitError::NotWritable { path: path.to_path_buf(), source })
         }
         _ => WimError::io(path, action, source),
     }

@@ -9,7 +9,7 @@ use crate::archive::Archive;
 use crate::blobs::{BlobPlace, EMPTY, Sha1};
 use crate::chunks::Chunks;
 use crate::content::{Data, HELD};
-use crate::error::WimError;
+use crate::error::{CommitError, ReadError, WimError};
 use crate::format::resource::ResourceHeader;
 use crate::format::time;
 use crate::metadata::{Edited, Metadata, Refused, Stamp, display};
@@ -395,11 +395,13 @@ fn count_references(changed: &[(&u32, &Edit)]) -> HashMap<Sha1, (u32, u32)> {
 fn refusal(file: &std::path::Path, image: u32, refused: Refused) -> WimError {
     let path = file.to_path_buf();
     match refused {
-        Refused::Missing(wanted) => WimError::NoSuchPath { path, image, wanted },
+        Refused::Missing(wanted) => WimError::Read(ReadError::NoSuchPath { path, image, wanted }),
         Refused::WrongKind { at, expected, actual } => {
-            WimError::WrongKind { path, image, at, expected, actual }
+            WimError::Read(ReadError::WrongKind { path, image, at, expected, actual })
         }
-        Refused::Exists(at) => WimError::PathExists { path, image, at },
-        Refused::Invalid { at, why } => WimError::InvalidName { path, image, at, why },
+        Refused::Exists(at) => WimError::Commit(CommitError::PathExists { path, image, at }),
+        Refused::Invalid { at, why } => {
+            WimError::Commit(CommitError::InvalidName { path, image, at, why })
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::plan::{NewMetadata, Plan};
 use super::storage::{Output, Storage};
 use super::{CommitOptions, Committed, Erasure};
 use crate::archive::Archive;
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::format::header::{DiskHeader, SIZE, flags};
 use crate::format::resource::DiskBlob;
 use crate::part::Part;
@@ -274,7 +274,9 @@ pub(super) fn lock(file: &File, path: &Path, operation: FlockOperation) -> Resul
     loop {
         match flock(file, operation) {
             Err(Errno::WOULDBLOCK) if start.elapsed() < PATIENCE => thread::sleep(PATIENCE / 50),
-            Err(Errno::WOULDBLOCK) => return Err(WimError::Locked { path: path.to_path_buf() }),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(WimError::Commit(CommitError::Locked { path: path.to_path_buf() }));
+            }
             _ => return Ok(()),
         }
     }
@@ -291,7 +293,7 @@ pub(super) fn check_same(archive: &Archive, file: &File) -> Result<(), WimError>
     let same = (old.dev(), old.ino()) == (new.dev(), new.ino())
         && (*base > 0 || new.len() == archive.part.size)
         && header == disk.as_bytes();
-    if same { Ok(()) } else { Err(WimError::Changed { path: path.clone() }) }
+    if same { Ok(()) } else { Err(WimError::Commit(CommitError::Changed { path: path.clone() })) }
 }
 
 /// Copies the WIM without bytes after its end; shares its blocks if the file system can.
@@ -315,7 +317,7 @@ fn copy(
         let copied = io::copy(&mut from.take(STEP.min(end - done)), &mut to)
             .map_err(|error| WimError::io(path, "write", error))?;
         if copied == 0 {
-            return Err(WimError::Changed { path: archive.part.path.clone() });
+            return Err(WimError::Commit(CommitError::Changed { path: archive.part.path.clone() }));
         }
         done += copied;
     }

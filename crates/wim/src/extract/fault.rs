@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::archive::Archive;
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::metadata::{Dentry, Id, Metadata};
 use crate::reparse::is_link;
 
@@ -84,6 +84,11 @@ impl Archive {
         metadata: &Metadata,
         (id, fault): (Id, EntryFault),
     ) -> WimError {
-        WimError::BadEntry { path: self.path().to_path_buf(), image, at: metadata.path(id), fault }
+        WimError::Format(FormatError::BadEntry {
+            path: self.path().to_path_buf(),
+            image,
+            at: metadata.path(id),
+            fault,
+        })
     }
 }

@@ -91,7 +91,8 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`]; [`WimError::BadEntry`], before anything is written;
+    /// [`ReadError::NoSuchPath`](crate::ReadError::NoSuchPath);
+    /// [`FormatError::BadEntry`](crate::FormatError::BadEntry), before anything is written;
     /// [`WimError::Folder`] if the folder refuses a name or the system a write; errors of reading
     /// the image. Files written before an error stay, but not the file that the error concerns.
     pub fn extract(

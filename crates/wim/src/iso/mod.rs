@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::chunks::Source;
-use crate::error::WimError;
+use crate::error::{FormatError, ReadError, WimError};
 use crate::name;
 
 /// Sector size in bytes, in both file systems, on every optical medium.
@@ -37,8 +37,8 @@ pub(crate) struct Window {
 /// ```
 ///
 /// # Errors
-/// [`WimError::NotAnIso`], [`NotInIso`](WimError::NotInIso), [`Truncated`](WimError::Truncated),
-/// [`Corrupt`](WimError::Corrupt), [`Unsupported`](WimError::Unsupported) and
+/// [`FormatError::NotAnIso`], [`NotInIso`](ReadError::NotInIso), [`Truncated`](FormatError::Truncated),
+/// [`Corrupt`](FormatError::Corrupt), [`Unsupported`](FormatError::Unsupported) and
 /// [`Io`](WimError::Io).
 pub fn find_in_iso(path: &Path, inner: &str) -> Result<Range<u64>, WimError> {
     find(path, inner).map(|window| window.offset..window.offset + window.size)
@@ -65,9 +65,9 @@ pub(crate) fn find(path: &Path, inner: &str) -> Result<Window, WimError> {
     }
     let path = path.to_path_buf();
     if any {
-        return Err(WimError::NotInIso { path, wanted: inner.to_owned() });
+        return Err(WimError::Read(ReadError::NotInIso { path, wanted: inner.to_owned() }));
     }
-    Err(WimError::NotAnIso { path })
+    Err(WimError::Format(FormatError::NotAnIso { path }))
 }
 
 /// The image file.
@@ -109,7 +109,11 @@ impl Image<'_> {
                 // Media are written once, so each file is contiguous.
                 let found = format!("one at {:#x}", extent.offset);
                 let path = self.source.path.to_path_buf();
-                return Err(WimError::Unsupported { path, what: "file in several runs", found });
+                return Err(WimError::Format(FormatError::Unsupported {
+                    path,
+                    what: "file in several runs",
+                    found,
+                }));
             }
             all.size += extent.size;
         }

@@ -20,7 +20,7 @@ use crate::commit::storage::Storage;
 use crate::commit::target::append_and_switch;
 use crate::commit::{CommitOptions, Content, Erasure, FileChange, ImageChanges, Target};
 use crate::create::{NewImage, create};
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::format::time;
 
 const SECTOR: usize = 512;
@@ -311,7 +311,10 @@ fn a_disk_full_at_any_byte_leaves_the_wim_unchanged() {
     for budget in (0..needed).step_by(needed / 60) {
         fs::write(&scene.wim, &before).expect("the old WIM");
         let refused = scene.commit(&Recorder::open(&scene.wim, Some(budget)));
-        assert!(matches!(refused, Err(WimError::NoSpace { .. })), "{budget}: {refused:?}");
+        assert!(
+            matches!(refused, Err(WimError::Commit(CommitError::NoSpace { .. }))),
+            "{budget}: {refused:?}"
+        );
         assert!(fs::read(&scene.wim).expect("a WIM") == before, "after {budget} of {needed} bytes");
     }
 }
@@ -329,7 +332,10 @@ fn a_mark_of_another_program_is_removed_or_refused() {
     assert_eq!((leftover.marked, leftover.tail), (true, 1000));
     let strict = CommitOptions { repair: false, ..options() };
     let refused = open().commit(&scene.changes, &Target::InPlace, strict);
-    assert!(matches!(refused, Err(WimError::Interrupted { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WimError::Commit(CommitError::Interrupted { .. }))),
+        "{refused:?}"
+    );
     assert!(fs::read(&scene.wim).expect("a WIM") == bytes, "refused before anything is written");
     let done = open().commit(&[], &Target::InPlace, options()).expect("a repair");
     assert_eq!((done.changed, done.repaired), (false, Some(leftover)));
