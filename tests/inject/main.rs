@@ -1,5 +1,6 @@
 //! The main job, end to end, as a user runs it.
 
+mod accumulate;
 mod bad_input;
 mod corpus;
 mod demo;

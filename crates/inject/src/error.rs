@@ -82,6 +82,12 @@ pub enum RemoveError {
     /// The record in the image cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A part of the startup cannot be removed.
+    #[error(transparent)]
+    Startup(#[from] StartupError),
+    /// A file of the image cannot be changed.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The image has no record of what was put in.
     #[error("{}, image {image} has no record of what was put in", wim.display())]
     NoRecord {
@@ -117,4 +123,7 @@ pub enum InspectError {
     /// The record in the image cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// What WinPE starts cannot be read.
+    #[error(transparent)]
+    Startup(#[from] StartupError),
 }

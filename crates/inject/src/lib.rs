@@ -100,15 +100,15 @@ pub use program::{NotAProgram, ProgramError};
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use report::{
     Catalogue, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport, LeftOut,
-    PartAction, PartReport, Report, Signatures, StartupReport, TextReport, UnfitText, Unresolved,
-    Warning,
+    PartAction, PartReport, Report, Signatures, StartupItem, StartupReport, TextReport, UnfitText,
+    Unresolved, Warning,
 };
 pub use schema::{recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};
 pub use startup::{
-    Chap, ChapError, DriverError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
-    StartupError,
+    Chap, ChapError, DriverError, IscsiName, IscsiNameError, Removal, SanUri, SanUriError, Secret,
+    Startup, StartupError,
 };
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use winpe_wim::{
-    Archive, CommitOptions, Committed, Image, ImageChanges, ImageSelector, Progress, Target,
-    WimError,
+    Archive, CommitOptions, Committed, FileChange, Image, ImageChanges, ImageSelector, Progress,
+    Target, WimError,
 };
 
 use crate::error::{InspectError, RemoveError, StageError};
 use crate::job::Job;
 use crate::profile::Profile;
 use crate::report::{Report, Warning};
-use crate::startup::secret;
+use crate::startup::{Removal, secret};
 use crate::verdict::Verdict;
 use crate::{remove, stage, verify};
 
@@ -126,10 +126,18 @@ impl Session {
     /// [`RemoveError::NoRecord`] if this program put nothing into the image; of several images, into none
     /// of them.
     pub fn stage_removal(self, time: Option<SystemTime>) -> Result<Staged, RemoveError> {
+        self.stage_removals(time, |archive, image| remove::stage(archive, image, time))
+    }
+
+    fn stage_removals(
+        self,
+        time: Option<SystemTime>,
+        stage: impl Fn(&Archive, u32) -> Result<(Report, Vec<FileChange>), RemoveError>,
+    ) -> Result<Staged, RemoveError> {
         let (mut changes, mut reports) = (Vec::new(), Vec::new());
         let mut without = Vec::new();
         for image in self.images.iter().copied() {
-            match remove::stage(&self.archive, image, time) {
+            match stage(&self.archive, image) {
                 Ok((report, files)) => {
                     reports.push(report);
                     changes.push(ImageChanges { image, changes: files });
@@ -151,6 +159,19 @@ impl Session {
         }
         let Self { archive, images } = self;
         Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
+    }
+
+    /// Removes a part of what WinPE does at its start from each image, in memory. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`stage_removal`](Self::stage_removal), and [`StartupError::Absent`](crate::StartupError::Absent) if
+    /// an image does not have the part.
+    pub fn stage_removal_of(
+        self,
+        part: &Removal,
+        time: Option<SystemTime>,
+    ) -> Result<Staged, RemoveError> {
+        self.stage_removals(time, |archive, image| remove::stage_part(archive, image, part))
     }
 
     /// Checks point by point that the image (of several, the first) holds what the profile promises and what

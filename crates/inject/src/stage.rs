@@ -3,7 +3,7 @@
 use winpe_wim::{Archive, Content, FileChange};
 
 use crate::error::StageError;
-use crate::files::{self, AdditionError, FilePlan, PlannedFiles, Record};
+use crate::files::{self, AdditionError, FilePlan, PlannedFiles, Record, Started};
 use crate::hives::{self, HiveError, HivePlan, SourcedEdit};
 use crate::identify::identify;
 use crate::image::{ImagePath, ImageView, Source, Windows};
@@ -35,10 +35,16 @@ pub(crate) fn stage(
     let unresolved = task.check_imports(&files)?;
     let hives = task.edit_hives(profile, &edits)?;
     warnings.extend(hives.warnings.iter().cloned());
-    warnings.extend(startup::event_log_warning(task.newest_build(), &job.startup));
-    let startup = startup::plan(image, task.windows.arch, &job.startup, &mut files, &mut warnings)?;
+    let known = Record::read(image)?;
+    let arch = task.windows.arch;
+    let startup =
+        startup::plan(image, arch, &job.startup, known.as_ref(), &mut files, &mut warnings)?;
+    let (startup, started) = startup.map(|it| (it.report, it.started)).unzip();
+    let after = started.as_ref().or(known.as_ref().and_then(|record| record.startup.as_ref()));
+    let has_workaround = after.is_some_and(|started| started.event_log);
+    warnings.extend(startup::event_log_warning(task.newest_build(), has_workaround));
     refuse_hives_as_files(&hives.reports, &files)?;
-    let record = task.record(profile, &hives, &files)?;
+    let record = record(image, known, profile.name(), &hives, &files, started)?;
     let files = files.finish()?;
 
     let report = Report {
@@ -144,21 +150,22 @@ impl<'a> Task<'a> {
         let edits = of_parts.iter().chain(of_profile).chain(&self.job.edits).chain(&of_startup);
         hives::plan(self.image.tree(), edits, profile.roots(), self.job.time)
     }
+}
 
-    /// Records what is done, if anything is.
-    fn record(
-        &self,
-        profile: &Profile,
-        hives: &HivePlan,
-        files: &FilePlan<'_>,
-    ) -> Result<PlannedFiles, StageError> {
-        if hives.changes.is_empty() && files.is_unchanged() {
-            return Ok(PlannedFiles::default());
-        }
-        let record = Record::read(self.image)?.unwrap_or_default();
-        let record = record.extended(self.image, profile.name(), &hives.reports, files)?;
-        Ok(record.finish()?)
+/// Records what is done, if anything is.
+fn record(
+    image: ImageView<'_>,
+    known: Option<Record>,
+    profile: &str,
+    hives: &HivePlan,
+    files: &FilePlan<'_>,
+    started: Option<Started>,
+) -> Result<PlannedFiles, StageError> {
+    if hives.changes.is_empty() && files.is_unchanged() {
+        return Ok(PlannedFiles::default());
     }
+    let record = known.unwrap_or_default();
+    Ok(record.extended(image, profile, &hives.reports, files, started)?.finish()?)
 }
 
 /// Refuses a file in the place of an edited hive.

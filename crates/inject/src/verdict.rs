@@ -97,6 +97,9 @@ pub enum Finding {
     /// A library does not export what a program imports.
     #[error("is missing: {}", .0.join(", "))]
     MissingSymbols(Vec<String>),
+    /// Another program starts instead.
+    #[error("is replaced by that of {0:?}")]
+    OtherShell(String),
     /// A file is not as inject left it.
     #[error("was changed since it was put in")]
     Changed,

@@ -12,6 +12,7 @@ use crate::parts::inspect;
 use crate::profile::Profile;
 use crate::program::{Program, catalogue, imports};
 use crate::report::Warning;
+use crate::startup;
 use crate::verdict::{Finding, Points, Verdict};
 
 /// Checks every point.
@@ -32,6 +33,7 @@ pub(crate) fn verify(
     }
     if let Some(record) = &record {
         check_record(&mut points, tree, record)?;
+        check_hooks(&mut points, image, record)?;
     }
     let mut warnings = Vec::new();
     let unsigned = match &record {
@@ -172,6 +174,22 @@ fn check_record(points: &mut Points, tree: Tree<'_>, record: &Record) -> Result<
         let root = roots.root_of(&hive.file).cloned().unwrap_or_default();
         let edits: Vec<Edit> = hive.done.iter().map(|edit| with_root(&root, edit)).collect();
         check_edits(points, &mut hives, edits.iter())?;
+    }
+    Ok(())
+}
+
+/// Checks that WinPE still starts what was put in.
+fn check_hooks(
+    points: &mut Points,
+    image: ImageView<'_>,
+    record: &Record,
+) -> Result<(), InspectError> {
+    for hook in startup::hooks(image, record)? {
+        points.add(hook.what, (!hook.holds).then_some(Finding::Missing));
+    }
+    if let Some(command) = startup::check_shell(image, record)? {
+        let what = "the start of winpeshl.exe".to_owned();
+        points.add(what, Some(Finding::OtherShell(command)));
     }
     Ok(())
 }

@@ -64,6 +64,8 @@ fn remove(error: &RemoveError) -> Vec<String> {
         RemoveError::Tree(error) => tree(error),
         RemoveError::Hive(error) => hive(error),
         RemoveError::Record(error) => record(error),
+        RemoveError::Startup(error) => startup(error),
+        RemoveError::Files(error) => files(error),
         RemoveError::NoRecord { .. } => {
             vec!["only what inject of this version or later has put in can be taken out".to_owned()]
         }
@@ -78,6 +80,7 @@ fn inspect(error: &InspectError) -> Vec<String> {
         InspectError::Profile(error) => profile(error),
         InspectError::Part(error) => part(error),
         InspectError::Record(error) => record(error),
+        InspectError::Startup(error) => startup(error),
         _ => vec![],
     }
 }
@@ -181,6 +184,7 @@ fn startup(error: &StartupError) -> Vec<String> {
         StartupError::OtherShell { .. } => {
             vec!["have what the image starts call it, and leave --autostart out".to_owned()]
         }
+        StartupError::NoTarget => vec!["--connect names one".to_owned()],
         _ => vec![],
     }
 }

@@ -34,6 +34,11 @@ use crate::{Exit, Outcome};
 /// The image is changed in place: the new data is appended, and only then the WIM's header is
 /// switched, so that at any moment the file is the old image or the new one.
 ///
+/// A later run adds to what WinPE does at its start: drivers, logins and the scripts of earlier runs
+/// stay. A driver package replaces an earlier version of itself. With --recipe, the recipe and the options
+/// beside it say all that WinPE does: what they leave out is taken out, with a warning. See also
+/// winpe-iscsi remove --driver.
+///
 /// With -o, a new file gets the mode of the WIM; one with a CHAP secret in it only its owner can
 /// read. A file that exists keeps its mode, and a warning says so if every user can read the secret.
 #[derive(Debug, Clone, clap::Args)]

@@ -82,11 +82,6 @@ impl Args {
             }
             _ => {}
         }
-        let has_chap = self.chap_secret_file.is_some() || self.chap_at_boot;
-        if has_chap && self.connect.is_empty() {
-            let failure = Failure::new("there is a CHAP secret and no target to log in to");
-            return Err(failure.hint("--connect names one"));
-        }
         if self.allow_build_mismatch && self.source.is_none() && self.iso.is_none() {
             return Err(Failure::new(
                 "--allow-build-mismatch is about a source, and there is none",
@@ -105,7 +100,8 @@ impl Args {
             .chap_at_boot(self.chap_at_boot)
             .autostart(self.autostart)
             .event_log_workaround(self.event_log_workaround)
-            .drivers(&self.driver);
+            .drivers(&self.driver)
+            .whole(self.recipe.is_some());
         if let Some(name) = &self.initiator_name {
             startup = startup.initiator(name.clone());
         }

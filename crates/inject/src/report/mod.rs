@@ -25,7 +25,7 @@ pub use part::{LeftOut, PartAction, PartReport};
 pub use signatures::{Catalogue, Signatures};
 pub use startup::{DriverReport, StartupReport, TextReport};
 pub use unresolved::Unresolved;
-pub use warning::{UnfitText, Warning};
+pub use warning::{StartupItem, UnfitText, Warning};
 
 pub(crate) use one_line::OneLine;
 

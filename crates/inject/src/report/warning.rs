@@ -160,6 +160,31 @@ pub enum Warning {
         /// Its INF.
         inf: PathBuf,
     },
+    /// WinPE no longer does something at its start that an earlier run made it do.
+    #[error(
+        "WinPE no longer has the {item} of an earlier run: this run says all, and does not name it"
+    )]
+    Unhooked {
+        /// What it did.
+        item: StartupItem,
+    },
+    /// A driver package takes the place of another version of it.
+    #[error(
+        "the driver package {package} in the image is replaced by {}, which has INFs of the same names",
+        by.display()
+    )]
+    DriverReplaced {
+        /// The name of its folder in the image.
+        package: String,
+        /// The new one.
+        by: PathBuf,
+    },
+    /// A script of ours was changed by hand after it was put in, and is made again.
+    #[error("{path} was changed since it was put in, and is replaced")]
+    ScriptChanged {
+        /// The script.
+        path: ImagePath,
+    },
     /// `[LaunchApp]` of `winpeshl.ini` delays our scripts.
     #[error("{ini} starts the program of [LaunchApp] first; our scripts run after it has ended")]
     LaunchAppFirst {
@@ -189,6 +214,27 @@ pub enum Warning {
         /// The file in the image.
         script: ImagePath,
     },
+}
+
+/// Something that WinPE does at its start because of this program.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StartupItem {
+    /// It loads a driver package, named by its folder.
+    #[error("driver package {0}")]
+    Driver(String),
+    /// It logs in to a target.
+    #[error("login to {0}")]
+    Login(SanUri),
+    /// It logs in with a CHAP name and secret.
+    #[error("login with CHAP")]
+    Chap,
+    /// It starts the initiator.
+    #[error("start of the initiator (autostart)")]
+    Autostart,
+    /// It restarts the event log service.
+    #[error("event log workaround")]
+    EventLog,
 }
 
 /// Why `cmd.exe` does not run a text.
