@@ -2,6 +2,7 @@
 
 mod accumulate;
 mod bad_input;
+mod boots;
 mod corpus;
 mod demo;
 mod drivers;
@@ -15,4 +16,5 @@ mod schemas;
 mod secrets;
 mod startup;
 mod support;
+mod targets;
 mod wine;

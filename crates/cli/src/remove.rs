@@ -2,12 +2,12 @@
 
 use winpe_inject::{Removal, SanUri};
 
+use crate::Outcome;
 use crate::images::Which;
-use crate::inject::{commit, show_all, source_date_epoch, would_change};
+use crate::inject::{Ending, source_date_epoch};
 use crate::output::Output;
 use crate::printer::Printer;
 use crate::saved::Saved;
-use crate::{Exit, Outcome};
 
 /// Take out of an image what inject has put in, and restore what it replaced
 ///
@@ -72,13 +72,14 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         true => session.stage_removal(time)?,
         false => session.stage_removal_of(&part, time)?,
     };
-    show_all(staged.reports(), all, printer)?;
-    args.saved.write(staged.reports(), all, printer)?;
-    if args.check {
-        return Ok(would_change(&staged));
-    }
-    if args.output.dry_run {
-        return Ok(Exit::Done);
-    }
-    commit(staged, args.output.output.as_deref(), args.output.force, printer)
+    let ending = Ending {
+        all,
+        saved: &args.saved,
+        output: args.output.output.as_deref(),
+        overwrite: args.output.force,
+        dry_run: args.output.dry_run,
+        check: args.check,
+        target_known: true,
+    };
+    ending.run(staged, printer)
 }

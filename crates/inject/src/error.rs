@@ -51,6 +51,18 @@ pub enum StageError {
         /// The source's.
         source_arch: Arch,
     },
+    /// The image is another Windows than WinPE.
+    #[error("{wim}, image {image} is {kind}, expected {expected}")]
+    NotWinPe {
+        /// The WIM.
+        wim: String,
+        /// The image.
+        image: u32,
+        /// Its edition, or the type of its installation.
+        kind: String,
+        /// What WinPE has there.
+        expected: &'static str,
+    },
     /// The source is another build of Windows.
     #[error("{source_name} is build {source_build} of Windows, and the image build {image}")]
     OtherBuild {

@@ -59,6 +59,7 @@ mod hives;
 mod identify;
 mod image;
 mod job;
+mod outcome;
 mod parts;
 mod presence;
 mod profile;
@@ -66,6 +67,7 @@ mod program;
 mod recipe;
 mod remove;
 mod report;
+mod running_from;
 mod schema;
 mod session;
 mod stage;
@@ -103,6 +105,7 @@ pub use report::{
     PartAction, PartReport, Report, Signatures, StartupItem, StartupReport, TextReport, UnfitText,
     Unresolved, Warning,
 };
+pub use running_from::boot_warnings;
 pub use schema::{recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};

@@ -57,6 +57,8 @@ pub struct Recipe {
     pub output: Option<PathBuf>,
     /// Overwrite `output`.
     pub force: bool,
+    /// Change an image that is not WinPE, or write over a file that this job reads.
+    pub force_target: bool,
     /// Write the report to this file too, as JSON.
     pub report: Option<PathBuf>,
     /// Write a `.reg` file that undoes the changes of the registry.
@@ -64,6 +66,8 @@ pub struct Recipe {
     /// Targets that WinPE logs in to, as `iscsi:HOST:PROTOCOL:PORT:LUN:NAME`.
     #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
     pub connect: Vec<SanUri>,
+    /// Make image 1 of a setup's `boot.wim` boot by itself.
+    pub fix_systemroot: bool,
     /// The initiator's iSCSI name.
     #[schemars(with = "Option<String>")]
     pub initiator_name: Option<IscsiName>,

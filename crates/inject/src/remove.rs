@@ -8,7 +8,7 @@ use winpe_wim::{Archive, Content, FileChange};
 use crate::error::RemoveError;
 use crate::files::{FilePlan, FileRecord, PlannedFiles, Record};
 use crate::identify::identify;
-use crate::image::{ImagePath, ImageView, Sha256, TreeError, Windows};
+use crate::image::{ImagePath, ImageView, Sha256, TreeError};
 use crate::report::{FileAction, FileReport, Report, Warning};
 use crate::startup::{self, Startup, secret};
 use crate::undo::undo;
@@ -42,7 +42,7 @@ pub(crate) fn stage(
         files: removal.reports,
         record: removal.record,
         warnings: removal.warnings,
-        ..empty(image, identify(image.tree())?, record.profile)
+        ..Report::empty(image, identify(image.tree())?, record.profile)
     };
     Ok((secret::without_digests(report), removal.changes))
 }
@@ -70,33 +70,10 @@ pub(crate) fn stage_part(
         false => record.extended(image, &profile, &[], &files, started)?.finish()?,
     };
     let files = files.finish()?;
-    let report = Report { files: files.reports, startup, ..empty(image, windows, profile) };
+    let report = Report { files: files.reports, startup, ..Report::empty(image, windows, profile) };
     let report = Report { record: record.reports, warnings, ..report };
     let changes = record.changes.into_iter().chain(files.changes).collect();
     Ok((secret::without_digests(report), changes))
-}
-
-/// A report of nothing.
-fn empty(image: ImageView<'_>, windows: Windows, profile: String) -> Report {
-    Report {
-        schema: 1,
-        wim: image.wim(),
-        image: image.image,
-        image_name: image.name(),
-        windows,
-        profile,
-        source: None,
-        source_windows: None,
-        parts: vec![],
-        hives: vec![],
-        files: vec![],
-        record: vec![],
-        adds_integrity: false,
-        startup: None,
-        signatures: None,
-        unresolved: vec![],
-        warnings: vec![],
-    }
 }
 
 struct Removal<'a> {

@@ -12,6 +12,7 @@ use crate::parts::inspect;
 use crate::profile::Profile;
 use crate::program::{Program, catalogue, imports};
 use crate::report::Warning;
+use crate::running_from::other_folders;
 use crate::startup;
 use crate::verdict::{Finding, Points, Verdict};
 
@@ -35,6 +36,7 @@ pub(crate) fn verify(
         check_record(&mut points, tree, record)?;
         check_hooks(&mut points, image, record)?;
     }
+    check_boot(&mut points, image)?;
     let mut warnings = Vec::new();
     let unsigned = match &record {
         Some(record) => unsigned(record, tree, profile, &mut warnings)?,
@@ -54,6 +56,19 @@ pub(crate) fn verify(
         findings: findings.cloned().collect(),
         points: points.list,
     })
+}
+
+/// Checks what keeps an image from starting when it is booted by itself.
+fn check_boot(points: &mut Points, image: ImageView<'_>) -> Result<(), HiveError> {
+    for why in image.archive.header().boot_obstacles() {
+        points.add(format!("the WIM, since {why},"), Some(Finding::NotBootable(why)));
+    }
+    for other in other_folders(image.tree())? {
+        let (found, expected) = (other.found, other.expected);
+        let finding = Finding::OtherFolder { found, expected };
+        points.add(format!("key {}: value {:?}", other.key, other.value), Some(finding));
+    }
+    Ok(())
 }
 
 /// Checks what the profile promises. Returns the files that should be programs.

@@ -28,6 +28,7 @@ failures! {
     SourceError => source,
     HiveError => hive,
     ProfileError => profile,
+    TreeError => tree,
     AdditionError => none,
     DiffError => none,
     RegError => none,
@@ -50,6 +51,11 @@ fn stage(error: &StageError) -> Vec<String> {
         StageError::OtherBuild { .. } => vec![
             "the driver and the service must be of the image's own build: take the install.wim of \
              the same disc or ADK; --allow-build-mismatch takes this one all the same"
+                .to_owned(),
+        ],
+        StageError::NotWinPe { .. } => vec![
+            "name the WinPE first, and the Windows that has the files with --source; --force-target changes \
+             this image all the same"
                 .to_owned(),
         ],
         StageError::OtherArchitecture { .. } => {

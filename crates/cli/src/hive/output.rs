@@ -1,5 +1,10 @@
 //! Where a changed hive goes.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use winpe_disk::newfile;
 use winpe_hive::{FileTime, Hive};
 
 use super::input::Place;
@@ -10,14 +15,18 @@ use crate::output::Output;
 use crate::printer::Printer;
 
 impl Output {
-    /// Refuses what cannot be written before any work is done.
+    /// Refuses what cannot be written before any work is done, in a dry run too.
     pub(super) fn allows(&self, place: &Place) -> Result<(), Failure> {
         match (&self.output, place) {
-            _ if self.dry_run => Ok(()),
-            (Some(path), _) if path.exists() && !self.force => {
-                let failure = Failure::new(format!("{} exists already", path.display()));
-                Err(failure.hint("--force overwrites it"))
-            }
+            (Some(path), _) => match newfile::check(path, self.force) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    let failure = Failure::new(format!("{} exists already", path.display()));
+                    Err(failure.hint("--force overwrites it"))
+                }
+                Err(_) if is_device(path) => Ok(()),
+                Err(error) => Err(Failure::new(format!("{}: {error}", path.display()))),
+                Ok(()) => Ok(()),
+            },
             (None, Place::Image { .. }) => {
                 let failure = Failure::new("a hive inside an image is not changed here");
                 Err(failure.hint(
@@ -50,6 +59,11 @@ impl Output {
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())
     }
+}
+
+/// Whether a path is a pipe or a device, which is written to as it is.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.

@@ -30,8 +30,10 @@ impl Args {
             reg,
             add,
             integrity,
+            fix_systemroot,
             output,
             force,
+            force_target,
             report,
             undo_reg,
             connect,
@@ -62,7 +64,9 @@ impl Args {
         or_all(&mut self.add, add);
         self.allow_build_mismatch |= allow_build_mismatch;
         self.integrity |= integrity;
+        self.fix_systemroot |= fix_systemroot;
         self.force |= force;
+        self.force_target |= force_target;
         self.chap_at_boot |= chap_at_boot;
         self.autostart |= autostart;
         self.event_log_workaround |= event_log_workaround;

@@ -3,6 +3,7 @@
 mod addition;
 mod error;
 pub(crate) mod own;
+mod place;
 mod plan;
 mod record;
 mod started;

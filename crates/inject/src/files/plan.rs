@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use winpe_wim::{Content, FileChange};
 
+use super::place::{Present, present, refuse_nested};
 use super::{Addition, AdditionError, FilesError, MissingFiles, SuppliedFiles, own};
 use crate::image::{ContentHash, ImagePath, ImageView, Sha256, Tree, TreeError};
 use crate::profile::Profile;
@@ -251,6 +252,8 @@ impl<'a> FilePlan<'a> {
 
     /// Computes reports and changes. Reads the files that are kept or replaced, for their digests.
     pub(crate) fn finish(self) -> Result<PlannedFiles, FilesError> {
+        let stays = self.files.iter().filter(|(_, file)| !file.deleted);
+        refuse_nested(stays.map(|(path, _)| path))?;
         let tree = self.image.tree();
         let emptied = self.emptied()?;
         let mut files: Vec<_> = self.files.into_iter().collect();
@@ -300,25 +303,6 @@ pub(crate) struct ChangedFile<'p> {
     pub(crate) sha256: Sha256,
     /// Whether the image does not have the file yet.
     pub(crate) is_new: bool,
-}
-
-/// A file of the image as the WIM describes it.
-struct Present {
-    size: u64,
-    /// `None` for an empty file.
-    sha1: Option<[u8; 20]>,
-}
-
-/// The file at a path; a folder there is an error.
-fn present(image: ImageView<'_>, path: &ImagePath) -> Result<Option<Present>, FilesError> {
-    match image.entry(path)? {
-        Some(entry) if entry.is_dir => {
-            let why = "the image has a folder there";
-            Err(AdditionError::BadDestination { path: path.to_string(), why }.into())
-        }
-        Some(entry) => Ok(Some(Present { size: entry.size, sha1: entry.sha1 })),
-        None => Ok(None),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 use winpe_registry::{KeyName, KeyPath, ValueName};
 use winpe_san::SanUri;
+use winpe_wim::BootObstacle;
 
 use crate::image::ImagePath;
 
@@ -159,6 +160,29 @@ pub enum Warning {
     UnsignedDriver {
         /// Its INF.
         inf: PathBuf,
+    },
+    /// No boot manager reads the WIM.
+    #[error("no boot manager reads {wim}: {why}")]
+    NotBootable {
+        /// The WIM.
+        wim: String,
+        /// Why.
+        why: BootObstacle,
+    },
+    /// The registry states another folder than the one that WinPE boots from.
+    #[error(
+        "{key}: value {value:?} is {found}, expected {expected}: booted by itself, this image stops because the \
+         folders differ"
+    )]
+    OtherFolder {
+        /// The key.
+        key: KeyPath,
+        /// The value.
+        value: ValueName,
+        /// The folder that it states.
+        found: String,
+        /// The folder that WinPE boots from.
+        expected: &'static str,
     },
     /// WinPE no longer does something at its start that an earlier run made it do.
     #[error(

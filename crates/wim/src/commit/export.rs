@@ -29,8 +29,8 @@ use crate::xml::Xml;
 pub struct ExportOptions<'a> {
     /// Told how far it is.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// How a new WIM is compressed. Without it, as the source; one that cannot be changed, as an
-    /// ESD, becomes LZX, as boot images are.
+    /// How a new WIM is compressed, in chunks of the usual size, which boot managers read. Without it, as the
+    /// source; one that cannot be changed, as an ESD, becomes LZX, as boot images are.
     pub compression: Option<Compression>,
     /// Compress anew what could be taken over as it is stored.
     pub recompress: bool,
@@ -65,7 +65,8 @@ pub struct Exported {
 pub struct OptimizeOptions<'a> {
     /// Told how far it is.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// Compress with this, instead of what it is compressed with.
+    /// Compress with this in chunks of the usual size, which boot managers read, instead of what it is
+    /// compressed with.
     pub compression: Option<Compression>,
     /// Compress all data anew; otherwise it is taken over as it is stored.
     pub recompress: bool,
@@ -193,12 +194,7 @@ impl Archive {
         target::check_writable(&path)?;
         lock(&self.part.file, &path, FlockOperation::NonBlockingLockExclusive)?;
         check_same(&self, &self.part.file)?;
-        let coding = match options.compression {
-            Some(compression) if compression != self.header().compression => {
-                Coding::usual(compression)
-            }
-            _ => self.part.coding,
-        };
+        let coding = options.compression.map_or(self.part.coding, Coding::usual);
         let images: Vec<u32> = (1..=self.header().image_count).collect();
         let order = Order {
             source: &self,
@@ -216,12 +212,10 @@ impl Archive {
     }
 
     fn coding_of_copy(&self, wanted: Option<Compression>) -> Coding {
-        let own = self.part.coding;
         match wanted {
-            Some(compression) if compression == own.compression && !self.header().solid => own,
             Some(compression) => Coding::usual(compression),
             None if self.header().solid => Coding::usual(Compression::Lzx),
-            None => own,
+            None => self.part.coding,
         }
     }
 }

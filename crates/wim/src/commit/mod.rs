@@ -23,7 +23,7 @@ mod plan;
 mod storage;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::FlockOperation;
@@ -247,6 +247,29 @@ impl Archive {
     pub fn check_writable(&self) -> Result<(), WimError> {
         self.check_changeable(&Target::InPlace, &CommitOptions::default())?;
         target::check_writable(self.path())
+    }
+
+    /// Whether a commit to this target would be refused before anything is written; writes nothing. `writes` is
+    /// whether something changes: in place, nothing is written otherwise.
+    ///
+    /// # Errors
+    /// As [`check_writable`](Self::check_writable), and of another file [`WimError::TargetExists`],
+    /// [`NotWritable`](WimError::NotWritable) and [`Io`](WimError::Io).
+    pub fn check_target(&self, target: &Target, writes: bool) -> Result<(), WimError> {
+        self.check_changeable(target, &CommitOptions::default())?;
+        match target {
+            Target::InPlace if writes => target::check_writable(self.path()),
+            Target::InPlace => Ok(()),
+            Target::File { path, overwrite } => NewFile::check(path, *overwrite),
+        }
+    }
+
+    /// Whether a new file could be made at a path, as [`export`](Self::export) does; writes nothing.
+    ///
+    /// # Errors
+    /// [`WimError::TargetExists`], [`NotWritable`](WimError::NotWritable) and [`Io`](WimError::Io).
+    pub fn check_new_file(&self, path: &Path, overwrite: bool) -> Result<(), WimError> {
+        NewFile::check(path, overwrite)
     }
 
     /// Keeps others from writing to the WIM, wimlib too, for as long as this archive is open.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_disk::newfile::{NewFile as Whole, Options};
+use winpe_disk::newfile::{self, NewFile as Whole, Options};
 
 use crate::error::WimError;
 
@@ -16,11 +16,13 @@ pub(crate) struct NewFile {
 
 impl NewFile {
     pub(crate) fn create(path: &Path, options: Options<'_>) -> Result<Self, WimError> {
-        let whole = Whole::create(path, options).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WimError::TargetExists { path: path.to_path_buf() },
-            _ => not_writable(path, "create", error),
-        })?;
+        let whole = Whole::create(path, options).map_err(|error| not_created(path, error))?;
         Ok(Self { path: path.to_path_buf(), whole })
+    }
+
+    /// Whether the file could be made; writes nothing.
+    pub(super) fn check(path: &Path, overwrite: bool) -> Result<(), WimError> {
+        newfile::check(path, overwrite).map_err(|error| not_created(path, error))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -47,6 +49,13 @@ impl NewFile {
             io::ErrorKind::AlreadyExists => WimError::TargetExists { path },
             _ => WimError::io(&path, "name the finished file", error),
         })
+    }
+}
+
+fn not_created(path: &Path, error: io::Error) -> WimError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => WimError::TargetExists { path: path.to_path_buf() },
+        _ => not_writable(path, "create", error),
     }
 }
 
