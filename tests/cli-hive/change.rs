@@ -152,3 +152,31 @@ fn compact_keeps_the_content() {
     assert_eq!((same.code, same.out.as_str()), (0, ""));
     assert_eq!(bench.hive(&["check", "OUT"]).code, 0);
 }
+
+#[test]
+fn a_dry_run_refuses_what_the_run_refuses() {
+    let bench = Bench::new();
+    bench.put("new.reg", REG.as_bytes());
+    bench.put("there", b"old");
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    for command in
+        [&["import", "SYSTEM", "new.reg"][..], &["recover", "SYSTEM"], &["compact", "SYSTEM"]]
+    {
+        for out in [
+            &["-o", "there"][..],
+            &["-o", "folder", "--force"],
+            &["-o", "absent/OUT"],
+            &["-o", "there/OUT"],
+        ] {
+            let real = bench.hive(&[command, out].concat());
+            let dry = bench.hive(&[command, out, &["--dry-run"]].concat());
+            assert_eq!((real.code, real.out.as_str()), (2, ""), "{command:?} {out:?}");
+            assert_eq!(
+                (dry.code, dry.out, dry.err),
+                (2, String::new(), real.err),
+                "{command:?} {out:?}"
+            );
+        }
+    }
+    assert_eq!(bench.bytes("there"), b"old");
+}

@@ -114,7 +114,8 @@ fn another_file_is_written_and_never_overwritten_unasked() {
     bench.run(&inject(&["-o", "new.wim"])).expect(0);
     assert!(fs::read(&bench.winpe).unwrap() == before);
     let new = fs::read(bench.path("new.wim")).unwrap();
-    let error = bench.refused(&inject(&["-o", "new.wim"]));
+    let other = ["--initiator-name", "iqn.2011-12.com.example:lab", "-o", "new.wim"];
+    let error = bench.refused(&inject(&other));
     assert!(error.contains("new.wim") && error.contains("--force"), "{error}");
     assert!(fs::read(bench.path("new.wim")).unwrap() == new, "the output was overwritten");
     bench.run(&inject(&["-o", "new.wim", "--force"])).expect(0);

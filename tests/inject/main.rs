@@ -1,6 +1,8 @@
 //! `winpe-iscsi inject` and its companions, end to end, as a user runs them.
 
+mod accumulate;
 mod bad_input;
+mod boots;
 mod corpus;
 mod demo;
 mod drivers;
@@ -16,4 +18,5 @@ mod schemas;
 mod secrets;
 mod startup;
 mod support;
+mod targets;
 mod wine;

@@ -284,8 +284,11 @@ fn a_secret_that_cannot_be_used_is_refused_without_showing_it() {
         assert!(error.contains(says), "{error}");
         hides_the_secret("the error", &error);
     }
-    let error = bench.refused(&inject(&["--chap-secret-file", "chap"]));
-    assert!(error.contains("no target"), "{error}");
+    write_secret(&bench, 0o600);
+    for chap in [&["--chap-secret-file", "chap"][..], &["--chap-at-boot"]] {
+        let error = bench.refused(&inject(chap));
+        assert!(error.contains("no target") && error.contains("--connect"), "{error}");
+    }
 }
 
 #[test]

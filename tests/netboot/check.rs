@@ -288,3 +288,23 @@ fn the_generated_bcd_matches_that_of_installation_media() {
     }
     assert_eq!(compared, 11);
 }
+
+/// What the server would find out only after its ports are open.
+#[test]
+fn users_and_certificates_that_are_not_there_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("empty.pem"), "").unwrap();
+    for (text, says) in [
+        ("[serve]\nuser = 'no-such-user'\n", "user \"no-such-user\" does not exist"),
+        ("[serve.tls]\ncertificate = 'absent.pem'\nkey = 'key.pem'\n", "absent.pem"),
+        ("[serve.tls]\ncertificate = 'empty.pem'\nkey = 'key.pem'\n", "empty.pem"),
+    ] {
+        fs::write(folder.path().join("c.toml"), text).unwrap();
+        let run = check(folder.path(), &["--config", "c.toml"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{text}");
+        assert!(run.stderr.contains(says), "{}", run.stderr);
+    }
+    fs::write(folder.path().join("c.toml"), "[serve]\nuser = 'root'\n").unwrap();
+    let run = check(folder.path(), &["--config", "c.toml"]);
+    assert_ne!(run.code, Some(2), "{}", run.stderr);
+}

@@ -59,6 +59,7 @@ mod hives;
 mod identify;
 mod image;
 mod job;
+mod outcome;
 mod parts;
 mod presence;
 mod profile;
@@ -66,6 +67,7 @@ mod program;
 mod recipe;
 mod remove;
 mod report;
+mod running_from;
 mod schema;
 mod session;
 mod stage;
@@ -100,15 +102,16 @@ pub use program::{NotAProgram, ProgramError};
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use report::{
     Catalogue, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport, LeftOut,
-    PartAction, PartReport, Report, Signatures, StartupReport, TextReport, UnfitText, Unresolved,
-    Warning,
+    PartAction, PartReport, Report, Signatures, StartupItem, StartupReport, TextReport, UnfitText,
+    Unresolved, Warning,
 };
+pub use running_from::boot_warnings;
 pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};
 pub use startup::{
-    Chap, ChapError, DriverError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret, Startup,
-    StartupError,
+    Chap, ChapError, DriverError, IscsiName, IscsiNameError, Removal, SanUri, SanUriError, Secret,
+    Startup, StartupError,
 };
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;

@@ -71,6 +71,8 @@ pub struct Recipe {
     /// Overwrite `output`.
     #[schemars(example = true)]
     pub force: bool,
+    /// Change an image that is not WinPE, or write over a file that this job reads.
+    pub force_target: bool,
     /// Write the report to this file too, as JSON.
     #[schemars(example = &"report.json")]
     pub report: Option<PathBuf>,
@@ -81,6 +83,8 @@ pub struct Recipe {
     #[schemars(example = vec!["iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"])]
     #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
     pub connect: Vec<SanUri>,
+    /// Make image 1 of a setup's `boot.wim` boot by itself.
+    pub fix_systemroot: bool,
     /// The initiator's iSCSI name.
     #[schemars(with = "Option<String>", example = &"iqn.2011-12.com.example:lab")]
     pub initiator_name: Option<IscsiName>,

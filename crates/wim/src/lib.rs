@@ -39,6 +39,7 @@
 
 mod archive;
 mod blobs;
+mod bootable;
 mod bounds;
 mod chunks;
 mod coding;
@@ -64,6 +65,7 @@ mod verify;
 mod xml;
 
 pub use archive::{Archive, Header, READ_LIMIT};
+pub use bootable::BootObstacle;
 pub use coding::Compression;
 pub use commit::{
     CommitOptions, Committed, Erasure, ExportOptions, Exported, FileChange, FileInfo, ImageChanges,

@@ -1,10 +1,13 @@
 //! Where a changed hive goes.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use winpe_disk::newfile;
 use winpe_hive::{FileTime, Hive};
 use winpe_inject::{ImagePath, ImageSelector};
-use winpe_wim::{Archive, Content, FileChange};
+use winpe_wim::{Archive, Content, FileChange, Target};
 
 use super::input::Place;
 use crate::atomic_file;
@@ -15,13 +18,20 @@ use crate::printer::Printer;
 use crate::wim;
 
 impl Output {
-    /// Refuses what cannot be written before any work is done.
+    /// Refuses what cannot be written before any work is done, in a dry run too.
     pub(super) fn allows(&self, place: &Place) -> Result<(), Failure> {
         match (&self.output, place) {
-            _ if self.dry_run => Ok(()),
-            (Some(path), _) if path.exists() && !self.force => {
-                let failure = Failure::new(format!("{} exists already", path.display()));
-                Err(failure.hint("--force overwrites it"))
+            (Some(path), _) => match newfile::check(path, self.force) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    let failure = Failure::new(format!("{} exists already", path.display()));
+                    Err(failure.hint("--force overwrites it"))
+                }
+                Err(_) if is_device(path) => Ok(()),
+                Err(error) => Err(Failure::new(format!("{}: {error}", path.display()))),
+                Ok(()) => Ok(()),
+            },
+            (None, Place::Image { wim, .. }) => {
+                Ok(Archive::open(wim)?.check_target(&Target::InPlace, true)?)
             }
             _ => Ok(()),
         }
@@ -70,6 +80,11 @@ fn write_to_image(
     let appended = committed.appended;
     printer.status(format_args!("{} is changed; {appended} bytes were appended", file.display()));
     Ok(())
+}
+
+/// Whether a path is a pipe or a device, which is written to as it is.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.

@@ -30,8 +30,10 @@ impl Args {
             reg,
             add,
             integrity,
+            fix_systemroot,
             output,
             force,
+            force_target,
             report,
             undo_reg,
             connect,
@@ -62,7 +64,9 @@ impl Args {
         or_all(&mut self.add, add);
         self.allow_build_mismatch |= allow_build_mismatch;
         self.integrity |= integrity;
+        self.fix_systemroot |= fix_systemroot;
         self.force |= force;
+        self.force_target |= force_target;
         self.chap_at_boot |= chap_at_boot;
         self.autostart |= autostart;
         self.event_log_workaround |= event_log_workaround;
@@ -82,11 +86,6 @@ impl Args {
             }
             _ => {}
         }
-        let has_chap = self.chap_secret_file.is_some() || self.chap_at_boot;
-        if has_chap && self.connect.is_empty() {
-            let failure = Failure::new("there is a CHAP secret and no target to log in to");
-            return Err(failure.hint("--connect names one"));
-        }
         if self.allow_build_mismatch && self.source.is_none() && self.iso.is_none() {
             return Err(Failure::new(
                 "--allow-build-mismatch is about a source, and there is none",
@@ -105,7 +104,8 @@ impl Args {
             .chap_at_boot(self.chap_at_boot)
             .autostart(self.autostart)
             .event_log_workaround(self.event_log_workaround)
-            .drivers(&self.driver);
+            .drivers(&self.driver)
+            .whole(self.recipe.is_some());
         if let Some(name) = &self.initiator_name {
             startup = startup.initiator(name.clone());
         }

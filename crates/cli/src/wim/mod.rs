@@ -5,6 +5,7 @@ mod copy;
 mod export;
 mod extract;
 mod ls;
+mod mended;
 mod optimize;
 mod place;
 mod rm;

@@ -14,6 +14,9 @@ mod driver;
 mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod installed;
+mod merge;
+mod packages;
 mod plan;
 mod script;
 pub(crate) mod secret;
@@ -26,6 +29,7 @@ pub use driver::DriverError;
 #[cfg(fuzzing)]
 pub(crate) use driver::inf;
 pub use error::StartupError;
+pub(crate) use installed::{check_shell, hooks};
 pub(crate) use plan::{event_log_warning, plan};
-pub use settings::Startup;
+pub use settings::{Removal, Startup};
 pub use winpe_san::{Chap, ChapError, IscsiName, IscsiNameError, SanUri, SanUriError, Secret};

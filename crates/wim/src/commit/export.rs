@@ -30,8 +30,8 @@ use crate::xml::Xml;
 pub struct ExportOptions<'a> {
     /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// The compression of a new WIM. The default is that of the source; a source that cannot be
-    /// changed, such as an ESD, becomes LZX, as in boot images.
+    /// How a new WIM is compressed, in chunks of the usual size, which boot managers read. Without it, as the
+    /// source; one that cannot be changed, as an ESD, becomes LZX, as boot images are.
     pub compression: Option<Compression>,
     /// Recompress data that could be copied in compressed form.
     pub recompress: bool,
@@ -66,7 +66,8 @@ pub struct Exported {
 pub struct OptimizeOptions<'a> {
     /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// The new compression, if it is to change.
+    /// Compress with this in chunks of the usual size, which boot managers read, instead of what it is
+    /// compressed with.
     pub compression: Option<Compression>,
     /// Recompress all data; otherwise it is copied in compressed form.
     pub recompress: bool,
@@ -200,12 +201,7 @@ impl Archive {
         target::check_writable(&path)?;
         lock(&self.part.file, &path, FlockOperation::NonBlockingLockExclusive)?;
         check_same(&self, &self.part.file)?;
-        let coding = match options.compression {
-            Some(compression) if compression != self.header().compression => {
-                Coding::usual(compression)
-            }
-            _ => self.part.coding,
-        };
+        let coding = options.compression.map_or(self.part.coding, Coding::usual);
         let images: Vec<u32> = (1..=self.header().image_count).collect();
         let order = Order {
             source: &self,
@@ -223,12 +219,10 @@ impl Archive {
     }
 
     fn coding_of_copy(&self, wanted: Option<Compression>) -> Coding {
-        let own = self.part.coding;
         match wanted {
-            Some(compression) if compression == own.compression && !self.header().solid => own,
             Some(compression) => Coding::usual(compression),
             None if self.header().solid => Coding::usual(Compression::Lzx),
-            None => own,
+            None => self.part.coding,
         }
     }
 }

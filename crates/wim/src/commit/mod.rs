@@ -23,7 +23,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::FlockOperation;
@@ -250,6 +250,29 @@ impl Archive {
     pub fn check_writable(&self) -> Result<(), WimError> {
         self.check_changeable(&Target::InPlace, &CommitOptions::default())?;
         target::check_writable(self.path())
+    }
+
+    /// Whether a commit to this target would be refused before anything is written; writes nothing. `writes` is
+    /// whether something changes: in place, nothing is written otherwise.
+    ///
+    /// # Errors
+    /// As [`check_writable`](Self::check_writable), and of another file [`CommitError::TargetExists`],
+    /// [`NotWritable`](CommitError::NotWritable) and [`Io`](WimError::Io).
+    pub fn check_target(&self, target: &Target, writes: bool) -> Result<(), WimError> {
+        self.check_changeable(target, &CommitOptions::default())?;
+        match target {
+            Target::InPlace if writes => target::check_writable(self.path()),
+            Target::InPlace => Ok(()),
+            Target::File { path, overwrite } => NewFile::check(path, *overwrite),
+        }
+    }
+
+    /// Whether a new file could be made at a path, as [`export`](Self::export) does; writes nothing.
+    ///
+    /// # Errors
+    /// [`CommitError::TargetExists`], [`NotWritable`](CommitError::NotWritable) and [`Io`](WimError::Io).
+    pub fn check_new_file(&self, path: &Path, overwrite: bool) -> Result<(), WimError> {
+        NewFile::check(path, overwrite)
     }
 
     /// Prevents other programs (including wimlib) from writing to the WIM while this archive is

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_disk::newfile::{NewFile as Whole, Options};
+use winpe_disk::newfile::{self, NewFile as Whole, Options};
 
 use crate::error::{CommitError, WimError};
 
@@ -16,13 +16,13 @@ pub(crate) struct NewFile {
 
 impl NewFile {
     pub(crate) fn create(path: &Path, options: Options<'_>) -> Result<Self, WimError> {
-        let whole = Whole::create(path, options).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                WimError::Commit(CommitError::TargetExists { path: path.to_path_buf() })
-            }
-            _ => not_writable(path, "create", error),
-        })?;
+        let whole = Whole::create(path, options).map_err(|error| not_created(path, error))?;
         Ok(Self { path: path.to_path_buf(), whole })
+    }
+
+    /// Whether the file could be made; writes nothing.
+    pub(super) fn check(path: &Path, overwrite: bool) -> Result<(), WimError> {
+        newfile::check(path, overwrite).map_err(|error| not_created(path, error))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -52,7 +52,16 @@ impl NewFile {
     }
 }
 
-/// The error for a file that could not be opened or created for writing.
+fn not_created(path: &Path, error: io::Error) -> WimError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            WimError::Commit(CommitError::TargetExists { path: path.to_path_buf() })
+        }
+        _ => not_writable(path, "create", error),
+    }
+}
+
+/// The error of a file that could not be opened or created for writing.
 pub(super) fn not_writable(path: &Path, action: &'static str, source: io::Error) -> WimError {
     match source.kind() {
         io::ErrorKind::PermissionDenied

@@ -104,6 +104,14 @@ pub(crate) struct Package {
     pub(crate) warnings: Vec<Warning>,
 }
 
+/// The class and the version of the driver that an INF of an image describes; `None` if it is not an INF.
+pub(super) fn described(inf: &[u8]) -> (Option<String>, Option<String>) {
+    match Inf::parse(inf) {
+        Ok(inf) => (inf.class(), inf.driver_version()),
+        Err(_) => (None, None),
+    }
+}
+
 /// One INF of a package.
 #[derive(Debug)]
 pub(crate) struct InfFile {
@@ -113,7 +121,7 @@ pub(crate) struct InfFile {
 }
 
 /// The longest INF, in bytes. Those of graphics drivers, the largest, have 1 to 2 MB.
-const MAX_INF: u64 = 4 << 20;
+pub(super) const MAX_INF: u64 = 4 << 20;
 
 impl Package {
     /// Reads the package in a folder, for an image of that architecture.
