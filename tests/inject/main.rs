@@ -1,4 +1,4 @@
-//! The main job, end to end, as a user runs it.
+//! `winpe-iscsi inject` and its companions, end to end, as a user runs them.
 
 mod accumulate;
 mod bad_input;
@@ -10,6 +10,8 @@ mod golden;
 mod images;
 mod iso;
 mod job;
+mod places;
+mod profiles;
 mod recipes;
 mod record;
 mod schemas;

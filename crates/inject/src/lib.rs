@@ -106,7 +106,7 @@ pub use report::{
     Unresolved, Warning,
 };
 pub use running_from::boot_warnings;
-pub use schema::{recipe_schema, report_schema, verdict_schema};
+pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};
 pub use startup::{
@@ -116,3 +116,8 @@ pub use startup::{
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

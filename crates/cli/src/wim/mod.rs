@@ -89,7 +89,7 @@ impl From<Compress> for Compression {
 }
 
 /// Commits changes of one image in place.
-fn commit(
+pub(crate) fn commit(
     archive: Archive,
     image: u32,
     changes: Vec<FileChange>,
