@@ -65,7 +65,7 @@ fn a_record_that_inject_could_not_have_written_is_refused() {
             "is not where drivers are put",
         ),
         ("/startup", json!({"targets": ["iscsi:h & calc::::iqn.a"]}), "expected"),
-        // Taking it out would delete a file of Windows.
+        // Removing it would delete a file of Windows.
         ("/files/0", kept(r"Windows\System32\ntdll.dll"), "is not where replaced files are kept"),
         ("/files/0", kept(RECORD), "is not where replaced files are kept"),
         ("/files/0/sha256", json!("ab"), "expected 64 hex digits"),

@@ -131,7 +131,7 @@ fn a_secret_moved_to_the_boot_server_is_gone_from_the_file() {
     bench.run(&at_boot).expect(0);
     assert_eq!(one.count(&bench.winpe), 0);
     assert!(Archive::open(&bench.winpe).unwrap().entry(1, CHAP).unwrap().is_none());
-    // It holds no secret now: a copy is as open as any, and a second run changes nothing.
+    // The WIM holds no secret now: a copy has an ordinary mode, and a second run changes nothing.
     set_mode(&bench, "winpe.wim", 0o644);
     let again = bench.run(&[&at_boot[..], &["-o", "copy.wim"]].concat()).expect(0);
     assert!(!again.stderr.contains("secret"), "{}", again.stderr);

@@ -72,6 +72,7 @@ pub struct Recipe {
     #[schemars(example = true)]
     pub force: bool,
     /// Change an image that is not WinPE, or write over a file that this job reads.
+    #[schemars(example = true)]
     pub force_target: bool,
     /// Write the report to this file too, as JSON.
     #[schemars(example = &"report.json")]
@@ -84,6 +85,7 @@ pub struct Recipe {
     #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
     pub connect: Vec<SanUri>,
     /// Make image 1 of a setup's `boot.wim` boot by itself.
+    #[schemars(example = true)]
     pub fix_systemroot: bool,
     /// The initiator's iSCSI name.
     #[schemars(with = "Option<String>", example = &"iqn.2011-12.com.example:lab")]

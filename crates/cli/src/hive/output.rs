@@ -31,7 +31,8 @@ impl Output {
                 Ok(()) => Ok(()),
             },
             (None, Place::Image { wim, .. }) => {
-                Ok(Archive::open(wim)?.check_target(&Target::InPlace, true)?)
+                Archive::open(wim)?.check_target(&Target::InPlace, false)?;
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -62,6 +63,11 @@ impl Output {
     }
 }
 
+/// Whether a path is a pipe or a device, which is written to as it is.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+}
+
 /// Puts a hive back into its image.
 fn write_to_image(
     file: &Path,
@@ -80,11 +86,6 @@ fn write_to_image(
     let appended = committed.appended;
     printer.status(format_args!("{} is changed; {appended} bytes were appended", file.display()));
     Ok(())
-}
-
-/// Whether a path is a pipe or a device, which is written to as it is.
-fn is_device(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.

@@ -30,8 +30,8 @@ use crate::xml::Xml;
 pub struct ExportOptions<'a> {
     /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// How a new WIM is compressed, in chunks of the usual size, which boot managers read. Without it, as the
-    /// source; one that cannot be changed, as an ESD, becomes LZX, as boot images are.
+    /// The compression of a new WIM, in chunks of the usual size, which boot managers read. The default is that
+    /// of the source; a source that cannot be changed, such as an ESD, becomes LZX, as in boot images.
     pub compression: Option<Compression>,
     /// Recompress data that could be copied in compressed form.
     pub recompress: bool,
@@ -66,8 +66,7 @@ pub struct Exported {
 pub struct OptimizeOptions<'a> {
     /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// Compress with this in chunks of the usual size, which boot managers read, instead of what it is
-    /// compressed with.
+    /// The new compression, in chunks of the usual size, which boot managers read, if it is to change.
     pub compression: Option<Compression>,
     /// Recompress all data; otherwise it is copied in compressed form.
     pub recompress: bool,

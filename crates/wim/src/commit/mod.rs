@@ -257,7 +257,7 @@ impl Archive {
     ///
     /// # Errors
     /// As [`check_writable`](Self::check_writable), and of another file [`CommitError::TargetExists`],
-    /// [`NotWritable`](CommitError::NotWritable) and [`Io`](WimError::Io).
+    /// [`CommitError::NotWritable`] and [`WimError::Io`].
     pub fn check_target(&self, target: &Target, writes: bool) -> Result<(), WimError> {
         self.check_changeable(target, &CommitOptions::default())?;
         match target {
@@ -270,7 +270,7 @@ impl Archive {
     /// Whether a new file could be made at a path, as [`export`](Self::export) does; writes nothing.
     ///
     /// # Errors
-    /// [`CommitError::TargetExists`], [`NotWritable`](CommitError::NotWritable) and [`Io`](WimError::Io).
+    /// [`CommitError::TargetExists`], [`CommitError::NotWritable`] and [`WimError::Io`].
     pub fn check_new_file(&self, path: &Path, overwrite: bool) -> Result<(), WimError> {
         NewFile::check(path, overwrite)
     }

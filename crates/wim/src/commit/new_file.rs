@@ -61,7 +61,7 @@ fn not_created(path: &Path, error: io::Error) -> WimError {
     }
 }
 
-/// The error of a file that could not be opened or created for writing.
+/// The error for a file that could not be opened or created for writing.
 pub(super) fn not_writable(path: &Path, action: &'static str, source: io::Error) -> WimError {
     match source.kind() {
         io::ErrorKind::PermissionDenied
