@@ -79,7 +79,7 @@ fn only_our_own_line_ends_control_a_terminal() {
         (&["hive", "export", "BREAKS"], 1, "warning: "),
         (&["wim", "ls", &format!("esc.wim:no {BREAKS}")], 2, "\\n+forged"),
         (&["wim", "ls", &format!("esc.wim:3:{STEERS}")], 2, "it has 1 (PE \\u{7f}\\u{9b}31m"),
-        (&["reg", "check", "tweak.reg"], 0, "tweak.reg: "),
+        (&["reg", "check", "tweak.reg"], 1, "tweak.reg: "),
         (&["reg", "fmt", "--explain", "tweak.reg"], 0, "\"a\\u{1b}[31m"),
         (&dry, 0, "+\"a\\u{1b}[31m"),
         (&["reg", "convert", "tweak.reg", "--to", "utf8"], 0, "\\u{1b}"),
