@@ -6,12 +6,12 @@
 
 As root: it makes network namespaces with a bridge and a tap, and removes them. Both serve the same files:
 those that `serve --export-files` writes, so that menus, scripts and programs are the same byte for byte.
-dnsmasq is set up so that nobody waits for it: no ping, and iPXE's option 175.176; a router that says at once
-that it is none is there for both. A boot ends when the machine's serial console shows the last line of the
-chain. Before the first round the machine has booted once, since ours looks for 0.3 s whether the address of a
-machine that it has never met is in use. The machine has CPU 1, all servers have CPU 0; contenders take turns,
-each first as often as the other. Printed are the median and the least: between them lies what the other guests
-of the host cost.
+dnsmasq is configured without delays: no ping, and iPXE's option 175.176; for both there is a router that
+announces that it is not a default router. A boot ends when the machine's serial console shows the last line of the
+chain. Before the first round the machine has booted once, since ours probes for 0.3 s whether the address of
+a new machine is in use. The machine has CPU 1, all servers have CPU 0; contenders take turns,
+each first as often as the other. The median and the minimum are printed: the other guests of the host cause
+the difference.
 From Debian come qemu-system-x86, ovmf, ipxe, ipxe-qemu, pxelinux, syslinux-common, tgt, xorriso,
 dnsmasq-base and nginx-light.
 """
@@ -28,11 +28,11 @@ LOCAL = '[[entry]]\nname = "local"\ntitle = "The disk within"\nlocal = true\n'
 DISK = f'[[entry]]\nname = "san"\nsan = "iscsi:{SERVER}:::1:{TARGET}"\n'
 CD = '[[entry]]\nname = "cd"\niso = "{at}/cd.iso"\n'
 PATIENCE = 120
-# Seconds from the start of the servers to that of the machine, which starts slower on a host that was at rest:
-# ours looks for other DHCP servers for four.
+# Seconds from the start of the servers to that of the machine, which starts slower on an idle host:
+# ours probes for other DHCP servers for four.
 QUIET = 5
 
-# What boots: firmware, [serve], entries, who gives the addresses, and what the console shows last.
+# The boots: firmware, [serve], entries, the server that gives addresses, and the last line on the console.
 CHAINS = {
     "rom": ("rom", "", LOCAL, "us", MENU),
     "undionly": ("plain", "", LOCAL, "us", MENU),
@@ -46,7 +46,7 @@ CHAINS = {
     "proxy-efi": ("efi", "", LOCAL, "other", MENU),
 }
 
-# For BIOS clients dnsmasq's proxyDHCP has a menu of its own, which the ROM's stand-in does not read.
+# For BIOS clients dnsmasq's proxyDHCP sends a separate menu, which the replacement for the ROM does not read.
 NOT_COMPARED = {("dnsmasq, nginx", "proxy")}
 
 
@@ -76,7 +76,7 @@ def remove_network():
 
 
 class Running:
-    """A program that runs until it is stopped, and what it has printed."""
+    """A program that runs until it is stopped, and its output."""
 
     def __init__(self, words, at, cpu="0", namespace=OURS):
         self.printed, self.changed = b"", threading.Condition()

@@ -23,7 +23,7 @@ SERVER, CLIENTS, RELAY = "10.77.0.1", "10.77.0.2", "10.88.0.1"
 # For servers that run at the same time.
 OTHERS = ("10.99.0.1", "10.99.0.2", "10.99.0.3")
 SERVER_CPU, CLIENT_CPU = "0", "1"
-# Before whatever else the machine does meanwhile.
+# A higher priority than other programs of the machine.
 NICE = ["nice", "-n", "-15"]
 TFTP_MB = 100
 
@@ -42,7 +42,7 @@ def make_network():
         ip(f"-n {name} link set {device} up")
         # BBR, where a machine has it, paces a stream by timers: those would be measured, not the servers.
         ip(f"netns exec {name} sysctl -qw net.ipv4.tcp_congestion_control=reno")
-    # Each address of the network behind the relay is one of the clients'.
+    # Each address of the network behind the relay belongs to a client.
     ip(f"-n {THEIRS} route add local 10.88.0.0/16 dev lo")
     ip(f"-n {OURS} route add 10.88.0.0/16 via {CLIENTS}")
     for address in OTHERS:
@@ -185,7 +185,7 @@ def turns(args, at, contenders, measure):
     """Each contender's figures of each round, and its peak memory."""
     figures, peak = {name: [] for name in contenders}, {}
     for turn in range(args.rounds):
-        # Backwards every other time: who always comes second has the better or the worse of each hour.
+        # In reverse order every other time, so that no contender always runs at the better or worse moment.
         for name, start in list(contenders.items())[::-1 if turn % 2 else 1]:
             server = start(args, at)
             try:
@@ -197,14 +197,14 @@ def turns(args, at, contenders, measure):
 
 
 def together(args, at, contenders, measure):
-    """As `turns`, but all run at once: what takes milliseconds is measured by one right after the other, since
+    """As `turns`, but all servers run in parallel: short tasks are measured directly one after another, since
     a host is fast or slow for seconds. Ours is the first of them, at the interface's own address."""
     figures, servers = {name: [] for name in contenders}, {}
     try:
         for (name, start), address in zip(contenders.items(), (SERVER, *OTHERS)):
             servers[name] = start(args, at, address), address
         for turn in range(20 * args.rounds):
-            # Who has served leaves the kernel some work, the most a server that made a process for each client.
+            # A server that has finished leaves the kernel some work, most of all one with a process for each client.
             for name in random.Random(turn).sample(list(servers), len(servers)):
                 figures[name].append(measure(servers[name][1]))
         peak = {name: server.memory() for name, (server, _) in servers.items()}
@@ -229,7 +229,7 @@ def tftp(args, at):
         got = {}
         for block, window, delay in [(*c, 0) for c in cases] + [(*c, 300) for c in delayed]:
             words = ("--block", block, "--window", window, "--delay", delay)
-            # Who grants another block or window sends what another column shows.
+            # A server that grants another block size or window belongs in another column.
             agreed = client("tftp", f"{SERVER}:69", "tiny", *words)
             if (agreed["block"], agreed["window"]) == (block, window):
                 file = "small" if (window, delay) == (1, 300) else "large" if window * block > 1408 else "medium"

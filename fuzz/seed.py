@@ -35,7 +35,7 @@ def own_hive():
 
     administrators = bytes.fromhex('01020000000000052000000020020000')
     descriptor = struct.pack('<BBHIIII', 1, 0, 0x8000, 20, 36, 0, 0) + administrators * 2
-    # The root comes first, and names what follows it, so that it is made again at the end.
+    # The root comes first and names the later cells, so it is written again at the end.
     root = cell(key(b'ROOT', 0x2C, NONE, 0))
     cells, security = b'', at
     cell(b'sk\0\0' + struct.pack('<IIII', security, security, 3, len(descriptor)) + descriptor)
@@ -57,7 +57,7 @@ def bins_end(data):
 
 
 def part(data):
-    """A part as the targets take it: its length in units of 64 bytes, and the part."""
+    """A part as the targets expect it: its length in units of 64 bytes, and the part."""
     data = data.ljust(-(-len(data) // 64) * 64, b'\0')
     return struct.pack('<H', len(data) // 64) + data
 
@@ -71,7 +71,7 @@ def header(hive, sequence, file_type):
 
 
 def old_log(hive):
-    """A log in the old format that says every second page of the hive again."""
+    """A log in the old format that repeats every second page of the hive."""
     pages = (len(hive) - 4096) // 512
     log = header(hive, 2, 1) + b'DIRT' + b'\x55' * (pages // 8)
     log = log.ljust(-(-len(log) // 512) * 512, b'\0')
@@ -79,7 +79,7 @@ def old_log(hive):
 
 
 def new_log(hive, sequence, entries):
-    """A log in the new format; each entry says the first bin again. The target makes the hashes."""
+    """A log in the new format; each entry repeats the first bin. The target computes the hashes."""
     log = header(hive, sequence, 6)
     for number in range(sequence, sequence + entries):
         size = -(-(40 + 16 + 4096) // 512) * 512

@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 
-# What clients of TFTP ask for: iPXE, PXELINUX, UEFI, shim, GRUB, an old ROM, a text client.
+# Requests of TFTP clients: iPXE, PXELINUX, UEFI, shim, GRUB, an old ROM, a text client.
 REQUESTS = [
     b'\0\x01boot.ipxe\0octet\0blksize\x001432\0tsize\x000\0',
     b'\0\x01pxelinux.cfg/C0A800B5\0octet\0tsize\x000\0blksize\x001408\0',
@@ -30,7 +30,7 @@ LEASES = [
 
 
 def packet(data):
-    """A packet as the targets take it: its length, and its bytes."""
+    """A packet as the targets expect it: its length, and its bytes."""
     return struct.pack('<H', len(data)) + data
 
 
@@ -39,7 +39,7 @@ def ack(block):
 
 
 def message(kind, options=b''):
-    """A client's DHCP message; PXE of UEFI on x64 where no options are given."""
+    """A client's DHCP message; PXE of UEFI on x64 without options."""
     options = options or b'\x3c\x20PXEClient:Arch:00007:UNDI:003016\x5d\x02\0\x07\x5e\x03\x01\x03\x10'
     head = b'\x01\x01\x06\0' + b'\x11\x22\x33\x44' + bytes(20) + bytes.fromhex('525400000001')
     return head.ljust(236, b'\0') + b'\x63\x82\x53\x63' + bytes([53, 1, kind]) + options + b'\xff'
@@ -59,7 +59,7 @@ def dhcp(packets):
 
 
 def tftp():
-    """A transfer that goes well, one whose blocks are acknowledged twice, one that is given up."""
+    """A successful transfer, one whose blocks are acknowledged twice, and one that is abandoned."""
     error = packet(b'\0\x05\0\x08User aborted the transfer\0')
     for number, request in enumerate(REQUESTS):
         first = packet(request)

@@ -113,7 +113,7 @@ local = true
 [watch]
 '''
 
-# Without its header, which the target puts before it.
+# Without its header, which the target adds.
 REG = '''
 ; a comment
 [HKEY_LOCAL_MACHINE\\SYSTEM\\Setup]
@@ -167,7 +167,7 @@ def record():
 
 
 def programs():
-    """Steps of three bytes for `record`: what is named, which, and how."""
+    """Steps of three bytes for `record`: the kind of item, the item, and its state."""
     yield bytes((step * 29 + step // 5) & 0xFF for step in range(96))
     for what in range(8):
         yield bytes(byte for which in range(12) for byte in (what, which, which * 9 + what))
@@ -195,7 +195,7 @@ def seeds(regs):
     for number, reg in enumerate(sorted(regs.rglob('*.reg')) if regs else []):
         data = reg.read_bytes()
         if len(data) <= LONGEST_REG:
-            # The options: as it stands.
+            # The options: the text unchanged.
             yield 'reg_parse', str(number), b'\0' + data
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 SECTOR = 2048
-# The names that the target looks for, and others beside them.
+# The names that the target searches, and others.
 FILES = ['sources/boot.wim', 'sources/a/long name.txt', 'boot/boot.sdi', 'boot/bcd', 'bootmgr', 'README.TXT']
 DISCS = {
     'udf': ['-udf'],
@@ -25,7 +25,7 @@ DESCRIPTORS = range(16, 18)
 
 
 def sectors(image, without=()):
-    """An image as the target takes it: number, length and bytes of each sector, without zeros at its end."""
+    """An image as the target expects it: number, length and bytes of each sector, without zeros at its end."""
     for number in range(0, len(image) // SECTOR):
         data = image[number * SECTOR:][:SECTOR].rstrip(b'\0')
         if data and number not in without:
@@ -37,7 +37,7 @@ def disc(folder, files, options):
     for number, name in enumerate(files):
         path = media / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The first has several sectors; what is in them is of no interest.
+        # The first has several sectors; their content does not matter.
         path.write_bytes(b'MSWIM' + bytes(5000 if number == 0 else 1))
     command = ['genisoimage', '-quiet', '-o', iso, *options, media]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -53,7 +53,7 @@ def main(out):
                 image = disc(pathlib.Path(folder), files, options)
             (out / 'udf' / f'{name}-{kind}').write_bytes(b''.join(sectors(image)))
             if '-udf' in options:
-                # So that nothing but UDF can be found.
+                # So that only UDF can be found.
                 alone = b''.join(sectors(image, DESCRIPTORS))
                 (out / 'udf' / f'{name}-{kind}-alone').write_bytes(alone)
 

@@ -1,4 +1,5 @@
-//! Two machines and a cable: network namespaces that a test makes, and that are gone when it ends.
+//! Two machines and a cable: network namespaces that a test creates and that are removed when it
+//! ends.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,15 +19,15 @@ pub struct Cable {
     pub ours: String,
     /// The name of the namespace at the other end.
     pub theirs: String,
-    /// Where the programs of both run.
+    /// The folder in which the programs of both run.
     pub folder: TempDir,
 }
 
 impl Cable {
-    /// None, visibly, where the system lets us make no namespace.
+    /// `None`, with a message, if the system does not allow network namespaces.
     ///
     /// # Panics
-    /// Where the first namespace could be made, and the rest cannot.
+    /// If the first namespace could be created but another step failed.
     #[must_use]
     pub fn new() -> Option<Self> {
         let ip = tool("ip", "iproute2")?;
@@ -57,14 +58,14 @@ impl Cable {
     /// Runs `ip`.
     ///
     /// # Panics
-    /// Where it fails.
+    /// If it fails.
     pub fn ip(&self, words: &[&str]) -> String {
         let output = Command::new(&self.ip).args(words).output().expect("the program is there");
         assert!(output.status.success(), "ip {words:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// A program at one end, in the folder.
+    /// A program at one end, started in the folder.
     #[must_use]
     pub fn at(&self, side: &str, program: &Path, words: &[&str]) -> Command {
         let mut command = Command::new(&self.ip);
@@ -73,10 +74,10 @@ impl Cable {
         command
     }
 
-    /// What a program at the other end prints.
+    /// The output of a program at the other end.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn there(&self, program: &Path, words: &[&str]) -> Output {
         self.at(&self.theirs, program, words).output().expect("the program is there")
@@ -85,7 +86,7 @@ impl Cable {
     /// The path of a file in the folder.
     ///
     /// # Panics
-    /// Where the folder's own is no text.
+    /// If the path of the folder is not UTF-8.
     #[must_use]
     pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("a path of text").to_owned()
@@ -94,7 +95,7 @@ impl Cable {
     /// Writes a file into the folder and returns its path.
     ///
     /// # Panics
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.folder.path().join(name);
         let parent = path.parent().expect("a file is in a folder");
@@ -106,7 +107,7 @@ impl Cable {
 impl Drop for Cable {
     fn drop(&mut self) {
         for side in [&self.ours, &self.theirs] {
-            // One that was never made cannot be removed.
+            // A namespace that was never created cannot be removed.
             let _ = Command::new(&self.ip).args(["netns", "del", side]).output();
         }
     }

@@ -1,7 +1,6 @@
-//! What the whole-program tests share: foreign tools, the corpus, and how a missing one is told.
+//! Shared by the whole-program tests: foreign tools, the corpus, and reports of skipped tests.
 //!
-//! A test that needs something that is not there is skipped where anyone can see it, and fails where
-//! `CI` is set.
+//! A test that lacks a tool is skipped with a visible message, and fails if `CI` is set.
 
 pub mod cable;
 pub mod regipy;
@@ -15,12 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The program on `PATH`, or `None` after saying that the test is skipped.
+/// The program on `PATH`, or `None` after printing that the test is skipped.
 ///
-/// `package` is the Debian package that has it.
+/// `package` is the Debian package that contains it.
 ///
 /// # Panics
-/// Where `CI` is set and the program is missing.
+/// If `CI` is set and the program is missing.
 #[must_use]
 pub fn tool(program: &str, package: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -34,8 +33,8 @@ pub fn tool(program: &str, package: &str) -> Option<PathBuf> {
     found
 }
 
-/// A file or folder of the corpus named by `WINPE_CORPUS`, or `None` after saying that the test is
-/// skipped. The corpus is optional everywhere, in CI too.
+/// A file or folder of the corpus named by `WINPE_CORPUS`, or `None` after printing that the test
+/// is skipped. The corpus is optional everywhere, in CI too.
 #[must_use]
 pub fn corpus(path: &str) -> Option<PathBuf> {
     let Some(corpus) = env::var_os("WINPE_CORPUS") else {
@@ -50,8 +49,9 @@ pub fn corpus(path: &str) -> Option<PathBuf> {
     Some(found)
 }
 
-/// A file that nobody may give away with the tests and no distribution has, named by an environment
-/// variable; `None` after saying that the test is skipped. It is optional everywhere, in CI too.
+/// A file that may not be distributed with the tests and that no distribution has, named by an
+/// environment variable; `None` after printing that the test is skipped. It is optional everywhere,
+/// in CI too.
 #[must_use]
 pub fn supplied(variable: &str, what: &str) -> Option<PathBuf> {
     let named = env::var_os(variable).map(|path| workspace().join(path));
@@ -61,14 +61,14 @@ pub fn supplied(variable: &str, what: &str) -> Option<PathBuf> {
     named
 }
 
-/// A command in which `winpe-iscsi` runs with the rights of a user who may write to `folder` and is not
-/// root; `None` after saying that the test is skipped.
+/// A command that runs `winpe-iscsi` as a user who may write to `folder` and is not root; `None`
+/// after printing that the test is skipped.
 ///
 /// # Panics
-/// Where the folder cannot be opened to that user.
+/// If that user cannot be given access to the folder.
 #[must_use]
 pub fn plain_user(folder: &Path) -> Option<Command> {
-    /// What Debian calls nobody and nogroup.
+    /// The ids of nobody and nogroup in Debian.
     const NOBODY: u32 = 65534;
     if fs::metadata("/proc/self").is_ok_and(|process| process.uid() != 0) {
         return Some(Command::new(winpe_iscsi()));
@@ -76,7 +76,7 @@ pub fn plain_user(folder: &Path) -> Option<Command> {
     let setpriv = tool("setpriv", "util-linux")?;
     chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may");
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("root may");
-    // The folders above the one that it was built in may be root's alone.
+    // The parent folders of the build may be accessible only to root.
     let program = folder.join("the-program");
     fs::copy(winpe_iscsi(), &program).expect("a copy");
     let mut command = Command::new(setpriv);
@@ -94,7 +94,7 @@ pub fn workspace() -> PathBuf {
 /// The `winpe-iscsi` of this build: `program.rs`, which cargo has built before the test.
 ///
 /// # Panics
-/// Where it is not beside the tests.
+/// If it is not next to the tests.
 #[must_use]
 pub fn winpe_iscsi() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -110,7 +110,7 @@ pub fn winpe_iscsi() -> &'static Path {
 /// Runs a program to its end and returns what it printed.
 ///
 /// # Panics
-/// Where the program cannot be started.
+/// If the program cannot be started.
 #[must_use]
 pub fn run<I: AsRef<OsStr>>(program: &Path, args: impl IntoIterator<Item = I>) -> Output {
     Command::new(program)
@@ -120,18 +120,18 @@ pub fn run<I: AsRef<OsStr>>(program: &Path, args: impl IntoIterator<Item = I>) -
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
 }
 
-/// Says that this test is skipped, and why.
+/// Prints that this test is skipped, and why.
 ///
 /// # Panics
-/// Where `CI` is set.
+/// If `CI` is set.
 pub fn skip(why: &str) {
     assert!(env::var_os("CI").is_none(), "in CI nothing is skipped, but {why}");
     announce(why);
 }
 
-/// The test runner captures what the print macros write; a skip must be seen.
+/// The test runner captures output of the print macros; a skip must be visible.
 fn announce(why: &str) {
     let test = std::thread::current().name().unwrap_or("test").to_owned();
-    // A closed stderr is no reason to fail a test.
+    // A closed stderr must not fail a test.
     let _ = writeln!(io::stderr(), "SKIPPED {test}: {why}");
 }

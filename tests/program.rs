@@ -1,7 +1,8 @@
 //! The `winpe-iscsi` that the tests run.
 //!
-//! Cargo builds the programs of a package before its tests, and with the same features. One of another
-//! package it would have to be asked for, which may build everything below it a second time.
+//! Cargo builds the programs of a package before its tests, and with the same features. A program
+//! of another package would have to be built separately, possibly with all its dependencies a
+//! second time.
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use winpe_registry::{KeyTree, ValueType};
 
 use crate::{run, skip, tool};
 
-/// Whether a hive of that size is for this run: a large one takes regipy half a minute.
+/// Whether a hive of that size is read in this run: a large one takes regipy half a minute.
 #[must_use]
 pub fn is_quick(size: usize) -> bool {
     size < 1 << 20 || env::var_os("WINPE_SLOW").is_some()
@@ -15,11 +15,11 @@ pub fn is_quick(size: usize) -> bool {
 
 /// regipy walks the whole hive and counts the same.
 ///
-/// Data within the value cell it takes for 2 GiB and reads the rest of the file for each, to no use; the
-/// script bounds that, or a large hive takes an hour. Values of type 0x200000 it passes over.
+/// regipy takes inline data for 2 GiB and uselessly reads the rest of the file for each; the script
+/// limits that, since a large hive would take an hour. It skips values of type 0x200000.
 ///
 /// # Panics
-/// Where it counts otherwise, or fails.
+/// If it counts otherwise, or fails.
 pub fn counts(file: &Path, tree: &KeyTree) {
     const PASSED_OVER: ValueType = ValueType(0x0020_0000);
     const SCRIPT: &str = "\

@@ -1,4 +1,4 @@
-//! Measures the hive engine side by side with other tools, and prints Markdown.
+//! Measures the hive engine against other tools, and prints Markdown.
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml --bin hive -- FOLDER`, where FOLDER is a
 //! corpus: `hives/dissect/SYSTEM` and `hives/hackfortress/xp_software` are taken from it. Needs
@@ -21,7 +21,7 @@ use winpe_registry::{Edit, KeyName, KeyPath, ValueName};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The profile of the project, in parts.
+/// The parts of the project's profile.
 const PROFILE: [&str; 6] = ["class", "devices", "discovery", "driver", "service", "svchost"];
 
 const SYSTEM: &str = r"HKEY_LOCAL_MACHINE\PE_Sys";
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match &arguments[..] {
         [corpus] => report(Path::new(corpus)),
-        // A process of its own for each, so that its peak of memory is known.
+        // A separate process for each task, so that its peak memory is known.
         [task, file, prefix] if task == "peak-of-edit" => {
             let (file, prefix) = (Path::new(file), prefix.to_str().ok_or("a prefix in UTF-8")?);
             fs::write(file, edited(file, &profile(prefix)?)?)?;
@@ -46,7 +46,8 @@ fn main() -> Result<()> {
 }
 
 fn report(corpus: &Path) -> Result<()> {
-    // In memory where there is such a folder: a disk would be measured with what else it has to do.
+    // In memory if there is such a folder: a measurement on disk would include the disk's other
+    // work.
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let work = folder.join(format!("winpe-bench-{}", std::process::id()));
@@ -184,7 +185,7 @@ fn measure_lookup() -> Result<()> {
     Ok(())
 }
 
-/// The number of keys and values, having read every byte of their names and data.
+/// The number of keys and values, after reading every byte of their names and data.
 fn walk(hive: &Hive) -> Result<(usize, usize)> {
     let (mut keys, mut values) = (0, 0);
     let mut walk = hive.root().walk();
@@ -260,7 +261,7 @@ fn profile_text(prefix: &str, edits: &[Edit], work: &Path) -> Result<PathBuf> {
     }
     let path = work.join("profile.reg");
     let text = winpe_regfile::write_edits(Vec::new(), Format::Utf8Lf, all)?;
-    // It wants ASCII without a mark in front.
+    // hivexregedit expects ASCII without a byte order mark.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     fs::write(&path, text)?;
     Ok(path)

@@ -1,4 +1,4 @@
-//! Hives made for the measurements.
+//! Generated hives for the measurements.
 
 use winpe_hive::{FileTime, Hive};
 use winpe_registry::{Edit, KeyName, KeyPath, Value, ValueName};
@@ -47,7 +47,7 @@ pub(crate) fn wide(count: usize) -> Result<Vec<u8>> {
     Ok(hive.into_bytes())
 }
 
-/// The name of one of them; the numbers are mixed up, as names of devices are.
+/// The name of one of them; the numbers are scattered, like names of devices.
 pub(crate) fn wide_name(number: usize) -> KeyName {
     name(&format!("Key {:06}", number * 7919 % 1_000_003)).expect("a short name")
 }

@@ -1,7 +1,7 @@
-//! Reading and writing a large export, beside regashii and hivexregedit.
+//! Reading and writing a large export, compared with regashii and hivexregedit.
 //!
-//! Each contender is a process of its own, so that its peak of memory is known; times are of the CPU,
-//! since a machine has other things to do.
+//! Each contender is a separate process, so that its peak memory is known; times are CPU times,
+//! since the machine does other work.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -35,15 +35,15 @@ fn main() -> Result<()> {
     }
 }
 
-/// Every byte comes out as it went in, comments and layout too.
+/// Reads and writes a document; every byte is preserved, including comments and layout.
 fn document(input: &Path, output: &Path) -> Result<()> {
     let document = Document::read(File::open(input)?, &ParseOptions::default())?;
     document.write_to(File::create(output)?)?;
     Ok(())
 }
 
-/// Each value is decoded into what a registry stores, and written anew. Lenient mode does what
-/// regashii does, which refuses nothing; strict mode looks at everything before.
+/// Decodes each value into the form that a registry stores, and writes it again. Lenient mode
+/// compares with regashii, which refuses nothing; strict mode first checks everything.
 fn edits(input: &Path, output: &Path, options: &ParseOptions) -> Result<()> {
     let document = Document::read(File::open(input)?, options)?;
     let mut writer = Writer::new(File::create(output)?, Format::Regedit);
@@ -60,7 +60,7 @@ fn edits(input: &Path, output: &Path, options: &ParseOptions) -> Result<()> {
     Ok(())
 }
 
-/// The same with a copy of each edit, to be kept.
+/// The same with an owned copy of each edit.
 fn owned_edits(input: &Path, output: &Path) -> Result<()> {
     let document = Document::read(File::open(input)?, &ParseOptions::default())?;
     let edits = document.edits().map(|(edit, _)| edit);
@@ -112,7 +112,7 @@ fn report(size: usize) -> Result<()> {
     }
     best("regashii")?.print("regashii 0.4", &base, text);
 
-    // hivexregedit reads UTF-8 only, and into a hive; what it reads it prints again from there.
+    // hivexregedit reads only UTF-8, and only into a hive, from which it prints the result.
     export(&utf8, Format::Utf8Lf, size)?;
     let hive = work.join("hive");
     let empty = Hive::create(5, &KeyName::new("ROOT")?, FileTime::from_unix(0))?;
@@ -130,7 +130,7 @@ fn report(size: usize) -> Result<()> {
 const HIVEX: &str = r#"hivexregedit --merge --prefix "$0" "$1" < "$2" &&
     hivexregedit --export --prefix "$0" "$1" '\' > "$3""#;
 
-/// What a process took.
+/// The resources that a process used.
 struct Cost {
     seconds: f64,
     peak_kib: u64,
@@ -145,7 +145,7 @@ impl Cost {
     }
 }
 
-/// Runs a command below GNU time.
+/// Runs a command under GNU time.
 fn cost(command: &mut Command) -> Result<Cost> {
     let output = Command::new("time")
         .args(["-q", "-f", "cost %U %S %M"])
@@ -203,7 +203,7 @@ fn export(path: &Path, format: Format, size: usize) -> Result<()> {
                 about += 2 * (18 + shown * value_of.data.len());
             }
         }
-        // The estimate above is generous.
+        // The estimate above is too high.
         if about >= size * 17 / 10 {
             break;
         }

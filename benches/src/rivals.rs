@@ -1,4 +1,4 @@
-//! What other tools need for the same work.
+//! The same tasks with other tools.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn visit(key: &KeyNode<&[u8]>) -> Result<usize, nt_hive::NtHiveError> {
     Ok(sum)
 }
 
-/// A walk with notatin, which opens files only.
+/// A walk with notatin, which can only open files.
 pub(crate) fn notatin_walk(file: &Path) -> usize {
     let parser =
         ParserBuilder::from_path(file.to_owned()).build().expect("notatin opens a sound hive");
@@ -58,7 +58,7 @@ pub(crate) fn hivex_export(file: &Path) {
     run(Command::new("hivexregedit").arg("--export").arg(file).arg("\\"));
 }
 
-/// Walks everything with hivex, which prints XML here: it has no quieter way to see every value.
+/// Walks everything with hivex, which prints XML here: no other way visits every value.
 pub(crate) fn hivex_walk(file: &Path) {
     run(Command::new("hivexml").arg(file));
 }

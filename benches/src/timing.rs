@@ -1,21 +1,21 @@
-//! How long something takes, and how it is printed.
+//! Measures and prints times.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// The shortest and the middle one of several runs.
+/// The minimum and the median of several runs.
 #[derive(Clone, Copy)]
 pub(crate) struct Time {
     pub(crate) best: Duration,
     pub(crate) median: Duration,
 }
 
-/// Runs something `runs` times after a run that does not count; what takes seconds is run once.
+/// Runs something `runs` times after a warm-up run; a task of some seconds is run once.
 pub(crate) fn time<T>(runs: usize, mut what: impl FnMut() -> T) -> Time {
     race(runs, [&mut || _ = black_box(what())])[0]
 }
 
-/// The same for several, in turns, so that what else the machine does slows down each of them.
+/// The same for several tasks in turns, so that other work on the machine slows down each of them.
 pub(crate) fn race<const N: usize>(
     runs: usize,
     mut contenders: [&mut dyn FnMut(); N],
@@ -44,7 +44,7 @@ pub(crate) fn race<const N: usize>(
     results
 }
 
-/// Rivals in one table: the first row is what the others are compared with.
+/// Contenders in one table; the others are compared with the first row.
 pub(crate) struct Table {
     rows: Vec<(String, Time)>,
 }

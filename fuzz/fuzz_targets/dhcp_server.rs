@@ -1,4 +1,4 @@
-//! Packets of anybody to a DHCP server that gives addresses, and to a proxy.
+//! Arbitrary packets sent to a DHCP server that gives addresses, and to a proxy.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use winpe_netboot::logic::Time;
 use winpe_netboot::logic::dhcp::{Arrival, Effect, LeaseState, Link, Port, Role, Server};
 use winpe_netboot::wire::dhcp::{Message, Op};
 
-/// A small pool, so that it runs out; a relay's network beside that of the link.
+/// A small pool, so that it becomes exhausted; the network of a relay besides that of the link.
 const CONFIG: &str = "
     [[serve.subnet]]
     network = '192.168.0.0/24'
@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
     while !rest.is_empty() && number < 64 {
         let bytes = packet(&mut rest);
         check_codec(bytes);
-        // Ports, senders and pauses are as the number of the packet and the flags have it.
+        // Port, sender and pause follow from the number of the packet and the flags.
         let arrival = Arrival {
             from: if number % 3 == 2 { "10.1.0.9:67" } else { "0.0.0.0:68" }.parse().expect("one"),
             port: if flags & 2 != 0 && number % 4 == 3 { Port::Boot } else { Port::Server },
@@ -61,7 +61,8 @@ fuzz_target!(|input: &[u8]| {
     assert!(held <= 6, "more leases than addresses: {held}");
 });
 
-/// What is read is written and read again the same; an address has the length that fits its field.
+/// A message that is read, written and read again stays the same; an address has a length that fits
+/// its field.
 fn check_codec(packet: &[u8]) {
     let Ok(message) = Message::parse(packet) else { return };
     assert!(message.hardware.address().len() <= 16);
@@ -69,7 +70,7 @@ fn check_codec(packet: &[u8]) {
     assert_eq!(Message::parse(&written).as_ref(), Ok(&message));
 }
 
-/// Each answer is a reply to what was asked, of a size that the client takes.
+/// Each answer is a reply to its request, of a size that the client accepts.
 fn check(effects: &[Effect], packet: &[u8]) {
     for effect in effects {
         match effect {

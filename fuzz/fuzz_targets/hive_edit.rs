@@ -1,5 +1,5 @@
-//! Random edits of any hive. If it was sound, it stays sound after every edit and holds what a model
-//! in memory says; if it was not, edits are refused or done, without a panic.
+//! Random edits of an arbitrary hive. A sound hive stays sound after every edit and equals a model
+//! in memory; in any other hive edits are refused or applied, without a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -55,7 +55,7 @@ fn edit(step: [u8; 6], tree: Option<&KeyTree>) -> Edit {
     }
 }
 
-/// Below 128 a key that the hive has, by its place; from there on one of a few names.
+/// Below 128 an existing key of the hive, by index; from 128 on one of a few names.
 fn path(steps: &[u8], tree: Option<&KeyTree>) -> KeyPath {
     let mut path = KeyPath::root();
     let mut here = tree;

@@ -1,5 +1,5 @@
-//! A dirty hive and two logs: whatever they say, the result is a hive at rest that is no longer than
-//! what was given, and nothing is replayed twice.
+//! A dirty hive and two arbitrary logs: the result is a clean hive that is no longer than the
+//! input, and nothing is replayed twice.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

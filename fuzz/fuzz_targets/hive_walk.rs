@@ -1,4 +1,5 @@
-//! Any bytes: opened strictly and leniently, walked, checked. The reading ends, without a panic.
+//! Arbitrary bytes: opened strictly and leniently, walked, checked. Every call returns without a
+//! panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,6 @@
-//! Any bytes from a client of HTTP: our parser of plain requests and hyper read the same requests and
-//! give the same answers, however the bytes arrive; and an answer is the part of the file that it says.
+//! Arbitrary bytes from an HTTP client: our parser of plain requests and hyper read the same
+//! requests and give the same answers, however the bytes arrive; and an answer holds the part of
+//! the file that its headers state.
 
 #![no_main]
 
@@ -12,17 +13,17 @@ use libfuzzer_sys::fuzz_target;
 use winpe_netboot::files::{File, FilePath, FileRequest, FileSource, OpenError};
 use winpe_netboot::http::fuzzing::{Parsed, Plain, Server, parse_head};
 
-/// Bytes of each file; no two places near each other hold the same.
+/// Size of each file in bytes; nearby ranges always differ.
 const LENGTH: usize = 5000;
-/// Ends the connection after the requests of the input.
+/// Closes the connection after the requests of the input.
 const LAST: &[u8] = b"GET /none HTTP/1.1\r\nHost: boot\r\nConnection: close\r\n\r\n";
-/// Requests of one input that are answered.
+/// Maximum number of answered requests of one input.
 const MOST: usize = 8;
 
 static CONTENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| (0..LENGTH).map(|at| (at % 251 + at / 251) as u8).collect());
 
-/// `disk` is a file of a disk, whose version is known, `made` one that is made when it is asked for.
+/// `disk` is a file on disk with a known version, `made` is generated for each request.
 struct Files(DiskFile);
 
 impl FileSource for Files {
@@ -83,7 +84,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// A head is the same, however much of what follows it has arrived, and incomplete without its end.
+/// A head is parsed the same, however much of the following bytes has arrived, and is incomplete
+/// without its end.
 fn check_arrival(bytes: &[u8], request: &Plain) {
     assert!(request.length <= bytes.len());
     let head = &bytes[..request.length];
@@ -113,7 +115,7 @@ impl Answer {
     }
 }
 
-/// Takes apart what a server sent in answer to these requests.
+/// Parses the answers of a server to these requests.
 fn answers(mut sent: &[u8], requests: &[Plain]) -> Vec<Answer> {
     let mut answers = Vec::new();
     for request in requests {
@@ -144,7 +146,7 @@ fn answers(mut sent: &[u8], requests: &[Plain]) -> Vec<Answer> {
     answers
 }
 
-/// What RFC 9110 says of an answer, and what the files hold.
+/// Checks an answer against RFC 9110 and the content of the files.
 fn check(answer: &Answer, request: &Plain) {
     let length = answer.field("content-length").map(|it| it.parse::<u64>().expect("a number"));
     let path = request.target.split('?').next().unwrap_or_default();

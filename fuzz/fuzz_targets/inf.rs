@@ -10,9 +10,9 @@ use libfuzzer_sys::fuzz_target;
 use winpe_inject::fuzzing::{Inf, Named};
 use winpe_wim::Arch;
 
-/// A driver package has fewer files.
+/// Larger than the number of files in any driver package.
 const MOST: usize = 4096;
-/// What replaces `%name%` is cut off where a name gets longer than this.
+/// Replacements of `%name%` are cut off where a name exceeds this length.
 const LONGEST: usize = 1024;
 
 /// The longest hardware ID of Windows, in characters.

@@ -1,4 +1,4 @@
-//! Any bytes as a lease log: read, added to, read again.
+//! Arbitrary bytes as a lease log: read, extended, read again.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use winpe_netboot::dhcp::fuzzing::{read_lease, read_log, write_lease};
 fuzz_target!(|input: &[u8]| {
     for line in input.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
     {
-        // A fuzzer does not guess a checksum.
+        // A fuzzer cannot guess a checksum.
         let Some(line) = winpe_fuzz::with_checksum(line) else { continue };
         if let Some(lease) = read_lease(&line) {
             let written = write_lease(&lease).expect("a lease of a log is worth writing");

@@ -1,5 +1,6 @@
-//! Any text as a `winpe-iscsi.toml`, for inject and for the server: refused at a place that the text
-//! has, or read; then it means the same however TOML spells it, and becomes lines of no script.
+//! Arbitrary text as a `winpe-iscsi.toml`, for inject and for the server: refused with a place
+//! inside the text, or read; then it means the same in any TOML spelling, and cannot add lines to a
+//! script.
 
 #![no_main]
 
@@ -38,7 +39,8 @@ fuzz_target!(|text: &str| {
         }
     }
     let Ok(table) = text.parse::<toml::Table>() else {
-        // A number that is too large for a table is skipped where another part of the program reads the key.
+        // Each of the two readers skips keys of the other, including numbers that are out of range
+        // there.
         assert!(recipe.is_err() || config.is_err(), "it is no TOML");
         return;
     };
@@ -59,7 +61,7 @@ fn read_recipe(text: &str) -> Result<Recipe, RecipeError> {
     Recipe::read(&path)
 }
 
-/// A line and a column that the text has, or the end of them; and something to read.
+/// The line and column must exist in the text (or be its end), and the message must not be empty.
 fn check_place(text: &str, line: usize, column: usize, message: &str) {
     let there = text.split('\n').nth(line - 1).expect("a line of the text");
     assert!(column >= 1 && column <= there.chars().count() + 1, "{line}:{column}: {message}");
@@ -87,7 +89,7 @@ fn check_config(config: &Config) {
     let mut twice = below.clone();
     twice.read_paths_from(Path::new("/elsewhere"));
     assert_eq!(twice, below, "a path is joined once");
-    // No text of the configuration is a line by itself.
+    // No text of the configuration becomes a separate line.
     let plain = without_texts(config);
     for (written, expected) in scripts(config).into_iter().zip(scripts(&plain)) {
         assert_eq!(written.lines().count(), expected.lines().count(), "{written}");
@@ -96,13 +98,13 @@ fn check_config(config: &Config) {
     }
 }
 
-/// The same configuration with other words in all texts that go into scripts.
+/// The same configuration with other words in all texts that are used in scripts.
 fn without_texts(config: &Config) -> Config {
     let mut plain = config.clone();
     for entry in &mut plain.entries {
         entry.title = entry.title.as_ref().map(|_| "title".to_owned());
         entry.san = entry.san.as_ref().map(|_| "iscsi:host::::iqn.a".to_owned());
-        // GRUB starts the programs of UEFI itself.
+        // GRUB itself starts UEFI programs.
         entry.pxe = entry.pxe.as_ref().map(|program| {
             let own = program.ends_with(".efi") && !is_url(program);
             if own { "loader.efi" } else { "loader" }.to_owned()

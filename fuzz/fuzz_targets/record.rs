@@ -1,5 +1,5 @@
-//! Any record in an image, as `remove` reads it: refused, or undone so that what it does not name is
-//! there afterwards as it was, file by file, key by key and value by value.
+//! Arbitrary records in an image, as `remove` reads them: refused, or undone so that everything
+//! that the record does not name is unchanged, by file, key and value.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ use winpe_wim::{Archive, Compression, NewImage, create};
 
 const RECORD: &str = r"Windows\System32\winpe-iscsi\record.json";
 const SYSTEM: &str = r"Windows\System32\config\SYSTEM";
-/// Paths of the image, and of things that it lacks.
+/// Paths in the image, and of files that it lacks.
 const PATHS: [&str; 12] = [
     SYSTEM,
     r"Windows\System32\config\SOFTWARE",
@@ -91,7 +91,7 @@ fn set(key: &str, name: &str, number: u32) -> Edit {
     Edit::set_value(key.parse().expect("a path"), name, Value::dword(number))
 }
 
-/// A record of steps of three bytes: what is named, which, and how.
+/// Decodes a record from steps of three bytes: the kind of item, the item, and its state.
 fn program(bytes: &[u8]) -> Json {
     let (mut files, mut folders) = (vec![], vec![]);
     let mut hives: BTreeMap<&str, [Vec<Edit>; 2]> = BTreeMap::new();
@@ -151,18 +151,18 @@ impl Tree {
     }
 }
 
-/// What Windows compares paths by.
+/// The form in which Windows compares paths.
 fn fold(path: &str) -> String {
     let path = ImagePath::new(path);
     let units: Vec<u16> = path.as_str().encode_utf16().map(upcase).collect();
     String::from_utf16_lossy(&units)
 }
 
-/// What a record names.
+/// The items that a record names.
 struct Named {
     /// Files, folders and hives.
     paths: BTreeSet<String>,
-    /// The edits that undo what was done, by hive.
+    /// The edits that undo the changes, by hive.
     undo: BTreeMap<String, Vec<Edit>>,
 }
 
@@ -220,8 +220,7 @@ impl Law<'_> {
     }
 }
 
-/// A key is deleted only if it is named and nothing is left in it; a value is changed only if it is
-/// named.
+/// A key is deleted only if it is named and empty; a value is changed only if it is named.
 fn check_hive(old: &[u8], new: &[u8], edits: &[Edit]) {
     let [old, new] = [old, new].map(|bytes| Hive::open(bytes.to_vec()).expect("a sound hive"));
     assert_eq!(new.check().iter().count(), 0, "a sound hive");

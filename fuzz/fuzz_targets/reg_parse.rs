@@ -1,4 +1,4 @@
-//! Any text as a `.reg` file: read in both modes, written again, edited.
+//! Arbitrary text as a `.reg` file: read in both modes, written again, edited.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
 
 fuzz_target!(|input: &[u8]| {
     let Some((&flags, text)) = input.split_first() else { return };
-    // Few inputs begin with a header of their own accord, and none in UTF-16.
+    // Few random inputs begin with a header, and none in UTF-16, so one is added.
     let text = match flags & 3 {
         0 => text.to_vec(),
         1 => [b"REGEDIT4\n", text].concat(),
@@ -68,8 +68,8 @@ fn check_items(document: &Document) {
     }
 }
 
-/// Each applied edit is checked by the library itself; what is checked here is that it never has to
-/// refuse one where nothing was skipped.
+/// The library itself checks each applied edit; this checks that it never has to refuse one if no
+/// line was skipped.
 fn check_editing(document: &Document, edits: &[Edit]) {
     let elsewhere: KeyPath = r"HKEY_USERS\fuzz".parse().expect("a path");
     let key = edits.last().map_or(elsewhere, |edit| edit.key.clone());

@@ -1,4 +1,4 @@
-//! A request of anybody, and what a client sends while it is answered.
+//! An arbitrary request, and the client's packets during the transfer.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use winpe_fuzz::packet;
 use winpe_netboot::logic::tftp::{Limits, Transfer, negotiate};
 use winpe_netboot::wire::tftp::Packet;
 
-/// Longer than a window, and no multiple of most block sizes.
+/// Longer than a window, and not a multiple of most block sizes.
 const LENGTH: usize = 300_001;
 /// Line ends, which netascii doubles.
 static FILE: [u8; LENGTH] = [b'\n'; LENGTH];
@@ -59,7 +59,7 @@ fuzz_target!(|input: &[u8]| {
         }
         let deadline = transfer.deadline().expect("a transfer that waits knows until when");
         assert!(deadline - now <= Duration::from_secs(255));
-        // An empty packet stands for silence.
+        // An empty packet represents a timeout.
         match packet(&mut rest) {
             [] => now = deadline,
             bytes => {
@@ -74,7 +74,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What is read is written and read again the same.
+/// A packet that is read, written and read again stays the same.
 fn check_codec(packet: &Packet<'_>) {
     let mut written = Vec::new();
     packet.write(&mut written);

@@ -1,8 +1,8 @@
-//! An ISO image, given as its sectors that are not empty: each file that is found is within the
-//! image, under every spelling of its name, and none is found in a sector that the image lacks.
+//! An ISO image, given as its non-empty sectors: each file found is inside the image, under every
+//! spelling of its name, and none is found in a missing sector.
 //!
-//! Sectors rather than bytes, since UDF's anchor is in sector 256, at byte 524,288, which mutations of
-//! a plain image seldom leave alone and seldom reach.
+//! The input consists of sectors, since UDF's anchor is in sector 256, at byte 524,288, and
+//! mutations of a plain image rarely reach it or leave it intact.
 
 #![no_main]
 
@@ -13,9 +13,9 @@ use libfuzzer_sys::fuzz_target;
 use winpe_wim::{Archive, WimError, find_in_iso};
 
 const SECTOR: usize = 2048;
-/// Sectors of the image, at most.
+/// Maximum number of sectors of the image.
 const MOST: u16 = 2048;
-/// What discs hold, and the seeds.
+/// Names on real discs, and in the seeds.
 const NAMES: [&str; 5] =
     ["sources/boot.wim", "boot/boot.sdi", "boot/bcd", "bootmgr", "sources/a/long name.txt"];
 
@@ -51,7 +51,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// The sectors of the input: number and length of each, of two bytes, and its bytes; the rest of a
-/// sector is zero. The last of a number counts.
+/// sector is zero. The last entry with a number is used.
 fn sectors(mut input: &[u8]) -> BTreeMap<u16, &[u8]> {
     let mut sectors = BTreeMap::new();
     while let Some((number, rest)) = input.split_first_chunk::<2>() {
@@ -63,7 +63,7 @@ fn sectors(mut input: &[u8]) -> BTreeMap<u16, &[u8]> {
     sectors
 }
 
-/// An image is refused for what is in it, not for what the machine lacks.
+/// An image is refused only for its content, not for limits of the machine.
 fn check_error(error: &WimError) {
     let line = error.to_string();
     assert!(!matches!(error, WimError::Io { .. }), "{line}");

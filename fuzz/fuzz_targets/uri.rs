@@ -1,5 +1,5 @@
-//! Any text as the URI of an iSCSI disk: refused with the place of what is wrong, or read into parts
-//! that spell the same disk and cannot leave their word of a script.
+//! Arbitrary text as the URI of an iSCSI disk: refused with the place of the fault, or read into
+//! parts that spell the same disk and cannot leave their argument in a script.
 
 #![no_main]
 
@@ -33,12 +33,12 @@ fuzz_target!(|text: &str| {
     let parts =
         |uri: &SanUri| (uri.host().to_owned(), uri.port(), uri.lun(), uri.target().to_owned());
     assert_eq!(parts(&again), parts(&uri));
-    // What can be put into an image can be booted: the menu takes it, though only in lower case.
+    // The menu accepts every URI that can be written into an image, but only in lower case.
     let entry = format!("[[entry]]\nname = 'disk'\nsan = 'iscsi{}'\n", &text["iscsi".len()..]);
     assert!(entry.parse::<Config>().is_ok(), "{entry}");
 });
 
-/// Means nothing in a line of `cmd.exe`.
+/// Has no special meaning in a line of `cmd.exe`.
 fn is_safe(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-.:_".contains(c)
 }

@@ -1,12 +1,14 @@
-//! Any metadata, in an otherwise sound WIM: walked, and changed. What was put is there afterwards, for
-//! us and for wimlib, which confirms each commit; or the change is refused.
+//! Arbitrary metadata, in an otherwise sound WIM: walked and changed. Added files are found
+//! afterwards, by us and by wimlib, which confirms each commit; or the change is refused.
 #![no_main]
 
 use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
 use sha1::{Digest, Sha1};
-use winpe_wim::{Archive, CommitOptions, Content, FileChange, ImageChanges, Target, WimError};
+use winpe_wim::{
+    Archive, CommitError, CommitOptions, Content, FileChange, ImageChanges, Target, WimError,
+};
 
 const PUT: &str = "dir\\new.txt";
 
@@ -34,11 +36,11 @@ fuzz_target!(|metadata: &[u8]| {
         Ok(_) => {
             let wim = Archive::open(&path).expect("own WIM");
             let put = wim.entry(1, PUT).expect("own metadata");
-            // Unless it was the file that was deleted.
+            // Unless the deletion removed this file.
             assert!(put.is_none_or(|entry| entry.size == 3));
         }
         // wimlib may refuse more than we do, and then the WIM is restored.
-        Err(WimError::Unconfirmed { .. }) => {
+        Err(WimError::Commit(CommitError::Unconfirmed { .. })) => {
             let restored = std::fs::read(&path).expect("a file");
             assert!(restored == self::wim(metadata), "restored");
         }

@@ -1,4 +1,5 @@
-//! Any bytes: opened, listed, read, found within an ISO image. It ends, without a panic.
+//! Arbitrary bytes: opened, listed, read, located inside an ISO image. Every call returns without a
+//! panic.
 #![no_main]
 
 use std::ops::ControlFlow;

@@ -10,7 +10,7 @@ seeds=$WORK/seeds
 rm -rf "$seeds"
 python3 fuzz/seed_text.py fixtures "$seeds"
 python3 fuzz/seed_udf.py "$seeds"
-# These make seeds of their own beside those from captured files, of which there are none here.
+# These generate seeds besides those from captured files, which are missing here.
 python3 fuzz/seed.py fixtures "$seeds"
 python3 fuzz/seed_wim.py fixtures "$seeds"
 python3 fuzz/seed_netboot.py fixtures "$seeds"

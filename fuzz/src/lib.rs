@@ -1,9 +1,9 @@
-//! What the targets share. A fuzzer cannot guess a checksum, so the targets repair them: what lies
-//! behind the check is reached, and the checks themselves are tested elsewhere.
+//! Shared by the targets. A fuzzer cannot guess a checksum, so the targets repair them: this
+//! reaches the code after the check. The checks themselves are tested elsewhere.
 
 use winpe_hive::Hive;
 
-/// Makes the base block one of a hive at rest: signature, equal sequence numbers, checksum.
+/// Makes the base block that of a clean hive: signature, equal sequence numbers, checksum.
 pub fn settle(hive: &mut [u8]) {
     if hive.len() >= 512 {
         hive[..4].copy_from_slice(b"regf");
@@ -12,7 +12,7 @@ pub fn settle(hive: &mut [u8]) {
     }
 }
 
-/// Makes the checksum of a base block right.
+/// Corrects the checksum of a base block.
 pub fn fix_checksum(file: &mut [u8]) {
     if file.len() >= 512 {
         let words = file[..508].chunks_exact(4);
@@ -26,7 +26,7 @@ pub fn fix_checksum(file: &mut [u8]) {
     }
 }
 
-/// Makes the hashes of all entries of a log right.
+/// Corrects the hashes of all entries of a log.
 pub fn fix_hashes(log: &mut [u8]) {
     let mut offset = 512;
     while log.len() >= offset + 512 && log[offset..].starts_with(b"HvLE") {
@@ -57,8 +57,8 @@ fn marvin32(data: &[u8]) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// Takes a part of stated length off the front: two bytes of length, in units of 64 bytes, and the
-/// part; what is left is shorter than stated counts as the whole part.
+/// Removes a part with a length prefix from the front: two bytes of length, in units of 64 bytes,
+/// and the part. If fewer bytes are left than stated, the part is all of them.
 pub fn part<'d>(data: &mut &'d [u8]) -> &'d [u8] {
     let Some((length, rest)) = data.split_first_chunk::<2>() else {
         return std::mem::take(data);
@@ -69,7 +69,7 @@ pub fn part<'d>(data: &mut &'d [u8]) -> &'d [u8] {
     part
 }
 
-/// Reads all there is; what cannot be read is passed over.
+/// Reads everything; unreadable parts are skipped.
 pub fn read_all(hive: &Hive) {
     let mut walk = hive.root().walk();
     while let Some(visit) = walk.next() {
@@ -82,7 +82,7 @@ pub fn read_all(hive: &Hive) {
     }
 }
 
-/// The line of a lease log with the checksum that it should have; none where it has one word only.
+/// The line of a lease log with its correct checksum; `None` if it has only one word.
 pub fn with_checksum(line: &str) -> Option<String> {
     let (_, body) = line.split_once(' ')?;
     let crc = !body.bytes().fold(u32::MAX, |crc, byte| {
@@ -93,8 +93,8 @@ pub fn with_checksum(line: &str) -> Option<String> {
     Some(format!("{crc:08x} {body}"))
 }
 
-/// Takes a packet off the front: two bytes of length, and the packet; what is left is shorter than
-/// stated counts as the whole packet.
+/// Removes a packet from the front: two bytes of length, and the packet. If fewer bytes are left
+/// than stated, the packet is all of them.
 pub fn packet<'d>(data: &mut &'d [u8]) -> &'d [u8] {
     let Some((length, rest)) = data.split_first_chunk::<2>() else {
         return std::mem::take(data);

@@ -1,11 +1,11 @@
-//! ISO images of which the folders are as large as they can be.
+//! ISO images with folders of the maximum size.
 
 use crate::random::Random;
 
 const SECTOR: usize = 2048;
 
-/// An ISO 9660 image of at most `budget` bytes, whose root folder has many records, in one extent or in
-/// many that overlap.
+/// An ISO 9660 image of at most `budget` bytes, whose root folder has many records, in one extent
+/// or in many overlapping ones.
 pub(crate) fn iso(random: &mut Random, budget: usize) -> Vec<u8> {
     let sectors = budget / SECTOR;
     let mut disc = vec![0; sectors * SECTOR];

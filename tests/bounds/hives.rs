@@ -1,4 +1,4 @@
-//! Hives that are as large as they can be below a budget, and hives of which parts are changed.
+//! Hives of the maximum size for a budget, and hives with altered parts.
 
 use winpe_hive::{FileTime, Hive};
 use winpe_registry::{Edit, KeyName, KeyPath, Value, ValueName};
@@ -24,12 +24,12 @@ pub(crate) fn hive(random: &mut Random, budget: usize) -> Vec<u8> {
         }),
         _ => (budget / 60, &|number| Edit::set_value(path("k"), named(number), Value::sz("x"))),
     };
-    // A list is written again for each entry that it gets.
+    // Each added entry rewrites the whole list.
     for number in 0..count.min(4000) {
         hive.apply(&each(number)).expect("an edit");
     }
     let mut bytes = hive.into_bytes();
-    // Numbers that refer to cells are put where others are.
+    // Replaces some numbers that refer to cells by others.
     for _ in 0..random.below(20) {
         let last = bytes.len() / 4 - 1;
         let [from, to] = [random.below(last), random.below(last)].map(|at| at.max(1024) * 4);

@@ -1,4 +1,4 @@
-//! The seeds that go through the library.
+//! The seeds that are read through the library.
 
 use std::fs;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn now() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("below a second"))
 }
 
-/// Gives each seed's input to `read`, and fails where reading takes longer than the program may.
+/// Passes each seed's input to `read`, and fails if reading takes longer than the rule allows.
 fn each_seed<T>(count: u64, make: impl Fn(u64, &mut Random) -> T, read: impl Fn(&T)) {
     for seed in seeds(count, count.min(8)) {
         let input = make(seed, &mut Random::new(seed));
@@ -33,14 +33,14 @@ fn metadata() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.wim");
     let make = |seed: u64, random: &mut Random| {
-        // Small ones are as telling, and a thousand large ones take long to make.
+        // Small inputs show as much, and a thousand large ones take long to generate.
         let kind = wim::KINDS[usize::try_from(seed).expect("small") % wim::KINDS.len()];
         let budget = if seed < 12 { BUDGET } else { 100_000 };
         wim::write(&path, &wim::metadata(kind, random, budget), Compression::None);
     };
     each_seed(1000, make, |()| {
         let archive = Archive::open(&path).expect("a WIM");
-        // Refusing it is right as well.
+        // Refusing the input is correct as well.
         let Ok(entries) = archive.below(1, "") else { return };
         let count =
             entries.map(|entry| entry.path.names().len()).filter(|names| *names > 0).count();
@@ -53,7 +53,7 @@ fn metadata() {
 }
 
 #[test]
-fn what_is_read_into_memory_is_in_proportion_to_the_file() {
+fn data_read_into_memory_is_in_proportion_to_the_file() {
     const LIMIT: usize = 8 << 20;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.wim");
@@ -62,7 +62,7 @@ fn what_is_read_into_memory_is_in_proportion_to_the_file() {
         wim::write(&path, &wim::Metadata::of_size(size), Compression::Lzx);
         let archive = Archive::open(&path).expect("a WIM");
         let verified = archive.verify(None).map_err(says);
-        // Wimlib has no such limit, so it is asked only after ours.
+        // wimlib has no such limit, so it runs only after our check.
         assert_eq!(verified.is_ok(), size <= LIMIT, "{verified:?}");
         archive.entry(1, "file").map(|entry| entry.expect("the file").is_dir).map_err(says)
     };
@@ -122,7 +122,7 @@ fn hive() {
         if let Ok(hive) = Hive::open_lenient(bytes.clone()) {
             assert!(hive.root().walk().count() <= bytes.len());
             assert!(hive.check().counts().len() <= bytes.len());
-            // What is damaged may be refused.
+            // Damaged input may be refused.
             let _ = hive.compact();
         }
     });
@@ -137,7 +137,7 @@ fn iso() {
     };
     each_seed(200, make, |()| {
         for inner in ["sources/boot.wim", "SOURCES/SOURCES/SOURCES", "x"] {
-            // Found or not: the time is what counts.
+            // Only the time matters, not the result.
             let _ = winpe_wim::find_in_iso(&path, inner);
         }
     });

@@ -1,10 +1,10 @@
-//! Memory and time follow the size of the input: no input below 1 MiB takes more than 64 MiB of memory or
-//! two seconds in any command.
+//! Memory and time are bounded by the size of the input: no input below 1 MiB takes more than 64
+//! MiB of memory or two seconds in any command.
 //!
-//! For each format a generator makes the worst that a seed leads to. Most seeds go through the library, in
-//! this process, where their CPU time is counted; some are given to the program, whose memory is measured
-//! too. The ordinary run has a few seeds of each; with `WINPE_SLOW` set it is up to a thousand and
-//! twenty.
+//! For each format a generator creates the worst input for a seed. Most seeds are read through the
+//! library, in this process, which measures their CPU time; some are passed to the program, whose
+//! memory is measured too. The ordinary run has a few seeds of each; with `WINPE_SLOW` set up to a
+//! thousand and twenty.
 
 mod discs;
 mod hives;
@@ -15,7 +15,7 @@ mod random;
 mod texts;
 mod wim;
 
-/// Bytes of an input. With all that a format adds it stays below 1 MiB.
+/// Size of an input in bytes. With everything that a format adds it stays below 1 MiB.
 const BUDGET: usize = 1_000_000;
 
 /// The seeds for the library and for the program.

@@ -1,8 +1,8 @@
-//! What one run of the program takes.
+//! Measures memory and CPU time of one run of the program.
 //!
-//! The kernel says for a process that has ended how much memory its largest child had. So a process of
-//! this test's own program starts the command, waits for it, and prints the figures. CPU time is counted,
-//! which does not depend on what else the machine does.
+//! The kernel reports, for a process that has ended, the memory of its largest child. So a process
+//! of this test program starts the command, waits for it, and prints the numbers. CPU time is
+//! measured, since it does not depend on other work of the machine.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,32 +13,32 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 /// The arguments for the meter, one per line.
 const ARGUMENTS: &str = "WINPE_BOUNDS_ARGUMENTS";
-/// Another build of the program to measure, such as the one for release.
+/// Another build of the program to measure, such as a release build.
 const PROGRAM: &str = "WINPE_BOUNDS_PROGRAM";
 
-/// What the rule allows for any input below 1 MiB.
+/// The limits of the rule for any input below 1 MiB.
 pub(crate) const MOST_MEMORY: u64 = 64 << 20;
 const MOST_TIME: Duration = Duration::from_secs(2);
-/// How much slower the program of the tests is than one built for release: 10 times in the engines, which
-/// are optimized in part, and 17 to 25 times in a listing or a report.
+/// The factor by which a test build is slower than a release build: 10 in the engines, which are
+/// partly optimized, and 17 to 25 in a listing or a report.
 const DEBUG_FACTOR: u32 = 25;
 
-/// What a run took.
+/// The resources that a run used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Taken {
     pub(crate) status: i32,
-    /// Bytes of memory at most.
+    /// Peak memory in bytes.
     pub(crate) memory: u64,
-    /// Of the processor, for the process and the kernel.
+    /// CPU time of the process and the kernel.
     pub(crate) time: Duration,
 }
 
 impl Taken {
-    /// Whether it is within the rule, which has two exceptions.
+    /// Whether it satisfies the rule, which has two exceptions.
     ///
-    /// A copy out of an image makes its files, of which 70,000 take the kernel four seconds, and more where
-    /// paths are long. An edit of a `.reg` text is held by each step that checks, applies, compares and reports
-    /// it: 150 bytes of memory for each byte of text of the shortest edits.
+    /// A copy out of an image creates files; 70,000 take the kernel four seconds, and more with
+    /// long paths. An edit of a `.reg` text is held by each step that checks, applies, compares and
+    /// reports it: 150 bytes of memory for each byte of text of the shortest edits.
     pub(crate) fn is_bounded(&self, command: &[&str]) -> bool {
         let (memory, time) = match command {
             ["wim", "cp", ..] => (1, 10),
@@ -75,7 +75,7 @@ pub(crate) fn run(folder: &Path, args: &[&str]) -> Taken {
     }
 }
 
-/// Does nothing but where [`run`] starts it.
+/// Runs only as a child of [`run`].
 #[test]
 fn meter() {
     let Ok(arguments) = env::var(ARGUMENTS) else { return };
@@ -96,7 +96,7 @@ fn meter() {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel knows");
     let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
     let time = micros(usage.user_time()) + micros(usage.system_time());
-    // A signal is no exit status.
+    // A signal is not an exit status.
     let status = status.code().unwrap_or(-1);
     println!("measured {status} {} {time}", usage.max_rss() * 1024);
 }

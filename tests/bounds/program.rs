@@ -1,4 +1,4 @@
-//! The seeds that are given to the program, in a process for each command.
+//! The seeds that are passed to the program, in one process for each command.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::{BUDGET, discs, hives, seeds, texts, wim};
 
 const MIB: u64 = 1 << 20;
 
-/// Makes the input of each seed in a folder of its own, and runs each command there; `slow` is how many seeds
-/// the slow group has.
+/// Generates the input of each seed in a separate folder, and runs each command there; `slow` is
+/// the number of seeds in the slow group.
 fn each_seed(slow: u64, make: impl Fn(u64, &mut Random, &Path), commands: &[&[&str]]) {
     let mut unbounded = Vec::new();
     for seed in seeds(slow, 2) {
@@ -26,7 +26,7 @@ fn each_seed(slow: u64, make: impl Fn(u64, &mut Random, &Path), commands: &[&[&s
             if !taken.is_bounded(command) {
                 unbounded.push(format!("seed {seed}: {command:?}: {taken:?}"));
             }
-            // What the command wrote is no input of the next.
+            // Output of a command must not become input of the next.
             let out = folder.path().join("out");
             let _ = fs::remove_dir_all(&out).or_else(|_| fs::remove_file(&out));
         }
@@ -34,7 +34,7 @@ fn each_seed(slow: u64, make: impl Fn(u64, &mut Random, &Path), commands: &[&[&s
     assert!(unbounded.is_empty(), "{}", unbounded.join("\n"));
 }
 
-/// A line for each run where `WINPE_BOUNDS_SHOW` is set, for measuring.
+/// Prints a line for each run if `WINPE_BOUNDS_SHOW` is set, for measurements.
 fn show(seed: u64, command: &[&str], taken: Taken) {
     if std::env::var_os("WINPE_BOUNDS_SHOW").is_some() {
         let Taken { status, memory, time } = taken;
@@ -67,7 +67,7 @@ fn metadata() {
         demo(folder);
         let kind = wim::KINDS[usize::try_from(seed).expect("small") % wim::KINDS.len()];
         let path = folder.join("a.wim");
-        // As large as it can be: what compresses to less than 1 MiB.
+        // Of the maximum size: content that compresses to less than 1 MiB.
         wim::write(&path, &wim::metadata(kind, random, 8_300_000), Compression::Lzx);
         let size = fs::metadata(&path).expect("the WIM").len();
         assert!(size < MIB, "{kind}: {size}");
@@ -75,8 +75,8 @@ fn metadata() {
     each_seed(6, make, WIM);
 }
 
-/// Files whose order by name alternates between the chunks of solid data. In that order each file has its
-/// chunk, of 16 MiB, decompressed for it.
+/// Files whose order by name alternates between the chunks of solid data. In that order each file
+/// requires its chunk of 16 MiB to be decompressed again.
 #[test]
 fn solid() {
     let Some(imagex) = winpe_tests::tool("wimlib-imagex", "wimtools") else { return };
@@ -84,7 +84,7 @@ fn solid() {
     let (tree, esd) = (folder.path().join("tree"), folder.path().join("a.esd"));
     fs::create_dir(&tree).expect("a folder");
     for number in 0..1500 {
-        // Wimlib stores the data of files in the order of their extensions.
+        // wimlib stores the data of files in the order of their extensions.
         for extension in ["a", "b"] {
             let name = format!("{number}.{extension}");
             let data = name.clone() + &"x".repeat(12_000);
@@ -101,7 +101,8 @@ fn solid() {
     show(0, &command, taken);
     assert_eq!(taken.status, 0);
     assert!(taken.memory <= meter::MOST_MEMORY, "{taken:?}");
-    // In a build for tests too, where the codec is optimized: in the order of names it takes 9 s.
+    // This also shows in a test build, whose codec is optimized: in the order of names it takes 9
+    // s.
     assert!(taken.time < Duration::from_secs(5), "{taken:?}");
 }
 
@@ -116,7 +117,7 @@ fn xml() {
     each_seed(20, make, &WIM[..8]);
 }
 
-/// Files of a WinPE that the program reads, full of data that compresses well.
+/// Files of a WinPE that the program reads, filled with data that compresses well.
 #[test]
 fn files_of_an_image() {
     let make = |_, random: &mut Random, folder: &Path| {
@@ -224,7 +225,7 @@ fn reg() {
         &["reg", "diff", "a.reg", "b.reg"],
         &["inject", "winpe.wim", "--source", "install.wim", "--reg", "a.reg", "--dry-run"],
         &["hive", "import", "winpe.wim:SOFTWARE", "a.reg", "--dry-run"],
-        // It changes the file.
+        // The command changes the file.
         &["reg", "fmt", "a.reg"],
     ];
     each_seed(10, make, commands);

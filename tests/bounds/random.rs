@@ -1,4 +1,4 @@
-//! Choices that follow from a seed.
+//! Random choices that depend only on a seed.
 
 /// `SplitMix64`: a number for each call, the same for the same seed.
 pub(crate) struct Random(u64);

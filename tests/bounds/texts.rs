@@ -1,10 +1,10 @@
-//! Texts that people write: INF, `.reg`, recipe and profile.
+//! Texts that users write: INF, `.reg`, recipe and profile.
 
 use crate::random::Random;
 
 const SIGNATURE: &str = "[Version]\r\nSignature=\"$Windows NT$\"\r\nClass=Net\r\n";
 
-/// Repeats what `each` makes until `budget` is used up.
+/// Repeats the output of `each` until `budget` is used up.
 fn fill(budget: usize, mut each: impl FnMut(usize) -> String) -> String {
     let mut text = String::new();
     for number in 0.. {
@@ -30,7 +30,7 @@ pub(crate) fn inf(random: &mut Random, budget: usize) -> Vec<u8> {
             format!("[i]\n{copies}[l]\n{}", fill(half - 20, |_| "f\n".to_owned()))
         }
         1 => format!("[i]\nCopyFiles={}\n[l]\n{}", "l,".repeat(half / 2), "f\n".repeat(half / 2)),
-        // A string that is put in many times.
+        // A string that is inserted many times.
         2 => {
             let copies = fill(half, |number| format!("@%a%{number},"));
             let value = "x".repeat(line.min(half - 40));
@@ -43,7 +43,7 @@ pub(crate) fn inf(random: &mut Random, budget: usize) -> Vec<u8> {
             let path = "p".repeat(line.min(half - 80));
             format!("[SourceDisksNames]\n1=,,,{path}\n[SourceDisksFiles]\n{files}")
         }
-        // Lines that are joined.
+        // Continuation lines.
         5 => format!("[i]\n{}", "a\\\n".repeat(budget / 3)),
         6 => format!("[i]\n{}", "\"\",\"".repeat(budget / 4)),
         7 => format!("[Strings]\n{}", fill(budget - 20, |number| format!("{number}={number}\n"))),

@@ -122,7 +122,7 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// What the metadata is bad at.
+/// The kinds of hostile metadata.
 pub(crate) const KINDS: [&str; 6] = ["descriptor", "deep", "wide", "streams", "lookups", "folders"];
 
 /// The metadata of a kind, of at most `budget` bytes.
@@ -149,7 +149,7 @@ pub(crate) fn metadata(kind: &str, random: &mut Random, budget: usize) -> Metada
                 metadata.add(folder, format!("{number}"), false);
             }
         }
-        // As many entries as there can be, with any mixture of hard links and names alike.
+        // The maximum number of entries, with a random mixture of hard links and equal names.
         "wide" => {
             let (names, links) = (random.size(1, 80_000), random.size(1, 80_000));
             for number in 0..(budget - 200) / 120 {
@@ -189,7 +189,7 @@ pub(crate) fn metadata(kind: &str, random: &mut Random, budget: usize) -> Metada
                 }
             }
         }
-        // Each folder holds one.
+        // Each folder contains one.
         _ => {
             let fan = random.size(1, 300);
             let mut open = vec![ROOT];
@@ -208,8 +208,8 @@ pub(crate) fn metadata(kind: &str, random: &mut Random, budget: usize) -> Metada
 
 /// Writes a WIM of one image with that metadata.
 ///
-/// The metadata is written as a file, so that it is compressed, and the blob table then says that it is the
-/// metadata of the image.
+/// The metadata is added as a file, so that it is compressed; then the blob table is changed so
+/// that it names that file as the metadata of the image.
 pub(crate) fn write(path: &Path, metadata: &Metadata, compression: Compression) {
     let bytes = metadata.to_bytes();
     let mut image = NewImage::new("PE");
@@ -227,7 +227,7 @@ pub(crate) fn write(path: &Path, metadata: &Metadata, compression: Compression) 
     let mut own = None;
     for at in (table..table + table_size).step_by(50) {
         if wim[at + 7] & METADATA != 0 {
-            // No image has a metadata resource that nothing refers to.
+            // Every metadata resource must belong to an image.
             wim[at + 26..at + 30].fill(0);
         } else if number(&wim, at + 16) == size {
             wim[at + 7] |= METADATA;
@@ -238,9 +238,9 @@ pub(crate) fn write(path: &Path, metadata: &Metadata, compression: Compression) 
     fs::write(path, wim).expect("the WIM");
 }
 
-/// Makes a WIM of one image in the place of another.
+/// Replaces a WIM by another with one image.
 pub(crate) fn make(path: &Path, compression: Compression, image: NewImage) {
-    // Nothing is overwritten.
+    // The functions that write WIMs replace no file.
     let _ = fs::remove_file(path);
     create(path, compression, &[image]).expect("a new WIM");
 }

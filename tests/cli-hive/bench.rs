@@ -14,7 +14,7 @@ pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -29,7 +29,8 @@ impl Bench {
         bench
     }
 
-    /// A folder with `winpe.wim`, whose two images hold `SYSTEM`; that of the second has one value more.
+    /// A folder with `winpe.wim`, whose two images hold `SYSTEM`; the one in the second image has
+    /// one more value.
     pub(crate) fn with_wim() -> Self {
         let bench = Self::new();
         let mut second = system();

@@ -105,7 +105,7 @@ fn a_damaged_hive_is_not_edited() {
     let bench = Bench::new();
     bench.put("new.reg", REG.as_bytes());
     let mut bytes = bench.bytes("SYSTEM");
-    // The parent that the key Tcpip names, 60 bytes before its own name.
+    // The parent field of the key Tcpip, 60 bytes before its name.
     let name = bytes.windows(5).position(|at| at == b"Tcpip").unwrap();
     bytes[name - 60] ^= 8;
     bench.put("SYSTEM", &bytes);
@@ -128,14 +128,12 @@ fn a_bad_reg_file_changes_nothing() {
     assert_eq!(bench.bytes("SYSTEM"), before);
 }
 
+/// With -o the image stays as it is.
 #[test]
-fn a_hive_inside_an_image_is_written_to_a_file_only() {
+fn a_hive_of_an_image_can_be_written_to_a_file() {
     let bench = Bench::with_wim();
     bench.put("new.reg", REG.as_bytes());
     let before = bench.bytes("winpe.wim");
-    let ran = bench.hive(&["import", "winpe.wim:SYSTEM", "new.reg"]);
-    assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("winpe-iscsi inject"), "{}", ran.err);
     let ran = bench.hive(&["import", "winpe.wim:SYSTEM", "new.reg", "-o", "OUT"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(cmd_line(bench.bytes("OUT")), Some(Value::sz("cmd.exe")));
@@ -153,4 +151,32 @@ fn compact_keeps_the_content() {
     let same = bench.hive(&["diff", "SYSTEM", "OUT"]);
     assert_eq!((same.code, same.out.as_str()), (0, ""));
     assert_eq!(bench.hive(&["check", "OUT"]).code, 0);
+}
+
+#[test]
+fn a_dry_run_refuses_what_the_run_refuses() {
+    let bench = Bench::new();
+    bench.put("new.reg", REG.as_bytes());
+    bench.put("there", b"old");
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    for command in
+        [&["import", "SYSTEM", "new.reg"][..], &["recover", "SYSTEM"], &["compact", "SYSTEM"]]
+    {
+        for out in [
+            &["-o", "there"][..],
+            &["-o", "folder", "--force"],
+            &["-o", "absent/OUT"],
+            &["-o", "there/OUT"],
+        ] {
+            let real = bench.hive(&[command, out].concat());
+            let dry = bench.hive(&[command, out, &["--dry-run"]].concat());
+            assert_eq!((real.code, real.out.as_str()), (2, ""), "{command:?} {out:?}");
+            assert_eq!(
+                (dry.code, dry.out, dry.err),
+                (2, String::new(), real.err),
+                "{command:?} {out:?}"
+            );
+        }
+    }
+    assert_eq!(bench.bytes("there"), b"old");
 }

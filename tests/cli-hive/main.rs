@@ -1,4 +1,4 @@
-//! `winpe-iscsi hive`, as a user runs it: on hives made here, alone and inside an image.
+//! `winpe-iscsi hive` as a user runs it: on generated hives, separate and inside an image.
 
 mod bench;
 mod change;
@@ -6,3 +6,4 @@ mod names;
 mod read;
 mod recover;
 mod roots;
+mod single;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::bench::Bench;
 
 #[test]
-fn info_tells_what_a_hive_is() {
+fn info_describes_a_hive() {
     let bench = Bench::new();
     let ran = bench.hive(&["info", "SYSTEM"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -37,7 +37,7 @@ fn query_shows_a_key_and_a_value() {
 }
 
 #[test]
-fn query_names_what_is_not_there() {
+fn query_names_a_missing_key_or_value() {
     let bench = Bench::new();
     for words in
         [&["query", "SYSTEM", "Nothing"][..], &["query", "SYSTEM", "Setup", "--value", "Nothing"]]
@@ -49,7 +49,7 @@ fn query_names_what_is_not_there() {
 }
 
 #[test]
-fn find_looks_at_keys_names_and_data() {
+fn find_searches_keys_names_and_data() {
     let bench = Bench::new();
     let service = "HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\Tcpip\n";
     let path = "    ImagePath    REG_EXPAND_SZ    drivers\\tcpip.sys\n";
@@ -90,7 +90,7 @@ fn export_writes_what_import_reads() {
 }
 
 #[test]
-fn check_tells_findings_by_its_exit_code() {
+fn check_reports_findings_by_its_exit_code() {
     let bench = Bench::new();
     let ran = bench.hive(&["check", "SYSTEM"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "SYSTEM: sound\n"));
@@ -110,7 +110,7 @@ fn check_tells_findings_by_its_exit_code() {
 }
 
 #[test]
-fn a_hive_inside_an_image_is_named_by_wim_and_name() {
+fn a_hive_inside_an_image_is_addressed_by_wim_and_name() {
     let bench = Bench::with_wim();
     for place in
         ["winpe.wim:SYSTEM", "winpe.wim:1:system", "winpe.wim:Windows/System32/config/SYSTEM"]

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, set, system};
 use winpe_registry::Value;
 
-/// A bench where `SYSTEM` is dirty: one value is in `SYSTEM.LOG1` only, in the old format.
+/// A bench with a dirty `SYSTEM`: one value is only in `SYSTEM.LOG1`, in the old format.
 fn dirty() -> Bench {
     let bench = Bench::new();
     let before = bench.bytes("SYSTEM");
@@ -51,7 +51,7 @@ fn a_dirty_hive_is_read_through_its_logs() {
 }
 
 #[test]
-fn recover_brings_the_hive_to_rest() {
+fn recover_makes_the_hive_clean() {
     let bench = dirty();
     let before = bench.bytes("SYSTEM");
     let ran = bench.hive(&["recover", "SYSTEM", "-o", "OUT"]);

@@ -1,4 +1,4 @@
-//! `winpe-iscsi reg`: exit codes, what is printed, and what happens to files.
+//! `winpe-iscsi reg`: exit codes, output, and changes of files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -81,6 +81,10 @@ fn check_lists_everything_with_line_and_caret() {
     let (code, out, _) = reg(&["check", &latin]);
     assert_eq!((code, out.contains(":2:2: doubtful: expected UTF-8")), (1, true), "{out}");
     assert_eq!(reg(&["check", "/nowhere/x.reg"]).0, 2);
+
+    let marked = desk.put("marked.reg", b"\xef\xbb\xbfREGEDIT4\n\n[HKEY_CURRENT_USER\\a]\n");
+    let (code, out, _) = reg(&["check", &marked]);
+    assert!(code == 1 && out.contains(":1:1: skipped by regedit: expected UTF-16LE"), "{out}");
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn fmt_changes_the_file_once_and_keeps_its_permissions() {
 }
 
 #[test]
-fn what_is_refused_is_shown_and_changes_nothing() {
+fn refused_lines_are_shown_and_change_nothing() {
     let desk = Desk::new();
     let file = desk.put("wrong.reg", WRONG);
     let (code, out, err) = reg(&["fmt", &file]);
@@ -118,7 +122,7 @@ fn what_is_refused_is_shown_and_changes_nothing() {
 }
 
 #[test]
-fn convert_goes_there_and_back() {
+fn convert_can_be_reversed() {
     let desk = Desk::new();
     let file = desk.put("clean.reg", CLEAN);
     let out = desk.path("out.reg");
@@ -142,7 +146,7 @@ fn convert_goes_there_and_back() {
 }
 
 #[test]
-fn diff_sees_meaning_and_not_layout() {
+fn diff_compares_meaning_and_ignores_layout() {
     let desk = Desk::new();
     let (clean, untidy) = (desk.put("clean.reg", CLEAN), desk.put("untidy.reg", UNTIDY));
     assert_eq!(reg(&["diff", &clean, &untidy]), (0, String::new(), String::new()));

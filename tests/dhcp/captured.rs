@@ -1,4 +1,4 @@
-//! Packets that real firmware sent.
+//! Packets captured from real firmware.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use winpe_netboot::logic::dhcp::{Arrival, Effect, Link, Port, Role, Server};
 use winpe_netboot::wire::dhcp::{Message, MessageType, Op};
 use winpe_tests::corpus;
 
-/// Part of a packet's name, and what its sender is to boot.
+/// Part of a packet's name, and the boot file that its sender must get.
 const BOOT_FILES: &[(&str, &str)] = &[
     ("arch0-iPXE", "http://192.168.0.10/boot.ipxe"),
     ("arch0-PlainROM", "undionly.kpxe"),
@@ -88,7 +88,7 @@ fn each_client_is_offered_its_file_by_a_full_server_and_by_a_proxy() {
 }
 
 #[test]
-fn a_client_that_takes_the_least_gets_back_what_it_sent_and_all_that_boots_it() {
+fn a_client_with_the_minimum_size_gets_its_options_and_the_boot_options() {
     let Some(packets) = packets() else { return };
     let names = format!("['{}']", vec!["192.168.0.1"; 16].join("', '"));
     let config = format!(
@@ -113,7 +113,7 @@ fn a_client_that_takes_the_least_gets_back_what_it_sent_and_all_that_boots_it() 
         for needed in [1, 3, 51, 54, 60, 67, 208, 209, 210] {
             assert!(offer.options.get(needed).is_some(), "{name}: option {needed}");
         }
-        // Behind the type, which is the first option.
+        // After the type, which is the first option.
         overloaded += usize::from(bytes[243..245] == [52, 1]);
         seen += 1;
     }

@@ -1,4 +1,4 @@
-//! Clients and servers that others wrote.
+//! Clients and servers of other projects.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use winpe_tests::tool;
 
 use crate::network::{Network, Running};
 
-/// Gives the interface the address that the client was told.
+/// Sets the address of the interface to the one that the client got.
 const SCRIPT: &str = "#!/bin/sh
 case \"$1\" in
 bound) ip addr flush dev $interface; ip addr add $ip/24 dev $interface
@@ -19,7 +19,8 @@ bound) ip addr flush dev $interface; ip addr add $ip/24 dev $interface
 esac
 ";
 
-/// One run of udhcpc: address, boot server, boot file, mask, lease, as it understood them.
+/// The result of one run of udhcpc: address, boot server, boot file, mask, lease, as it understood
+/// them.
 pub(crate) fn udhcpc(network: &Network, words: &[&str]) -> Option<String> {
     let program = tool("udhcpc", "udhcpc")?;
     let script = network.folder.path().join("script");
@@ -71,10 +72,10 @@ fn dhclient_takes_and_releases() {
 }
 
 #[test]
-fn an_address_that_somebody_uses_is_not_given() {
+fn an_address_in_use_is_not_given() {
     let Some(network) = Network::new() else { return };
     let serving = network.serve("mode = 'dhcp'");
-    // A machine that never asked; it answers ARP, whatever its firewall says.
+    // A machine that sent no request; it answers ARP, whatever its firewall allows.
     let theirs = network.theirs.as_str();
     let mut alone = network.there(Path::new("/bin/sh"));
     alone.args(["-c", "echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore"]);
@@ -88,7 +89,8 @@ fn an_address_that_somebody_uses_is_not_given() {
     serving.end().unwrap();
 }
 
-/// dnsmasq at 192.168.0.1, as it comes: it looks for three seconds whether an address is in use.
+/// dnsmasq at 192.168.0.1 with its defaults: it probes for three seconds whether an address is in
+/// use.
 fn dnsmasq(network: &Network) -> Option<Running> {
     let program = tool("dnsmasq", "dnsmasq-base")?;
     network.ip(&["-n", &network.theirs, "addr", "add", "192.168.0.1/24", "dev", "far"]);
@@ -124,14 +126,14 @@ fn beside_another_server_it_gives_addresses_by_force_only() {
 }
 
 #[test]
-fn twenty_new_machines_at_once_are_all_served() {
+fn twenty_simultaneous_new_machines_are_all_served() {
     let Some(network) = Network::new() else { return };
     if tool("udhcpc", "udhcpc").is_none() {
         return;
     }
     let serving = network.serve("mode = 'dhcp'");
     let theirs = network.theirs.as_str();
-    // Twenty machines at the other end, all new, all at once.
+    // Twenty new machines at the other end, started together.
     for number in 0..20 {
         let name = format!("m{number}");
         let words = ["link", "add", &name, "link", "far", "type", "macvlan", "mode", "bridge"];
@@ -160,7 +162,7 @@ fn twenty_new_machines_at_once_are_all_served() {
 fn another_interface_gets_no_answer() {
     let Some(network) = Network::new() else { return };
     let (Some(curl), Some(tftp)) = (tool("curl", "curl"), tool("tftp", "tftp-hpa")) else { return };
-    // A second cable between the two, to which the kernel would answer for any of our addresses.
+    // A second cable between the two; the kernel answers on it for any of our addresses.
     let (ours, theirs) = (network.ours.as_str(), network.theirs.as_str());
     network.ip(&["-n", ours, "link", "add", "near2", "type", "veth", "peer", "name", "far2"]);
     network.ip(&["-n", ours, "link", "set", "far2", "netns", theirs]);
@@ -178,7 +180,7 @@ fn another_interface_gets_no_answer() {
         let mut command = network.there(Path::new("/usr/bin/timeout"));
         command.arg("2").arg(&tftp).args(["-m", "binary", "192.168.0.10", "-c", "get"]);
         command.args(["boot.ipxe", "fetched"]);
-        // The client is none too exact about its exit status.
+        // The exit status of the client is not reliable.
         command.output().unwrap();
         let fetched = network.folder.path().join("fetched");
         let length = fs::metadata(&fetched).map_or(0, |file| file.len());
@@ -186,7 +188,7 @@ fn another_interface_gets_no_answer() {
         (http, length > 0)
     };
     assert_eq!(fetch(), ("200".to_owned(), true), "{}", serving.log());
-    // The same address by way of the other interface.
+    // The same address through the other interface.
     network.ip(&["-n", theirs, "addr", "del", "192.168.0.20/24", "dev", "far"]);
     network.ip(&["-n", theirs, "route", "add", "192.168.0.10", "via", "192.168.1.10"]);
     assert_eq!(fetch(), ("000".to_owned(), false), "{}", serving.log());
@@ -200,7 +202,7 @@ fn another_interface_gets_no_answer() {
 }
 
 #[test]
-fn blocks_that_the_cable_carries_in_pieces_only_arrive() {
+fn blocks_that_need_ip_fragments_arrive() {
     let Some(network) = Network::new() else { return };
     let Some(client) = tool("atftp", "atftp") else { return };
     network.ip(&["-n", &network.theirs, "addr", "add", "192.168.0.20/24", "dev", "far"]);
@@ -211,7 +213,7 @@ fn blocks_that_the_cable_carries_in_pieces_only_arrive() {
     for (mtu, options) in [
         ("1500", &["blksize 8192"][..]),
         ("1500", &["blksize 8192", "windowsize 8"]),
-        // Not even what every client takes.
+        // The MTU is even below the minimum that every client accepts.
         ("500", &[]),
         ("500", &["windowsize 8"]),
     ] {

@@ -1,4 +1,4 @@
-//! Who is given the name and secret of a machine.
+//! Which clients get the name and secret of a machine.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,11 +9,12 @@ use crate::foreign::udhcpc;
 use crate::network::{Network, Serving};
 
 const SECRET: &str = "secret & of pc1";
-/// The same, as iPXE and a Windows command read it.
+/// The same, in the form for iPXE and for a Windows command.
 const HEX: &str = "73:65:63:72:65:74:20:26:20:6f:66:20:70:63:31";
 const BATCH: &str = "set \"chap_secret=0x7365637265742026206f6620706331\"";
 
-/// A server with a secret for the machine at the other end of the cable, and what curl is answered there.
+/// A server with a secret for the machine at the other end of the cable, and the answers that curl
+/// gets there.
 struct Ground {
     network: Network,
     serving: Serving,
@@ -32,7 +33,7 @@ impl Ground {
         Some(Self { network, serving })
     }
 
-    /// The answer's head and body; none, visibly, where curl is not installed.
+    /// The answer's head and body; `None`, with a message, if curl is not installed.
     fn fetch(&self, name: &str) -> Option<String> {
         let words = ["-s", "-i", "-m", "20", &format!("http://192.168.0.10/{name}")];
         let output = self.network.there(&tool("curl", "curl")?).args(words).output().unwrap();
@@ -67,11 +68,12 @@ fn a_secret_goes_to_the_address_that_holds_the_lease_and_to_no_log() {
     assert!(script.contains(&format!("\nset password:hex {HEX}\n")), "{script}");
     let batch = ground.fetch("winpe-iscsi-chap.cmd").unwrap();
     assert!(batch.contains(BATCH), "{batch}");
-    // What everybody may read names the file and has nothing of it.
+    // Public files name the secret file but contain nothing of it.
     let menu = ground.fetch("boot.ipxe").unwrap();
     assert!(menu.contains("\nchain http://192.168.0.10/login.ipxe || goto failed\nsanboot iscsi:"));
 
-    // The same machine with an address that it was not given, and another one with that address.
+    // The same machine with an address that it does not lease, and another machine with the leased
+    // address.
     ground.has_address("192.168.0.55/24");
     ground.is_refused("the address has no lease of this server");
     let theirs = ground.network.theirs.clone();
@@ -86,7 +88,7 @@ fn a_secret_goes_to_the_address_that_holds_the_lease_and_to_no_log() {
     for hidden in [SECRET, HEX, "736563726574"] {
         assert!(!log.contains(hidden), "{log}");
     }
-    // No digest either: of a short secret it tells what it is.
+    // No digest either: a short secret can be found from its digest.
     let hashed = log.lines().filter(|line| line.contains("SHA-256"));
     assert!(hashed.clone().all(|line| !line.contains("login") && !line.contains("chap")), "{log}");
     ground.serving.end().unwrap();

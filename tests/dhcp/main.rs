@@ -1,4 +1,5 @@
-//! DHCP against what real clients sent, and against foreign clients and servers.
+//! DHCP against captured packets of real clients, and against clients and servers of other
+//! projects.
 
 mod captured;
 mod foreign;

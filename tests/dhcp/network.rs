@@ -1,4 +1,4 @@
-//! A server at one end of a cable, within this process.
+//! A server at one end of a cable, in this process.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -32,7 +32,7 @@ impl Deref for Network {
 }
 
 impl Network {
-    /// None, visibly, where the system lets us make no namespace.
+    /// `None`, with a message, if the system does not allow network namespaces.
     pub(crate) fn new() -> Option<Self> {
         Some(Self { cable: Cable::new()? })
     }
@@ -42,7 +42,7 @@ impl Network {
         self.at(&self.theirs, program, &[])
     }
 
-    /// Starts the server at our end and waits until it serves, or has given up.
+    /// Starts the server at our end and waits until it serves or has failed.
     pub(crate) fn serve(&self, config: &str) -> Serving {
         let state = self.folder.path().join("state");
         let config = format!("[serve]\ninterface = 'near'\nstate = {state:?}\n{config}");
@@ -78,7 +78,7 @@ impl Network {
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Serving {
     events: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
@@ -90,7 +90,7 @@ impl Serving {
         self.events.lock().unwrap().join("\n")
     }
 
-    /// Waits for a line of the log, or for the server's end.
+    /// Waits for a line of the log, or for the end of the server.
     pub(crate) fn wait_for(&self, wanted: impl Fn(&str) -> bool) -> bool {
         let end = Instant::now() + Duration::from_secs(30);
         while Instant::now() < end {
@@ -105,7 +105,7 @@ impl Serving {
         panic!("the line never came:\n{}", self.log());
     }
 
-    /// Stops the server and returns how it ended.
+    /// Stops the server and returns its result.
     pub(crate) fn end(mut self) -> Result<(), String> {
         drop(self.stop.take());
         self.thread.take().unwrap().join().unwrap()
@@ -116,7 +116,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the server's is told where its result is asked for.
+            // A panic of the server is reported when its result is requested.
             let _ = thread.join();
         }
     }
@@ -140,7 +140,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! What machines on the link can do: a thousand packets or connections a second, from 64 addresses.
+//! Attacks by machines on the link: a thousand packets or connections a second, from 64 addresses.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -12,20 +12,20 @@ use winpe_netboot::wire::tftp::{Mode, Options, Packet, Request};
 
 use crate::network::{Network, SERVER, connect, connect_narrow, port};
 
-/// One thing each millisecond.
+/// One attack step each millisecond.
 const RATE: u128 = 1000;
-/// Sockets that an attacker keeps open at once; the oldest are closed.
+/// Sockets that an attacker keeps open; the oldest are closed.
 const OPEN: usize = 3000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Read requests with `timeout` 255, whose answers are never read.
     Requests,
-    /// Transfers that are acknowledged once, and then no more.
+    /// Transfers that are acknowledged once and then abandoned.
     Transfers,
     /// Connections that send half of a request.
     Heads,
-    /// Connections that take a byte a second.
+    /// Connections that read one byte a second.
     Readers,
 }
 
@@ -42,14 +42,14 @@ impl Kind {
     }
 }
 
-/// Goes on until it is ended.
+/// Runs until it is stopped.
 pub(crate) struct Attack {
     over: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
 }
 
 impl Attack {
-    /// The calling thread is where the clients are.
+    /// The calling thread must be in the clients' namespace.
     pub(crate) fn begin(network: &Network, kind: Kind) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
@@ -80,7 +80,7 @@ impl Attack {
         Self { over, thread }
     }
 
-    /// Ends it, and returns how many packets or connections there were.
+    /// Stops it, and returns the number of packets or connections.
     pub(crate) fn end(self) -> u64 {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
@@ -91,7 +91,7 @@ impl Attack {
 struct Open {
     ports: VecDeque<UdpSocket>,
     streams: VecDeque<TcpStream>,
-    /// When each stream last took a byte.
+    /// When each stream last read a byte.
     took: Option<Instant>,
 }
 
@@ -104,7 +104,7 @@ impl Open {
             self.streams.pop_front();
         }
         if kind == Kind::Transfers {
-            // The first answer to each of the last ones.
+            // The first answer to each of the last requests.
             for port in self.ports.iter().rev().take(64) {
                 let mut buffer = [0; 2048];
                 if let Ok((_, from)) = port.recv_from(&mut buffer) {
@@ -122,7 +122,7 @@ impl Open {
     }
 }
 
-/// What fails is not there to be attacked with.
+/// A failed step is not part of the attack.
 fn request(port: &UdpSocket) {
     let options = Options {
         timeout: Some(255),

@@ -1,4 +1,4 @@
-//! Many machines that load the same image, each slowly.
+//! Many machines that load the same image slowly.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::network::{IMAGE, Network, connect_narrow};
 
-/// Between two turns, in each of which a machine takes so many bytes at most: 100 kB a second.
+/// The pause between two turns; in each turn a machine reads a limited number of bytes: 100 kB a
+/// second.
 const TURN: Duration = Duration::from_millis(100);
 const TAKEN: usize = 10_000;
-/// Machines of one network.
+/// Machines in one network.
 const TOGETHER: u32 = 200;
 const LONG: Duration = Duration::from_secs(180);
 
@@ -20,7 +21,7 @@ struct Machine {
     got: usize,
 }
 
-/// Begins to load as `machines`. What the thread returns says which of them did not get all of it.
+/// Starts to load as `machines`. The thread returns the machines that did not get all of it.
 pub(crate) fn begin(_: &Network, machines: u32) -> JoinHandle<Vec<String>> {
     std::thread::spawn(move || {
         let mut lost = Vec::new();
@@ -55,7 +56,7 @@ pub(crate) fn begin(_: &Network, machines: u32) -> JoinHandle<Vec<String>> {
 }
 
 impl Machine {
-    /// Takes a little; false where it has all.
+    /// Reads a part; false when it has everything.
     fn take(&mut self) -> Result<bool, String> {
         let mut buffer = [0; TAKEN];
         match self.stream.read(&mut buffer) {

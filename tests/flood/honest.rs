@@ -1,4 +1,4 @@
-//! A client that does as it should, and how long it waits.
+//! A well-behaved client, and how long it waits.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -42,8 +42,8 @@ impl fmt::Display for Probe {
     }
 }
 
-/// Gets a file by TFTP, the same by HTTP, and the answer to a health check. One that does not come takes
-/// as long as anybody waits.
+/// Fetches a file by TFTP, the same by HTTP, and the answer to a health check. A missing answer
+/// counts as the maximum time.
 pub(crate) fn probe(network: &Network) -> Probe {
     let time = |step: &dyn Fn() -> io::Result<bool>| {
         let began = Instant::now();

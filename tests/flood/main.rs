@@ -1,4 +1,4 @@
-//! One client is served while others do their worst: the program itself in a network namespace, and attackers
+//! One client is served during attacks: the program itself in a network namespace, and attackers
 //! with 64 addresses in another one, in the same /24 as the honest client.
 //!
 //! ```text
@@ -18,27 +18,27 @@ use attack::{Attack, KINDS};
 use honest::{Probe, probe};
 use network::Network;
 
-/// These tests measure time, so that they run one after the other.
+/// These tests measure time, so they run one after another.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// For each answer, whole.
+/// Limit for each complete answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Between two looks of the honest client.
+/// Pause between two requests of the honest client.
 const PAUSE: Duration = Duration::from_millis(100);
 
 fn slow() -> bool {
     ["WINPE_SLOW", "CI"].into_iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// What `/metrics` says of a limit.
+/// The value of a limit in `/metrics`.
 fn number(metrics: &str, what: &str, limit: &str) -> u64 {
     let name = format!("winpe_limit_{what}{{limit=\"{limit}\"}} ");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
     line.unwrap_or_else(|| panic!("{name}\n{metrics}")).parse().unwrap()
 }
 
-/// Looks for a time. Panics where an answer did not come, or where more than one of twenty took too long:
-/// the machine that runs the tests may be busy for a moment.
+/// Sends requests for a while. Panics if an answer is missing, or if more than one of twenty took
+/// too long: the machine that runs the tests may be busy for a moment.
 #[track_caller]
 fn watch(network: &Network, what: &str, time: Duration) {
     let (mut most, mut looks, mut late) = (Probe::default(), 0, Vec::new());
@@ -73,7 +73,7 @@ fn an_honest_client_is_served_before_while_and_after_others_do_their_worst() {
         watch(&network, kind.name(), time);
         let done = attack.end();
         println!("{}: {done} packets or connections in {time:?}", kind.name());
-        // A machine that is busy with other things sends fewer.
+        // A busy machine sends fewer.
         assert!(u128::from(done) > time.as_millis() / 4, "{}: {done}", kind.name());
     }
     watch(&network, "after", time / 4);
@@ -91,7 +91,7 @@ fn an_honest_client_is_served_before_while_and_after_others_do_their_worst() {
     let peak = server.memory("VmHWM");
     println!("memory at most {} kB", peak);
     assert!(peak < 200 * 1024, "{peak} kB");
-    // Unanswered transfers do not hold up the end.
+    // Abandoned transfers must not delay the shutdown.
     let attack = Attack::begin(&network, KINDS[0]);
     std::thread::sleep(Duration::from_millis(500));
     attack.end();
@@ -105,7 +105,8 @@ fn the_page_answers_health_checks_while_others_are_connected() {
     let Some(network) = Network::new() else { return };
     network.enter();
     let _server = network.start();
-    // Of the honest client's own address, and of others: idle ones, half a request, and live streams.
+    // From the honest client's own address, and from others: idle connections, half requests, and
+    // live streams.
     let mut held = Vec::new();
     for number in 0..300_u32 {
         let from = if number < 20 { network.honest() } else { network.attacker(number) };
@@ -125,7 +126,7 @@ fn the_page_answers_health_checks_while_others_are_connected() {
     }
     let metrics = honest::get(&network, 8067, "/metrics").expect("an answer");
     assert_eq!(number(&metrics, "used", "page-streams"), 48, "{metrics}");
-    // Some have left that began to follow boots.
+    // Some streams have been closed.
     assert!((100..=128).contains(&number(&metrics, "used", "page-connections")), "{metrics}");
 }
 
@@ -141,7 +142,7 @@ fn half_handshakes_keep_no_client_out() {
     let mut held = Vec::new();
     for number in 0..1500 {
         let Ok(mut stream) = network::connect(network.attacker(number), 443) else { continue };
-        // A record of 512 bytes begins with a ClientHello, of which these are the first.
+        // A record of 512 bytes begins with a ClientHello; these are its first bytes.
         let begun: &[u8] = if number % 2 == 0 { b"\x16\x03\x01\x02\0\x01\0\x01" } else { b"" };
         let _ = std::io::Write::write_all(&mut stream, begun);
         held.push(stream);
@@ -152,7 +153,7 @@ fn half_handshakes_keep_no_client_out() {
     let began = Instant::now();
     let output = winpe_tests::run(&curl, words);
     assert!(output.status.success(), "{output:?}");
-    // Most of it is curl's own, which starts and loads its certificates.
+    // Most of the time is curl's, which starts and loads its certificates.
     assert!(began.elapsed() < 2 * PATIENCE, "{:?}", began.elapsed());
     let metrics = honest::get(&network, 8067, "/metrics").expect("an answer");
     assert!((500..=512).contains(&number(&metrics, "used", "http-unproven")), "{metrics}");
@@ -161,12 +162,12 @@ fn half_handshakes_keep_no_client_out() {
 }
 
 #[test]
-fn two_thousand_machines_that_are_slow_load_an_image_at_once() {
+fn two_thousand_slow_machines_load_an_image_in_parallel() {
     if !slow() {
         return winpe_tests::skip("slow tests run where WINPE_SLOW is set");
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    // Each machine's network has 200 of them.
+    // Each network has 200 machines.
     let Some(network) = Network::new() else { return };
     network.enter();
     let server = network.start();

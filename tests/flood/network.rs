@@ -1,4 +1,4 @@
-//! The server at one end of a cable; everybody else at the other, with as many addresses as they like.
+//! The server at one end of a cable; all clients at the other, with any number of addresses.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +13,7 @@ use winpe_tests::cable::Cable;
 use winpe_tests::{run, tool, winpe_iscsi};
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
-/// Bytes of `small` and of `image`.
+/// Sizes of `small` and of `image` in bytes.
 pub(crate) const SMALL: usize = 12_000;
 pub(crate) const IMAGE: usize = 2_000_000;
 const START: Duration = Duration::from_secs(60);
@@ -25,13 +25,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// None, visibly, where the system lets us make no namespace.
+    /// `None`, with a message, if the system does not allow network namespaces.
     pub(crate) fn new() -> Option<Self> {
         let cable = Cable::new()?;
         let (ours, theirs) = (cable.ours.as_str(), cable.theirs.as_str());
         cable.ip(&["-n", theirs, "addr", "add", "192.168.0.1/24", "dev", "far"]);
         cable.ip(&["-n", ours, "route", "add", "10.88.0.0/16", "via", "192.168.0.1"]);
-        // Each address there is one of theirs.
+        // Each address there is assigned to one of the clients.
         cable.ip(&["-n", theirs, "route", "add", "local", "10.88.0.0/16", "dev", "lo"]);
         let small: Vec<_> = (0..SMALL).map(|at| ((at * 37) >> 5) as u8).collect();
         cable.write("srv/small", &small);
@@ -46,7 +46,7 @@ impl Network {
         Some(Self { cable, config, small })
     }
 
-    /// Has the server speak HTTPS too; none, visibly, without openssl.
+    /// Enables HTTPS in the server too; `None`, with a message, without openssl.
     pub(crate) fn secure(&self) -> Option<()> {
         let openssl = tool("openssl", "openssl")?;
         let (certificate, key) = (self.cable.path("cert.pem"), self.cable.path("key.pem"));
@@ -63,7 +63,7 @@ impl Network {
         Some(())
     }
 
-    /// Puts this thread, and those that it makes, where the clients are.
+    /// Moves this thread, and threads that it starts, to the namespace of the clients.
     pub(crate) fn enter(&self) {
         let namespace = File::open(format!("/run/netns/{}", self.cable.theirs)).unwrap();
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
@@ -112,14 +112,14 @@ impl Server {
         self.began.elapsed()
     }
 
-    /// A line of its memory's account, in kilobytes.
+    /// A value from the memory statistics of the process, in kilobytes.
     pub(crate) fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says it");
         line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Asks it to end, and returns how long that took.
+    /// Asks it to shut down, and returns how long that took.
     pub(crate) fn ends(&mut self) -> Duration {
         let began = Instant::now();
         let pid = rustix::process::Pid::from_child(&self.child);
@@ -132,7 +132,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended before.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -153,7 +153,7 @@ pub(crate) fn connect(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// The same of a client that takes few bytes at once.
+/// The same for a client that reads few bytes at a time.
 pub(crate) fn connect_narrow(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     sockopt::set_socket_recv_buffer_size(&socket, 4096)?;

@@ -1,4 +1,4 @@
-//! What does not fit is refused before anything is staged.
+//! Files that do not fit the image are refused before anything is staged.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::media::{Kind, Media};
 const INJECT: [&str; 4] = ["inject", "winpe.wim", "--source", "install.wim"];
 const SERVICE: &str = r"Windows\System32\iscsiexe.dll";
 
-/// The WinPE of one and the installation image of another.
+/// The WinPE of one build and the installation image of another.
 fn mixed(winpe: &Generation, install: &Generation) -> Media {
     let media = Media::synthetic(winpe, Kind::Boot);
     let other = Media::synthetic(install, Kind::Bare);
@@ -28,7 +28,7 @@ fn refused(media: &Media, words: &[&str]) -> String {
 }
 
 #[test]
-fn another_build_is_refused_unless_it_is_asked_for() {
+fn another_build_is_refused_unless_it_is_allowed() {
     let [_, _, build_18362, build_19041] = LATER;
     let media = mixed(&build_19041, &build_18362);
     let error = refused(&media, &INJECT);
@@ -39,7 +39,7 @@ fn another_build_is_refused_unless_it_is_asked_for() {
 }
 
 #[test]
-fn builds_that_differ_by_what_is_switched_on_fit() {
+fn builds_that_differ_only_by_enablement_packages_fit() {
     let later = Generation { version: [10, 0, 19045, 1], ..WINDOWS_10_21H2 };
     mixed(&WINDOWS_10_21H2, &later).run(&INJECT, 0);
 }
@@ -65,16 +65,17 @@ fn a_program_for_another_processor_is_found_in_a_source_that_says_otherwise() {
     let error = refused(&media, &INJECT);
     assert!(error.contains(SERVICE) && error.contains("x86"), "{error}");
 
-    // Text has no code, so that its processor means nothing.
+    // Text has no code, so its processor does not matter.
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     let text = r"Windows\System32\en-US\iscsiexe.dll.mui";
     media.replace("install.wim", text, Program { arch: Arch::X86, ..Program::new(text) }.build());
     media.run(&INJECT, 0);
 }
 
-/// A folder of a Windows that the file system compresses can look so, where the driver cannot unpack it.
+/// A file in a folder that Windows compresses can look like this if the driver cannot decompress
+/// it.
 #[test]
-fn a_program_that_is_none_is_refused() {
+fn a_file_that_is_not_a_program_is_refused() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     media.replace("install.wim", SERVICE, vec![0; 4096]);
     let error = refused(&media, &INJECT);
@@ -83,7 +84,7 @@ fn a_program_that_is_none_is_refused() {
 }
 
 #[test]
-fn what_programs_import_and_nothing_offers_is_listed() {
+fn missing_imports_are_listed() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     let report: serde_json::Value =
         serde_json::from_str(&media.run(&[&INJECT[..], &["--dry-run", "--json"]].concat(), 0))

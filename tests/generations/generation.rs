@@ -1,6 +1,6 @@
-//! What the registry of each Windows says of the initiator.
+//! The registry keys of the initiator in each Windows.
 //!
-//! The values are those of real installations of these builds; what differs between them is a field.
+//! The values are those of real installations of these builds; differences are fields.
 
 use winpe_registry::{Edit, KeyPath, Value, ValueName, ValueType};
 use winpe_wim::Arch;
@@ -11,13 +11,13 @@ pub(crate) struct Generation {
     pub(crate) name: &'static str,
     pub(crate) version: [u32; 4],
     pub(crate) arch: Arch,
-    /// The real SYSTEM hive of the corpus, where there is one.
+    /// The real SYSTEM hive of the corpus, if there is one.
     pub(crate) hive: Option<&'static str>,
     /// The end of the driver package's name.
     pub(crate) package: &'static str,
     /// Services share processes by privilege: `svchost -p`, and one more privilege for this service.
     pub(crate) split: bool,
-    /// The compiled INF says for what it applies.
+    /// The compiled INF states for which systems it applies.
     pub(crate) scope: bool,
     /// The driver's service has an empty group.
     pub(crate) empty_group: bool,
@@ -70,7 +70,7 @@ pub(crate) const WINDOWS_10_21H2: Generation = Generation {
     ..WINDOWS_10_1709
 };
 
-/// Those whose keys come from the source.
+/// Generations whose keys come from the source.
 pub(crate) const LATER: [Generation; 4] =
     [WINDOWS_8, WINDOWS_10_1709, WINDOWS_10_1909, WINDOWS_10_21H2];
 
@@ -221,7 +221,7 @@ impl Generation {
         edits
     }
 
-    /// What the machine of an installed Windows adds, and no image may get.
+    /// Values that the machine of an installed Windows adds, and that must not get into an image.
     pub(crate) fn machine(&self, set: &str) -> Vec<Edit> {
         let mut edits = sets(
             &format!(r"{set}\Services\iScsiPrt\Enum"),

@@ -11,7 +11,7 @@ use crate::readers;
 
 const INJECT: [&str; 4] = ["inject", "winpe.wim", "--source", "install.wim"];
 
-/// Through everything that a user does, one after the other.
+/// All steps of a user, one after another.
 fn whole_life(media: &Media, generation: &Generation, golden_name: &str) {
     let original = fs::read(media.path("winpe.wim")).unwrap();
     let listing = media.listing();
@@ -29,7 +29,7 @@ fn whole_life(media: &Media, generation: &Generation, golden_name: &str) {
     }
     readers::agree(&before_system, &system);
     readers::agree(&before_software, &software);
-    // Of the large real hives, the one that gets most.
+    // The largest change of the large real hives.
     if golden_name != "19041-real-boot.txt" {
         readers::regipy(&system);
         readers::regipy(&software);
@@ -59,7 +59,8 @@ fn whole_life(media: &Media, generation: &Generation, golden_name: &str) {
     );
 }
 
-/// The media have a flaw or two: programs that need more than the image offers. Nothing else may be found.
+/// The media have one or two known flaws: programs that import more than the image exports. No
+/// other flaw may be reported.
 fn only_findings<'a>(verdict: &str, flaws: impl IntoIterator<Item = &'a str>) {
     let verdict: serde_json::Value = serde_json::from_str(verdict).unwrap();
     let findings = verdict["findings"].as_array().unwrap();
@@ -71,13 +72,13 @@ fn only_findings<'a>(verdict: &str, flaws: impl IntoIterator<Item = &'a str>) {
     assert!(verdict["points"].as_array().unwrap().len() > 20, "every point is named");
 }
 
-/// Times differ, and a value that came back stands last.
+/// Times differ, and a restored value is last in its list.
 fn same_content(now: &Hive, before: &Hive) {
     let (now, before) = (now.root().tree().unwrap(), before.root().tree().unwrap());
     assert!(sorted(now) == sorted(before), "a hive is not as it was");
 }
 
-/// What every image of a later generation must come to have.
+/// The state that every image of a later generation must reach.
 fn promises(system: &Hive, software: &Hive, generation: &Generation) {
     let tree = |path: &str| -> KeyTree {
         let found = system.key(&key(path)).unwrap();
@@ -120,7 +121,7 @@ fn expected(generation: &Generation, path: &str) -> KeyTree {
     hive.key(&key(path)).unwrap().unwrap().tree().unwrap()
 }
 
-/// The order of values is that of their making, and means nothing.
+/// Values are in the order of their creation, which has no meaning.
 fn sorted(mut tree: KeyTree) -> KeyTree {
     tree.values.sort_by(|(a, _), (b, _)| a.cmp(b));
     tree.subkeys = tree.subkeys.into_iter().map(|(name, tree)| (name, sorted(tree))).collect();
@@ -144,13 +145,13 @@ fn a_boot_image_keeps_its_driver_and_gets_the_service() {
 }
 
 #[test]
-fn a_recovery_image_gets_what_little_it_lacks() {
+fn a_recovery_image_gets_only_its_missing_parts() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Recovery);
     whole_life(&media, &WINDOWS_10_21H2, "19041-recovery.txt");
 }
 
 #[test]
-fn the_undo_file_undoes_what_was_done_to_the_hives() {
+fn the_undo_file_reverts_the_hives() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     let before = (media.hive(SYSTEM), media.hive(SOFTWARE));
     let inject = [&INJECT[..], &["--undo-reg", "undo.reg", "--report", "report.json"]].concat();
@@ -182,7 +183,7 @@ fn sha256(data: &[u8]) -> String {
 }
 
 #[test]
-fn what_was_replaced_comes_back_and_what_others_added_stays() {
+fn replaced_files_are_restored_and_foreign_additions_stay() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     let listing = media.listing();
     fs::write(media.path("a.cmd"), "first").unwrap();
@@ -216,7 +217,7 @@ fn what_was_replaced_comes_back_and_what_others_added_stays() {
 }
 
 #[test]
-fn verify_tells_each_point_that_does_not_hold() {
+fn verify_reports_each_failed_point() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     let verdict = media.run(&["verify", "winpe.wim"], 1);
     for point in [
@@ -243,7 +244,7 @@ fn verify_tells_each_point_that_does_not_hold() {
 }
 
 #[test]
-fn info_tells_which_parts_are_there() {
+fn info_lists_the_parts_of_the_image() {
     for (kind, service, driver) in [
         (Kind::Bare, "none", "none"),
         (Kind::Boot, "none", "whole"),
@@ -263,7 +264,7 @@ fn info_tells_which_parts_are_there() {
     }
 }
 
-/// A recovery image has the service and the driver, which is all that another needs.
+/// A recovery image has the service and the driver, which is everything that another image needs.
 #[test]
 fn a_recovery_image_is_a_source_too() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Bare);

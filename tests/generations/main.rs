@@ -1,6 +1,7 @@
-//! The initiator in WinPE images of every generation: seen, put in, verified, put in again, taken out.
+//! The initiator in WinPE images of every generation: detected, injected, verified, injected again,
+//! removed.
 //!
-//! The images are synthetic. Where the corpus is at hand, the SYSTEM hives in them are real ones.
+//! The images are synthetic. If the corpus is available, their SYSTEM hives are real.
 
 mod fit;
 mod generation;

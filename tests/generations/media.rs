@@ -1,4 +1,4 @@
-//! Synthetic media: an installation image, and WinPE images that have more or less of the initiator.
+//! Synthetic media: an installation image, and WinPE images with more or less of the initiator.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Bare,
     /// The driver, as in the boot images of Windows 10.
     Boot,
-    /// All but the control panel, as in WinRE.
+    /// Everything except the control panel, as in WinRE.
     Recovery,
 }
 
@@ -46,7 +46,7 @@ impl Media {
         Self::around(generation, kind, empty(), empty())
     }
 
-    /// Media around the real hive of the corpus; `None` where that is not at hand.
+    /// Media with the real hive of the corpus; `None` without the corpus.
     pub(crate) fn real(generation: &Generation, kind: Kind) -> Option<Self> {
         let hive = fs::read(winpe_tests::corpus(generation.hive?)?).unwrap();
         let open = || Hive::open(hive.clone()).unwrap();
@@ -67,13 +67,13 @@ impl Media {
         self.dir.path().join(name)
     }
 
-    /// `winpe-iscsi` with these words, in the folder. What it prints to stdout.
+    /// Runs `winpe-iscsi` with these arguments in the folder. Returns its stdout.
     #[track_caller]
     pub(crate) fn run(&self, words: &[&str], expected: i32) -> String {
         self.run_both(words, expected).0
     }
 
-    /// As [`run`](Self::run), with what it prints to stderr.
+    /// As [`run`](Self::run), but returns its stderr.
     #[track_caller]
     pub(crate) fn run_both(&self, words: &[&str], expected: i32) -> (String, String) {
         let mut command = Command::new(winpe_tests::winpe_iscsi());
@@ -90,7 +90,7 @@ impl Media {
         Archive::open(&self.path("winpe.wim")).unwrap().read(1, path).unwrap()
     }
 
-    /// What is in the WinPE, but for the hives and for times.
+    /// The content of the WinPE, without the hives and times.
     pub(crate) fn listing(&self) -> Vec<String> {
         let archive = Archive::open(&self.path("winpe.wim")).unwrap();
         let mut lines = Vec::new();
@@ -106,7 +106,7 @@ impl Media {
         lines
     }
 
-    /// Gives a file of a WIM other content, behind the back of the program.
+    /// Changes the content of a file in a WIM, without the program under test.
     pub(crate) fn replace(&self, wim: &str, path: &str, data: Vec<u8>) {
         let change = FileChange::Put { path: path.to_owned(), content: Content::Bytes(data) };
         let changes = [ImageChanges { image: 1, changes: vec![change] }];
@@ -114,7 +114,7 @@ impl Media {
         archive.commit(&changes, &Target::InPlace, CommitOptions::default()).unwrap();
     }
 
-    /// Applies a `.reg` file to the SYSTEM hive, behind the back of the program.
+    /// Applies a `.reg` file to the SYSTEM hive, without the program under test.
     pub(crate) fn change_hive(&self, reg: &str) {
         let edits = winpe_inject::parse_reg(reg.as_ref(), &fs::read(self.path(reg)).unwrap());
         let mut hive = self.hive(SYSTEM);
@@ -149,7 +149,8 @@ fn apply(hive: &mut Hive, edits: Vec<Edit>) {
     }
 }
 
-/// An installed Windows. A synthetic one uses its second control set, so that nothing may take the first.
+/// An installed Windows. A synthetic one uses its second control set, so that a test fails if the
+/// first is used.
 fn install(generation: &Generation, mut system: Hive) -> NewImage {
     if system.key(&key("ControlSet001")).unwrap().is_none() {
         let set = "ControlSet002";
@@ -237,7 +238,7 @@ fn software(generation: &Generation, kind: &str, services: &[&str]) -> Hive {
 
 type Files = Vec<(String, Vec<u8>)>;
 
-/// What both have, and the initiator needs.
+/// Files that both have, and that the initiator needs.
 fn libraries(generation: &Generation) -> Files {
     let with = |path: &str, exports: &[&str]| {
         let mut program = program(generation, path);
@@ -279,7 +280,8 @@ fn initiator(generation: &Generation) -> Files {
             &[],
         ),
         imports(r"Windows\System32\iscsium.dll", &[("msvcrt.dll", &["malloc"])], &["DiscpUmStart"]),
-        // The image's library has no such name: another revision than the program was made for.
+        // The image's library lacks this name: it is an older revision than the program was built
+        // for.
         imports(
             r"Windows\System32\iscsiexe.dll",
             &[("userenv.dll", &["RegisterGPNotification", "NewerThanTheImage"])],
@@ -340,7 +342,7 @@ fn control_panel(generation: &Generation) -> Files {
     files
 }
 
-/// Of which one covers the initiator and its driver, and nothing the control panel.
+/// One of them covers the initiator and its driver, and none the control panel.
 fn catalogues(generation: &Generation) -> Files {
     let covering = |files: Files| {
         let empty = Catalogue::new(generation.version[0] >= 10);
@@ -384,12 +386,12 @@ fn image(
     }
 }
 
-/// Whether the generation is of those whose keys are written out in a profile.
+/// Whether the keys of the generation are listed in a profile.
 pub(crate) fn is_written_out(generation: &Generation) -> bool {
     generation.name == WINDOWS_7.name
 }
 
-/// Whether the text is that of the golden file. With `WINPE_BLESS` set, it becomes that.
+/// Compares the text with the golden file. With `WINPE_BLESS` set, writes the file.
 #[track_caller]
 pub(crate) fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("generations/golden").join(name);

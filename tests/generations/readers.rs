@@ -1,4 +1,4 @@
-//! Foreign readers see the same hive as we do.
+//! Other readers see the same hive as we do.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use winpe_hive::Hive;
 use winpe_tests::regipy;
 
-/// Everything that was in the old hive is in the new one, and other programs read that through.
+/// The new hive holds everything that was in the old one, according to other programs too.
 pub(crate) fn agree(old: &Hive, new: &Hive) {
     assert!(new.check().is_sound(), "{:?}", new.check());
     let kept: BTreeSet<_> = keys(old);
@@ -21,7 +21,7 @@ pub(crate) fn agree(old: &Hive, new: &Hive) {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let seen = String::from_utf8_lossy(&output.stdout);
         let count = seen.lines().filter(|line| line.starts_with('[')).count();
-        // It writes no key whose name it cannot spell.
+        // hivexregedit omits keys whose names it cannot spell.
         assert!(count >= now.len() - 5 && count <= now.len(), "{count} of {} keys", now.len());
     }
     if let Some(program) = winpe_tests::tool("reged", "chntpw") {
@@ -34,7 +34,7 @@ pub(crate) fn agree(old: &Hive, new: &Hive) {
     }
 }
 
-/// regipy sees as much as we do.
+/// regipy counts the same as we do.
 pub(crate) fn regipy(hive: &Hive) {
     let bytes = bytes(hive);
     if regipy::is_quick(bytes.len()) {
@@ -44,7 +44,7 @@ pub(crate) fn regipy(hive: &Hive) {
     }
 }
 
-/// The bytes, without what edits have left unused.
+/// The bytes, without space that edits have left unused.
 fn bytes(hive: &Hive) -> Vec<u8> {
     hive.compact().unwrap().into_bytes()
 }

@@ -1,4 +1,4 @@
-//! Which files catalogues and signatures vouch for, as a foreign tool sees it and as we do.
+//! Which files catalogues and signatures cover, according to an independent tool and to us.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::media::{CATALOGUES, Kind, Media};
 const INJECT: [&str; 4] = ["inject", "winpe.wim", "--source", "install.wim"];
 const DRIVER: &str = r"Windows\System32\drivers\msiscsi.sys";
 
-/// Somebody who signs.
+/// A signer: a key and a certificate.
 struct Signer {
     dir: TempDir,
     openssl: PathBuf,
@@ -60,13 +60,13 @@ impl Signer {
         fs::read(to).unwrap()
     }
 
-    /// What the tool digests of a program.
+    /// The digest of a program according to the tool.
     fn digest(&self, data: &[u8], hash: &str) -> Vec<u8> {
         let (from, to) = (self.write("a.exe", data), self.path("a.der"));
         let _ = fs::remove_file(&to);
         self.run(&self.osslsigncode, &["extract-data", "-h", hash, "-in", &from, "-out", &to]);
         let extracted = fs::read(to).unwrap();
-        // Its last part is the digest.
+        // The last part of the line is the digest.
         let length = if hash == "sha1" { 20 } else { 32 };
         extracted[extracted.len() - length..].to_vec()
     }
@@ -77,7 +77,7 @@ fn holds(catalogue: &[u8], digest: &[u8]) -> bool {
 }
 
 #[test]
-fn a_foreign_tool_digests_programs_as_we_do() {
+fn an_independent_tool_computes_the_same_digests() {
     let Some(signer) = Signer::new() else { return };
     for arch in [Arch::X86, Arch::Amd64, Arch::Arm64] {
         for path in ["a.dll", "a.dll.mui"] {
@@ -88,7 +88,7 @@ fn a_foreign_tool_digests_programs_as_we_do() {
                     let ours = Catalogue::new(sha256).program(data).build();
                     let theirs = signer.digest(data, hash);
                     assert!(holds(&ours, &theirs), "{arch} {path} {hash} {}", data.len());
-                    // A signature changes nothing of it.
+                    // A signature does not change the digest.
                     let signed = signer.sign("b.exe", data, hash);
                     assert!(signed.len() > data.len());
                     assert!(Catalogue::new(sha256).program(&signed).build() == ours);
@@ -98,9 +98,9 @@ fn a_foreign_tool_digests_programs_as_we_do() {
     }
 }
 
-/// So our synthetic catalogues are ones, and a signed one covers what we say.
+/// So our synthetic catalogues are valid, and a signed one covers the intended files.
 #[test]
-fn a_foreign_tool_finds_programs_in_our_catalogues() {
+fn an_independent_tool_finds_programs_in_our_catalogues() {
     let Some(signer) = Signer::new() else { return };
     let [driver, other] = ["a.sys", "b.sys"].map(|path| Program::new(path).build());
     for sha256 in [true, false] {
@@ -128,7 +128,7 @@ fn names(list: &serde_json::Value) -> Vec<&str> {
 }
 
 #[test]
-fn catalogues_that_cover_what_is_added_go_along() {
+fn catalogues_that_cover_added_files_are_copied() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Bare);
     let report = report(&media, &[]);
     let signatures = &report["signatures"];
@@ -148,7 +148,7 @@ fn catalogues_that_cover_what_is_added_go_along() {
     let text = media.run(&["verify", "winpe.wim"], 1);
     assert!(text.contains(r"note: Windows\System32\iscsicpl.exe is in no catalogue"), "{text}");
 
-    // Of what a catalogue covered, nothing is left once that is another.
+    // If the source's catalogue differs, no longer needed files of the old one are removed.
     let other = Catalogue::new(true).file(b"another").build();
     media.replace("winpe.wim", path, other);
     let verdict: serde_json::Value =
@@ -163,7 +163,7 @@ fn a_catalogue_that_the_image_has_is_kept() {
     let media = Media::synthetic(&WINDOWS_10_21H2, Kind::Boot);
     let first = report(&media, &["--dry-run"]);
     let path = first["signatures"]["catalogues"][0]["path"].as_str().unwrap();
-    // Of the same name, and of another revision.
+    // A catalogue with the same name but another revision.
     let theirs = Catalogue::new(true).file(b"theirs").build();
     media.replace("winpe.wim", path, theirs.clone());
     let second = report(&media, &[]);

@@ -1,4 +1,4 @@
-//! The hives of the corpus and what is known of them.
+//! The hives of the corpus, and their expected properties.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ impl Sample {
     }
 }
 
-/// Every file below `hives/`, sorted by name; none where there is no corpus.
+/// Every file below `hives/`, sorted by name; empty without a corpus.
 pub(crate) fn samples() -> Vec<Sample> {
     let Some(root) = corpus("hives") else { return vec![] };
     let mut samples = vec![];
@@ -39,13 +39,13 @@ fn collect(folder: &Path, prefix: &str, samples: &mut Vec<Sample>) {
     }
 }
 
-/// One file of the corpus, or `None` where there is no corpus.
+/// One file of the corpus, or `None` without a corpus.
 pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
     let path = corpus(&format!("hives/{name}"))?;
     Some(fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// The rows of a table, without its head.
+/// The rows of a table, without its header.
 pub(crate) fn rows(table: &str) -> Vec<Vec<&str>> {
     table.lines().skip(1).map(|line| line.split('\t').collect()).collect()
 }

@@ -7,7 +7,7 @@ use winpe_registry::NtString;
 
 use crate::corpus::rows;
 
-/// How much a hive holds, and the digest of its dump.
+/// The counts of a hive, and the digest of its dump.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) keys: usize,
@@ -61,19 +61,19 @@ fn hex(bytes: &[u8]) -> String {
     digits.map(|digit| DIGITS[usize::from(digit)]).collect()
 }
 
-/// What the dumping tool reads and no hive is: a name that ends behind its cell, and inline data longer
-/// than their field.
+/// Files that the dumping tool reads though they are not valid hives: a name that exceeds its cell,
+/// and inline data longer than their field.
 const NO_HIVES: &[&str] = &["yarp/TruncatedNameHive", "parse-win32registry/winnt_value_tests.rf"];
 
 #[test]
-fn every_hive_has_the_content_that_other_tools_found() {
+fn every_hive_has_the_content_that_other_tools_report() {
     let Some(table) = winpe_tests::corpus("CONTENT-hives.tsv") else { return };
     let table = std::fs::read_to_string(table).unwrap();
     let mut compared = 0;
     for row in rows(&table) {
         let (name, expected) = (row[0], &row[1..4]);
         let bytes = crate::corpus::sample(name).expect("the table lists what is there");
-        // The dumping tool does not look at the base block, so neither may this.
+        // The dumping tool ignores the base block, so this test must ignore it too.
         let hive = Hive::open_lenient(bytes);
         if expected[2].starts_with("error") || NO_HIVES.contains(&name) {
             let whole = hive.map(|hive| content(&hive));

@@ -1,4 +1,4 @@
-//! A hive before and after edits, and what must come out.
+//! A hive before and after edits, and the expected result.
 
 use std::collections::HashSet;
 
@@ -12,9 +12,9 @@ pub(crate) struct Edited {
     pub(crate) name: String,
     pub(crate) before: Vec<u8>,
     pub(crate) after: Vec<u8>,
-    /// What the hive must hold.
+    /// The expected content of the hive.
     pub(crate) tree: KeyTree,
-    /// The keys whose own cells may have changed.
+    /// The keys whose cells may have changed.
     pub(crate) touched: HashSet<KeyPath>,
 }
 

@@ -1,4 +1,5 @@
-//! Edits on every clean hive: exactly what was asked for changes, and every reader can read it.
+//! Edits on every clean hive: exactly the requested changes are made, and every reader can read the
+//! result.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,7 +12,7 @@ use crate::corpus::samples;
 use crate::edited::Edited;
 use crate::{model, oracles, scenario};
 
-/// The hives that open and have no errors, edited.
+/// The hives that open without errors, after edits.
 fn edited() -> &'static [Edited] {
     static EDITED: LazyLock<Vec<Edited>> = LazyLock::new(|| {
         samples().iter().filter_map(|sample| Edited::new(sample, scenario::edits)).collect()
@@ -20,7 +21,7 @@ fn edited() -> &'static [Edited] {
 }
 
 #[test]
-fn an_edit_changes_what_it_says_and_nothing_else() {
+fn an_edit_makes_its_change_and_no_other() {
     for edited in edited() {
         let mut hive = Hive::open(edited.after.clone()).unwrap();
         assert_eq!(hive.root().tree().unwrap(), edited.tree, "{}", edited.name);
@@ -49,14 +50,14 @@ fn cells_of_keys_not_concerned_keep_their_bytes() {
     edited().iter().for_each(cells_are_kept);
 }
 
-/// The cells of keys that no edit concerns stand where they stood, and say what they said.
+/// The cells of keys that no edit concerns keep their offsets and contents.
 pub(crate) fn cells_are_kept(edited: &Edited) {
     let after = own_cells(&edited.after);
     for (path, cells) in own_cells(&edited.before) {
         if edited.touched.contains(&path) {
             continue;
         }
-        // Below a deleted key there is nothing left to compare.
+        // There is nothing to compare below a deleted key.
         let Some(kept) = after.get(&path) else {
             assert!(
                 edited.touched.iter().any(|touched| path.starts_with(touched)),
@@ -77,8 +78,8 @@ pub(crate) fn cells_are_kept(edited: &Edited) {
     }
 }
 
-/// For each key the file offsets of its own cells: node, class, value list, values and data. Lists of
-/// subkeys are left out, for those change with any subkey; a key's own node does not name them here.
+/// For each key the file offsets of its own cells: node, class, value list, values and data. Subkey
+/// lists are left out, since they change with any subkey.
 fn own_cells(bytes: &[u8]) -> HashMap<KeyPath, Vec<usize>> {
     let hive = Hive::open(bytes.to_vec()).unwrap();
     let mut keys = HashMap::new();
@@ -119,7 +120,7 @@ const CLASS: usize = 48;
 const DATA_SIZE: usize = 4;
 const DATA: usize = 8;
 
-/// The cell that a record names in a field.
+/// The cell that a field of a record names.
 fn named_cell(bytes: &[u8], record: usize, field: usize) -> usize {
     file_offset(word(bytes, record + 4 + field))
 }
@@ -142,8 +143,8 @@ fn nt_hive_reads_every_edited_hive() {
     edited().iter().for_each(nt_hive_agrees);
 }
 
-/// nt-hive sees what the model says. It refuses or misreads some hives as they are; those say nothing
-/// of our edits.
+/// nt-hive sees the content of the model. Hives that it refuses or misreads without any edit are
+/// skipped.
 pub(crate) fn nt_hive_agrees(edited: &Edited) {
     let tree = Hive::open(edited.before.clone()).unwrap().root().tree().unwrap();
     if oracles::nt_hive_sees(&edited.before, &tree).is_ok() {
@@ -172,7 +173,7 @@ fn reged_reads_the_edited_system_hives() {
     }
 }
 
-/// regipy takes half a minute for a large hive, so it reads the small ones here.
+/// regipy takes half a minute for a large hive, so it only reads the small ones here.
 #[test]
 fn regipy_reads_edited_hives() {
     for edited in edited().iter().filter(|edited| edited.name.starts_with("aiowinreg/")) {

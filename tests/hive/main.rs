@@ -1,4 +1,4 @@
-//! The hive engine over real hives, and foreign readers over what it writes.
+//! The hive engine on real hives, and other readers on its output.
 
 mod corpus;
 mod dump;

@@ -1,4 +1,4 @@
-//! What edits mean, said a second time over a tree in memory.
+//! A second implementation of the edits, on a tree in memory.
 
 use winpe_registry::{Edit, KeyName, KeyPath, KeyTree, Op};
 
@@ -30,7 +30,8 @@ pub(crate) fn apply(tree: &mut KeyTree, edit: &Edit) {
     }
 }
 
-/// The keys whose own cells an edit may change: the key, and its parent where it comes or goes.
+/// The keys whose own cells an edit may change: the key, and its parent if the key is created or
+/// deleted.
 pub(crate) fn touched(before: &KeyTree, edit: &Edit) -> Vec<KeyPath> {
     let depth = edit.key.depth();
     let existing = (0..=depth)

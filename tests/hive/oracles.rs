@@ -1,4 +1,4 @@
-//! Foreign readers over a hive that we wrote: each must see what we see.
+//! Other readers on a hive that we wrote: each must see the same content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,11 +9,11 @@ use nt_hive::{KeyNode, NtHiveNameString};
 use winpe_registry::{KeyTree, NtString, ValueType};
 use winpe_tests::{run, tool};
 
-/// nt-hive, an independent reader in Rust, sees every key and value as it is.
+/// nt-hive, an independent reader in Rust, sees the same keys and values.
 pub(crate) fn nt_hive_sees(bytes: &[u8], tree: &KeyTree) -> Result<(), String> {
     let hive = nt_hive::Hive::new(bytes).map_err(|error| format!("nt-hive: {error}"))?;
     let root = hive.root_key_node().map_err(|error| format!("nt-hive: {error}"))?;
-    // It takes long data for segmented ones in versions that have none.
+    // It reads long data as segments in versions that have none.
     let segments = hive.minor_version() > 3;
     same(&root, tree, segments, "")
 }
@@ -67,7 +67,7 @@ fn text(name: &NtHiveNameString) -> NtString {
     }
 }
 
-/// hivexregedit exports every key and value as it is, as far as it can spell the names.
+/// hivexregedit exports the same keys and values, as far as it can spell the names.
 pub(crate) fn hivexregedit_sees(file: &Path, tree: &KeyTree) {
     let Some(program) = tool("hivexregedit", "libwin-hivex-perl") else { return };
     let output = run(&program, ["--export".as_ref(), file.as_os_str(), "\\".as_ref()]);
@@ -96,7 +96,7 @@ pub(crate) fn hivexregedit_sees(file: &Path, tree: &KeyTree) {
     assert_eq!(extra.map(|key| String::from_utf8_lossy(key)), None, "hivex sees one more key");
 }
 
-/// What hivexregedit writes for the keys and values whose names are printable ASCII.
+/// The output of hivexregedit for the keys and values whose names are printable ASCII.
 fn expect(tree: &KeyTree, path: &str, keys: &mut BTreeMap<String, BTreeSet<String>>) {
     let mut lines = BTreeSet::new();
     for (name, value) in &tree.values {
@@ -137,7 +137,7 @@ pub(crate) fn hivexsh_finds(file: &Path, key: &str, value: &str) {
     assert!(listed.contains(&format!("\"{value}\"=")), "{value} is not in {listed}");
 }
 
-/// reged exports the hive to its end, but for what lies below a name that is not Latin-1.
+/// reged exports the whole hive, except everything below a name that is not Latin-1.
 pub(crate) fn reged_reads(file: &Path, tree: &KeyTree) {
     let Some(program) = tool("reged", "chntpw") else { return };
     let folder = tempfile::tempdir().unwrap();

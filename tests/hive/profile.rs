@@ -12,7 +12,7 @@ use crate::edited::Edited;
 use crate::edits::{cells_are_kept, nt_hive_agrees};
 use crate::oracles;
 
-/// Each hive and the file of Windows that it is.
+/// Each hive, and the hive file of Windows that it is.
 const HIVES: &[(&str, &str)] = &[
     ("aiowinreg/nt_software", "SOFTWARE"),
     ("aiowinreg/nt_system", "SYSTEM"),
@@ -37,7 +37,7 @@ fn edits(file: &str) -> Vec<Edit> {
 }
 
 #[test]
-fn the_profile_changes_what_it_says_and_every_reader_reads_it() {
+fn the_profile_makes_its_changes_and_every_reader_reads_the_result() {
     let folder = tempfile::tempdir().unwrap();
     for sample in samples() {
         let Some((name, file)) = HIVES.iter().find(|(name, _)| *name == sample.name) else {

@@ -1,4 +1,4 @@
-//! Dirty hives with the logs that Windows left, and what Windows or other tools made of them.
+//! Dirty hives with logs of Windows, compared with the recovery by Windows or other tools.
 
 use winpe_hive::log::RecoverError;
 use winpe_hive::{Hive, OpenError};
@@ -13,7 +13,7 @@ struct Case {
 }
 
 impl Case {
-    /// Logs stand beside their hive.
+    /// Logs are in the same folder as their hive.
     fn load(hive: &str, logs: &str) -> Self {
         let folder = hive.rsplit_once('/').expect("hives lie in folders").0;
         let read = |name: &str| sample(name).unwrap_or_else(|| panic!("{name} is missing"));
@@ -27,7 +27,7 @@ impl Case {
 }
 
 #[test]
-fn every_dirty_hive_comes_back_as_other_tools_recovered_it() {
+fn every_dirty_hive_is_recovered_as_by_other_tools() {
     let Some(table) = corpus("RECOVERED-hives.tsv") else { return };
     let table = std::fs::read_to_string(table).unwrap();
     let (mut recovered, mut refused) = (0, 0);
@@ -67,7 +67,7 @@ fn every_dirty_hive_comes_back_as_other_tools_recovered_it() {
 }
 
 #[test]
-fn windows_made_the_same_of_them() {
+fn windows_recovers_them_to_the_same_content() {
     for (folder, hive, twin, logs) in [
         ("yarp/OldDirtyHive", "OldDirtyHive", "RecoveredHive_Windows7", "OldDirtyHive.LOG1"),
         (

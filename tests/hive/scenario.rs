@@ -1,14 +1,14 @@
-//! Edits of every kind for a hive of any content.
+//! Edits of every kind for any hive.
 
 use winpe_registry::{Edit, KeyName, KeyPath, KeyTree, NtString, Value, ValueName, ValueType};
 
-/// Creates, sets, replaces and deletes: in new keys, and in keys that the hive has.
+/// Creates, sets, replaces and deletes: in new keys, and in existing keys of the hive.
 pub(crate) fn edits(tree: &KeyTree) -> Vec<Edit> {
     let mut edits = new_keys();
     let mut keys = vec![];
     collect(tree, &KeyPath::root(), &mut keys);
 
-    // Every value operation on a key that is there, with data of another kind of storage.
+    // Every value operation on an existing key, with data that are stored in another form.
     let mut with_values = keys.iter().filter(|(_, key)| key.values.len() >= 3);
     if let Some((path, key)) = with_values.next() {
         let name = |index: usize| key.values[index].0.clone();
@@ -17,13 +17,13 @@ pub(crate) fn edits(tree: &KeyTree) -> Vec<Edit> {
         edits.push(Edit::set_value(path.clone(), name(2), blob(3000, 3)));
         edits.push(Edit::set_value(path.clone(), value_name("added"), Value::sz("text")));
     }
-    // A whole tree, but never all there is.
+    // A whole tree, but never the whole hive.
     let mut depth_two =
         keys.iter().filter(|(path, key)| path.depth() == 2 && !key.subkeys.is_empty());
     if let Some((path, _)) = depth_two.next_back() {
         edits.push(Edit::delete_key(path.clone()));
     }
-    // Into the fullest subkey list: in front, in between and behind.
+    // Into the largest subkey list: before, between and after its entries.
     if let Some((path, _)) = keys.iter().max_by_key(|(_, key)| key.subkeys.len()) {
         for name in ["!first", "M between", "~last"] {
             edits.push(Edit::create_key(path.child(key_name(name))));
@@ -47,7 +47,7 @@ fn new_keys() -> Vec<Edit> {
         set("first long", blob(20, 1)),
         set("FIRST LONG", blob(900, 2)),
     ];
-    // The boundaries at which the way changes in which data are stored.
+    // The limits at which data are stored in another form.
     for len in [0, 1, 4, 5, 16_343, 16_344, 16_345, 40_000] {
         edits.push(set(&format!("{len} bytes"), blob(len, len)));
     }
@@ -59,7 +59,7 @@ fn new_keys() -> Vec<Edit> {
     edits
 }
 
-/// Names that are no Unicode text, which some readers cannot take.
+/// Names that are not valid Unicode, which some readers cannot handle.
 pub(crate) fn unpaired_names() -> Vec<Edit> {
     let unpaired = NtString::from_units(vec![0x61, 0xd800, 0x62]);
     let key = KeyPath::from_iter([KeyName::new(unpaired.clone()).unwrap()]);

@@ -1,4 +1,4 @@
-//! The verdict over every file of the corpus, and what the whole-hive check finds in it.
+//! The verdict for every file of the corpus, and the findings of the whole-hive check.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,10 +10,10 @@ use winpe_hive::{Hive, Severity};
 use crate::corpus::{rows, samples};
 use crate::dump::content;
 
-/// What our engine says of each file; written by this test where it differs.
+/// The result of our engine for each file; this test writes it if it differs.
 const VERDICTS: &str = include_str!("verdicts.tsv");
 
-/// What an independent checker, written from the specification, found in each file.
+/// The findings of an independent checker, written from the specification, for each file.
 const LINT: &str = include_str!("lint.tsv");
 
 #[test]
@@ -59,7 +59,7 @@ fn rules(hive: &Hive) -> String {
     counts.join(" ")
 }
 
-/// Hives where both checkers find errors, and then differ in what follows from the first of them.
+/// Hives in which both checkers find errors, but differ in consequences of the first one.
 const DAMAGED: &[&str] = &[
     "parse-win32registry/fake_system.rf",
     "parse-win32registry/winnt_security_tests.rf",
@@ -76,7 +76,7 @@ fn the_check_agrees_with_an_independent_checker() {
     let lint: BTreeMap<_, _> = rows(LINT).into_iter().map(|row| (row[0], row)).collect();
     for sample in samples() {
         let row = &lint[sample.name.as_str()];
-        // What we do not open even leniently, the other finds full of errors.
+        // Files that we do not open even leniently have many errors according to the other checker.
         let Ok(hive) = Hive::open_lenient(sample.read()) else {
             assert_ne!(row[1], "0", "errors in {}", sample.name);
             continue;

@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 type Rooms = &'static [(&'static str, &'static [&'static str])];
 
 /// The crates that have such a plan, in ARCHITECTURE.md too, under "The rooms of `NAME`".
-const CRATES: &[(&str, Rooms)] = &[("inject", INJECT)];
+const CRATES: &[(&str, Rooms)] = &[("inject", INJECT), ("netboot", NETBOOT)];
+
+/// The crates in which no two files use each other in a circle. In `netboot` there are such circles within
+/// rooms: a module and its parent, or an exchange of DHCP messages spread over several files.
+const NO_FILE_CIRCLES: &[&str] = &["inject"];
 
 const INJECT: Rooms = &[
     ("image", &[]),
@@ -23,6 +27,32 @@ const INJECT: Rooms = &[
     ("startup", &["image", "report", "hives", "files", "program"]),
     ("demo", &["hives", "profile", "program"]),
     (".", &["image", "report", "hives", "profile", "files", "program", "parts", "startup"]),
+];
+
+const NETBOOT: Rooms = &[
+    ("wire", &[]),
+    ("digest", &[]),
+    ("client", &["wire"]),
+    ("config", &["client", "wire"]),
+    ("event", &["client", "digest", "wire"]),
+    ("meter", &["config", "event"]),
+    ("policy", &["client", "config", "wire"]),
+    ("logic", &["client", "config", "event", "policy", "wire"]),
+    ("files", &["digest", "event"]),
+    ("net", &["config"]),
+    ("dhcp", &["config", "event", "logic", "net", "wire"]),
+    ("tftp", &["config", "digest", "event", "files", "logic", "meter", "net", "wire"]),
+    ("http", &["config", "digest", "event", "files", "logic", "meter", "net"]),
+    ("timeline", &["client", "digest", "event", "logic", "wire"]),
+    ("watch", &["config", "event", "http", "logic", "meter", "timeline"]),
+    (
+        "serve",
+        &[
+            "client", "config", "dhcp", "event", "files", "http", "logic", "meter", "net",
+            "policy", "tftp", "watch", "wire",
+        ],
+    ),
+    (".", &[]),
 ];
 
 #[test]
@@ -41,8 +71,9 @@ fn folders_use_each_other_as_drawn() {
             let drawn: BTreeSet<_> = may_use.iter().copied().collect();
             assert_eq!(uses, drawn, "{name}: what {room} uses, and what is drawn");
         }
-        for kind in ["room_circles", "file_circles"] {
-            assert_eq!(found[kind], Value::Array(vec![]), "{name}: {kind}");
+        assert_eq!(found["room_circles"], json!([]), "{name}");
+        if NO_FILE_CIRCLES.contains(name) {
+            assert_eq!(found["file_circles"], json!([]), "{name}");
         }
     }
 }
@@ -60,7 +91,7 @@ fn architecture_has_the_same_table() {
         };
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         let drawn: BTreeMap<_, _> = rows
-            .map(|(room, rest)| (room, quoted(rest.split_once('|').expect("two columns").1)))
+            .map(|(room, rest)| (room, quoted(rest.split('|').nth(1).expect("two columns"))))
             .collect();
         let held = rooms.iter().filter(|(room, _)| *room != ".");
         let held: BTreeMap<_, BTreeSet<_>> = held

@@ -1,4 +1,4 @@
-//! What is refused: with a clear error, exit status 2, and the image as it was.
+//! Refused input: a clear error, exit status 2, and an unchanged image.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::support::{Bench, Run, wimlib, word};
 
 const INJECT: [&str; 4] = ["inject", "winpe.wim", "--source", "install.wim:1"];
 
-/// A WinPE image whose SYSTEM hive is made into something else.
+/// A WinPE image with an altered SYSTEM hive.
 fn with_hive(change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Bench {
     use winpe_wim::{Archive, CommitOptions, Content, FileChange, ImageChanges, Target};
     let bench = Bench::new();
@@ -31,7 +31,7 @@ fn missing_files_are_all_named() {
 }
 
 #[test]
-fn a_source_without_the_files_is_no_source() {
+fn a_source_without_the_files_is_refused() {
     let error = Bench::new().refused(&["inject", "winpe.wim", "--source", "winpe.wim"]);
     assert!(error.contains("16 files are neither in the image nor in winpe.wim"), "{error}");
     let error = Bench::new().refused(&["inject", "winpe.wim", "--source", "."]);
@@ -41,7 +41,7 @@ fn a_source_without_the_files_is_no_source() {
 }
 
 #[test]
-fn an_image_that_does_not_exist_is_told_with_those_that_do() {
+fn a_missing_image_is_reported_with_the_existing_ones() {
     for image in ["7", "Windows 99"] {
         let error = Bench::new().refused(&[&INJECT[..], &["--image", image]].concat());
         assert!(error.contains(image) && error.contains("1 (Microsoft Windows PE"), "{error}");
@@ -49,7 +49,7 @@ fn an_image_that_does_not_exist_is_told_with_those_that_do() {
 }
 
 #[test]
-fn an_unknown_profile_is_told_with_those_that_are_known() {
+fn an_unknown_profile_is_reported_with_the_known_ones() {
     let error = Bench::new().refused(&[&INJECT[..], &["--profile", "iscsi-winpe99"]].concat());
     assert!(error.contains("iscsi-winpe99") && error.contains("iscsi-winpe3"), "{error}");
 }
@@ -73,7 +73,7 @@ fn a_reg_error_has_its_line_and_its_text() {
 }
 
 #[test]
-fn additions_that_cannot_be_are_refused() {
+fn impossible_additions_are_refused() {
     let bench = Bench::new();
     bench.write("a.txt", "a");
     for (addition, says) in [
@@ -115,7 +115,7 @@ fn a_truncated_wim_is_refused() {
 fn a_corrupt_wim_is_refused() {
     let bench = Bench::new();
     let mut bytes = fs::read(&bench.winpe).unwrap();
-    // The hives are compressed near the start; the tree and the table stand at the end.
+    // The hives are compressed near the start; the metadata and the blob table are at the end.
     let middle = bytes.len() / 2;
     for range in [0xd0..middle, middle..bytes.len()] {
         let kept = bytes.clone();
@@ -128,7 +128,7 @@ fn a_corrupt_wim_is_refused() {
 }
 
 #[test]
-fn a_missing_hive_is_told() {
+fn a_missing_hive_is_reported() {
     let error = with_hive(|_| None).refused(&INJECT);
     assert!(error.contains(r"Windows\System32\config\SYSTEM is not in the image"), "{error}");
 }
@@ -166,7 +166,7 @@ fn a_dirty_hive_without_its_logs_is_refused() {
     assert!(error.contains("hint: "), "{error}");
 }
 
-/// Makes the base block's checksum right again.
+/// Corrects the base block's checksum.
 fn seal(hive: &mut [u8]) {
     let words = hive[..508].chunks_exact(4);
     let sum = words.fold(0, |sum, word| sum ^ u32::from_le_bytes(word.try_into().unwrap()));
@@ -174,7 +174,7 @@ fn seal(hive: &mut [u8]) {
 }
 
 #[test]
-fn solid_and_split_wims_are_no_targets() {
+fn solid_and_split_wims_are_refused_as_targets() {
     let bench = Bench::new();
     let solid = bench.path("solid.esd");
     if wimlib(&["export", word(&bench.winpe), "1", word(&solid), "--solid"]).is_none() {
@@ -183,7 +183,7 @@ fn solid_and_split_wims_are_no_targets() {
     let error = bench.refused(&["inject", "solid.esd", "--source", "install.wim"]);
     assert!(error.contains("solid.esd") && error.contains("winpe-iscsi wim export"), "{error}");
 
-    // Large enough for two parts of the least size.
+    // Large enough for two parts of the minimum size.
     bench.run(&INJECT).expect(0);
     let part = bench.path("part.swm");
     wimlib(&["split", word(&bench.winpe), word(&part), "0.01"]).unwrap();
@@ -206,10 +206,10 @@ fn a_wim_open_for_writing_elsewhere_is_left_alone() {
 }
 
 #[test]
-fn a_disk_that_is_full_changes_nothing() {
+fn a_full_disk_leaves_the_image_unchanged() {
     let bench = Bench::new();
     let before = fs::read(&bench.winpe).unwrap();
-    // A limit on the size of a file stands for a full disk; both end a write half-way.
+    // A limit on the size of a file simulates a full disk; both end a write half-way.
     let blocks = before.len() / 1024 + 1;
     for words in [&INJECT[..], &[&INJECT[..], &["-o", "new.wim"]].concat()] {
         let mut command = Command::new("bash");
@@ -224,7 +224,7 @@ fn a_disk_that_is_full_changes_nothing() {
 }
 
 #[test]
-fn wrong_words_are_told_by_the_command_line() {
+fn wrong_arguments_are_reported() {
     let bench = Bench::new();
     for words in [&["inject"][..], &["inject", "winpe.wim", "--add", "x"], &["--nonsense"]] {
         bench.run(words).expect(2);

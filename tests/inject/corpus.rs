@@ -13,7 +13,7 @@ fn run(dir: &Path, words: &[&str]) -> Run {
     Run::of(command)
 }
 
-/// A tree with two real hives, captured by wimlib, beside the demo's source.
+/// A tree with two real hives, captured by wimlib, next to the demo's source.
 fn captured(system: &Path, software: &Path, compression: &str) -> Option<TempDir> {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("tree/Windows/System32/config");
@@ -39,7 +39,7 @@ fn real_hives_in_a_captured_image() {
         let (Some(system), Some(software)) = files else { return };
         let Some(dir) = captured(&system, &software, compression) else { return };
         let dir = dir.path();
-        // Nothing in such an image tells which Windows it is, so the profile is named.
+        // Such an image does not identify its Windows, so the profile is given.
         let profile = ["--profile", "iscsi-winpe3"];
         let inject =
             ["inject", "winpe.wim", "--source", "media/install.wim", profile[0], profile[1]];
@@ -68,7 +68,7 @@ fn real_hives_in_a_captured_image() {
     }
 }
 
-/// hivexregedit and hivexsh go through the whole hive without complaint.
+/// hivexregedit and hivexsh read the whole hive without errors.
 fn foreign_readers_read(hive: &Path) {
     if let Some(hivexregedit) = winpe_tests::tool("hivexregedit", "libwin-hivex-perl") {
         let output = winpe_tests::run(&hivexregedit, ["--export", word(hive), r"\"]);
@@ -84,7 +84,8 @@ fn foreign_readers_read(hive: &Path) {
     }
 }
 
-/// A hive that Windows did not write to its end is recovered from the logs beside it, within the image.
+/// A hive whose last write was interrupted is recovered from the logs in the same folder of the
+/// image.
 #[test]
 fn a_dirty_hive_is_recovered_from_its_logs_in_the_image() {
     let folder = "hives/yarp/NewDirtyHive1";
@@ -118,7 +119,7 @@ fn a_dirty_hive_is_recovered_from_its_logs_in_the_image() {
     assert_eq!(kept, names(&twin), "what Windows itself recovered, and the new key");
     assert_eq!(names(&edited).len(), kept.len() + 1);
 
-    // The logs are still there, and nothing of them can be replayed over the edit.
+    // The logs still exist, and none of them can be replayed over the edit.
     let logs = [read("SYSTEM.LOG1"), read("SYSTEM.LOG2")];
     let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
     let (again, recovery) = winpe_hive::log::recover(read("SYSTEM"), &logs).unwrap();

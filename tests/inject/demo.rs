@@ -1,23 +1,23 @@
-//! `winpe-iscsi demo` and `info`, as a newcomer meets them.
+//! `winpe-iscsi demo` and `info`, as a new user runs them.
 
 use serde_json::Value;
 
 use crate::support::Bench;
 
 #[test]
-fn the_demo_goes_through_and_leaves_its_images() {
+fn the_demo_succeeds_and_leaves_its_images() {
     let bench = Bench::new();
     let demo = bench.run(&["demo", "try"]).expect(0).stdout;
     for step in ["--dry-run", "--check", "verify", "not in: 0 of 16 files", "in: 16 of 16 files"] {
         assert!(demo.contains(step), "{step}\n{demo}");
     }
     bench.run(&["verify", "try/winpe.wim"]).expect(0);
-    // It does not overwrite what it made.
+    // It does not overwrite its own output.
     bench.refused(&["demo", "try"]);
 }
 
 #[test]
-fn info_tells_what_is_in() {
+fn info_lists_the_parts() {
     let bench = Bench::new();
     let info = || -> Value {
         serde_json::from_str(&bench.run(&["info", "winpe.wim", "--json"]).expect(0).stdout).unwrap()
@@ -39,7 +39,7 @@ fn info_tells_what_is_in() {
 }
 
 #[test]
-fn verify_tells_what_is_missing() {
+fn verify_lists_missing_parts() {
     let bench = Bench::new();
     let verdict = bench.run(&["verify", "winpe.wim"]).expect(1).stdout;
     assert!(verdict.contains(r"Windows\System32\iscsiexe.dll is missing"), "{verdict}");

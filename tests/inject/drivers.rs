@@ -97,7 +97,7 @@ fn a_driver_for_other_machines_is_refused() {
 }
 
 #[test]
-fn a_package_that_is_none_is_refused() {
+fn an_invalid_package_is_refused() {
     let bench = Bench::new();
     let refused = |says: &str| {
         let error = bench.refused(&inject(&["--driver", "net"]));
@@ -123,7 +123,7 @@ fn a_package_that_is_none_is_refused() {
 }
 
 #[test]
-fn an_unsigned_driver_is_worth_a_warning() {
+fn an_unsigned_driver_gives_a_warning() {
     let bench = Bench::new();
     package(&bench, "net", INF.replace("CatalogFile", ";").as_bytes(), X64);
     fs::remove_file(bench.path("net/LAB.CAT")).unwrap();
@@ -131,7 +131,7 @@ fn an_unsigned_driver_is_worth_a_warning() {
     assert!(run.stderr.contains("no catalogue signs this driver"), "{}", run.stderr);
 }
 
-/// A package comes from a vendor, or from anywhere; what it has goes into the image.
+/// A package comes from a vendor, or from an unknown source; its content goes into the image.
 #[test]
 fn links_lead_to_no_file_outside_the_package() {
     use std::os::unix::fs::symlink;
@@ -150,7 +150,7 @@ fn links_lead_to_no_file_outside_the_package() {
         let error = bench.refused(&inject(&["--driver", "net"]));
         assert!(error.contains(&format!("{name} leads out of net\nhint: ")), "{error}");
         std::fs::remove_file(at(name)).unwrap();
-        // Within the package a link is followed.
+        // A link that stays in the package is followed.
         std::fs::write(at("net/kept"), kept).unwrap();
         symlink("kept", at(name)).unwrap();
         bench.run(&inject(&["--driver", "net", "--dry-run"])).expect(0);

@@ -1,4 +1,4 @@
-//! Texts that must come out as they stand in `tests/inject/golden`.
+//! Comparison with the texts in `tests/inject/golden`.
 
 use std::{env, fs};
 

@@ -1,4 +1,4 @@
-//! Which image of a WIM a command is about: by number, by name, or all of them.
+//! Selection of the image in a WIM: by number, by name, or all images.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn numbers(document: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn verify_looks_at_those_that_are_meant() {
+fn verify_checks_the_selected_images() {
     let bench = both();
     golden(
         "verify-all.txt",
@@ -47,7 +47,7 @@ fn verify_looks_at_those_that_are_meant() {
 }
 
 #[test]
-fn info_shows_those_that_are_meant() {
+fn info_shows_the_selected_images() {
     let bench = both();
     let info = |words: &[&str]| json(&bench, &[&["info", "both.wim"], words].concat(), 0);
     assert_eq!(numbers(&info(&[])), [1, 2]);
@@ -63,7 +63,7 @@ fn remove<'a>(words: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn remove_takes_out_of_those_that_have_something() {
+fn remove_changes_images_with_a_record() {
     let bench = both();
     let error = bench.refused(&remove(&[]));
     assert!(error.contains("image 1 has no record"), "{error}");

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::{Bench, word};
 
-/// An ISO image with the demo's images where a Windows disc has them.
+/// An ISO image with the demo's images at the paths of a Windows disc.
 fn disc(bench: &Bench, files: &[(&str, &str)]) -> Option<()> {
     let genisoimage = winpe_tests::tool("genisoimage", "genisoimage")?;
     let media = bench.path("media/sources");
@@ -29,7 +29,7 @@ fn one_disc_gives_winpe_and_files() {
     bench.run(&["inject", "--iso", "disc.iso", "-o", "new.wim"]).expect(0);
     bench.run(&["verify", "new.wim"]).expect(0);
     assert!(fs::read(bench.path("disc.iso")).unwrap() == before);
-    // The same as from the files themselves.
+    // The same as from the separate files.
     bench.run(&["inject", "winpe.wim", "--source", "disc.iso", "-o", "other.wim"]).expect(0);
     bench.run(&["inject", "other.wim", "--source", "install.wim", "--check"]).expect(0);
 }
@@ -40,7 +40,7 @@ fn a_disc_without_windows_is_refused() {
     let Some(()) = disc(&bench, &[("winpe.wim", "boot.wim")]) else { return };
     let error = bench.refused(&["inject", "--iso", "disc.iso", "-o", "new.wim"]);
     assert!(error.contains("disc.iso") && error.contains("install"), "{error}");
-    // In place there is nothing that could be written.
+    // Nothing can be written in place.
     let error = bench.refused(&["inject", "--iso", "disc.iso"]);
     assert!(error.contains("-o winpe.wim"), "{error}");
     let error = bench.refused(&["inject", "--iso", "winpe.wim", "-o", "new.wim"]);

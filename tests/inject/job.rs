@@ -1,4 +1,4 @@
-//! What goes right.
+//! Successful runs of inject.
 
 use std::fs;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn the_plus_side_of_the_diff_makes_the_same_changes() {
     by_diff.write("only-files/profile.toml", "title = 'files'\nwhy = 'the diff has the keys'\n");
     let words =
         ["inject", "winpe.wim", "--profile", "only-files", "--reg", "diff.reg", "--dry-run"];
-    // The roots of the diff are those of the profile that made it.
+    // The roots of the diff are those of the profile that created it.
     let roots = r"title = 'files'
 why = 'the diff has the keys'
 [[hive]]
@@ -61,7 +61,7 @@ file = 'Windows\System32\config\SOFTWARE'
     let again = by_diff.run(&words).expect(0).stdout;
     assert_eq!(plus_side(&again), plus_side(&report));
 
-    // And on the image that has it all, nothing is left to do.
+    // On the complete image nothing is left to do.
     by_profile.write("diff.reg", plus_side(&report));
     by_profile.write("only-files/profile.toml", roots);
     by_profile.run(&[&words[..6], &["--check"]].concat()).expect(0);
@@ -77,7 +77,7 @@ fn a_second_run_has_nothing_to_do() {
     let again = bench.run(&inject(&[])).expect(0);
     assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
     assert!(fs::read(&bench.winpe).unwrap() == once, "the second run wrote");
-    // The files are in, so the source is not needed any more.
+    // The files are in the image, so the source is no longer needed.
     bench.run(&["inject", "winpe.wim", "--check"]).expect(0);
 }
 
@@ -114,7 +114,8 @@ fn another_file_is_written_and_never_overwritten_unasked() {
     bench.run(&inject(&["-o", "new.wim"])).expect(0);
     assert!(fs::read(&bench.winpe).unwrap() == before);
     let new = fs::read(bench.path("new.wim")).unwrap();
-    let error = bench.refused(&inject(&["-o", "new.wim"]));
+    let other = ["--initiator-name", "iqn.2011-12.com.example:lab", "-o", "new.wim"];
+    let error = bench.refused(&inject(&other));
     assert!(error.contains("new.wim") && error.contains("--force"), "{error}");
     assert!(fs::read(bench.path("new.wim")).unwrap() == new, "the output was overwritten");
     bench.run(&inject(&["-o", "new.wim", "--force"])).expect(0);
@@ -169,10 +170,10 @@ fn further_reg_files_and_files_appear_and_are_applied() {
     bench.run(&inject(&[&more[..], &["--check"]].concat())).expect(0);
 }
 
-/// The user's own file sets a value twice, and people delete a key to make it anew: neither may make a
-/// second run differ from nothing.
+/// The user's own file sets a value twice, and some files delete a key and create it again: neither
+/// may make a second run report changes.
 #[test]
-fn edits_that_end_where_they_began_are_nothing_to_do() {
+fn edits_without_net_effect_are_no_changes() {
     let bench = Bench::new();
     let seed = winpe_tests::workspace().join("fixtures/seed-iscsi.reg");
     bench.write("seed.reg", fs::read(seed).unwrap());
@@ -222,7 +223,7 @@ fn builds_repeat_byte_for_byte() {
 }
 
 #[test]
-fn all_images_are_changed_at_once_and_an_integrity_table_is_added() {
+fn all_images_are_changed_in_one_run_and_an_integrity_table_is_added() {
     let bench = Bench::new();
     let bytes = fs::read(&bench.winpe).unwrap();
     let both = bench.write("both.wim", &bytes);

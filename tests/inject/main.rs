@@ -1,6 +1,8 @@
-//! The main job, end to end, as a user runs it.
+//! `winpe-iscsi inject` and its companions, end to end, as a user runs them.
 
+mod accumulate;
 mod bad_input;
+mod boots;
 mod corpus;
 mod demo;
 mod driver_packs;
@@ -9,10 +11,13 @@ mod golden;
 mod images;
 mod iso;
 mod job;
+mod places;
+mod profiles;
 mod recipes;
 mod record;
 mod schemas;
 mod secrets;
 mod startup;
 mod support;
+mod targets;
 mod wine;

@@ -33,7 +33,7 @@ pub(crate) fn bench() -> Bench {
     bench
 }
 
-/// With times that repeat, since the digests of the hives depend on them.
+/// With fixed times, since the digests of the hives depend on them.
 pub(crate) fn report(bench: &Bench, words: &[&str]) -> Value {
     let mut command = Command::new(winpe_tests::winpe_iscsi());
     command.args(["inject", "--json"]).args(words).current_dir(bench.dir.path());
@@ -59,7 +59,7 @@ fn a_recipe_says_what_the_command_line_says() {
             "--dry-run",
         ],
     );
-    // The paths differ in spelling alone.
+    // The paths differ only in spelling.
     by_words["wim"] = json!("lab/../winpe.wim");
     by_words["source"] = json!("lab/../install.wim, image 1");
     assert_eq!(by_recipe, by_words);
@@ -70,7 +70,7 @@ fn a_recipe_says_what_the_command_line_says() {
 }
 
 #[test]
-fn the_command_line_goes_before_the_recipe() {
+fn the_command_line_overrides_the_recipe() {
     let bench = bench();
     bench.write("other.reg", "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Other]\n");
     let words = ["--recipe=lab/winpe-iscsi.toml", "--reg=other.reg", "--output=other.wim"];
@@ -82,7 +82,7 @@ fn the_command_line_goes_before_the_recipe() {
 }
 
 #[test]
-fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
+fn a_misspelt_key_is_reported_with_the_similar_one() {
     let bench = bench();
     for (text, place, hint) in [
         ("[inject]\nwim = 'a'\nconect = []\n", ":3:1: ", "did you mean connect?"),

@@ -1,4 +1,4 @@
-//! What inject keeps in the image, so that its work can be undone and checked.
+//! The record that inject keeps in the image, so that its work can be undone and checked.
 
 use std::fs::File;
 
@@ -29,7 +29,7 @@ fn put(bench: &Bench, path: &str, content: Content) {
     archive.commit(&changes, &Target::InPlace, CommitOptions::default()).unwrap();
 }
 
-/// Neither command may do anything by such a record.
+/// Neither command may act on such a record.
 #[track_caller]
 fn all_refuse(bench: &Bench, says: &str) {
     for words in [&["remove", "winpe.wim"][..], &["verify", "winpe.wim"]] {
@@ -44,7 +44,8 @@ fn all_refuse(bench: &Bench, says: &str) {
 #[test]
 fn a_record_that_inject_could_not_have_written_is_refused() {
     let bench = injected();
-    let good = record(&bench);
+    let mut good = record(&bench);
+    good["startup"] = Value::Null;
     let file = good["files"][0].clone();
     let kept = |path: &str| {
         let mut file = file.clone();
@@ -57,7 +58,14 @@ fn a_record_that_inject_could_not_have_written_is_refused() {
         ("/folders", json!([r"Windows\a", "windows/A"]), "is named twice"),
         ("/hives/1", good["hives"][0].clone(), "is named twice"),
         ("/folders", json!([r"Windows\..\Users"]), "is no path in an image"),
-        // Taking it out would delete a file of Windows.
+        // Its name goes into a script.
+        (
+            "/startup",
+            json!({"drivers": [r#"drivers\nic\a.inf" & del "b"#]}),
+            "is not where drivers are put",
+        ),
+        ("/startup", json!({"targets": ["iscsi:h & calc::::iqn.a"]}), "expected"),
+        // Removing it would delete a file of Windows.
         ("/files/0", kept(r"Windows\System32\ntdll.dll"), "is not where replaced files are kept"),
         ("/files/0", kept(RECORD), "is not where replaced files are kept"),
         ("/files/0/sha256", json!("ab"), "expected 64 hex digits"),
@@ -73,7 +81,7 @@ fn a_record_that_inject_could_not_have_written_is_refused() {
     all_refuse(&bench, "invalid type");
 }
 
-/// It would be a little file in the WIM, and gigabytes in memory.
+/// The record would be a small file in the WIM, but take gigabytes in memory.
 #[test]
 fn a_record_that_is_too_large_is_not_read() {
     let bench = injected();

@@ -1,7 +1,10 @@
-//! The JSON schemas of what is read and written.
+//! The JSON schemas of inputs and outputs.
+
+use std::fs;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use winpe_tests::workspace;
 
 use crate::recipes::{RECIPE, bench, report};
 use crate::support::Bench;
@@ -21,7 +24,7 @@ fn check(schema: &Validator, document: &Value) {
 }
 
 #[test]
-fn the_schema_of_a_recipe_knows_what_is_one() {
+fn the_schema_of_a_recipe_accepts_recipes_only() {
     let bench = bench();
     let schema = validator(&bench, "recipe");
     let check = |text: &str| schema.is_valid(&toml::from_str::<Value>(text).unwrap());
@@ -38,14 +41,14 @@ fn the_schema_of_a_recipe_knows_what_is_one() {
     }
 }
 
-/// Reports of jobs of every kind are as the schema says, and what is not is found.
+/// Reports of jobs of every kind match the schema, and invalid reports do not.
 #[test]
-fn the_schema_of_a_report_knows_what_is_one() {
+fn the_schema_of_a_report_accepts_reports_only() {
     let bench = bench();
     let schema = validator(&bench, "report");
     let full = report(&bench, &["--recipe=lab/winpe-iscsi.toml"]);
     check(&schema, &full);
-    // Deleted trees, values that were there, and files that stay.
+    // Deleted trees, replaced values, and kept files.
     bench.write(
         "more.reg",
         "REGEDIT4\n\n[-HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes\\.cmd]\n\n\
@@ -55,7 +58,7 @@ fn the_schema_of_a_report_knows_what_is_one() {
     check(&schema, &report(&bench, &words));
     check(&schema, &report(&bench, &words));
 
-    // A removal, and what is printed of all images.
+    // A removal, and the output for all images.
     let removal = bench.run(&["remove", "winpe.wim", "--dry-run", "--json"]).expect(0).stdout;
     check(&schema, &serde_json::from_str(&removal).unwrap());
     let words = ["winpe.wim", "--source=install.wim", "--image=all", "--dry-run"];
@@ -81,7 +84,7 @@ fn the_schema_of_a_report_knows_what_is_one() {
 }
 
 #[test]
-fn the_schema_of_a_verdict_knows_what_is_one() {
+fn the_schema_of_a_verdict_accepts_verdicts_only() {
     let bench = Bench::new();
     let schema = validator(&bench, "verdict");
     let verdict = |words: &[&str], code| -> Value {
@@ -102,5 +105,51 @@ fn the_schema_of_a_verdict_knows_what_is_one() {
         let mut verdict = bare.clone();
         *verdict.pointer_mut(pointer).expect(pointer) = wrong;
         assert!(!schema.is_valid(&verdict), "{pointer}");
+    }
+}
+
+#[test]
+fn the_schema_of_a_profile_knows_what_is_one() {
+    let schema = validator(&Bench::new(), "profile");
+    let folders = fs::read_dir(workspace().join("crates/inject/profiles")).unwrap();
+    let mut seen = 0;
+    for folder in folders.map(|folder| folder.unwrap().path()).filter(|path| path.is_dir()) {
+        let text = fs::read_to_string(folder.join("profile.toml")).unwrap();
+        check(&schema, &toml::from_str(&text).unwrap());
+        seen += 1;
+    }
+    assert!(seen >= 3, "found {seen} profiles only");
+    for text in [
+        "title = 'a'\n",
+        "title = 'a'\nwhy = 'b'\nparts = []\n",
+        "title = 'a'\nwhy = 'b'\n[[part]]\nname = 'a'\n",
+        "title = 'a'\nwhy = 'b'\n[[part]]\nname = 'a'\nwhy = 'b'\n[[part.copy]]\nkey = 1\nwhy = 'c'\n",
+        "title = 'a'\nwhy = 'b'\n[[choice]]\nprofile = 'a'\nwhy = 'c'\nimage-builds = { from = '7600' }\n",
+    ] {
+        assert!(!schema.is_valid(&toml::from_str::<Value>(text).unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn the_schema_of_the_server_knows_what_is_a_configuration() {
+    let schema = validator(&Bench::new(), "serve");
+    let packaged = fs::read_to_string(workspace().join("packaging/winpe-iscsi.toml")).unwrap();
+    for text in
+        [&packaged, RECIPE, "[watch]\nlisten = 'off'\n", "[serve.boot-files]\nuefi-x64 = 'a'\n"]
+    {
+        check(&schema, &toml::from_str(text).unwrap());
+    }
+    for text in [
+        "[serve]\nfilename = 'a'\n",
+        "[serve]\nmode = 'on'\n",
+        "[serve]\nhttp-port = 65536\n",
+        "[serve.limits]\ntftp-transfers = 0\n",
+        "[serve.boot-files]\nuefi = 'a'\n",
+        "[[serve.subnet]]\nfirst = '10.0.0.1'\n",
+        "[[client]]\nname = 'a'\nmac = 1\n",
+        "[[entry]]\nnames = 'a'\n",
+        "[other]\n",
+    ] {
+        assert!(!schema.is_valid(&toml::from_str::<Value>(text).unwrap()), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The CHAP secret in the file of a WIM: who can read it, and when it is gone.
+//! The CHAP secret in a WIM file: who can read it, and when it is erased.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ const CHAP: &str = r"Windows\System32\winpe-iscsi\chap.cmd";
 const ONE: &str = "secret-of-lab1";
 const TWO: &str = "secret-of-lab2";
 
-/// The demo's images, stored so, and two secrets.
+/// The demo's images, with this compression, and two secrets.
 fn stored(compress: &str) -> Bench {
     let bench = Bench::new();
     bench.run(&["wim", "optimize", "winpe.wim", "--compress", compress]).expect(0);
@@ -38,25 +38,25 @@ fn set_mode(bench: &Bench, name: &str, mode: u32) {
     fs::set_permissions(bench.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-/// What tells a secret: the file that holds it as the WIM stores it, and the digest in the record.
+/// Byte strings that reveal a secret: its file as stored in the WIM, and the digest in the record.
 struct Trace {
     stored: Vec<u8>,
     sha256: String,
 }
 
 impl Trace {
-    /// Of the secret that is in the image now.
+    /// Those of the secret that is in the image now.
     fn of(bench: &Bench, compression: Compression) -> Self {
         let data = Archive::open(&bench.winpe).unwrap().read(1, CHAP).unwrap();
         let sha256 = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
-        // The only data of a new WIM lies behind its header.
+        // The only data of a new WIM follows its header.
         let alone = bench.path("alone.wim");
         let mut image = NewImage::new("alone");
         image.files.push(("file".to_owned(), data));
         create(&alone, compression, &[image]).unwrap();
         let bytes = fs::read(&alone).unwrap();
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
-        // Of an entry of the blob table: size in the file (56 bits), offset, … in 50 bytes.
+        // Fields of an entry of the blob table: size in the file (56 bits), offset, … in 50 bytes.
         let entries = (number(56)..).step_by(50);
         let entry = entries.take(2).find(|entry| number(entry + 8) == 208).unwrap();
         let stored = bytes[208..][..number(entry) & 0x00ff_ffff_ffff_ffff].to_vec();
@@ -64,7 +64,7 @@ impl Trace {
         Self { stored, sha256 }
     }
 
-    /// How often it is in the bytes of a file.
+    /// The number of occurrences in the bytes of a file.
     fn count(&self, path: &Path) -> usize {
         let bytes = fs::read(path).unwrap();
         let count = |part: &[u8]| bytes.windows(part.len()).filter(|it| *it == part).count();
@@ -102,7 +102,7 @@ fn a_secret_that_is_replaced_or_removed_is_gone_from_the_file() {
         assert_eq!(one.count(&bench.winpe), 0, "{compress}: it was replaced");
         assert!(two.count(&bench.winpe) >= 1);
 
-        // Into another file goes none of it, and the WIM stays as it is.
+        // Nothing of it is copied into another file, and the WIM stays unchanged.
         let copied = bench.run(&["remove", "winpe.wim", "-o", "plain.wim"]).expect(0);
         assert!(copied.stderr.contains("overwritten in the file"), "{}", copied.stderr);
         assert_eq!(two.count(&bench.path("plain.wim")), 0);
@@ -121,7 +121,7 @@ fn a_secret_that_is_replaced_or_removed_is_gone_from_the_file() {
 }
 
 #[test]
-fn a_secret_that_the_boot_server_gives_from_now_on_is_gone_from_the_file() {
+fn a_secret_moved_to_the_boot_server_is_gone_from_the_file() {
     let bench = stored("none");
     bench.run(&with_secret("winpe.wim", "one", &[])).expect(0);
     let one = Trace::of(&bench, Compression::None);
@@ -130,9 +130,8 @@ fn a_secret_that_the_boot_server_gives_from_now_on_is_gone_from_the_file() {
     let at_boot = [&words[..], &["--connect", URI, "--chap-at-boot"]].concat();
     bench.run(&at_boot).expect(0);
     assert_eq!(one.count(&bench.winpe), 0);
-    let left = Archive::open(&bench.winpe).unwrap().read(1, CHAP).unwrap();
-    assert_eq!(left, b"@rem The boot server gives the CHAP name and secret.\r\n");
-    // It holds no secret now: a copy is as open as any, and a second run changes nothing.
+    assert!(Archive::open(&bench.winpe).unwrap().entry(1, CHAP).unwrap().is_none());
+    // The WIM holds no secret now: a copy has an ordinary mode, and a second run changes nothing.
     set_mode(&bench, "winpe.wim", 0o644);
     let again = bench.run(&[&at_boot[..], &["-o", "copy.wim"]].concat()).expect(0);
     assert!(!again.stderr.contains("secret"), "{}", again.stderr);
@@ -142,7 +141,7 @@ fn a_secret_that_the_boot_server_gives_from_now_on_is_gone_from_the_file() {
 }
 
 #[test]
-fn a_secret_that_another_image_has_stays_until_that_goes_too() {
+fn a_secret_stays_while_another_image_has_it() {
     let bench = stored("none");
     bench.run(&["wim", "export", "winpe.wim", "winpe.wim", "--name", "Second"]).expect(0);
     bench.run(&with_secret("winpe.wim", "one", &["--image", "all"])).expect(0);
@@ -173,14 +172,14 @@ fn a_secret_is_gone_however_its_file_is_changed() {
         assert!(!bytes.windows(trace.stored.len()).any(|part| part == trace.stored), "{words:?}");
         bench.run(&["wim", "verify", "winpe.wim"]).expect(0);
     }
-    // What holds no secret is not overwritten, and nothing is said of it.
+    // A WIM without a secret is not overwritten, and nothing is reported about that.
     let bench = stored("none");
     bench.run(&with_secret("winpe.wim", "two", &[])).expect(0);
     let run = bench.run(&["wim", "rm", "winpe.wim:Windows/System32/startnet.cmd"]).expect(0);
     assert!(!run.stderr.contains("overwritten"), "{}", run.stderr);
 }
 
-/// Without the record, a replaced file is taken for one of the image, and kept.
+/// Without the record, a replaced file is taken for a file of the image, and kept.
 #[test]
 fn a_secret_is_not_kept_to_undo_its_replacement() {
     let bench = stored("none");
@@ -218,7 +217,7 @@ fn a_new_wim_has_the_mode_of_the_old_one_or_is_closed() {
         assert!(!run.stderr.contains("chmod"), "{}", run.stderr);
         fs::remove_file(bench.path("out.wim")).unwrap();
     }
-    // It need not come in now: a copy of a WIM that has it is closed too.
+    // The secret need not be new: a copy of a WIM that already has it is closed too.
     set_mode(&bench, "winpe.wim", 0o600);
     bench.run(&with_secret("winpe.wim", "one", &[])).expect(0);
     set_mode(&bench, "winpe.wim", 0o644);
@@ -229,7 +228,7 @@ fn a_new_wim_has_the_mode_of_the_old_one_or_is_closed() {
         assert_eq!(mode(&bench.path("out.wim")), 0o600, "{words:?}");
         fs::remove_file(bench.path("out.wim")).unwrap();
     }
-    // Taken out, it is no reason any more.
+    // After removal the mode is ordinary again.
     bench.run(&["remove", "winpe.wim", "-o", "out.wim"]).expect(0);
     assert_eq!(mode(&bench.path("out.wim")), 0o644 & usual);
 }
@@ -264,7 +263,7 @@ fn a_file_that_exists_keeps_its_mode_and_a_warning_names_it() {
 }
 
 #[test]
-fn what_is_copied_out_of_a_wim_is_as_closed_as_the_wim() {
+fn files_copied_out_of_a_wim_are_as_closed_as_the_wim() {
     let bench = stored("lzx");
     bench.run(&with_secret("winpe.wim", "one", &[])).expect(0);
     let folder = r"Windows\System32\winpe-iscsi";
@@ -282,7 +281,7 @@ fn what_is_copied_out_of_a_wim_is_as_closed_as_the_wim() {
     }
 }
 
-/// A report replaces a file whole, and is what a pipe is asked to carry.
+/// A report replaces a file atomically, but is written directly into a pipe or device.
 #[test]
 fn a_report_goes_to_a_file_or_a_device() {
     let bench = Bench::new();
@@ -300,9 +299,9 @@ fn a_report_goes_to_a_file_or_a_device() {
     assert!(folder.stderr.contains(".: not a regular file"), "{}", folder.stderr);
 }
 
-/// The same holds of hives, which have secrets of their own, and of what is exported of them.
+/// The same holds for hives, which contain other secrets, and for exports of them.
 #[test]
-fn what_is_made_of_a_hive_is_as_closed_as_the_hive() {
+fn files_made_from_a_hive_are_as_closed_as_the_hive() {
     let bench = Bench::new();
     let archive = Archive::open(&bench.winpe).unwrap();
     bench.write("SYSTEM", archive.read(1, r"Windows\System32\config\SYSTEM").unwrap());

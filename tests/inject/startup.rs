@@ -1,4 +1,4 @@
-//! What WinPE does by itself: the files that are put in, and what becomes of those that were there.
+//! Automatic start in WinPE: the files that are added, and the existing files that are changed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,14 +14,14 @@ const WINPESHL: &str = r"Windows\System32\winpeshl.ini";
 const URI: &str = "iscsi:192.168.0.20::::iqn.2011-12.com.example:win7";
 const SECRET: &str = "secret-of-lab!";
 
-/// Words that put in drivers and logins both.
+/// Arguments that add both drivers and logins.
 const ALL: &[&str] = &["--autostart", "--connect", URI, "--event-log-workaround"];
 
 fn inject<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["inject", "winpe.wim", "--source", "install.wim:1"][..], more].concat()
 }
 
-/// A WinPE image whose files are changed.
+/// A WinPE image with changed files.
 fn with(files: &[(&str, Option<&[u8]>)]) -> Bench {
     let bench = Bench::new();
     if files.is_empty() {
@@ -47,7 +47,7 @@ fn utf16(text: &str) -> Vec<u8> {
     format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// Each byte as a character, or each unit where the text is UTF-16.
+/// Each byte as a character, or each unit if the text is UTF-16.
 fn decoded(bytes: &[u8]) -> String {
     match bytes.strip_prefix(b"\xff\xfe") {
         Some(units) => {
@@ -58,7 +58,7 @@ fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-/// What a report says of the file that WinPE starts, and the warnings.
+/// The report on the file that WinPE starts, and the warnings.
 fn start_of(report: &str) -> String {
     let report: Value = serde_json::from_str(report).unwrap();
     let started_by = &report["startup"]["started_by"];
@@ -76,7 +76,7 @@ fn start_of(report: &str) -> String {
 }
 
 #[test]
-fn whatever_the_image_starts_calls_ours_and_keeps_what_it_has() {
+fn every_start_file_calls_our_scripts_and_keeps_its_content() {
     let customised = b"@echo off\r\nrem der Anfang f\x81r alle\r\nwpeinit -unattend:x.xml\r\n\
                        net use z: \\\\server\\share\r\nz:\\start.cmd";
     let oem = b"wpeinit\r\necho Gr\x81\xe1e \x84\x94\r\n";
@@ -108,7 +108,7 @@ fn whatever_the_image_starts_calls_ours_and_keeps_what_it_has() {
         assert!(again.contains("nothing to do"), "{name}\n{again}");
         assert!(fs::read(&bench.winpe).unwrap() == once, "{name}: the second run wrote");
 
-        // What stood there stands there still, byte for byte and in order.
+        // The old content is still there, byte for byte and in order.
         for (path, old) in files.iter().filter_map(|(path, old)| Some((path, (*old)?))) {
             let lines = |bytes: &[u8]| -> Vec<String> {
                 decoded(bytes).split_inclusive('\n').map(str::to_owned).collect()
@@ -145,7 +145,7 @@ fn the_scripts_are_golden() {
     let script = String::from_utf8(script).unwrap();
     assert!(script.contains(r#"call "%SystemRoot%\System32\winpe-iscsi-chap.cmd""#), "{script}");
     assert!(script.contains(r#"example:win7 "%chap_user%" "%chap_secret%" &&"#), "{script}");
-    // Without CHAP and without a call, the script is there to be run by hand.
+    // Without CHAP and without a call, the script is only for manual use.
     let bench = Bench::new();
     let report = bench.run(&inject(&["--connect", URI])).expect(0).stdout;
     assert!(!report.contains("startnet.cmd") && !report.contains("chap.cmd"), "{report}");
@@ -159,7 +159,7 @@ fn the_scripts_are_golden() {
 }
 
 #[test]
-fn without_the_options_nothing_of_it_is_there() {
+fn without_the_options_no_script_is_added() {
     let report = Bench::new().run(&inject(&["--dry-run", "--json"])).expect(0).stdout;
     let report: Value = serde_json::from_str(&report).unwrap();
     assert!(report.get("startup").is_none());
@@ -186,7 +186,7 @@ fn write_secret(bench: &Bench, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Neither as text, nor as the hex digits that the script has, nor as a list of bytes.
+/// Neither as text, nor as the hex digits in the script, nor as a list of bytes.
 #[track_caller]
 fn hides_the_secret(what: &str, output: &str) {
     let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -217,24 +217,26 @@ fn the_secret_is_in_one_file_of_the_image_and_in_no_output() {
         let path = format!(r"Windows\System32\winpe-iscsi\{name}");
         if archive.entry(1, &path).unwrap().is_some() {
             let text = String::from_utf8(archive.read(1, &path).unwrap()).unwrap();
-            // With an exclamation mark in it, the secret goes as hex digits.
+            // A secret with an exclamation mark is written as hex digits.
             let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
             holders += usize::from(text.contains(&format!("chap_secret=0x{hex}")));
         }
     }
     assert_eq!(holders, 1);
-    no_digest_tells_it(&bench.run(&["remove", "winpe.wim", "--dry-run", "--json"]).stdout);
+    no_digest_reveals_it(&bench.run(&["remove", "winpe.wim", "--dry-run", "--json"]).stdout);
 
-    // Another secret is another file of the same size, and nothing else tells it.
+    // Another secret gives another file of the same size, and no other difference.
     bench.write("chap", "lab\nanother-secret\n");
     let report = bench.run(&inject(&[&chap[..], &["--dry-run"]].concat())).expect(0).stdout;
     assert!(report.contains("replace  Windows\\System32\\winpe-iscsi\\chap.cmd"), "{report}");
     assert!(report.contains("512 bytes, was 512"), "{report}");
-    no_digest_tells_it(&bench.run(&inject(&[&chap[..], &["--dry-run", "--json"]].concat())).stdout);
+    no_digest_reveals_it(
+        &bench.run(&inject(&[&chap[..], &["--dry-run", "--json"]].concat())).stdout,
+    );
 }
 
-/// With the digest of its file, a secret of 12 letters could be found by trying.
-fn no_digest_tells_it(report: &str) {
+/// A secret of 12 letters could be found from the digest of its file.
+fn no_digest_reveals_it(report: &str) {
     let report: serde_json::Value = serde_json::from_str(report).unwrap();
     let rows = ["files", "record"].map(|list| report[list].as_array().unwrap().clone());
     let holds = |row: &&serde_json::Value| {
@@ -248,7 +250,7 @@ fn no_digest_tells_it(report: &str) {
     }
 }
 
-/// The library's own debug output is what ends up in the log of somebody's pipeline.
+/// The library's debug output may be written to the log of a user's pipeline.
 #[test]
 fn debug_output_of_the_library_hides_the_secret() {
     use winpe_inject::{Chap, ImageSelector, Job, Profile, Secret, Session, Source, Startup};
@@ -282,8 +284,11 @@ fn a_secret_that_cannot_be_used_is_refused_without_showing_it() {
         assert!(error.contains(says), "{error}");
         hides_the_secret("the error", &error);
     }
-    let error = bench.refused(&inject(&["--chap-secret-file", "chap"]));
-    assert!(error.contains("no target"), "{error}");
+    write_secret(&bench, 0o600);
+    for chap in [&["--chap-secret-file", "chap"][..], &["--chap-at-boot"]] {
+        let error = bench.refused(&inject(chap));
+        assert!(error.contains("no target") && error.contains("--connect"), "{error}");
+    }
 }
 
 #[test]
@@ -301,14 +306,14 @@ fn an_image_that_starts_something_else_is_refused() {
 }
 
 #[test]
-fn a_block_that_was_damaged_by_hand_is_told() {
+fn a_block_damaged_by_hand_is_reported() {
     let cut = b"wpeinit\r\n@rem winpe-iscsi begin: put here by winpe-iscsi\r\n";
     let error = with(&[(STARTNET, Some(cut))]).refused(&inject(ALL));
     assert!(error.contains("startnet.cmd, line 2"), "{error}");
 }
 
 #[test]
-fn a_start_script_of_ones_own_gets_the_calls_too() {
+fn a_custom_start_script_gets_the_calls_too() {
     let bench = Bench::new();
     bench.write("mine.cmd", "@echo off\nwpeinit\necho mine\n");
     let add = ["--add", r"mine.cmd=\Windows\System32\startnet.cmd"];
@@ -318,15 +323,15 @@ fn a_start_script_of_ones_own_gets_the_calls_too() {
     let call = |script| format!(r"@call %SystemRoot%\System32\winpe-iscsi\{script}.cmd");
     assert_eq!(lines, ["@echo off", &call("early"), "wpeinit", &call("connect"), "echo mine"]);
     bench.run(&inject(&[ALL, &add, &["--check"]].concat())).expect(0);
-    // What is ours comes from nowhere else.
+    // Our calls occur in no other file.
     let add = ["--add", r"mine.cmd=\Windows\System32\winpe-iscsi\connect.cmd"];
     let error = bench.refused(&inject(&[ALL, &add].concat()));
     assert!(error.contains("given twice"), "{error}");
 }
 
-/// The event log of Windows 11 is named, unless it is dealt with.
+/// The event log of Windows 11 is mentioned, unless the options already handle it.
 #[test]
-fn windows_11_is_told_of_its_event_log() {
+fn windows_11_gives_a_warning_about_its_event_log() {
     use winpe_wim::{Arch, Compression, NewImage, Version, create};
     let bench = Bench::new();
     let archive = Archive::open(&bench.winpe).unwrap();

@@ -1,4 +1,4 @@
-//! Images to work on, and what a run of the program came to.
+//! Images to work on, and results of runs of the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// The demo's images in a folder of their own.
+/// The demo's images in a temporary folder.
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
     pub(crate) winpe: PathBuf,
@@ -24,7 +24,7 @@ impl Bench {
         self.dir.path().join(name)
     }
 
-    /// A file of the folder with this content.
+    /// Writes a file with this content in the folder.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -32,14 +32,14 @@ impl Bench {
         path
     }
 
-    /// `winpe-iscsi` with these words, in the folder.
+    /// Runs `winpe-iscsi` with these arguments in the folder.
     pub(crate) fn run(&self, words: &[&str]) -> Run {
         let mut command = Command::new(winpe_tests::winpe_iscsi());
         command.args(words).current_dir(self.dir.path()).env_remove("SOURCE_DATE_EPOCH");
         Run::of(command)
     }
 
-    /// The WinPE's bytes before and after must be the same, and the exit status 2.
+    /// The run must fail with status 2 and leave the WinPE's bytes unchanged.
     #[track_caller]
     pub(crate) fn refused(&self, words: &[&str]) -> String {
         let before = fs::read(&self.winpe).unwrap();
@@ -61,7 +61,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// What a run of the program came to.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -86,7 +86,7 @@ impl Run {
     }
 }
 
-/// What `wimlib-imagex` says to these words; `None` where it is not installed.
+/// The output of `wimlib-imagex` for these arguments; `None` if it is not installed.
 #[track_caller]
 pub(crate) fn wimlib(words: &[&str]) -> Option<String> {
     let program = winpe_tests::tool("wimlib-imagex", "wimtools")?;
@@ -105,7 +105,7 @@ pub(crate) fn plus_side(report: &str) -> String {
         .fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// A path as a word of a command.
+/// A path as an argument of a command.
 pub(crate) fn word(path: &Path) -> &str {
     path.to_str().unwrap()
 }

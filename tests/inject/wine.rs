@@ -1,6 +1,7 @@
-//! A command processor that is not ours runs the scripts: Wine's `cmd.exe`.
+//! Runs the scripts in another command processor: Wine's `cmd.exe`.
 //!
-//! Slow: it starts Wine. What the scripts call is replaced by `echo`, since Wine has no initiator.
+//! Slow: it starts Wine. The commands in the scripts are replaced by `echo`, since Wine has no
+//! initiator.
 
 use std::fs;
 use std::path::Path;
@@ -12,9 +13,9 @@ use winpe_wim::Archive;
 use crate::support::Bench;
 
 #[test]
-fn cmd_exe_goes_through_the_scripts() {
+fn cmd_exe_runs_the_scripts() {
     if std::env::var_os("WINPE_SLOW").is_none() {
-        // CI runs the slow tests in a group of their own.
+        // CI runs the slow tests in a separate group.
         if std::env::var_os("CI").is_none() {
             winpe_tests::skip("slow tests run where WINPE_SLOW is set");
         }
@@ -74,14 +75,14 @@ fn cmd_exe_goes_through_the_scripts() {
     };
     assert_eq!(run(&wine, &bench.path("run")), expected(&chap), "the image's secret");
 
-    // What a boot server adds for this machine.
+    // The file that a boot server adds for this machine.
     let own = Chap::new("pc1", Secret::new("secret & of pc1")).unwrap();
     fs::write(bench.path("run/System32").join(CHAP_AT_BOOT), chap_script(&own)).unwrap();
     let hex: String = "secret & of pc1".bytes().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(run(&wine, &bench.path("run")), expected(&format!("\"pc1\" \"0x{hex}\"")));
 }
 
-/// What `startnet.cmd` prints, in a prefix of its own.
+/// The output of `startnet.cmd`, run in a separate prefix.
 fn run(wine: &Path, dir: &Path) -> Vec<String> {
     let script = "@set SystemRoot=%CD%\r\n@call startnet.cmd\r\n@echo done %ERRORLEVEL%\r\n";
     fs::write(dir.join("main.cmd"), script).unwrap();

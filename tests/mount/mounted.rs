@@ -1,4 +1,4 @@
-//! `winpe-iscsi mount`, by what programs see in it, and by the WIM that it leaves.
+//! `winpe-iscsi mount`: what programs see in the mount, and the resulting WIM.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -12,19 +12,19 @@ use tempfile::TempDir;
 use winpe_tests::{run, tool};
 use winpe_wim::{Archive, Compression, NewImage, create};
 
-/// A folder with a WIM, a place to mount it, and where mounts are recorded.
+/// A folder with a WIM, a mount point, and the folder for records of mounts.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) wim: PathBuf,
     pub(crate) dir: PathBuf,
-    /// Held while the test runs. Where another one starts a process, that has the files which are open here
-    /// until it runs its program, and with them the locks of the WIM.
+    /// Held while the test runs. If another test starts a process, that process inherits the files
+    /// that are open here until it runs its program, and with them the locks of the WIM.
     _alone: MutexGuard<'static, ()>,
 }
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What `winpe-iscsi` came to.
+/// The result of `winpe-iscsi`.
 pub(crate) struct Run {
     stdout: String,
     stderr: String,
@@ -37,14 +37,14 @@ fn large() -> Vec<u8> {
 }
 
 impl Bench {
-    /// `None`, and told, where this machine has no FUSE.
+    /// `None`, with a message, if this machine has no FUSE.
     pub(crate) fn new() -> Option<Self> {
-        // Whether there is one is the kernel's and the container's, so that nothing can be installed.
+        // FUSE depends on the kernel and the container, so no package can be named.
         if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/fuse") {
             let _ = writeln!(std::io::stderr(), "SKIPPED: /dev/fuse cannot be opened: {error}");
             return None;
         }
-        // Root mounts without it; a machine without it is not one that users mount on.
+        // Root mounts without fusermount3; a machine without it is not one on which users mount.
         tool("fusermount3", "fuse3")?;
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().expect("a folder");
@@ -79,7 +79,7 @@ impl Bench {
         self.dir.join(path)
     }
 
-    /// What stands beside the WIM, without the mount and its records.
+    /// The files next to the WIM, without the mount and its records.
     pub(crate) fn left(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("a folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name().into_string());
@@ -139,7 +139,7 @@ fn an_image_is_read_through_a_mount() {
     assert!(bench.left().is_empty() && bench.mounts().as_array().is_some_and(Vec::is_empty));
 }
 
-/// Everything that programs do to files.
+/// All operations of programs on files.
 fn work(at: &Path) {
     let path = |name: &str| at.join(name);
     let hive = OpenOptions::new().write(true).open(path("Windows/System32/config/SYSTEM"));
@@ -166,7 +166,7 @@ fn work(at: &Path) {
 }
 
 #[test]
-fn what_programs_change_is_committed() {
+fn changes_of_programs_are_committed() {
     let Some(bench) = Bench::new() else { return };
     let Some(imagex) = tool("wimlib-imagex", "wimtools") else { return };
     let before = fs::read(&bench.wim).expect("a WIM");
@@ -230,13 +230,13 @@ fn discarded_changes_leave_nothing() {
 
 /// A WIM that only its owner may read may hold a secret.
 #[test]
-fn what_is_removed_from_a_private_wim_is_not_in_the_file_any_more() {
+fn data_removed_from_a_private_wim_is_erased_from_the_file() {
     let Some(bench) = Bench::new() else { return };
     let holds = |data: &[u8]| {
         let bytes = fs::read(&bench.wim).expect("a WIM");
         bytes.windows(data.len()).any(|window| window == data)
     };
-    // Stored as it is, since no codec makes nine different bytes shorter.
+    // Stored uncompressed, since no codec makes nine different bytes shorter.
     let script = b"wpeinit\r\n";
     fs::set_permissions(&bench.wim, fs::Permissions::from_mode(0o600)).expect("a mode");
     assert!(holds(script));

@@ -1,4 +1,4 @@
-//! Our mount beside `wimlib-imagex mountrw`: the same work in both leaves the same image.
+//! Our mount compared with `wimlib-imagex mountrw`: the same operations give the same image.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -24,8 +24,9 @@ fn work(at: &Path) {
     fs::remove_dir(path("Users/Empty Folder")).expect("removed");
 }
 
-/// Each entry as wimlib tells it: its path, and its other lines without times of access and places in
-/// the file, and of what is new without attributes and security, which ours takes from its siblings.
+/// Each entry as wimlib lists it: its path, and its other lines without times of access and offsets
+/// in the file; for new entries also without attributes and security, which we take from the
+/// siblings.
 fn entries(imagex: &Path, wim: &Path) -> Vec<(String, Vec<String>)> {
     const ASIDE: [&str; 6] = [
         "Last Write Time",
@@ -73,7 +74,7 @@ fn the_image_is_as_wimlib_leaves_it() {
     imagex_does(&["mountrw", "theirs.wim", "1", "mnt"]);
     work(&bench.dir);
     imagex_does(&["unmount", "mnt", "--commit"]);
-    // Its unmounting ends a moment after the command.
+    // Its process ends a moment after the unmount command.
     let mounted = || fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
     let place = bench.dir.display().to_string();
     for _ in 0..200 {

@@ -1,4 +1,4 @@
-//! Mounts of a user who is not root, which `fusermount3` makes.
+//! Mounts of a user who is not root, through `fusermount3`.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -10,7 +10,7 @@ use winpe_wim::Archive;
 
 use crate::mounted::Bench;
 
-/// What Debian calls nobody and nogroup.
+/// The ids of nobody and nogroup in Debian.
 const NOBODY: u32 = 65534;
 
 /// `$1` is the program.
@@ -30,7 +30,8 @@ fn a_user_without_rights_mounts_and_commits() {
     let program = words.pop().expect("the program");
     let is_root = rustix::process::geteuid().is_root();
     let mut command = if is_root {
-        // Where only root may open the device, another name of it is put in its place, for us alone.
+        // If only root may open the device, a second device node is bound over it, for this test
+        // only.
         let Some(unshare) = tool("unshare", "util-linux") else { return };
         for path in [&bench.wim, &bench.dir] {
             chown(path, Some(NOBODY), Some(NOBODY)).expect("root may");

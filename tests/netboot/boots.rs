@@ -1,7 +1,7 @@
 //! Machines that boot from `winpe-iscsi serve`.
 //!
-//! Each test reads the machine's serial console and the server's log, and prints when each stage was
-//! reached.
+//! Each test reads the machine's serial console and the server's log, and prints the time of each
+//! stage.
 
 use std::fs;
 use std::io::Write;
@@ -13,12 +13,12 @@ use winpe_tests::{supplied, tool, winpe_iscsi};
 use crate::rig::{Firmware, Rig, Running, SERVER, installed};
 use crate::{target, windows};
 
-/// For one stage, under emulation on a busy machine.
+/// Limit for one stage, under emulation on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// The title of the menus that the server makes.
+/// The title of the menus that the server generates.
 const MENU: &str = "Network boot";
 
-/// What PXELINUX asks with when it has nothing to boot.
+/// The prompt of PXELINUX when it has nothing to boot.
 const PROMPT: &str = "boot:";
 
 /// A server and a machine that boots from it.
@@ -28,7 +28,7 @@ struct Boot {
     server: Running,
     stages: Vec<(String, Duration)>,
     _others: Vec<Running>,
-    // The last to go: what runs in it ends before.
+    // Dropped last: its processes end before.
     _rig: Rig,
 }
 
@@ -59,14 +59,14 @@ impl Boot {
         self.stages.push((text.to_owned(), at));
     }
 
-    /// Waits for a line of the server's log; the time counts from the machine's start.
+    /// Waits for a line of the server's log; the time counts from the start of the machine.
     #[track_caller]
     fn log(&mut self, text: &str) {
         self.server.wait_for(text, PATIENCE, &self.machine);
         self.stages.push((text.to_owned(), self.machine.age()));
     }
 
-    /// The names that the machine asked for by TFTP or HTTP, in order.
+    /// The names that the machine requested by TFTP or HTTP, in order.
     fn requests(&self) -> Vec<String> {
         let log = self.server.printed();
         let names = log.lines().filter_map(|line| line.split_once(" filename "));
@@ -76,7 +76,7 @@ impl Boot {
 
 impl Drop for Boot {
     fn drop(&mut self) {
-        // The runner captures what the print macros write.
+        // The test runner captures output of the print macros.
         let mut out = std::io::stderr().lock();
         for (stage, at) in &self.stages {
             let _ = writeln!(out, "{}: {:6.2} s  {stage}", self.name, at.as_secs_f64());
@@ -139,7 +139,7 @@ fn uefi_by_http_to_the_menu() {
     assert!(!boot.server.printed().contains("RRQ"), "no TFTP at all");
 }
 
-/// The shim and the GRUB that the distribution signed, or none, visibly.
+/// The shim and the GRUB that the distribution signed; `None`, with a message, without them.
 fn signed() -> Option<()> {
     installed("/usr/lib/shim/shimx64.efi.signed", "shim-signed")?;
     let grub = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
@@ -159,7 +159,7 @@ fn secure_boot_by_shim_and_grub_to_the_menu() {
 }
 
 #[test]
-fn secure_boot_refuses_what_is_not_signed() {
+fn secure_boot_refuses_unsigned_programs() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "", LOCAL);
     let boot = Boot::start("secure-refused", rig, Firmware::UefiSecure, &config, vec![]);
@@ -173,8 +173,8 @@ fn secure_boot_refuses_what_is_not_signed() {
 fn secure_boot_by_a_signed_ipxe_to_the_menu() {
     let Some(rig) = Rig::new() else { return };
     let Some(ipxe) = installed("/usr/lib/ipxe/snponly.efi", "ipxe") else { return };
-    // No distribution has iPXE's own shim. What stands in its place is iPXE itself, signed with a key
-    // that this firmware trusts: firmware tells the one from the other by nothing but the signature.
+    // No distribution has iPXE's own shim. Here iPXE itself takes its place, signed with a key that
+    // this firmware trusts: firmware distinguishes the two only by the signature.
     let Some(signed) = rig.signed(ipxe) else { return };
     rig.file("srv/snponly-shim.efi", signed);
     let config = config(&rig, "secure-boot = \"ipxe\"", LOCAL);
@@ -187,7 +187,7 @@ fn secure_boot_by_a_signed_ipxe_to_the_menu() {
 }
 
 #[test]
-fn secure_boot_with_a_key_of_ones_own_refuses_what_is_not_signed_with_it() {
+fn secure_boot_with_an_own_key_refuses_other_signatures() {
     let Some(rig) = Rig::new() else { return };
     let Some(ipxe) = installed("/usr/lib/ipxe/snponly.efi", "ipxe") else { return };
     rig.file("srv/snponly-shim.efi", std::fs::read(ipxe).unwrap());
@@ -225,7 +225,7 @@ fn ipxe_goes_on_at_another_web_server() {
 }
 
 #[test]
-fn grub_starts_ipxe_for_what_it_cannot_boot() {
+fn grub_starts_ipxe_for_entries_that_it_cannot_boot() {
     let (Some(()), Some(rig)) = (signed(), Rig::new()) else { return };
     let entry = "[[entry]]\nname = \"san\"\nsan = \"iscsi:192.168.0.20::::iqn.a:b\"\n";
     let config = config(&rig, "secure-boot = \"grub\"\ntimeout = 1", entry);
@@ -233,7 +233,7 @@ fn grub_starts_ipxe_for_what_it_cannot_boot() {
     let Some(mut boot) = boot else { return };
     boot.log("filename /grub/grub.cfg");
     boot.log("TFTP sent /ipxe.efi");
-    // No further: GRUB keeps the network card for itself when it starts another program.
+    // The test ends here: GRUB keeps the network card for itself when it starts another program.
     boot.console("iPXE initialising devices");
 }
 
@@ -254,7 +254,7 @@ fn pxelinux_searches_down_to_default() {
     let asked = boot.requests();
     let asked: Vec<_> =
         asked.iter().filter_map(|name| name.strip_prefix("pxelinux.cfg/")).collect();
-    // The UUID in the order of the wire, the MAC, and the address shortened digit by digit.
+    // The UUID in the byte order of the packet, the MAC, and the address shortened digit by digit.
     assert_eq!(asked[..2], ["34124d56-7856-bc4a-8000-000000000001", "01-52-54-00-00-00-01"]);
     let address = asked[2];
     assert!(address.starts_with("C0A800") && address.len() == 8, "{asked:?}");
@@ -306,7 +306,7 @@ fn ipxe_boots_a_disk_over_iscsi() {
     boot.console("REACHED the disk");
 }
 
-/// A disk over iSCSI that boots without a menu, though the menu would take another entry.
+/// A disk over iSCSI that boots without a menu, although the menu's default is another entry.
 fn without_a_menu(name: &'static str, chain: &str) -> Option<Boot> {
     let rig = Rig::new()?;
     let disk = target::disk(&rig, "REACHED the disk");
@@ -325,22 +325,23 @@ fn without_a_menu(name: &'static str, chain: &str) -> Option<Boot> {
 }
 
 #[test]
-fn without_a_menu_ipxe_boots_at_once() {
+fn without_a_menu_ipxe_boots_immediately() {
     without_a_menu("sanboot-alone", "ipxe");
 }
 
 #[test]
-fn without_a_menu_pxelinux_boots_at_once() {
+fn without_a_menu_pxelinux_boots_immediately() {
     let Some(boot) = without_a_menu("gpxecmd-alone", "dell") else { return };
     assert!(boot.requests().contains(&"gpxecmd.c32".to_owned()), "{:?}", boot.requests());
     assert!(!boot.machine.printed().contains(PROMPT));
 }
 
-/// A disk over iSCSI whose target wants this machine's own secret, and proves that it has one itself.
+/// A disk over iSCSI whose target requires this machine's own secret, and authenticates itself with
+/// another.
 fn with_a_login(name: &'static str, chain: &str) {
     let Some(rig) = Rig::new() else { return };
     let disk = target::disk(&rig, "REACHED the disk");
-    // What a command line of iPXE would take apart.
+    // Characters that a command line of iPXE would interpret.
     let machine = target::Account { user: "pc1", secret: "a ${ip} && #'b", of_target: false };
     let back = target::Account { user: "nas", secret: "secret-of-nas1", of_target: true };
     let secret = machine.secret;
@@ -380,7 +381,7 @@ fn a_machine_logs_in_with_its_own_secret_from_a_pxelinux_menu() {
 }
 
 #[test]
-fn without_a_menu_what_fails_leads_ipxe_to_the_menu() {
+fn without_a_menu_a_failure_leads_ipxe_to_the_menu() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "menu = false", ABSENT);
     let boot = Boot::start("ipxe-alone-fails", rig, Firmware::BiosRom, &config, vec![]);
@@ -391,7 +392,7 @@ fn without_a_menu_what_fails_leads_ipxe_to_the_menu() {
 }
 
 #[test]
-fn without_a_menu_what_fails_leads_pxelinux_to_its_prompt() {
+fn without_a_menu_a_failure_leads_pxelinux_to_its_prompt() {
     let Some(rig) = Rig::new() else { return };
     let config = config(&rig, "menu = false\nchain = \"dell\"", ABSENT);
     let boot = Boot::start("pxelinux-alone-fails", rig, Firmware::BiosRom, &config, vec![]);
@@ -414,7 +415,7 @@ fn gpxecmd_boots_a_disk_over_iscsi() {
     boot.console("REACHED the disk");
 }
 
-/// Boots a WIM by wimboot, where the user has one.
+/// Boots a WIM by wimboot, if the user provides it.
 fn wimboot(name: &'static str, firmware: Firmware) -> Option<Boot> {
     let loader = supplied("WINPE_WIMBOOT", "wimboot")?;
     let rig = Rig::new()?;
@@ -452,7 +453,7 @@ fn without_wimboot_the_network_loader_of_windows_runs() {
     boot.console(windows::PXEBOOT);
 }
 
-/// dnsmasq gives addresses at 192.168.0.1 and knows nothing of booting.
+/// dnsmasq gives addresses at 192.168.0.1 and does not answer boot requests.
 fn other_server(rig: &mut Rig) -> Option<Running> {
     let dnsmasq = tool("dnsmasq", "dnsmasq-base")?;
     let namespace = rig.neighbour();
@@ -476,7 +477,7 @@ fn other_server(rig: &mut Rig) -> Option<Running> {
 fn bios_beside_another_dhcp_server() {
     let Some(mut rig) = Rig::new() else { return };
     let Some(other) = other_server(&mut rig) else { return };
-    // Nothing is said of proxy: the server finds out that there is another one.
+    // The configuration does not mention the proxy: the server detects the other one.
     let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"auto\"");
     let boot = Boot::start("proxy-bios", rig, Firmware::BiosPlain, &config, vec![other]);
     let Some(mut boot) = boot else { return };

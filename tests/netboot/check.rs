@@ -1,4 +1,4 @@
-//! `serve --check`, and what it finds in images.
+//! `serve --check`, and its findings in images.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use winpe_netboot::serve::Files;
 use winpe_tests::{corpus, tool, winpe_iscsi};
 use winpe_wim::{Compression, NewImage, create};
 
-/// What a run printed: status, results, the rest.
+/// The output of a run: status, results, the rest.
 struct Run {
     code: Option<i32>,
     stdout: String,
@@ -53,7 +53,7 @@ fn all_errors_of_a_configuration_are_shown_each_with_its_place() {
     assert_eq!((run.code, run.stderr.as_str()), (Some(2), expected));
 }
 
-/// A WIM with these files in its image that boots.
+/// A WIM with these files in its boot image.
 pub(crate) fn wim(path: &Path, files: &[&str]) {
     let mut image = NewImage::new("Microsoft Windows PE");
     image.boot = true;
@@ -61,7 +61,7 @@ pub(crate) fn wim(path: &Path, files: &[&str]) {
     create(path, Compression::Lzx, &[image]).unwrap();
 }
 
-/// As coreutils' `sha256sum` has it.
+/// The output of coreutils' `sha256sum`.
 pub(crate) fn sha256(content: &[u8]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(&file, content).unwrap();
@@ -69,7 +69,7 @@ pub(crate) fn sha256(content: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap()[..64].to_owned()
 }
 
-/// What Windows has below `Windows/Boot`.
+/// The files of Windows below `Windows/Boot`.
 pub(crate) const WHOLE: &[&str] = &[
     "Windows/Boot/PXE/bootmgr.exe",
     "Windows/Boot/PXE/pxeboot.n12",
@@ -125,7 +125,7 @@ menu
     }
     let whole = fs::read(folder.path().join("winpe.wim")).unwrap();
     assert!(files.contains(&sha256(&whole)), "{files}");
-    // No distribution has wimboot, and what an image lacks is named.
+    // No distribution has wimboot; missing files of an image are named.
     for missing in ["wimboot", "images/winpe2/boot.sdi", "images/winpe2/bootmgr.exe"] {
         let line = format!("{missing} is missing; put it into one of the folders that are served");
         assert!(run.stderr.contains(&line), "{line}\n{}", run.stderr);
@@ -177,7 +177,7 @@ fn a_windows_disc_has_all_that_boots_it() {
     let words = ["-quiet", "-udf", "-o", "Windows.iso", "media"];
     let made = Command::new(genisoimage).args(words).current_dir(&folder).output().unwrap();
     assert!(made.status.success(), "{made:?}");
-    // Paths of a configuration are meant from where it stands.
+    // Relative paths of a configuration are relative to its folder.
     fs::create_dir(folder.path().join("etc")).unwrap();
     let config = "[[entry]]\nname = 'setup'\nwindows = '../Windows.iso'\nindex = 1\n";
     fs::write(folder.path().join("etc/winpe-iscsi.toml"), config).unwrap();
@@ -190,7 +190,7 @@ menu
 ";
     let (shown, files) = run.stdout.split_once("\nfiles, and their SHA-256\n").unwrap();
     assert_eq!(shown, format!("{CLIENTS}{menu}"), "{}", run.stderr);
-    // A file within the disc is hashed, not the disc.
+    // A file inside the disc is hashed, not the disc.
     assert!(files.contains(&sha256(b"boot/boot.sdi")), "{files}");
     assert!(!run.stderr.contains("images/"), "{}", run.stderr);
 
@@ -200,7 +200,7 @@ menu
 }
 
 #[test]
-fn real_wims_are_looked_into_or_refused_with_a_reason() {
+fn real_wims_are_inspected_or_refused_with_a_reason() {
     let Some(corpus) = corpus("wim") else { return };
     let mut looked = 0;
     for path in wims(&corpus) {
@@ -223,7 +223,7 @@ fn images_are_as_they_were_after_they_were_served() {
     wim(&path, WHOLE);
     let state = || (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
     let before = state();
-    // Nothing needs the right to write.
+    // Serving needs no permission to write.
     fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
     let image = path.to_str().unwrap();
     let config = format!("[[entry]]\nname = 'pe'\nwim = {image:?}").parse().unwrap();
@@ -261,7 +261,7 @@ fn wims(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn the_bcd_says_what_that_of_install_media_says() {
+fn the_generated_bcd_matches_that_of_installation_media() {
     let Some(real) = corpus("hives/bcd/aioboot_AIO_Tools_MS_pcbios_bcd") else { return };
     let open = |bytes| winpe_hive::Hive::open(bytes).unwrap();
     let (ours, real) = (open(winpe_media::bcd()), open(fs::read(real).unwrap()));
@@ -287,4 +287,24 @@ fn the_bcd_says_what_that_of_install_media_says() {
         }
     }
     assert_eq!(compared, 11);
+}
+
+/// What the server would find out only after its ports are open.
+#[test]
+fn users_and_certificates_that_are_not_there_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("empty.pem"), "").unwrap();
+    for (text, says) in [
+        ("[serve]\nuser = 'no-such-user'\n", "user \"no-such-user\" does not exist"),
+        ("[serve.tls]\ncertificate = 'absent.pem'\nkey = 'key.pem'\n", "absent.pem"),
+        ("[serve.tls]\ncertificate = 'empty.pem'\nkey = 'key.pem'\n", "empty.pem"),
+    ] {
+        fs::write(folder.path().join("c.toml"), text).unwrap();
+        let run = check(folder.path(), &["--config", "c.toml"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{text}");
+        assert!(run.stderr.contains(says), "{}", run.stderr);
+    }
+    fs::write(folder.path().join("c.toml"), "[serve]\nuser = 'root'\n").unwrap();
+    let run = check(folder.path(), &["--config", "c.toml"]);
+    assert_ne!(run.code, Some(2), "{}", run.stderr);
 }

@@ -1,4 +1,5 @@
-//! TFTP and HTTP on the loopback: tftp-hpa, atftp and curl fetch files and find them unharmed.
+//! TFTP and HTTP on the loopback: tftp-hpa, atftp and curl fetch files, which must arrive
+//! unchanged.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use winpe_netboot::files::{FileSource, Folder};
 use winpe_netboot::{http, tftp};
 use winpe_tests::{run, tool};
 
-/// Lengths at and beside the ends of blocks, and one of more than 65536 blocks of 8 bytes.
+/// Lengths at and next to the ends of blocks, and one of more than 65536 blocks of 8 bytes.
 const LENGTHS: [usize; 8] = [0, 1, 511, 512, 513, 1428 * 3, 100_000, 70_000 * 8];
 
 struct Server {
@@ -47,7 +48,7 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 impl Server {
-    /// A path for what a client fetches.
+    /// The destination path for a client.
     fn fetched(&self) -> PathBuf {
         let _ = std::fs::remove_file(self.folder.path().join("fetched"));
         self.folder.path().join("fetched")
@@ -83,7 +84,7 @@ fn tftp_hpa_reads_text_as_it_was_written() {
     let Some(client) = tool("tftp", "tftp-hpa") else { return };
     let server = serve();
     let port = server.tftp.port().to_string();
-    // Line ends and lone returns, so many that some fall between two blocks.
+    // Line ends and lone returns, so many that some span two blocks.
     let written = "line\n\n\rreturn\r\nboth\n".repeat(200);
     std::fs::write(server.folder.path().join("text"), &written).unwrap();
     let fetched = server.fetched();

@@ -1,4 +1,4 @@
-//! Another web server that holds the files: what is exported is what clients are led to.
+//! Another web server that holds the files: clients are led to exactly the exported files.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::check::{WHOLE, sha256, wim};
 /// The address of our own server.
 const OURS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 
-/// Python's own web server on a folder; it knows nothing of booting, and letters' case counts.
+/// Python's own web server on a folder; it has no boot support, and its paths are case-sensitive.
 struct Other {
     child: Child,
     base: String,
@@ -26,7 +26,7 @@ struct Other {
 impl Other {
     fn new(folder: &Path) -> Option<Self> {
         let python = tool("python3", "python3")?;
-        // Free until somebody else takes it, which nobody is likely to.
+        // A free port; another process is unlikely to take it in the meantime.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(python);
         command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]);
@@ -49,7 +49,7 @@ impl Drop for Other {
     }
 }
 
-/// What a client is told: boot file and option 210.
+/// The boot file and option 210 that a client gets.
 fn told(config: &Config, class: &str, user_class: &[u8]) -> (String, String) {
     let link = Link { address: OURS, network: "127.0.0.0/8".parse().unwrap() };
     let mut server = Server::new(Arc::new(config.clone()), link, Role::Proxy);
@@ -58,7 +58,7 @@ fn told(config: &Config, class: &str, user_class: &[u8]) -> (String, String) {
     discover.options.set(code::VENDOR_CLASS, class.as_bytes());
     if !user_class.is_empty() {
         discover.options.set(code::USER_CLASS, user_class);
-        // A list of what it can; 19 is HTTP.
+        // The list of its capabilities; 19 is HTTP.
         discover.options.set(175, [0x13, 1, 1]);
     }
     let arrival = Arrival { from: "127.0.0.9:68".parse().unwrap(), port: Port::Server };
@@ -72,7 +72,7 @@ fn told(config: &Config, class: &str, user_class: &[u8]) -> (String, String) {
     (text(67), text(210))
 }
 
-/// What the other server has under a URL.
+/// The content of a URL on the other server.
 #[track_caller]
 fn fetch(curl: &Path, url: &str) -> Vec<u8> {
     let output = run(curl, ["-sS", "--fail", "--max-time", "10", url]);
@@ -80,7 +80,7 @@ fn fetch(curl: &Path, url: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// The URLs in a script or menu that begin so.
+/// The URLs with this prefix in a script or menu.
 fn urls(text: &[u8], base: &str) -> Vec<String> {
     let text = std::str::from_utf8(text).unwrap();
     let words = text.split_whitespace().filter(|word| word.starts_with(base));
@@ -94,14 +94,14 @@ struct Lab {
 }
 
 impl Lab {
-    /// A configuration, and all that it wants on the other server.
+    /// A configuration, with everything that belongs on the other server.
     fn new() -> Option<Self> {
         let curl = tool("curl", "curl")?;
         let folder = tempfile::tempdir().unwrap();
         for name in ["srv", "www"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        // Without a BCD, which is made then.
+        // Without a BCD, which is then generated.
         let parts: Vec<_> = WHOLE.iter().copied().filter(|it| !it.ends_with("BCD")).collect();
         wim(&folder.path().join("winpe.wim"), &parts);
         std::fs::write(folder.path().join("cd.iso"), vec![7; 100_000]).unwrap();
@@ -136,7 +136,7 @@ fn all_that_clients_load_by_http_can_be_on_another_web_server() {
     let config = lab.export("http-base-holds = ['images', 'programs', 'scripts']\nchain = 'dell'");
     let base = &lab.other.base;
 
-    // iPXE: its script, and whatever that leads to, letter by letter.
+    // iPXE: its script, and everything that it refers to, letter by letter.
     let (script, prefix) = told(&config, "PXEClient:Arch:00000:UNDI:002001", b"iPXE");
     assert_eq!((script.as_str(), prefix.as_str()), (&*format!("{base}boot.ipxe"), &**base));
     let script = fetch(&lab.curl, &script);
@@ -155,13 +155,13 @@ fn all_that_clients_load_by_http_can_be_on_another_web_server() {
     for url in urls(&menu, base) {
         fetch(&lab.curl, &url);
     }
-    // Firmware that knows HTTP.
+    // Firmware that supports HTTP.
     let (file, _) = told(&config, "HTTPClient:Arch:00016:UNDI:003000", b"");
     assert_eq!(fetch(&lab.curl, &file), b"snponly.efi");
-    // ROMs have TFTP alone, which is ours.
+    // ROMs support only TFTP, which is ours.
     assert_eq!(told(&config, "PXEClient:Arch:00000", b"").0, "pxelinux.0");
 
-    // Whoever fills an object store can see that all of it arrived.
+    // The checksum list shows users of an object store that everything was uploaded.
     let www = lab.folder.path().join("www");
     let output = Command::new("sha256sum")
         .args(["--check", "--strict", "--quiet", "SHA256SUMS"])
@@ -210,7 +210,7 @@ fn without_a_base_nothing_is_exported() {
     assert!(!folder.path().join("www").exists());
 }
 
-/// The folder of a web server may be another user's, who can put links there.
+/// The folder of a web server may belong to another user, who can create links there.
 #[test]
 fn links_in_the_folder_of_an_export_are_not_followed() {
     use std::os::unix::fs::symlink;
@@ -233,7 +233,7 @@ fn links_in_the_folder_of_an_export_are_not_followed() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("www/images is a link: expected a folder\nhint: "), "{told}");
-    // A link at the place of a file is replaced.
+    // A link at the path of a file is replaced.
     std::fs::remove_file(at("www/images")).unwrap();
     std::fs::create_dir(at("www/images")).unwrap();
     for name in ["www/images/CD.iso", "www/SHA256SUMS"] {

@@ -1,4 +1,4 @@
-//! The network boot server against clients that others wrote.
+//! The network boot server against clients of other projects.
 
 mod boots;
 mod check;

@@ -8,7 +8,7 @@
 //!   └──────────────────────────────────────┘       └────────────────────┘
 //! ```
 //!
-//! Nothing outside is touched, and dropping the rig removes all of it.
+//! Nothing outside is changed, and dropping the rig removes all of it.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use winpe_tests::{skip, tool};
 /// The address of the server under test.
 pub(crate) const SERVER: &str = "192.168.0.10";
 
-/// One machine boots at a time: two under emulation would measure each other.
+/// One machine boots at a time: two under emulation would disturb each other's times.
 static TURN: Mutex<()> = Mutex::new(());
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -38,7 +38,8 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// None, visibly, where neither `WINPE_SLOW` nor `CI` is set, or the system does not let us make a namespace.
+    /// `None`, with a message, if neither `WINPE_SLOW` nor `CI` is set, or the system does not
+    /// allow network namespaces.
     pub(crate) fn new() -> Option<Self> {
         let set = |name| std::env::var_os(name).is_some();
         if !set("WINPE_SLOW") && !set("CI") {
@@ -66,8 +67,8 @@ impl Rig {
         Some(rig)
     }
 
-    /// A router that says at once that it is none: firmware of before 2020 waits for one for 13 to 16
-    /// seconds at each stage.
+    /// A router that announces immediately that it is not a default router: firmware of before 2020
+    /// waits 13 to 16 seconds for one at each stage.
     pub(crate) fn router(&self) -> Option<Running> {
         let dnsmasq = tool("dnsmasq", "dnsmasq-base")?;
         self.ip("addr add fd00:192:168::10/64 dev br0 nodad");
@@ -110,7 +111,7 @@ impl Rig {
         assert!(output.status.success(), "ip {words:?}: {output:?}");
     }
 
-    /// Starts a program in a namespace; what it prints is kept.
+    /// Starts a program in a namespace; its output is kept.
     pub(crate) fn start(&self, namespace: &str, program: &Path, words: &[&str]) -> Running {
         let mut command = Command::new(&self.ip);
         command.args(["netns", "exec", namespace]).arg(program).args(words);
@@ -134,7 +135,7 @@ impl Drop for Rig {
     }
 }
 
-/// A program that runs until it is dropped, and what it has printed.
+/// A program that runs until it is dropped, and its output.
 pub(crate) struct Running {
     child: Child,
     screen: Arc<(Mutex<Screen>, Condvar)>,
@@ -144,7 +145,7 @@ pub(crate) struct Running {
 #[derive(Default)]
 struct Screen {
     raw: Vec<u8>,
-    /// The same without what moves cursors and sets colours.
+    /// The same without escape sequences for cursor and colours.
     text: String,
 }
 
@@ -153,7 +154,7 @@ impl Running {
         let (reader, writer) = std::io::pipe().unwrap();
         command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        // Both ends of the pipe that the command holds close with it.
+        // Both ends of the pipe that the command holds are closed with it.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         assert!(child.try_wait().unwrap().is_none_or(|status| status.success()), "{command:?}");
         let screen = Arc::new((Mutex::default(), Condvar::new()));
@@ -162,10 +163,10 @@ impl Running {
         Self { child, screen, started: Instant::now() }
     }
 
-    /// Waits until the program has printed `text` and says how long after its start that was.
+    /// Waits until the program has printed `text` and returns the time since its start.
     ///
     /// # Panics
-    /// With all that this and `beside` printed, if that does not happen in time.
+    /// With the output of this and `beside`, if that does not happen in time.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str, patience: Duration, beside: &Self) -> Duration {
         let (screen, changed) = &*self.screen;
@@ -187,7 +188,7 @@ impl Running {
         self.started.elapsed()
     }
 
-    /// What was printed until now.
+    /// The output so far.
     pub(crate) fn printed(&self) -> String {
         self.screen.0.lock().unwrap().text.clone()
     }
@@ -210,7 +211,7 @@ fn fill(mut from: impl Read, screen: &(Mutex<Screen>, Condvar)) {
     }
 }
 
-/// Text without escape sequences, so that words which a menu draws piece by piece are found.
+/// Text without escape sequences, so that words that a menu draws piece by piece are found.
 fn plain(raw: &[u8]) -> String {
     let mut text = String::new();
     let mut bytes = raw.iter().copied();
@@ -229,7 +230,7 @@ fn plain(raw: &[u8]) -> String {
     text
 }
 
-/// What firmware a machine has.
+/// The firmware of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Firmware {
     /// SeaBIOS with the network card's own boot ROM, which is iPXE.
@@ -246,17 +247,18 @@ pub(crate) enum Firmware {
     UefiOwnKey,
 }
 
-/// The key for tests that the distribution's OVMF comes with, its certificate, and what opens it.
+/// The test key of the distribution's OVMF, its certificate, and its passphrase.
 const KEY: &str = "/usr/share/ovmf/PkKek-1-snakeoil.key";
 const CERTIFICATE: &str = "/usr/share/ovmf/PkKek-1-snakeoil.pem";
 const PASSPHRASE: &str = "pass:snakeoil";
 
 impl Rig {
-    /// Switches a machine on; none, visibly, where its firmware is not installed.
+    /// Switches a machine on; `None`, with a message, if its firmware is not installed.
     pub(crate) fn power_on(&self, firmware: Firmware) -> Option<Running> {
         let qemu = tool("qemu-system-x86_64", "qemu-system-x86")?;
         let secure = matches!(firmware, Firmware::UefiSecure | Firmware::UefiOwnKey);
-        // Secure Boot keeps its variables where only the management mode of a newer board writes.
+        // Secure Boot stores its variables where only the system management mode of a newer board
+        // can write.
         let machine = if secure { "q35,smm=on," } else { "pc," };
         let mut words = vec![
             "-machine".to_owned(),
@@ -289,8 +291,8 @@ impl Rig {
             }
             Firmware::BiosPlain => {
                 let loader = installed("/usr/lib/ipxe/ipxe.lkrn", "ipxe")?;
-                // Cleared again, since iPXE hands its settings to the next stage as if they had come
-                // from a server.
+                // Cleared again, since iPXE passes its settings to the next stage as if a server
+                // had sent them.
                 let script = "#!ipxe\nset user-class PlainROM\ndhcp\nclear user-class\n\
                               isset ${proxydhcp/filename} && set from proxydhcp || set from net0\n\
                               chain tftp://${${from}/next-server}/${${from}/filename}\n";
@@ -301,7 +303,7 @@ impl Rig {
             | Firmware::UefiHttp
             | Firmware::UefiSecure
             | Firmware::UefiOwnKey => {
-                // OVMF tries what it has for minutes each; this leaves one way.
+                // OVMF tries each boot option for minutes; this leaves only one.
                 let off = |protocol| format!("name=opt/org.tianocore/{protocol}Support,string=n");
                 add(&["-fw_cfg", &off("IPv6PXE")]);
                 if firmware == Firmware::UefiHttp {
@@ -330,8 +332,8 @@ impl Rig {
 }
 
 impl Rig {
-    /// A program signed with the key that [`Firmware::UefiOwnKey`] trusts; none, visibly, where what
-    /// signs is not installed.
+    /// A program signed with the key that [`Firmware::UefiOwnKey`] trusts; `None`, with a message,
+    /// if the signing tool is not installed.
     pub(crate) fn signed(&self, program: &str) -> Option<Vec<u8>> {
         let sbsign = tool("sbsign", "sbsigntool")?;
         let openssl = tool("openssl", "openssl")?;

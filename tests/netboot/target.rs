@@ -1,4 +1,4 @@
-//! Things to boot: a disk and a CD that say so, and an iSCSI target.
+//! Bootable objects: a disk and a CD that print a text, and an iSCSI target.
 
 use std::path::Path;
 use std::process::Command;
@@ -38,7 +38,8 @@ pub(crate) fn disk(rig: &Rig, text: &str) -> String {
     rig.file("disk.img", disk)
 }
 
-/// A CD that prints `text` when it is booted; none, visibly, where there is no program to make it.
+/// A CD that prints `text` when it is booted; `None`, with a message, if the tool to create it is
+/// missing.
 pub(crate) fn cd(rig: &Rig, text: &str) -> Option<String> {
     let xorriso = tool("xorriso", "xorriso")?;
     let mut loader = boot_sector(text);
@@ -53,18 +54,18 @@ pub(crate) fn cd(rig: &Rig, text: &str) -> Option<String> {
     Some(iso)
 }
 
-/// A CHAP name and secret, and whether the target proves itself with it.
+/// A CHAP name and secret, and whether the target authenticates itself with it.
 pub(crate) struct Account {
     pub(crate) user: &'static str,
     pub(crate) secret: &'static str,
     pub(crate) of_target: bool,
 }
 
-/// An iSCSI target that serves a disk as LUN 1, since LUN 0 is the target's own controller. With accounts it
-/// wants CHAP.
+/// An iSCSI target that serves a disk as LUN 1, since LUN 0 is the target's own controller. With
+/// accounts it requires CHAP.
 pub(crate) fn serve_disk(rig: &Rig, disk: &str, accounts: &[Account]) -> Option<Running> {
     let (daemon, control) = (tool("tgtd", "tgt")?, tool("tgtadm", "tgt")?);
-    // Each daemon has a control socket of its own, by number.
+    // Each daemon has a separate control socket, by number.
     let number = (std::process::id() % 30_000 + rig.number).to_string();
     let socket = format!("/run/tgtd/socket.{number}");
     std::fs::create_dir_all("/run/tgtd").unwrap();

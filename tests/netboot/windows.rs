@@ -1,18 +1,18 @@
-//! Images with stand-ins for Windows' boot loaders: each says on the serial port that it runs.
+//! Images with replacements for Windows' boot loaders: each prints on the serial port that it runs.
 
 use winpe_wim::{Compression, NewImage, create};
 
 use crate::rig::Rig;
 use crate::target::boot_sector;
 
-/// What stands in for `pxeboot.n12` says.
+/// The output of the replacement for `pxeboot.n12`.
 pub(crate) const PXEBOOT: &str = "REACHED pxeboot.n12";
-/// What stands in for `bootmgr.exe` says.
+/// The output of the replacement for `bootmgr.exe`.
 pub(crate) const BOOTMGR: &str = "REACHED bootmgr.exe";
-/// What stands in for `bootmgfw.efi` says.
+/// The output of the replacement for `bootmgfw.efi`.
 pub(crate) const BOOTMGFW: &str = "REACHED bootmgfw.efi";
 
-/// A WIM as that of Windows PE, as far as boot loaders see it, and its path.
+/// A WIM that looks like Windows PE to boot loaders, and its path.
 pub(crate) fn winpe(rig: &Rig) -> String {
     let mut image = NewImage::new("Microsoft Windows PE");
     image.boot = true;
@@ -36,7 +36,7 @@ pub(crate) fn winpe(rig: &Rig) -> String {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Machine {
-    /// For the flat 32-bit mode that wimboot leaves to bootmgr.exe.
+    /// For the flat 32-bit mode in which wimboot starts bootmgr.exe.
     X86,
     /// For UEFI.
     X64,

@@ -1,4 +1,5 @@
-//! What is in `packaging/`: the Debian package, the unit, the container file, the example for Kubernetes.
+//! Tests of `packaging/`: the Debian package, the unit, the container file, the example for
+//! Kubernetes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ fn make(folder: &Path) -> PathBuf {
     PathBuf::from(text(&command.arg("--fast").output().unwrap()).trim())
 }
 
-/// The package of this build; none, visibly, where what makes one is not installed.
+/// The package of this build; `None`, with a message, if the packaging tools are missing.
 fn package() -> Option<&'static Path> {
     static PACKAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     for (program, package) in
@@ -41,7 +42,7 @@ fn package() -> Option<&'static Path> {
     Some(package)
 }
 
-/// A throwaway system that has nothing but a package database.
+/// A throwaway system that has only a package database.
 struct Root {
     folder: tempfile::TempDir,
 }
@@ -54,7 +55,7 @@ impl Root {
             fs::create_dir_all(database.join(name)).unwrap();
         }
         fs::write(database.join("status"), "").unwrap();
-        // Whom systemd-sysusers looks up.
+        // Users that systemd-sysusers looks up.
         fs::create_dir(folder.path().join("etc")).unwrap();
         Self { folder }
     }
@@ -88,7 +89,7 @@ fn the_c_code_stops_when_it_overruns_its_memory() {
 }
 
 #[test]
-fn the_package_installs_runs_and_is_gone_without_a_trace() {
+fn the_package_installs_runs_and_uninstalls_completely() {
     let Some(package) = package() else { return };
     let root = Root::new();
     root.dpkg(&["--install", package.to_str().unwrap()]);
@@ -111,6 +112,7 @@ fn the_package_installs_runs_and_is_gone_without_a_trace() {
         "/usr/share/fish/vendor_completions.d/winpe-iscsi.fish",
         "/usr/share/doc/winpe-iscsi/copyright",
         "/usr/share/doc/winpe-iscsi/limits.md.gz",
+        "/usr/share/doc/winpe-iscsi/config.md.gz",
     ] {
         assert!(installed.lines().any(|line| line == file), "{file}\n{installed}");
         assert!(root.path(&file[1..]).is_file(), "{file}");
@@ -125,7 +127,7 @@ fn the_package_installs_runs_and_is_gone_without_a_trace() {
     let completions = root.path("usr/share/bash-completion/completions/winpe-iscsi");
     assert!(run(Path::new("bash"), ["-n", completions.to_str().unwrap()]).status.success());
 
-    // What the unit starts, with the configuration that it names.
+    // The command of the unit, with the configuration that it names.
     let config = root.path("etc/winpe-iscsi/winpe-iscsi.toml");
     let words = ["serve", "--check", "--iface", "lo", "--config", config.to_str().unwrap()];
     let checked = run(&program, words);
@@ -159,7 +161,7 @@ fn systemd_takes_the_unit_and_finds_it_confined() {
     let Some(analyze) = tool("systemd-analyze", "systemd") else { return };
     let folder = tempfile::tempdir().unwrap();
     let unit = folder.path().join("winpe-iscsi.service");
-    // It looks whether the program is there.
+    // It checks whether the program exists.
     let written = read("packaging/systemd/winpe-iscsi.service");
     let program = winpe_iscsi().to_str().unwrap();
     fs::write(&unit, written.replace("/usr/bin/winpe-iscsi", program)).unwrap();
@@ -173,7 +175,7 @@ fn systemd_takes_the_unit_and_finds_it_confined() {
 }
 
 #[test]
-fn the_container_file_copies_what_is_there() {
+fn the_container_file_copies_existing_files() {
     let file = read("packaging/container/Containerfile");
     let mut copied = 0;
     for line in file.lines().filter(|line| line.starts_with("COPY ")) {
@@ -185,7 +187,7 @@ fn the_container_file_copies_what_is_there() {
         }
     }
     assert!(copied >= 1);
-    // The packages that a server asks for where they are missing.
+    // The packages that a missing tool of the server refers to.
     for package in ["ipxe", "pxelinux", "syslinux-common"] {
         assert!(file.contains(&format!(" {package} ")), "{package}");
     }
@@ -195,7 +197,7 @@ fn the_container_file_copies_what_is_there() {
 fn the_example_for_kubernetes_is_valid() {
     let example = "packaging/kubernetes/proxydhcp.yaml";
     let yaml = read(example);
-    // The configuration stands below its key, indented.
+    // The configuration is indented below its key.
     let (_, after) = yaml.split_once("  winpe-iscsi.toml: |\n").unwrap();
     let lines = after.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
     let config: String = lines.map(|line| format!("{}\n", line.trim_start())).collect();

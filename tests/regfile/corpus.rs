@@ -1,4 +1,4 @@
-//! Files as people publish them: each is read, or refused for a reason that `corpus.tsv` states.
+//! Published files: each is read, or refused for a reason that `corpus.tsv` states.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use winpe_regfile::{Document, Format, ItemKind, ParseOptions, write_edits};
 use winpe_tests::{corpus, workspace};
 
-/// File, edits, skipped places, whether the writer lays it out the same, and what strict mode says.
+/// File, edits, skipped places, whether the writer lays it out the same, and the result of strict
+/// mode.
 const GOLDEN: &str = "tests/regfile/corpus.tsv";
 
 /// The corpus, in the order of its paths.
@@ -55,7 +56,7 @@ fn verdict(name: &str, path: &Path) -> String {
         }
         Err(error) => error.to_string(),
     };
-    // What a file says can be written, and then says the same.
+    // The edits of a file can be written, and are then read the same.
     let mut as_it_stands = "-";
     for format in [Format::Regedit, Format::Utf8Lf] {
         let written = write_edits(vec![], format, edits.iter().cloned()).unwrap();
@@ -68,8 +69,8 @@ fn verdict(name: &str, path: &Path) -> String {
     format!("{name}\t{}\t{skipped}\t{as_it_stands}\t{strict}\n", edits.len())
 }
 
-/// Whether the writer lays the file out as it stands: `bytes` where all of it is the same, `lines`
-/// where only blank lines differ. That is how exports made by regedit itself show.
+/// Whether the writer lays out the file as it is: `bytes` if all of it is the same, `lines` if only
+/// blank lines differ. This identifies exports by regedit itself.
 fn layout(bytes: &[u8], written: &[u8]) -> &'static str {
     let lines = |bytes| {
         let document = Document::parse(bytes, &ParseOptions::lenient()).unwrap();

@@ -1,4 +1,4 @@
-//! The cases that were run on Windows' and Wine's regedit, where they lie beside the corpus.
+//! The cases that were run on Windows' and Wine's regedit, if they are next to the corpus.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use winpe_tests::corpus;
 use crate::model::Registry;
 
 #[test]
-fn every_case_comes_out_as_on_windows() {
+fn every_case_has_the_result_of_windows() {
     let Some(folder) = corpus("../facts/reg-cases") else { return };
     let cases = fs::read_to_string(folder.join("cases.json")).unwrap();
     let cases: Vec<Json> = serde_json::from_str(&cases).unwrap();
@@ -22,7 +22,7 @@ fn every_case_comes_out_as_on_windows() {
         assert_eq!(document.to_bytes(), bytes, "case {id}");
         let registry = Registry::of(document.edits().map(|(edit, _)| edit));
         let base: KeyPath = format!(r"HKEY_CURRENT_USER\Software\ZzCase\{id}").parse().unwrap();
-        // What nobody has seen Windows do is decided in the project's own cases.
+        // Cases without a known result on Windows are decided in the project's own cases.
         if case["src"] == "?" {
             continue;
         }

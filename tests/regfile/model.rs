@@ -1,4 +1,4 @@
-//! A registry just large enough to apply edits to.
+//! A minimal registry that edits can be applied to.
 
 use std::collections::BTreeMap;
 

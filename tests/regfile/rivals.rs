@@ -1,8 +1,7 @@
-//! hivexregedit and reged import what we wrote, and the hive then holds what we meant.
+//! hivexregedit and reged import our files, and the hive then holds the intended values.
 //!
-//! Both read less than regedit does, and some of it wrongly. What each makes of a value that it does
-//! not read as meant is stated here, so that a value which comes out otherwise is told, be it ours to
-//! mend or theirs.
+//! Both read less than regedit does, and some of it wrongly. The deviations of each are listed
+//! here, so that any other deviation fails the test, whichever side has to be fixed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -37,8 +36,8 @@ fn reged_imports_what_we_write() {
     });
 }
 
-/// It reads a string in quotes as bytes, each of which becomes a unit; and of the mark behind bytes
-/// that are meant without a closing NUL, the letters.
+/// It reads a string in quotes as bytes, each of which becomes a unit; and it reads the letters of
+/// the `;exact` mark as bytes.
 fn by_hivexregedit(_: &ValueName, value: &Value) -> Made {
     match value.as_text() {
         _ if has_mark(value) => Made::Other([&value.data[..], b"\xbe\x1a\xcd"].concat()),
@@ -50,9 +49,9 @@ fn by_hivexregedit(_: &ValueName, value: &Value) -> Made {
     }
 }
 
-/// It ends at the mark behind bytes that are meant without a closing NUL, stores in segments what
-/// just fits without, and miscounts what UTF-16 says with two units. Names that are not Latin-1 it
-/// mangles, and a backslash before a quote ends a name too early.
+/// It stops at the `;exact` mark, stores data in segments that would just fit without, and
+/// miscounts characters that take two UTF-16 units. It damages names that are not Latin-1, and a
+/// backslash before a quote ends a name too early.
 fn by_reged(name: &ValueName, value: &Value) -> Made {
     let in_quotes = value.as_text().filter(|_| value.ty == ValueType::SZ).unwrap_or_default();
     let has_pairs = in_quotes.units().iter().any(|unit| (0xd800..0xe000).contains(unit));
@@ -64,11 +63,11 @@ fn by_reged(name: &ValueName, value: &Value) -> Made {
     }
 }
 
-/// What a program makes of a value.
+/// The result of a program for a value.
 enum Made {
     Same,
     Other(Vec<u8>),
-    /// Nothing that can be told beforehand, so the value is left out.
+    /// Unpredictable, so the value is left out.
     Unknown,
 }
 
@@ -136,7 +135,7 @@ fn subkey<'t>(tree: &'t KeyTree, key: &str) -> BTreeMap<&'t ValueName, &'t Value
     below.iter().flat_map(|(_, tree)| &tree.values).map(|(name, value)| (name, value)).collect()
 }
 
-/// Values of every type and many lengths, texts, and names; by the key in which they stand.
+/// Values of every type and many lengths, texts, and names, by key.
 fn generated() -> BTreeMap<&'static str, BTreeMap<ValueName, Value>> {
     let mut keys: BTreeMap<&str, BTreeMap<ValueName, Value>> = BTreeMap::new();
     let mut add = |key, name: String, value| {

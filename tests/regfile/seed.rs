@@ -1,4 +1,4 @@
-//! The file with which the project began.
+//! The `.reg` file from which the project started.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use winpe_tests::corpus;
 
 use crate::model::Registry;
 
-/// The `.reg` file inside the post, indented as the post has it.
+/// The `.reg` file in the post, with the indentation of the post.
 fn iscsi_reg() -> Option<String> {
     let folder = corpus("../seed")?;
     let post = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
@@ -21,7 +21,7 @@ fn iscsi_reg() -> Option<String> {
 }
 
 #[test]
-fn it_is_read_strictly_as_it_stands_and_without_its_indentation() {
+fn it_is_read_strictly_with_and_without_its_indentation() {
     let Some(text) = iscsi_reg() else { return };
     let unindented: String =
         text.lines().map(|line| format!("{}\r\n", line.strip_prefix("    ").unwrap())).collect();
@@ -35,7 +35,7 @@ fn it_is_read_strictly_as_it_stands_and_without_its_indentation() {
         let services = r"HKEY_LOCAL_MACHINE\PE_Sys\ControlSet001\Services\MSiSCSI";
         let service = &registry.keys[&services.parse::<KeyPath>().unwrap()];
         let value = |name| service[&ValueName::new(name).unwrap()].clone();
-        // Given twice: the later one wins.
+        // Given twice: the later one is used.
         assert_eq!(
             value("ImagePath").as_text().unwrap(),
             r"%systemroot%\system32\svchost.exe -k Godzilla"

@@ -1,11 +1,11 @@
-//! Wine's regedit reads what we wrote, and exports what we meant.
+//! Wine's regedit imports our files, and exports the intended values.
 //!
-//! Slow: these tests start Wine. They run where `WINPE_SLOW` is set.
+//! Slow: these tests start Wine. They run only if `WINPE_SLOW` is set.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 use winpe_regfile::{Document, Format, ParseOptions, write_edits};
@@ -26,7 +26,52 @@ fn regedit_exports_what_we_wrote() {
     wine.check(&base, published(&base, &files));
 }
 
-/// Values of every type and length, and names with everything that names may have.
+/// A file of which we say that regedit imports nothing of it has a sound one beside it, which is imported.
+#[test]
+fn regedit_imports_nothing_of_files_that_it_refuses() {
+    let Some(wine) = Wine::start() else { return };
+    let text = |header: &str, key: &str| {
+        format!("{header}\r\n\r\n[HKEY_CURRENT_USER\\Software\\Whole\\{key}]\r\n\"a\"=\"b\"\r\n")
+    };
+    let v5 = "Windows Registry Editor Version 5.00";
+    let big = |text: String| -> Vec<u8> {
+        let units = "\u{feff}".encode_utf16().chain(text.encode_utf16()).collect::<Vec<_>>();
+        units.into_iter().flat_map(u16::to_be_bytes).collect()
+    };
+    let files = [
+        (text(v5, "plain").into_bytes(), false),
+        (text(&format!("\u{feff}{v5}"), "mark5").into_bytes(), true),
+        (text("\u{feff}REGEDIT4", "mark4").into_bytes(), true),
+        (big(text(v5, "big")), true),
+        (text("REGEDIT4 ", "blank").into_bytes(), true),
+        (text("REGEDIT4", "four").into_bytes(), false),
+    ];
+    let file = wine.path("whole.reg");
+    for (bytes, refused) in &files {
+        let document = Document::parse(bytes, &ParseOptions::lenient()).unwrap();
+        let finding = document.regedit_finding();
+        assert_eq!(finding.is_some_and(|finding| finding.is_skipped), *refused);
+        fs::write(&file, bytes).unwrap();
+        // Its status says nothing: what it takes for no registry script is no error to it.
+        let _ = wine.try_run(&wine.wine, &["regedit", "/S", &dos(&file)]);
+    }
+    let export = wine.path("whole.export.reg");
+    let base = r"HKEY_CURRENT_USER\Software\Whole";
+    wine.run(&wine.wine, &["regedit", "/E", &dos(&export), base]);
+    let exported = fs::read(&export).unwrap();
+    let exported = Document::parse(&exported, &ParseOptions::lenient()).unwrap();
+    let base: KeyPath = base.parse().unwrap();
+    let mut found: Vec<_> = exported
+        .edits()
+        .filter_map(|(edit, _)| Some(edit.key.strip_prefix(&base)?.to_string()))
+        .filter(|key| !key.is_empty())
+        .collect();
+    found.sort();
+    found.dedup();
+    assert_eq!(found, ["four", "plain"]);
+}
+
+/// Values of every type and length, and names with all allowed characters.
 fn generated(base: &KeyPath) -> Vec<Edit> {
     let mut edits = vec![];
     let mut add = |key: &str, name: NtString, value: Value| {
@@ -35,8 +80,8 @@ fn generated(base: &KeyPath) -> Vec<Edit> {
     };
     for ty in (0..13).chain([0x100, 0x7fff, 0x0002_0004, 0xffff_0012]) {
         for length in [0, 1, 2, 3, 4, 5, 8, 19, 20, 21, 24, 25, 26, 50, 1000, 20_000] {
-            // Half a UTF-16 unit in a text value makes Wine read before its buffer, and what it exports
-            // of a number of the wrong size is not what it has.
+            // Half a UTF-16 unit in a text value makes Wine read before its buffer, and its export
+            // of a number of the wrong size is wrong.
             let is_text = matches!(ValueType(ty), SZ | EXPAND_SZ | MULTI_SZ);
             let is_number = ValueType(ty) == ValueType::DWORD;
             if is_text && length % 2 == 1 || is_number && length != 4 {
@@ -67,7 +112,7 @@ fn generated(base: &KeyPath) -> Vec<Edit> {
     {
         let one_line = !text.contains(['\r', '\n']);
         if one_line {
-            // Wine exports line breaks as escapes, which Windows does not know.
+            // Wine exports line breaks as escapes, which Windows does not support.
             add("Texts", format!("sz {index}").into(), Value::sz(text));
         }
         add("Texts", format!("expand {index}").into(), Value::expand_sz(text));
@@ -98,7 +143,7 @@ fn name(text: &str) -> ValueName {
     ValueName::new(text).unwrap()
 }
 
-/// All files of the corpus, each below a key of its own.
+/// All files of the corpus, each below a separate key.
 fn published(base: &KeyPath, files: &[(String, PathBuf)]) -> Vec<Edit> {
     let mut edits = vec![];
     for (index, (_, path)) in files.iter().enumerate() {
@@ -116,7 +161,7 @@ fn published(base: &KeyPath, files: &[(String, PathBuf)]) -> Vec<Edit> {
     edits
 }
 
-/// A Wine of its own, in a folder of its own.
+/// A separate Wine prefix, in a temporary folder.
 struct Wine {
     folder: TempDir,
     wine: PathBuf,
@@ -169,7 +214,12 @@ impl Wine {
     }
 
     fn run(&self, program: &Path, args: &[&str]) {
-        let status = Command::new(program)
+        let status = self.try_run(program, args);
+        assert!(status.success(), "{} {args:?}: {status}", program.display());
+    }
+
+    fn try_run(&self, program: &Path, args: &[&str]) -> ExitStatus {
+        Command::new(program)
             .args(args)
             .env("WINEPREFIX", self.path("prefix"))
             .env("HOME", self.folder.path())
@@ -180,12 +230,11 @@ impl Wine {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
-            .unwrap();
-        assert!(status.success(), "{} {args:?}: {status}", program.display());
+            .unwrap()
     }
 }
 
-/// Ends the server of this prefix, and no other.
+/// Ends the server of this prefix only.
 impl Drop for Wine {
     fn drop(&mut self) {
         for flag in ["-k", "-w"] {
@@ -203,8 +252,8 @@ fn dos(path: &Path) -> String {
     format!("Z:{}", path.display()).replace('/', "\\")
 }
 
-/// What regedit keeps of a value and shows of it: it ends text values with a NUL, and it exports a
-/// `REG_SZ` up to its first NUL.
+/// The form in which regedit stores and exports a value: it ends text values with a NUL, and it
+/// exports a `REG_SZ` up to its first NUL.
 fn as_exported(value: &mut Value) {
     let is_text = matches!(value.ty, SZ | EXPAND_SZ | MULTI_SZ);
     if is_text && !value.data.is_empty() && !value.data.ends_with(&[0, 0]) {

@@ -1,24 +1,24 @@
-//! What the machines were told, to be held against each other.
+//! The leases that machines got, to be compared with each other.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Every lease that a machine was told of.
+/// Every lease that a machine got.
 #[derive(Default)]
 pub(crate) struct Ledger(Mutex<Book>);
 
 #[derive(Default)]
 struct Book {
     leases: HashMap<Ipv4Addr, (u32, Instant)>,
-    /// A machine keeps its address as long as its lease lasts, through every restart.
+    /// A machine keeps its address during its lease, through every restart.
     addresses: HashMap<u32, Ipv4Addr>,
     violations: Vec<String>,
 }
 
 impl Ledger {
-    /// A machine was given an address for so long.
+    /// Records that a machine got an address for this time.
     pub(crate) fn given(&self, machine: u32, address: Ipv4Addr, lease: Duration) {
         let mut book = self.0.lock().unwrap();
         let now = Instant::now();

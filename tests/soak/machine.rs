@@ -1,4 +1,4 @@
-//! A machine that boots: an address, a boot file, a boot loader by TFTP, an image by HTTP.
+//! A booting machine: an address, a boot file, a boot loader by TFTP, an image by HTTP.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,9 +11,9 @@ use winpe_netboot::wire::tftp::{Mode, Options, Packet, Request};
 use crate::ledger::Ledger;
 use crate::network::{Network, RELAYS, SERVER};
 
-/// For a whole boot: firmware tries for about as long, and a restart takes some seconds.
+/// Limit for a whole boot: firmware tries for about as long, and a restart takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Before a packet is sent again for the first time.
+/// Time before a packet is retransmitted for the first time.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 const BLOCK: u16 = 1408;
@@ -24,7 +24,7 @@ pub(crate) struct Machine {
     pub(crate) line: Line,
 }
 
-/// How a boot went.
+/// The result of a boot.
 pub(crate) struct Tale {
     /// Steps that were tried again.
     pub(crate) again: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Tale {
     pub(crate) lost: Option<String>,
 }
 
-/// The way to the server, on which packets get lost.
+/// The path to the server, on which packets get lost.
 pub(crate) struct Line {
     relay: Ipv4Addr,
     loss: u32,
@@ -40,13 +40,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// That of a worker, with a loss in percent; the seed says of what.
+    /// The path of a worker, with a loss in percent; the seed determines the lost packets.
     pub(crate) fn new(worker: u32, loss: u32, seed: u64) -> Self {
         let relay = Ipv4Addr::from(u32::from(RELAYS) + worker);
         Self { relay, loss, chance: Cell::new(seed ^ 0x9e37_79b9_7f4a_7c15) }
     }
 
-    /// A number out of the blue (splitmix64).
+    /// A pseudo-random number (splitmix64).
     fn number(&self) -> u64 {
         let state = self.chance.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.chance.set(state);
@@ -61,12 +61,12 @@ impl Line {
 
     fn send(&self, socket: &UdpSocket, bytes: &[u8], to: SocketAddr) {
         if !self.loses() {
-            // While the server is away the kernel may say so; a machine tries again.
+            // The kernel may report errors while the server is away; a machine tries again.
             let _ = socket.send_to(bytes, to);
         }
     }
 
-    /// The next packet; none where there is none in time.
+    /// The next packet; `None` after a timeout.
     fn receive(
         &self,
         socket: &UdpSocket,
@@ -92,7 +92,7 @@ impl Line {
 }
 
 impl Machine {
-    /// Boots, with as many tries of each step as fit into the time.
+    /// Boots, with as many tries of each step as fit into the time limit.
     pub(crate) fn boot(&self, network: &Network, ledger: &Ledger) -> Tale {
         let end = Instant::now() + PATIENCE;
         let mut tries = 0;
@@ -115,7 +115,7 @@ impl Machine {
             *tries += 1;
             match step() {
                 Ok(()) => return Ok(()),
-                // Wrong bytes are worse than none.
+                // Wrong bytes are worse than missing ones.
                 Err(error) if error.kind() == ErrorKind::InvalidData || Instant::now() > end => {
                     return Err(format!("{what}: {error}"));
                 }
@@ -221,7 +221,7 @@ impl Machine {
                         return same(&got, expected);
                     }
                 }
-                // One word about a gap; more would be answered with more.
+                // One ACK for each gap; more ACKs would cause more retransmissions.
                 Packet::Data { block, .. } if from == to && block > last && acked < last => {}
                 Packet::Error { message, .. } => {
                     return Err(io::Error::other(message.into_owned()));
@@ -245,7 +245,7 @@ fn same(got: &[u8], expected: &[u8]) -> io::Result<()> {
     if got == expected { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
 }
 
-/// TCP mends what the line loses by itself.
+/// TCP recovers losses itself.
 fn image(address: Ipv4Addr, expected: &[u8]) -> io::Result<()> {
     let socket = rustix::net::socket(
         rustix::net::AddressFamily::INET,

@@ -1,4 +1,4 @@
-//! Many machines that boot, on a bad network, from a server that is restarted meanwhile.
+//! Many machines that boot over a lossy network from a server that is restarted meanwhile.
 //!
 //! ```text
 //!   cargo test -p winpe-tests --test soak                    some hundred boots, in a minute
@@ -24,18 +24,18 @@ use ledger::Ledger;
 use machine::{Line, Machine, Tale};
 use network::Network;
 
-/// Whoever measures memory wants no other server beside.
+/// A test that measures memory must not run next to another server.
 static TURN: Mutex<()> = Mutex::new(());
 /// Threads that boot machines.
 const WORKERS: u32 = 32;
-/// Percent of all packets that are lost, each way.
+/// Percentage of packets lost, in each direction.
 const LOSS: u32 = 3;
-/// Each machine boots so often.
+/// Number of boots of each machine.
 const TIMES: u32 = 8;
 const MEGABYTE: u64 = 1 << 20;
 
 #[test]
-fn no_lease_is_given_twice_and_no_boot_lost_while_the_server_comes_and_goes() {
+fn no_lease_is_given_twice_and_no_boot_is_lost_during_restarts() {
     let _turn = TURN.lock().unwrap();
     let Some(network) = Network::new() else { return };
     let wanted = std::env::var("WINPE_SOAK").ok().map(|boots| boots.parse().unwrap());
@@ -57,7 +57,8 @@ fn no_lease_is_given_twice_and_no_boot_lost_while_the_server_comes_and_goes() {
                     if number >= boots {
                         return;
                     }
-                    // The workers' first machines differ, so that none boots twice at once.
+                    // The workers start with different machines, so that none boots twice at the
+                    // same time.
                     let line = Line::new(worker, LOSS, u64::from(number));
                     let machine = Machine { number: number % machines, line };
                     let tale = machine.boot(network, ledger);
@@ -65,7 +66,8 @@ fn no_lease_is_given_twice_and_no_boot_lost_while_the_server_comes_and_goes() {
                 }
             });
         }
-        // In the first part it is killed and stopped by turns; in the second its memory is watched.
+        // In the first part the server is killed and stopped alternately; in the second its memory
+        // is measured.
         let mut due = boots / 20;
         loop {
             let done = tales.lock().unwrap().len() as u32;
@@ -107,7 +109,7 @@ fn no_lease_is_given_twice_and_no_boot_lost_while_the_server_comes_and_goes() {
 }
 
 #[test]
-fn five_hundred_machines_boot_at_once() {
+fn five_hundred_machines_boot_in_parallel() {
     let _turn = TURN.lock().unwrap();
     let Some(network) = Network::new() else { return };
     let (ledger, tales) = (Ledger::default(), Mutex::new(Vec::new()));
@@ -140,7 +142,7 @@ fn five_hundred_machines_boot_at_once() {
     assert!(peak < 100 * 1024, "{told}");
 }
 
-/// The server to load.
+/// The server under load.
 fn program() -> PathBuf {
     std::env::var_os("WINPE_SOAK_SERVER")
         .map_or_else(|| winpe_tests::winpe_iscsi().to_owned(), PathBuf::from)

@@ -20,7 +20,7 @@ use crate::program;
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
 /// The relays have addresses from here on, one for each worker.
 pub(crate) const RELAYS: Ipv4Addr = Ipv4Addr::new(10, 88, 240, 0);
-/// Bytes of `loader`, fetched by TFTP, and of `image`, fetched by HTTP.
+/// Sizes of `loader`, fetched by TFTP, and of `image`, fetched by HTTP, in bytes.
 const LOADER: usize = 60_000;
 const IMAGE: usize = 1_500_000;
 
@@ -36,7 +36,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// None, visibly, where the system lets us make no namespace.
+    /// `None`, with a message, if the system does not allow network namespaces.
     pub(crate) fn new() -> Option<Self> {
         let ip = tool("ip", "iproute2")?;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -63,7 +63,7 @@ impl Network {
             format!("-n {ours} link set near up"),
             format!("-n {theirs} link set far up"),
             format!("-n {ours} route add 10.88.0.0/16 via 192.168.0.1"),
-            // Each address there is one that a machine may use.
+            // Each address there may be used by a machine.
             format!("-n {theirs} route add local 10.88.0.0/16 dev lo"),
         ] {
             let output = Command::new(&network.ip).args(words.split(' ')).output().unwrap();
@@ -87,7 +87,7 @@ impl Network {
         self.folder.path().join("winpe-iscsi.toml")
     }
 
-    /// Puts this thread where the machines are.
+    /// Moves this thread to the namespace of the machines.
     pub(crate) fn enter(&self) {
         let namespace = File::open(format!("/run/netns/{}", self.theirs)).unwrap();
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
@@ -98,7 +98,7 @@ impl Network {
         let mut command = Command::new(&self.ip);
         command.args(["netns", "exec", &self.ours]).arg(program()).args(["serve", "--config"]);
         command.arg(self.config()).stdin(Stdio::null());
-        // Its log may be on either.
+        // Its log may be on stdout or stderr.
         let (reader, writer) = std::io::pipe().unwrap();
         command.stdout(writer.try_clone().unwrap()).stderr(writer);
         let server = Server(command.spawn().unwrap());
@@ -118,7 +118,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for side in [&self.ours, &self.theirs] {
-            // One that was never made cannot be removed.
+            // A namespace that was never created cannot be removed.
             let _ = Command::new(&self.ip).args(["netns", "del", side]).output();
         }
     }
@@ -128,7 +128,7 @@ impl Drop for Network {
 pub(crate) struct Server(Child);
 
 impl Server {
-    /// Kills it in the middle of what it does, or has it end what it does.
+    /// Kills it in the middle of its work, or lets it shut down.
     pub(crate) fn end(&mut self, kill: bool) {
         let pid = rustix::process::Pid::from_child(&self.0);
         let signal =
@@ -137,7 +137,7 @@ impl Server {
         self.0.wait().unwrap();
     }
 
-    /// A line of its memory's account, in kilobytes.
+    /// A value from the memory statistics of the process, in kilobytes.
     pub(crate) fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says it");
@@ -147,7 +147,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have been ended before.
+        // It may already have been ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! Readers that leave before the end, as `head` does.
+//! Readers that close a pipe before the end, as `head` does.
 
 use std::fs;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Bench, hive, set};
 use winpe_registry::Value;
 
-/// Runs it with a standard output that nobody reads.
+/// Runs it with a closed standard output.
 fn unread(mut command: Command) -> (i32, String) {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
@@ -19,7 +19,7 @@ fn unread(mut command: Command) -> (i32, String) {
     (child.wait().unwrap().code().expect("not ended by a signal"), text)
 }
 
-/// The demo's images, and something for each command to change.
+/// The demo's images, with something to change for each command.
 fn bench() -> Bench {
     let bench = Bench::new();
     bench.write("SYSTEM", hive(&[set("a", "b", Value::sz("c"))]));
@@ -44,7 +44,7 @@ fn contents(bench: &Bench) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn work_is_done_though_nobody_reads_what_it_says() {
+fn work_is_done_even_if_the_output_is_closed() {
     let uri = "iscsi:192.168.0.20::::iqn.2011-12.com.example:win7";
     let chap =
         ["--connect", uri, "--autostart", "--chap-secret-file", "chap", "--report", "report.json"];
@@ -95,7 +95,7 @@ fn work_is_done_though_nobody_reads_what_it_says() {
 }
 
 #[test]
-fn the_status_says_what_was_found_though_nobody_reads_it() {
+fn the_status_reports_findings_even_if_the_output_is_closed() {
     let bench = bench();
     bench.write("OTHER", hive(&[set("a", "b", Value::sz("d"))]));
     for (words, code) in [
@@ -122,7 +122,7 @@ fn the_status_says_what_was_found_though_nobody_reads_it() {
     }
 }
 
-/// A result that cannot be written for another reason is an error, and comes before anything is changed.
+/// A result that cannot be written for another reason is an error, before anything is changed.
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() {
     let bench = bench();
@@ -143,7 +143,7 @@ fn a_result_that_cannot_be_written_is_an_error() {
     }
 }
 
-/// What would go on without end stops.
+/// Streams that would otherwise continue.
 #[test]
 fn a_stream_of_bytes_ends_with_its_reader() {
     let bench = Bench::new();

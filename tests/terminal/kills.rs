@@ -1,4 +1,4 @@
-//! Runs that are ended while they write beside a file.
+//! Runs that are killed while they write a temporary file.
 
 use std::fs::{self, File};
 use std::process::{Child, Stdio};
@@ -12,15 +12,15 @@ use crate::support::Bench;
 
 fn end(child: &mut Child, signal: Signal) {
     let pid = Pid::from_child(child);
-    // It may have ended by itself.
+    // It may already have ended.
     let _ = kill_process(pid, signal);
     child.wait().unwrap();
 }
 
 #[test]
-fn runs_that_are_ended_leave_nothing_for_long() {
+fn files_left_by_killed_runs_are_removed_by_the_next_run() {
     let bench = Bench::new();
-    // So that most of the time is spent writing.
+    // A size that makes writing take most of the time.
     let noise: Vec<u8> =
         (0..6_000_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     bench.write("noise", noise);
@@ -52,7 +52,7 @@ fn runs_that_are_ended_leave_nothing_for_long() {
                 left += 1;
                 let stray = File::options().write(true).open(bench.path(name)).unwrap();
                 stray.set_modified(SystemTime::now() - Duration::from_secs(100)).unwrap();
-                // The next run takes it away, and says so.
+                // The next run removes it, and reports that.
                 drop(stray);
                 let (_, said) = bench.run(&["wim", "export", "winpe.wim", "other.wim"], 0);
                 assert!(
@@ -70,7 +70,8 @@ fn runs_that_are_ended_leave_nothing_for_long() {
     }
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let nameless = openat(CWD, bench.dir.path(), flags, Mode::RUSR | Mode::WUSR);
-    // Between the last write and the rename, the file has a temporary name, for wimlib to look at it.
+    // Between the last write and the rename, the file has a temporary name, under which wimlib
+    // reads it.
     assert!(nameless.is_err() || left <= 15, "{left} of 50");
     println!("{left} of 50 runs left a file");
 }

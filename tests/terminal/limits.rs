@@ -1,4 +1,4 @@
-//! `ulimit -f`: a write beyond it fails as one on a full disk does.
+//! `ulimit -f`: a write beyond it fails like one on a full disk.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use winpe_tests::{tool, winpe_iscsi};
 use crate::support::{Bench, hive, set};
 
 #[test]
-fn a_limit_on_the_size_of_files_leaves_everything_as_it_was() {
+fn a_limit_on_the_size_of_files_leaves_everything_unchanged() {
     let Some(prlimit) = tool("prlimit", "util-linux") else { return };
     let bench = Bench::new();
     bench.write("SYSTEM", hive(&[set("a", "b", Value::binary(vec![7; 100_000]))]));

@@ -1,4 +1,4 @@
-//! What the program writes, and to whom: a terminal, a pipe, a reader that has left, a file that may not grow.
+//! Output of the program to a terminal, a pipe, a closed pipe, and a file that may not grow.
 
 mod closed;
 mod kills;

@@ -1,4 +1,4 @@
-//! What names and data do to a terminal, and what arrives where there is none.
+//! Control characters in names and data: escaped on a terminal, unchanged in a pipe.
 
 use std::fs;
 
@@ -8,10 +8,11 @@ use winpe_wim::{Archive, CommitOptions, Content, FileChange, ImageChanges, Targe
 
 use crate::support::{BREAKS, Bench, STEERS, hive, on_terminal, set};
 
-/// What XML can hold of it.
+/// Control characters that XML can hold.
 const IN_XML: &str = "PE \u{7f}\u{9b}31m\u{85}\u{202e}\u{2028}\nerror: forged";
 
-/// A WIM and hives whose names and data steer; `None` where the tool that makes such a WIM is missing.
+/// A WIM and hives with control characters in names and data; `None` if the tool that makes such a
+/// WIM is missing.
 fn hostile() -> Option<Bench> {
     let imagex = tool("wimlib-imagex", "wimtools")?;
     let bench = Bench::new();
@@ -35,7 +36,7 @@ fn hostile() -> Option<Bench> {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     bench.write("OLD", hive(&old));
     bench.write("NEW", hive(&new));
-    // A name with a line break cannot be said in a .reg file, but listed.
+    // A name with a line break cannot be written in a .reg file, but can be listed.
     bench.write("BREAKS", hive(&[set(BREAKS, BREAKS, Value::sz(BREAKS))]));
     bench.write("add.txt", STEERS);
     bench.write("tweak.reg", {
@@ -52,9 +53,9 @@ fn steers(c: char) -> bool {
 }
 
 #[test]
-fn nothing_but_line_ends_of_our_own_steers_a_terminal() {
+fn only_our_own_line_ends_control_a_terminal() {
     let Some(bench) = hostile() else { return };
-    // What --add takes: no control characters.
+    // `--add` accepts no control characters.
     let add: String = STEERS.chars().filter(|c| !c.is_control() && !"[];".contains(*c)).collect();
     let add = format!(r"add.txt=\{add}");
     let dry = ["inject", "winpe.wim", "--source", "install.wim", "--dry-run", "--reg", "tweak.reg"];
@@ -75,19 +76,19 @@ fn nothing_but_line_ends_of_our_own_steers_a_terminal() {
         (&["hive", "diff", "OLD", "NEW", "--json"], 1, "\\u202a"),
         (&["hive", "info", "NEW"], 0, "NEW"),
         (&["hive", "query", "NEW", &format!("no {BREAKS}")], 2, "\\n+forged\\r\\nerror: forged"),
-        (&["hive", "export", "BREAKS"], 0, "warning: "),
+        (&["hive", "export", "BREAKS"], 1, "warning: "),
         (&["wim", "ls", &format!("esc.wim:no {BREAKS}")], 2, "\\n+forged"),
         (&["wim", "ls", &format!("esc.wim:3:{STEERS}")], 2, "it has 1 (PE \\u{7f}\\u{9b}31m"),
-        (&["reg", "check", "tweak.reg"], 0, "tweak.reg: "),
+        (&["reg", "check", "tweak.reg"], 1, "tweak.reg: "),
         (&["reg", "fmt", "--explain", "tweak.reg"], 0, "\"a\\u{1b}[31m"),
         (&dry, 0, "+\"a\\u{1b}[31m"),
         (&["reg", "convert", "tweak.reg", "--to", "utf8"], 0, "\\u{1b}"),
     ] {
         let plain = [words, &["--color", "never"]].concat();
-        // The words of the command line are in errors too; what clap says of them is not meant here.
+        // Errors quote arguments of the command line too; messages of clap are not tested here.
         let (shown, status) = on_terminal(bench.command(&plain));
         assert_eq!(status, code, "{words:?}\n{shown}");
-        // In the text of a file there are tabs, and the line ends of Windows.
+        // Text files contain tabs, and line ends of Windows.
         let tab = words.contains(&"cat") || words.contains(&"export") || words.contains(&"convert");
         let text = if tab { shown.replace("\r\n", "\n").replace('\t', " ") } else { shown.clone() };
         let bad: Vec<_> = text.chars().filter(|&c| steers(c) && c != '\n').collect();
@@ -96,7 +97,7 @@ fn nothing_but_line_ends_of_our_own_steers_a_terminal() {
         assert!(!shown.lines().any(|line| line.starts_with("error: forged")), "{words:?}\n{shown}");
         assert!(!shown.lines().any(|line| line.starts_with("+forged")), "{words:?}\n{shown}");
 
-        // With colours there are those, and nothing else.
+        // With colours, only their sequences are added.
         let (coloured, _) = on_terminal(bench.command(words));
         let mut plain = coloured.clone();
         for style in ["0", "1", "2", "31", "32", "33", "36"] {
@@ -109,7 +110,7 @@ fn nothing_but_line_ends_of_our_own_steers_a_terminal() {
 }
 
 #[test]
-fn what_goes_to_a_pipe_is_every_byte() {
+fn a_pipe_gets_every_byte() {
     let Some(bench) = hostile() else { return };
     let listed = bench.run(&["wim", "ls", "-R", "esc.wim"], 0).0;
     assert!(listed.contains(&format!("folder/{STEERS}\n")), "{listed:?}");
@@ -123,7 +124,7 @@ fn what_goes_to_a_pipe_is_every_byte() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let paths = json["entries"].as_array().unwrap().iter().map(|entry| entry["path"].clone());
     assert!(paths.clone().any(|path| path == format!(r"\folder\{STEERS}")), "{paths:?}");
-    // Colours of our own do not depend on it, nor it on them.
+    // Our own colours do not depend on this, nor this on them.
     let coloured = bench.run(&["hive", "diff", "OLD", "NEW", "--color", "always"], 1).0;
     assert!(coloured.contains("\u{1b}[32m+\"") && coloured.contains(STEERS), "{coloured:?}");
     let dry = ["inject", "winpe.wim", "--source", "install.wim", "--dry-run", "--reg", "tweak.reg"];
@@ -131,7 +132,7 @@ fn what_goes_to_a_pipe_is_every_byte() {
     assert!(dry.contains(&format!("+\"{STEERS}\"=\"{STEERS}\"\n")), "{dry:?}");
 }
 
-/// Every control character that a name in a .reg file can have, and any in data.
+/// Every control character that a name in a .reg file can contain, and any in data.
 #[test]
 fn the_plus_lines_of_a_piped_diff_give_the_new_hive() {
     let bench = Bench::new();
@@ -172,7 +173,7 @@ fn the_plus_lines_of_a_piped_diff_give_the_new_hive() {
         let left = bench.run(&[&["hive", "diff", "old/made", "SYSTEM"][..], &root].concat(), 0).0;
         assert_eq!(left, "", "nothing differs");
     }
-    // An export is one too.
+    // An export is a .reg file too.
     let export = bench.run(&["hive", "export", "SYSTEM"], 0).0;
     bench.write("all.reg", export);
     bench.write("SYSTEM.empty", hive(&[]));
@@ -182,9 +183,9 @@ fn the_plus_lines_of_a_piped_diff_give_the_new_hive() {
     bench.run(&["hive", "diff", "SYSTEM.empty", "SYSTEM"], 0);
 }
 
-/// What inject has put in is an image's word, and `remove` says what it is.
+/// The record in an image is not trusted, and `remove` prints its content.
 #[test]
-fn the_record_of_an_image_steers_no_terminal() {
+fn the_record_of_an_image_cannot_control_a_terminal() {
     const RECORD: &str = r"Windows\System32\winpe-iscsi\record.json";
     let bench = Bench::new();
     bench.run(&["inject", "winpe.wim", "--source", "install.wim", "-q"], 0);
@@ -206,7 +207,7 @@ fn the_record_of_an_image_steers_no_terminal() {
         assert!(!shown.lines().any(|line| line.starts_with(forged)), "{shown}");
     }
     assert!(shown.contains("warning: Windows\\a\\u{1b}[31m") && shown.contains("profile a\\u{1b}"));
-    // In a pipe a name is one line too, since the report has a line for each.
+    // In a pipe a name is on one line too, since the report has a line for each.
     let (piped, _) = bench.run(&words, 0);
     assert!(piped.contains(STEERS) && !piped.lines().any(|line| line.starts_with("+forged")));
 }

@@ -1,4 +1,4 @@
-//! The demo's images with names and data that steer terminals, and a terminal to show them on.
+//! The demo's images with control characters in names and data, and a pseudo-terminal.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,10 +14,11 @@ use winpe_hive::{FileTime, Hive};
 use winpe_registry::{Edit, KeyName, Value, ValueName};
 use winpe_tests::winpe_iscsi;
 
-/// What moves cursors, colours, sets titles and turns the direction of writing, and does not end a line.
+/// Sequences that move the cursor, set colours or titles, or turn the direction of writing, without
+/// line breaks.
 pub(crate) const STEERS: &str = "a\u{1b}[31m\u{1b}]0;t\u{7}\u{8}\u{b}\u{7f}\u{9b}2J\u{85}\u{61c}\u{200e}\
                                  \u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{2028}\u{2029}z";
-/// A name that begins a line of its own.
+/// A name that would begin a new line.
 pub(crate) const BREAKS: &str = "b\n+forged\r\nerror: forged";
 
 /// The demo's images in a folder.
@@ -44,7 +45,7 @@ impl Bench {
         names(self.dir.path())
     }
 
-    /// The program in this folder, whose results repeat.
+    /// The program in this folder, with reproducible results.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(winpe_iscsi());
         command.args(words).current_dir(self.dir.path()).env("SOURCE_DATE_EPOCH", "1700000000");
@@ -70,7 +71,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What a run writes to a terminal, with line feeds as it wrote them, and its exit status.
+/// The output of a run on a terminal, with line feeds as written, and its exit status.
 pub(crate) fn on_terminal(mut command: Command) -> (String, i32) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
@@ -80,7 +81,7 @@ pub(crate) fn on_terminal(mut command: Command) -> (String, i32) {
     let slave: OwnedFd = open(name, flags, Mode::empty()).unwrap();
     let reader = thread::spawn(move || {
         let (mut master, mut bytes) = (File::from(master), Vec::new());
-        // Once nobody has the terminal open, reading fails.
+        // Reading fails once no process has the terminal open.
         let _ = master.read_to_end(&mut bytes);
         bytes
     });

@@ -1,4 +1,4 @@
-//! What is answered is what the description says, and what Prometheus reads.
+//! Answers of the API match its description, and Prometheus reads the metrics.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use winpe_tests::tool;
 
 use crate::machines::{Shown, lab, text};
 
-/// The schema of a type of the description, which allows nothing that it does not name.
+/// The schema of a type of the description, without additional properties.
 fn schema(document: &Value, name: &str) -> Value {
     let mut components = document["components"].clone();
     close(&mut components);
@@ -67,7 +67,7 @@ fn the_answers_are_as_described() {
     agrees(&document, "ErrorReply", &shown.get("/api/v1/boots/x", &[]).unwrap());
     agrees(&document, "Health", &shown.get("/healthz", &[]).unwrap());
 
-    // Each path that is described is there.
+    // Each described path exists.
     for path in document["paths"].as_object().unwrap().keys() {
         let path = path.replace("{id}", "1");
         let head = shown.get(&path, &["-I"]).unwrap();
@@ -76,7 +76,7 @@ fn the_answers_are_as_described() {
 }
 
 #[test]
-fn the_live_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
+fn the_live_stream_begins_with_the_current_state_and_continues_with_changes() {
     let Some(curl) = tool("curl", "curl") else { return };
     let shown = Shown::new();
     shown.machine(1).hears(MessageType::Discover, Kind::Pxe, None);
@@ -103,7 +103,8 @@ fn the_live_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
 
 #[test]
 fn prometheus_own_parser_reads_the_numbers() {
-    // The distribution's own, for which the package is; PATH may have another.
+    // The module of the distribution's Python, which the package installs; PATH may have another
+    // Python.
     let python = PathBuf::from("/usr/bin/python3");
     let check = "import prometheus_client";
     if !python.exists() || !winpe_tests::run(&python, ["-c", check]).status.success() {

@@ -1,4 +1,4 @@
-//! What the server does where its disk, its log or its folder is not as it should be.
+//! Behaviour of the server when its disk, log or folder has faults.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -25,8 +25,8 @@ fn config(cable: &Cable, mode: &str, more: &str) -> String {
     cable.write("winpe-iscsi.toml", text)
 }
 
-/// What a machine of this number is told: its address and the seconds of the lease; none where no server
-/// answers it.
+/// The address and lease time in seconds that the machine with this number gets; `None` if no
+/// server answers.
 fn lease(cable: &Cable, udhcpc: &Path, number: u8) -> Option<(String, u32)> {
     let script = "#!/bin/sh\n[ \"$1\" = bound ] && echo \"$ip $lease\"\n:\n";
     let script = cable.write("script", script);
@@ -54,8 +54,8 @@ fn health(cable: &Cable, curl: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-/// The server with its leases on a small disk of its own, which `prepare` does something to first; none,
-/// visibly, where the system lets us mount none.
+/// The server with its leases on a separate small disk, which `prepare` can change first; `None`,
+/// with a message, if the system does not allow mounts.
 fn on_small_disk(cable: &Cable, config: &str, prepare: &str) -> Option<Serving> {
     let unshare = tool("unshare", "util-linux")?;
     let tried = Command::new(&unshare).args(["-m", "true"]).output().unwrap();
@@ -73,19 +73,19 @@ fn on_small_disk(cable: &Cable, config: &str, prepare: &str) -> Option<Serving> 
     Some(Serving::start_as(cable, "log", cable.at(&cable.ours, &unshare, &words)))
 }
 
-/// A file on the disk that the server alone sees.
+/// A file on the disk that only the server sees.
 fn on_disk(cable: &Cable, server: &Serving, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{}/root{}/{name}", server.id(), cable.path("state")))
 }
 
-/// Takes all the room there is.
+/// Fills the disk.
 fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
     while file.write_all(&[b'x'; 512]).is_ok() {}
 }
 
 #[test]
-fn a_full_disk_stops_neither_files_nor_those_who_have_a_lease() {
+fn a_full_disk_stops_neither_files_nor_clients_with_a_lease() {
     let Some(cable) = Cable::new() else { return };
     let (Some(curl), Some(udhcpc)) = (tool("curl", "curl"), tool("udhcpc", "udhcpc")) else {
         return;
@@ -96,12 +96,12 @@ fn a_full_disk_stops_neither_files_nor_those_who_have_a_lease() {
     assert_eq!(lease(&cable, &udhcpc, 1), Some(("192.168.0.128".to_owned(), 3600)));
     assert_eq!(health(&cable, &curl)["status"], "ok");
 
-    // The log has nothing in reserve either.
+    // The log has no reserved space either.
     let log = on_disk(&cable, &server, "leases.log");
     let length = fs::read(&log).unwrap().trim_ascii_end().len() as u64 + 1;
     File::options().write(true).open(&log).unwrap().set_len(length).unwrap();
     fill(&on_disk(&cable, &server, "fill"));
-    // What is left of the last page of the log takes some more lines.
+    // The rest of the last page of the log has room for some more lines.
     let refused = (2..100).find(|number| lease(&cable, &udhcpc, *number).is_none()).unwrap();
     server.wait_for("warning: leases cannot be recorded");
     assert!(fetches(&cable, &curl), "{}", server.printed());
@@ -122,7 +122,7 @@ fn a_full_disk_stops_neither_files_nor_those_who_have_a_lease() {
 }
 
 #[test]
-fn on_a_full_or_read_only_disk_it_starts_with_what_is_recorded() {
+fn on_a_full_or_read_only_disk_it_starts_with_the_recorded_leases() {
     let Some(cable) = Cable::new() else { return };
     let (Some(curl), Some(udhcpc)) = (tool("curl", "curl"), tool("udhcpc", "udhcpc")) else {
         return;
@@ -175,7 +175,7 @@ fn nothing_is_answered_before_the_leases_are_its_own() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_or_that_is_full_ends_nothing() {
+fn a_closed_or_full_log_does_not_end_the_server() {
     let Some(cable) = Cable::new() else { return };
     let Some(curl) = tool("curl", "curl") else { return };
     let config = config(&cable, "dhcp", "");
@@ -192,7 +192,7 @@ fn a_log_that_nobody_reads_or_that_is_full_ends_nothing() {
             "Broken pipe"
         };
         let mut child = command.spawn().unwrap();
-        // As `head -1` does: a line, and then nobody is there.
+        // Like `head -1`: reads a line and closes the pipe.
         if let Some(mut pipe) = child.stdout.take() {
             let mut byte = [0];
             while byte != *b"\n" {
@@ -202,7 +202,7 @@ fn a_log_that_nobody_reads_or_that_is_full_ends_nothing() {
         let end = Instant::now() + PATIENCE;
         while !fs::read_to_string(&errors).unwrap().contains(reason) {
             assert!(child.try_wait().unwrap().is_none() && Instant::now() < end, "{reason}");
-            // Each of them is a line that cannot be written.
+            // Each of them causes a line that cannot be written.
             fetches(&cable, &curl);
         }
         assert!(fetches(&cable, &curl), "it serves on");
@@ -215,13 +215,13 @@ fn a_log_that_nobody_reads_or_that_is_full_ends_nothing() {
 }
 
 #[test]
-fn a_log_that_takes_nothing_does_not_hold_up_the_end() {
+fn a_blocked_log_does_not_delay_the_shutdown() {
     let Some(cable) = Cable::new() else { return };
     let Some(curl) = tool("curl", "curl") else { return };
     let config = config(&cable, "dhcp", "");
     let words = ["serve", "--json", "--config", config.as_str()];
     let mut command = cable.at(&cable.ours, winpe_iscsi(), &words);
-    // A pipe that is read no further than its first line; the kernel keeps 64 KiB of it.
+    // A pipe of which only the first line is read; the kernel buffers 64 KiB.
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut pipe = child.stdout.take().unwrap();
     pipe.read_exact(&mut [0; 10]).unwrap();
@@ -263,13 +263,13 @@ fn a_flood_of_junk_leaves_a_log_that_can_be_read() {
         let repeated = lines.iter().filter(|line| line["event"] == "repeated" && line["of"] == of);
         repeated.map(|line| line["count"].as_u64().unwrap()).sum()
     };
-    // Those beyond what one machine may have at once are not even requests.
+    // Transfers beyond the limit of a machine are not even logged as requests.
     assert!(counted("requested") > 100 && counted("failed") > 2000, "{printed}");
     assert!(counted("ignored") > 2000, "{printed}");
 }
 
 #[test]
-fn root_gives_no_file_of_its_own_to_the_user_that_it_becomes() {
+fn root_does_not_give_its_own_files_to_the_service_user() {
     let Some(cable) = Cable::new() else { return };
     let state = cable.path("state");
     fs::create_dir(&state).unwrap();
@@ -281,16 +281,16 @@ fn root_gives_no_file_of_its_own_to_the_user_that_it_becomes() {
     fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
     for name in ["leases.log", "leases.lock", "leases.new"] {
         let link = Path::new(&state).join(name);
-        // An earlier run may have made it.
+        // An earlier run may have created it.
         let _ = fs::remove_file(&link);
         symlink(&secret, &link).unwrap();
-        // Whether it is to be given away or written to.
+        // Whether ownership is to be changed, or only written to.
         for user in ["user = 'nobody'\n", ""] {
             let config = config(&cable, "dhcp", user);
             let words = ["serve", "--config", &config];
             let mut command = cable.at(&cable.ours, winpe_iscsi(), &words);
             if user.is_empty() && name == "leases.new" {
-                // It is removed, and a file of this name made.
+                // It is removed, and a file with this name created.
                 let mut server = Serving::start_as(&cable, "log", command);
                 server.wait_for("giving addresses and boot files");
                 server.ends_by("-TERM");

@@ -23,7 +23,7 @@ fn config(cable: &Cable, more: &str) -> String {
     cable.write("winpe-iscsi.toml", text)
 }
 
-/// Waits until the other end of the cable is given this secret.
+/// Waits until the other end of the cable gets this secret.
 #[track_caller]
 fn wait_for(cable: &Cable, secret: &str) {
     let curl = tool("curl", "curl").expect("it was there");
@@ -57,7 +57,7 @@ fn a_changed_secret_is_given_after_a_reload_and_one_that_cannot_be_read_stays() 
     server.signal("-HUP");
     wait_for(&cable, "second-secret2");
 
-    // A FIFO is refused, and holds up neither the server nor its end.
+    // A FIFO is refused, and delays neither the server nor its shutdown.
     fs::remove_file(&chap).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&chap).status().unwrap().success());
     server.signal("-HUP");
@@ -66,7 +66,7 @@ fn a_changed_secret_is_given_after_a_reload_and_one_that_cannot_be_read_stays() 
     server.ends_by("-TERM");
     assert!(!server.printed().contains("secret-1") && !server.printed().contains("secret2"));
 
-    // A user who may not read the file: what was read before stays, and other keys are taken.
+    // If the user may not read the file, the old secret stays, and other keys are applied.
     fs::remove_file(&chap).unwrap();
     secret(&cable, "lab\nthird-secret-3\n");
     fs::set_permissions(cable.folder.path(), Permissions::from_mode(0o755)).unwrap();

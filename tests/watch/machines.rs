@@ -1,4 +1,4 @@
-//! A server of the page, and machines that boot in events.
+//! A server of the status page, and machines whose boots are simulated by events.
 
 use std::net::{SocketAddr, TcpListener};
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use winpe_netboot::watch::{self, Watch};
 use winpe_netboot::wire::dhcp::{Hardware, MessageType};
 use winpe_tests::{run, tool};
 
-/// Shows what the machines of a test do.
+/// The status page with the machines of a test.
 pub(crate) struct Shown {
     pub(crate) address: SocketAddr,
     sink: Arc<dyn Sink>,
@@ -41,7 +41,7 @@ impl Shown {
         Machine { shown: self, number, vendor: "PXEClient:Arch:00007:UNDI:003000".to_owned() }
     }
 
-    /// What curl gets; none, visibly, without curl.
+    /// The answer that curl gets; `None`, with a message, without curl.
     pub(crate) fn get(&self, path: &str, more: &[&str]) -> Option<String> {
         let curl = tool("curl", "curl")?;
         let url = self.url(path);
@@ -55,7 +55,7 @@ pub(crate) fn text(program: &Path, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A machine that boots.
+/// A booting machine.
 pub(crate) struct Machine<'a> {
     shown: &'a Shown,
     number: u8,
@@ -154,7 +154,7 @@ impl Machine<'_> {
 
 pub(crate) const IPXE: Kind = Kind::Ipxe { http: true };
 
-/// Machines at every place where a boot can be.
+/// Machines at every stage of a boot.
 pub(crate) fn lab(shown: &Shown) {
     let up = shown.machine(1);
     up.leg(Kind::Pxe, "snponly.efi");

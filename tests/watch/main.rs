@@ -1,4 +1,4 @@
-//! Where boots are shown: the page in a browser, the API, the numbers, the terminal.
+//! Where boots are shown: the page in a browser, the API, the metrics, the terminal.
 
 mod answers;
 mod faults;

@@ -16,7 +16,7 @@ struct Browser {
 }
 
 impl Browser {
-    /// None, visibly, where it is not installed.
+    /// `None`, with a message, if it is not installed.
     fn new() -> Option<Self> {
         let program = tool("chromium", "chromium")?;
         Some(Self { program, profile: tempfile::tempdir().unwrap() })
@@ -26,7 +26,7 @@ impl Browser {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
         let mut words = vec![
             "--headless",
-            // The sandbox needs rights that a container does not give; the page is our own.
+            // The sandbox needs rights that a container does not have; the page is our own.
             "--no-sandbox",
             "--disable-gpu",
             "--disable-dev-shm-usage",
@@ -38,7 +38,7 @@ impl Browser {
         run(&self.program, words)
     }
 
-    /// The document as the page's script has made it before it counts as loaded.
+    /// The document after the page's script has run, before it counts as loaded.
     fn document(&self, url: &str) -> String {
         let output = self.open(&["--dump-dom", url]);
         assert!(output.status.success(), "{output:?}");
@@ -59,7 +59,7 @@ fn the_page_shows_where_each_machine_stopped_and_what_helps() {
         "Give the subnet more addresses",
         "data-signature=\"stalled\"",
         "images/boot.wim stalled at block 3021",
-        // Of the machine whose firmware tries again, what is known of its last try.
+        // For the machine whose firmware retries, the state of its last try.
         "The firmware loaded snponly.efi and did not run it",
         "Secure Boot is on",
         "Windows is up: it asks for an address by itself",
@@ -97,7 +97,7 @@ fn nothing_that_a_machine_sends_becomes_part_of_the_page() {
 }
 
 #[test]
-fn an_empty_page_says_what_to_look_at() {
+fn an_empty_page_says_what_to_check() {
     let Some(browser) = Browser::new() else { return };
     let shown = Shown::new();
     let document = browser.document(&shown.url("/"));
@@ -105,7 +105,7 @@ fn an_empty_page_says_what_to_look_at() {
     assert!(document.contains("PortFast"), "{document}");
 }
 
-/// A file of the page that names another place would not work offline, nor pass the policy.
+/// A page that refers to another host would not work offline, and would violate its policy.
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
     let shown = Shown::new();
@@ -117,10 +117,10 @@ fn the_page_needs_nothing_from_elsewhere() {
     }
 }
 
-/// Light, dark, and as wide as a phone. The pictures are for people: `WINPE_SCREENSHOTS` names where they
-/// are kept. What is tested is that there is something on them.
+/// Light, dark, and as wide as a phone. The pictures are for people: `WINPE_SCREENSHOTS` is the
+/// folder for them. The test checks that they are not empty.
 #[test]
-fn the_page_can_be_looked_at() {
+fn the_page_is_rendered() {
     let Some(browser) = Browser::new() else { return };
     let shown = Shown::new();
     lab(&shown);
@@ -139,7 +139,8 @@ fn the_page_can_be_looked_at() {
         let screenshot = format!("--screenshot={}", picture.display());
         let size = format!("--window-size={size}");
         let scheme = format!("--blink-settings=preferredColorScheme={scheme}");
-        // The picture is taken when the page is loaded, at times before the first event has come.
+        // The picture is taken when the page is loaded, sometimes before the first event has
+        // arrived.
         let taken = (0..5).any(|_| {
             let output = browser.open(&["--timeout=8000", &screenshot, &size, &scheme, &url]);
             assert!(output.status.success(), "{output:?}");
@@ -149,7 +150,7 @@ fn the_page_can_be_looked_at() {
     }
 }
 
-/// Whether there is a picture, and more on it than the frame of an empty page.
+/// Whether there is a picture with more content than the frame of an empty page.
 fn is_picture(path: &Path) -> bool {
     let bytes = std::fs::read(path).unwrap_or_default();
     bytes.starts_with(b"\x89PNG") && bytes.len() > 60_000

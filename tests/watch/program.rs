@@ -1,4 +1,4 @@
-//! The whole program, run as it is left running: as root that gives up its rights, and for long.
+//! The whole program in continuous operation: started as root, which drops its rights.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,8 @@ use winpe_tests::{tool, winpe_iscsi};
 
 use crate::serving::Serving;
 
-/// Some seconds long at the rate below, since curl takes a megabyte at a time before it looks at that.
+/// Takes some seconds at the rate below, since curl reads a megabyte at a time before it checks the
+/// rate.
 const BIG: usize = 12_000_000;
 
 fn certificate(cable: &Cable) -> Option<(String, String)> {
@@ -40,7 +41,7 @@ fn it_is_safe_to_leave_on() {
         return;
     };
     let Some((certificate, key)) = certificate(&cable) else { return };
-    // The server's user must get there.
+    // The server's user must have access to it.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(cable.folder.path(), open).unwrap();
     cable.write("srv/big.img", vec![7; BIG]);
@@ -62,7 +63,7 @@ fn it_is_safe_to_leave_on() {
         assert!(format!("{rights}\n").contains(wanted), "{wanted:?}\n{rights}");
     }
 
-    // A machine takes an address, and a file slowly; another configuration comes meanwhile.
+    // A machine gets an address and slowly fetches a file; the configuration is changed meanwhile.
     let script =
         cable.write("script", "#!/bin/sh\n[ \"$1\" = bound ] && ip addr add $ip/24 dev far\n:\n");
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -85,10 +86,10 @@ fn it_is_safe_to_leave_on() {
     let menu = cable.there(&curl, &["-sS", "http://192.168.0.10/boot.ipxe"]);
     assert!(String::from_utf8_lossy(&menu.stdout).contains("A newer menu"), "{menu:?}");
 
-    // A wrong one is refused, noticed by its file alone.
+    // An invalid configuration is refused; the change of its file is noticed without a signal.
     std::fs::write(&file, config("[serve.wrong]\n")).unwrap();
     server.wait_for("the new configuration is refused, the old one stays");
-    // So is one that wants what the server may not see any more, though its user might.
+    // So is one with a file that the server may no longer read, though its user might.
     std::fs::write(&file, config(entry).replace("folders = [", "folders = ['/etc', ")).unwrap();
     server.wait_for("the old one stays: /etc: Permission denied");
     let menu = cable.there(&curl, &["-sS", "http://192.168.0.10/boot.ipxe"]);
@@ -98,7 +99,7 @@ fn it_is_safe_to_leave_on() {
     let menu = cable.there(&curl, &secure);
     assert!(String::from_utf8_lossy(&menu.stdout).contains("A newer menu"), "{menu:?}");
 
-    // iPXE's console, and all of it in the terminal.
+    // iPXE's console, and the whole boot in the terminal.
     let line = "printf '<6>ipxe: Configuring (net0)... ok' > /dev/udp/192.168.0.10/514";
     let said = cable.there(Path::new("/bin/bash"), &["-c", line]);
     assert!(said.status.success(), "{said:?}");

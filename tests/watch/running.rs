@@ -1,5 +1,5 @@
-//! What a server that runs tells: those who read its log, those who started it, and those who follow
-//! boots in the terminal.
+//! Output of a running server: its log, its status to the process that started it, and boots
+//! followed in the terminal.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -19,7 +19,7 @@ fn config(cable: &Cable, more: &str) -> String {
     )
 }
 
-/// A machine takes an address.
+/// A machine gets an address.
 fn boots(cable: &Cable) -> Option<()> {
     let udhcpc = tool("udhcpc", "udhcpc")?;
     let script = "#!/bin/sh\n[ \"$1\" = bound ] && ip addr replace $ip/24 dev far\n:\n";
@@ -32,7 +32,7 @@ fn boots(cable: &Cable) -> Option<()> {
     Some(())
 }
 
-/// What coreutils says of a file.
+/// The output of coreutils for a file.
 fn sha256sum(path: &str) -> String {
     let output = winpe_tests::run(Path::new("/usr/bin/sha256sum"), [path]);
     String::from_utf8(output.stdout).unwrap()[..64].to_owned()
@@ -71,9 +71,9 @@ fn the_log_says_what_was_served_and_what_has_changed() {
         assert_eq!(hashed["bytes"], 3);
         assert_eq!(hashed["sha256"], sha256.as_str());
         assert_eq!(hashed["before"], before, "{hashed}");
-        // From then on each line of a transfer has it.
+        // From then on each line of a transfer contains it.
         assert_eq!(fetch(), content);
-        // The log comes a moment later.
+        // The log line is written a moment later.
         let sent = (0..500).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
             Some(events(&server, "sent")).filter(|sent| sent.len() == 2 * round + 2)
@@ -88,7 +88,7 @@ fn the_log_says_what_was_served_and_what_has_changed() {
 }
 
 #[test]
-fn files_are_served_and_an_end_is_heard_while_other_servers_are_looked_for() {
+fn files_are_served_and_signals_handled_during_server_detection() {
     let Some(cable) = Cable::new() else { return };
     let Some(curl) = tool("curl", "curl") else { return };
     cable.ip(&["-n", &cable.theirs, "addr", "add", "192.168.0.20/24", "dev", "far"]);
@@ -105,7 +105,7 @@ fn files_are_served_and_an_end_is_heard_while_other_servers_are_looked_for() {
 }
 
 #[test]
-fn whoever_started_the_server_is_told_how_it_is() {
+fn the_service_manager_gets_the_state_of_the_server() {
     let Some(cable) = Cable::new() else { return };
     cable.write("srv/x", "x");
     let file = cable.write("winpe-iscsi.toml", config(&cable, ""));
@@ -114,7 +114,7 @@ fn whoever_started_the_server_is_told_how_it_is() {
     let mut command = cable.at(&cable.ours, winpe_iscsi(), &["serve", "--config", &file]);
     command.env("NOTIFY_SOCKET", cable.path("notify")).env("WATCHDOG_USEC", "400000");
     let mut server = Serving::start_as(&cable, "log", command);
-    // Everything but the signs of life, of which there are many.
+    // Everything except the many watchdog messages.
     let next = || loop {
         let mut buffer = [0; 512];
         let length = socket.recv(&mut buffer).expect("a word");
@@ -171,7 +171,7 @@ fn boots_are_followed_in_the_terminal_and_by_machines() {
         assert_eq!((&boot["schema"], &boot["client"]), (&1.into(), &"52:54:00:00:00:77".into()));
     }
 
-    // A server that is started anew is found again, and what it tells then.
+    // A restarted server is found again, and its events are shown.
     server.ends_by("-TERM");
     terminal.wait_for("the server has gone; trying again");
     other.wait_for("the server has gone; trying again");

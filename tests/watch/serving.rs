@@ -1,4 +1,4 @@
-//! A program that runs beside a test.
+//! A program that runs during a test.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use winpe_tests::cable::Cable;
 use winpe_tests::winpe_iscsi;
 
-/// For one step, on a busy machine.
+/// Limit for one step, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program that runs until it is dropped; what it prints goes to a file.
+/// A program that runs until it is dropped; its output goes to a file.
 pub(crate) struct Serving {
     child: Child,
     log: PathBuf,
@@ -21,7 +21,7 @@ impl Serving {
         Self::start_as(cable, "log", cable.at(&cable.ours, winpe_iscsi(), words))
     }
 
-    /// The same of any program, with a name for its log.
+    /// The same for any program, with a name for its log.
     pub(crate) fn start_as(cable: &Cable, log: &str, mut command: Command) -> Self {
         let log = cable.folder.path().join(log);
         let file = std::fs::File::create(&log).unwrap();
@@ -59,7 +59,7 @@ impl Serving {
         self.child.id()
     }
 
-    /// Sends a signal and waits until it has ended well.
+    /// Sends a signal and waits until it has ended successfully.
     #[track_caller]
     pub(crate) fn ends_by(&mut self, name: &str) {
         self.signal(name);

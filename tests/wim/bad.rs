@@ -1,14 +1,16 @@
-//! Bad input: an exact error, and the file as it was.
+//! Bad input: an exact error, and an unchanged file.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
-use winpe_wim::{Archive, ImageChanges, ImageSelector, Target, WimError};
+use winpe_wim::{
+    Archive, CommitError, FormatError, ImageChanges, ImageSelector, ReadError, Target, WimError,
+};
 
 use crate::tools::{Bench, HIVE, commit, delete, hash, hive, listing, options, path_text, put};
 
-/// Refused in place and to another file; returns the error of the former.
+/// The commit is refused in place and to another file; returns the error of the former.
 fn refused(wim: &Path, image: u32, changes: Vec<winpe_wim::FileChange>) -> WimError {
     let before = hash(wim);
     let folder = wim.parent().expect("a folder");
@@ -23,13 +25,13 @@ fn new_file() -> Vec<winpe_wim::FileChange> {
     vec![put("Windows/new.txt", b"new")]
 }
 
-/// The message without the path, which is a temporary one.
+/// The message without the path, which is temporary.
 fn message(error: &WimError) -> String {
     error.to_string().split_once(": ").expect("the path stands first").1.to_owned()
 }
 
 #[test]
-fn a_truncated_wim_is_told() {
+fn a_truncated_wim_is_reported() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     let whole = fs::read(&bench.wim).expect("a WIM");
     let cut = bench.folder.path().join("cut.wim");
@@ -37,7 +39,7 @@ fn a_truncated_wim_is_told() {
     for keep in [8, 100, 207, 208, 5_000, size / 2, size - 3_000, size - 1] {
         fs::write(&cut, &whole[..keep]).expect("a file");
         let error = refused(&cut, 1, new_file());
-        let WimError::Truncated { actual, expected, .. } = error else {
+        let WimError::Format(FormatError::Truncated { actual, expected, .. }) = error else {
             panic!("{keep} of {size}: {error}");
         };
         assert_eq!(actual, keep as u64);
@@ -46,7 +48,7 @@ fn a_truncated_wim_is_told() {
     for keep in [0, 5] {
         fs::write(&cut, &whole[..keep]).expect("a file");
         let error = refused(&cut, 1, new_file());
-        assert!(matches!(error, WimError::NotAWim { .. }), "{keep}: {error}");
+        assert!(matches!(error, WimError::Format(FormatError::NotAWim { .. })), "{keep}: {error}");
     }
     fs::write(&cut, "MZ, no WIM at all").expect("a file");
     let error = refused(&cut, 1, new_file());
@@ -54,9 +56,9 @@ fn a_truncated_wim_is_told() {
 }
 
 #[test]
-fn corrupt_data_is_told_where_it_is_read() {
+fn corrupt_data_is_reported_when_it_is_read() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
-    // Of the first resource, the last byte before the second.
+    // The last byte of the first resource before the second.
     let mut bytes = fs::read(&bench.wim).expect("a WIM");
     bytes[1_000] ^= 0x55;
     fs::write(&bench.wim, &bytes).expect("a file");
@@ -69,9 +71,12 @@ fn corrupt_data_is_told_where_it_is_read() {
     .expect("the metadata is whole");
     let errors: Vec<_> = files.iter().filter_map(|file| wim.read(1, file).err()).collect();
     assert!(!errors.is_empty());
-    assert!(errors.iter().all(|error| matches!(error, WimError::Corrupt { .. })), "{errors:?}");
+    assert!(
+        errors.iter().all(|error| matches!(error, WimError::Format(FormatError::Corrupt { .. }))),
+        "{errors:?}"
+    );
     let error = wim.verify(None).expect_err("wimlib sees it too");
-    assert!(matches!(error, WimError::Unconfirmed { .. }), "{error}");
+    assert!(matches!(error, WimError::Commit(CommitError::Unconfirmed { .. })), "{error}");
 }
 
 #[test]
@@ -84,20 +89,35 @@ fn corrupt_metadata_and_tables_are_refused() {
         fs::write(&bench.wim, bytes).expect("a file");
         refused(&bench.wim, 1, new_file())
     };
-    // Uncompressed, so the name of a file is found as it is.
+    // Uncompressed, so the name of a file can be found in its bytes.
     let name: Vec<u8> = "startnet.cmd".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let at = whole.windows(name.len()).position(|window| window == name).expect("a name");
     let error = corrupt(at, 1);
     let expected = "corrupt: a metadata resource at offset";
     assert!(message(&error).starts_with(expected), "{error}");
-    assert!(matches!(corrupt(8, 1), WimError::Corrupt { what: "the header", .. }));
-    assert!(matches!(corrupt(12, 1), WimError::UnsupportedVersion { version: 0x10d01, .. }));
+    assert!(matches!(
+        corrupt(8, 1),
+        WimError::Format(FormatError::Corrupt { what: "the header", .. })
+    ));
+    assert!(matches!(
+        corrupt(12, 1),
+        WimError::Format(FormatError::UnsupportedVersion { version: 0x10d01, .. })
+    ));
     // The part, the number of images, the offset of the XML data.
-    assert!(matches!(corrupt(40, 2), WimError::Corrupt { what: "the header", .. }));
-    assert!(matches!(corrupt(44, 2), WimError::Corrupt { what: "the XML data", .. }));
-    assert!(matches!(corrupt(72 + 14, 1), WimError::Truncated { what: "the XML data", .. }));
-    // An integrity table where there is none, far behind the end.
-    assert!(matches!(corrupt(124 + 13, 1), WimError::Truncated { .. }));
+    assert!(matches!(
+        corrupt(40, 2),
+        WimError::Format(FormatError::Corrupt { what: "the header", .. })
+    ));
+    assert!(matches!(
+        corrupt(44, 2),
+        WimError::Format(FormatError::Corrupt { what: "the XML data", .. })
+    ));
+    assert!(matches!(
+        corrupt(72 + 14, 1),
+        WimError::Format(FormatError::Truncated { what: "the XML data", .. })
+    ));
+    // An integrity table in a WIM without one, far beyond the end.
+    assert!(matches!(corrupt(124 + 13, 1), WimError::Format(FormatError::Truncated { .. })));
 }
 
 #[test]
@@ -118,7 +138,7 @@ fn a_read_only_wim_is_written_only_elsewhere() {
 }
 
 #[test]
-fn a_wim_that_someone_writes_is_locked() {
+fn a_wim_open_for_writing_is_locked() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let other = File::open(&bench.wim).expect("a WIM");
     flock(&other, FlockOperation::LockExclusive).expect("a lock");
@@ -127,7 +147,7 @@ fn a_wim_that_someone_writes_is_locked() {
     let out = bench.folder.path().join("out.wim");
     let target = Target::File { path: out.clone(), overwrite: false };
     let error = Archive::open(&bench.wim).expect("opens").commit(&[], &target, options());
-    assert!(matches!(error, Err(WimError::Locked { .. })), "{error:?}");
+    assert!(matches!(error, Err(WimError::Commit(CommitError::Locked { .. }))), "{error:?}");
     assert!(!out.exists());
     flock(&other, FlockOperation::Unlock).expect("unlocks");
     commit(&bench.wim, 1, new_file()).expect("free again");
@@ -140,7 +160,7 @@ fn a_wim_that_someone_writes_is_locked() {
             flock(&other, FlockOperation::Unlock).expect("unlocks");
         });
         let done = commit(&bench.wim, 1, new_file());
-        assert!(!matches!(done, Err(WimError::Locked { .. })), "{done:?}");
+        assert!(!matches!(done, Err(WimError::Commit(CommitError::Locked { .. }))), "{done:?}");
     });
 }
 
@@ -152,7 +172,7 @@ fn a_wim_that_changed_since_it_was_opened_is_not_written() {
     let before = hash(&bench.wim);
     let changes = [ImageChanges { image: 1, changes: vec![put("other.txt", b"x")] }];
     let error = opened.commit(&changes, &Target::InPlace, options());
-    assert!(matches!(error, Err(WimError::Changed { .. })), "{error:?}");
+    assert!(matches!(error, Err(WimError::Commit(CommitError::Changed { .. }))), "{error:?}");
     assert_eq!(hash(&bench.wim), before);
 }
 
@@ -204,7 +224,7 @@ fn a_split_wim_is_read_while_its_parts_are_there_and_not_changed() {
     let mut missing = 0;
     for path in [HIVE, "Windows/notepad.exe", "Windows/System32/drivers/driver01.sys"] {
         match wim.read(1, path) {
-            Err(WimError::MissingData { part: 1, .. }) => missing += 1,
+            Err(WimError::Read(ReadError::MissingData { part: 1, .. })) => missing += 1,
             other => drop(other.expect("data of the first part")),
         }
     }
@@ -212,7 +232,7 @@ fn a_split_wim_is_read_while_its_parts_are_there_and_not_changed() {
 }
 
 #[test]
-fn an_image_that_does_not_exist_is_told_with_those_that_do() {
+fn a_missing_image_is_reported_with_the_existing_ones() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     bench.append(&bench.folder.path().join("tree"), "Setup");
     assert_eq!(
@@ -226,12 +246,15 @@ fn an_image_that_does_not_exist_is_told_with_those_that_do() {
     assert_eq!(wim.select(&ImageSelector::Name("Setup".into())).expect("a name"), 2);
     for image in [0, 3, u32::MAX] {
         let error = wim.entry(image, "\\");
-        assert!(matches!(error, Err(WimError::NoSuchImage { .. })), "{image}: {error:?}");
+        assert!(
+            matches!(error, Err(WimError::Read(ReadError::NoSuchImage { .. }))),
+            "{image}: {error:?}"
+        );
     }
 }
 
 #[test]
-fn changes_that_cannot_be_are_told_and_none_is_done() {
+fn impossible_changes_are_reported_and_none_is_made() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let rename = |from: &str, to: &str| winpe_wim::FileChange::Rename {
         from: from.to_owned(),

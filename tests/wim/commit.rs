@@ -4,15 +4,15 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use winpe_wim::{
-    Archive, CommitOptions, Content, FileChange, ImageChanges, Progress, READ_LIMIT, Target,
-    WimError,
+    Archive, CommitError, CommitOptions, Content, FileChange, ImageChanges, Progress, READ_LIMIT,
+    ReadError, Target, WimError,
 };
 
 use crate::tools::{
     Bench, HIVE, commit, delete, hash, hive, inode, listing, noise, options, path_text, put, tree,
 };
 
-/// The hive with a few bytes changed and a page added, as an edit does it.
+/// The hive with a few bytes changed and a page added, as after an edit.
 fn edited_hive() -> Vec<u8> {
     let mut bytes = hive();
     for at in [5, 400_000, 1_000_000] {
@@ -81,11 +81,11 @@ fn a_second_commit_of_the_same_changes_writes_nothing() {
 }
 
 #[test]
-fn the_counts_are_those_that_wimlib_makes() {
+fn the_counts_are_those_of_wimlib() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     bench.commit(1, changes()).expect("a commit");
     let ours = Archive::open(&bench.wim).expect("the result").images()[0].stats;
-    // wimlib counts anew when it changes an image: there and back again.
+    // wimlib recounts when it changes an image: rename a file, and back.
     let wim = bench.wim.to_str().expect("UTF-8");
     bench.imagex(&["update", wim, "1", "--command=rename /Windows /W"]);
     let theirs = Archive::open(&bench.wim).expect("wimlib's result").images()[0].stats;
@@ -117,7 +117,7 @@ fn an_untouched_image_and_untouched_files_keep_every_detail() {
 }
 
 #[test]
-fn a_replaced_file_stays_the_same_file() {
+fn a_replaced_file_keeps_its_identity() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let path = "Windows/notepad.exe";
     let before = Archive::open(&bench.wim).expect("opens").entry(1, path).expect("metadata");
@@ -147,7 +147,7 @@ fn a_replaced_file_stays_the_same_file() {
 fn replacing_little_of_a_large_file_writes_little() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let done = bench.commit(1, vec![put(HIVE, &edited_hive())]).expect("a commit");
-    // Three chunks changed, one grew, and the metadata has one.
+    // Three changed chunks, one longer chunk, and one chunk of metadata.
     assert!(done.chunks_packed <= 6, "{done:?}");
     assert!(done.chunks_kept >= 39, "{done:?}");
 }
@@ -200,7 +200,10 @@ fn another_file_is_written_and_never_replaces_one_unasked() {
     bench.accept(&out);
     let first = hash(&out);
     let refused = write(false);
-    assert!(matches!(refused, Err(WimError::TargetExists { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WimError::Commit(CommitError::TargetExists { .. }))),
+        "{refused:?}"
+    );
     write(true).expect("a commit");
     assert_eq!(hash(&out), first, "the same input and time give the same bytes");
     assert_eq!(hash(&bench.wim), source, "the source is only read");
@@ -236,7 +239,7 @@ fn a_panic_of_the_callback_leaves_the_wim_as_it_was() {
 }
 
 #[test]
-fn a_panic_while_wimlib_verifies_goes_on_afterwards() {
+fn a_panic_while_wimlib_verifies_is_resumed_afterwards() {
     let Some(bench) = Bench::capture("LZX", &["--check"]) else { return };
     let result = std::panic::catch_unwind(|| {
         let mut callback = |_| panic!("stop here");
@@ -260,13 +263,13 @@ fn content_may_be_a_file() {
 }
 
 #[test]
-fn content_may_be_what_the_wim_has_already() {
+fn content_may_be_an_existing_blob() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let entry = Archive::open(&bench.wim).expect("opens").entry(1, HIVE).expect("reads");
     let sha1 = entry.and_then(|entry| entry.sha1).expect("a hive");
     let content = Content::Blob(sha1);
     let copy = "Windows/kept/SYSTEM";
-    // It is kept although the file that had it is gone.
+    // It is kept although the file that had it is deleted.
     let put = FileChange::Put { path: copy.into(), content };
     let done = bench.commit(1, vec![delete(HIVE), put]).expect("a commit");
     assert!(done.appended < hive().len() as u64 / 4, "{done:?}");
@@ -275,7 +278,7 @@ fn content_may_be_what_the_wim_has_already() {
 
     let content = Content::Blob([7; 20]);
     let refused = bench.commit(1, vec![FileChange::Put { path: copy.into(), content }]);
-    assert!(matches!(refused, Err(WimError::MissingData { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(WimError::Read(ReadError::MissingData { .. }))), "{refused:?}");
 }
 
 #[test]
@@ -311,7 +314,7 @@ fn the_file_keeps_its_links_owner_and_mode() {
     assert_eq!(of(wim), before);
     assert_eq!(of(&other), before, "still the same file");
 
-    // Another file takes the place of one: what it is called and whose it is stays.
+    // Another file replaces an existing one, whose owner and mode stay.
     let target = Target::File { path: other.clone(), overwrite: true };
     let add = [ImageChanges { image: 1, changes: vec![put("x", b"x")] }];
     Archive::open(wim).expect("opens").commit(&add, &target, options()).expect("a commit");
@@ -325,6 +328,6 @@ fn no_change_of_an_image_is_no_change_of_the_wim() {
     let before = hash(&bench.wim);
     assert!(!bench.commit(1, vec![]).expect("nothing to do").changed);
     let missing = bench.commit(2, vec![]);
-    assert!(matches!(missing, Err(WimError::NoSuchImage { .. })), "{missing:?}");
+    assert!(matches!(missing, Err(WimError::Read(ReadError::NoSuchImage { .. }))), "{missing:?}");
     assert_eq!(hash(&bench.wim), before);
 }

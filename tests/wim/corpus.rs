@@ -32,8 +32,8 @@ fn every_wim_gets_its_verdict() {
     assert!(verdicts == GOLDEN, "expected:\n{GOLDEN}\nfound:\n{verdicts}");
 }
 
-/// What can be done with a WIM: what it is, what it holds, whether its data is whole, and whether it
-/// takes a change.
+/// The properties of a WIM: its header, its content, whether its data is intact, and whether it
+/// accepts a change.
 fn verdict(path: &Path) -> Result<String, WimError> {
     let wim = Archive::open(path)?;
     let header = wim.header();
@@ -102,7 +102,7 @@ fn change(path: &Path) -> Result<String, WimError> {
     Ok("ok".to_owned())
 }
 
-/// An error without the path, which is another on each machine.
+/// An error without the path, which differs on each machine.
 fn text(error: &WimError) -> String {
     let text = error.to_string();
     text.split_once(": ").map_or(text.clone(), |(_, rest)| rest.to_owned())

@@ -1,12 +1,15 @@
-//! Whole images, exported, imported and written anew; wimlib-imagex and 7-Zip judge.
+//! Whole images, exported, imported and optimized; checked by wimlib-imagex and 7-Zip.
 
 use std::fs;
 
-use winpe_wim::{Archive, Compression, ExportOptions, OptimizeOptions, WimError};
+use winpe_wim::{
+    Archive, CommitError, Compression, ExportOptions, FormatError, OptimizeOptions, ReadError,
+    WimError,
+};
 
 use crate::tools::{Bench, HIVE, hash, hive, inode, listing, noise, path_text, put, tree};
 
-/// Everything that wimlib knows of an image's files, without where their data is.
+/// Everything that wimlib lists about an image's files, except the location of their data.
 fn details(bench: &Bench, wim: &std::path::Path, image: u32) -> Vec<String> {
     const ASIDE: [&str; 5] =
         ["Reference Count", "Offset in WIM", "Compressed size", "Flags", "Solid"];
@@ -20,7 +23,7 @@ fn options<'a>(compression: Compression) -> ExportOptions<'a> {
 }
 
 #[test]
-fn what_cannot_be_changed_becomes_what_can() {
+fn an_export_of_an_unchangeable_wim_can_be_changed() {
     for (compress, flags) in [("LZX", &["--solid"][..]), ("LZX", &["--pipable"])] {
         let Some(bench) = Bench::capture(compress, flags) else { return };
         let out = bench.folder.path().join("out.wim");
@@ -53,7 +56,7 @@ fn a_split_wim_is_joined() {
     fs::remove_file(bench.folder.path().join("part2.swm")).expect("a part");
     let source = Archive::open(&first).expect("opens");
     let missing = source.export(&[1], &out, true, ExportOptions::default());
-    assert!(matches!(missing, Err(WimError::MissingData { .. })), "{missing:?}");
+    assert!(matches!(missing, Err(WimError::Read(ReadError::MissingData { .. }))), "{missing:?}");
     bench.accept(&out);
 }
 
@@ -68,7 +71,7 @@ fn every_compression_can_be_chosen() {
         bench.accept(&out);
         assert_eq!(Archive::open(&out).expect("opens").header().compression, compression);
         assert!(details(&bench, &out, 1) == wanted);
-        // The same again gives the same bytes.
+        // A repeated export gives the same bytes.
         let first = hash(&out);
         source.export(&[1], &out, true, options(compression)).expect("an export");
         assert_eq!(hash(&out), first);
@@ -99,15 +102,15 @@ fn an_image_is_added_to_a_wim_and_shares_its_data() {
     assert!(wim.header().integrity);
     let grown = fs::metadata(&bench.wim).expect("a WIM").len() - before;
     assert!(grown < 80_000, "{grown}");
-    // wimlib counts references when it rebuilds, and would tell of a wrong count.
+    // wimlib counts references when it rebuilds, and would report a wrong count.
     bench.imagex(&["optimize", &path_text(&bench.wim)]);
     let again = Archive::open(&bench.wim).expect("opens");
     let again = again.import(&source, &[1], ExportOptions::default());
-    assert!(matches!(again, Err(WimError::ImageExists { .. })), "{again:?}");
+    assert!(matches!(again, Err(WimError::Commit(CommitError::ImageExists { .. }))), "{again:?}");
 }
 
 #[test]
-fn dead_space_goes_and_everything_else_stays() {
+fn dead_space_is_removed_and_everything_else_stays() {
     let Some(bench) = Bench::capture("XPRESS", &["--check"]) else { return };
     bench.commit(1, vec![put("Windows/large.sys", &noise(2_000_000, 5))]).expect("a commit");
     bench.commit(1, vec![put("Windows/large.sys", b"small now")]).expect("a commit");
@@ -155,5 +158,9 @@ fn findings_name_every_damaged_file() {
     fs::write(&bench.wim, bytes).expect("a file");
     let findings = Archive::open(&bench.wim).expect("opens").findings(None);
     assert_eq!(findings.len(), 2, "{findings:?}");
-    assert!(findings.iter().all(|finding| matches!(finding, WimError::Corrupt { .. })));
+    assert!(
+        findings
+            .iter()
+            .all(|finding| matches!(finding, WimError::Format(FormatError::Corrupt { .. })))
+    );
 }

@@ -1,5 +1,5 @@
-//! `winpe-iscsi wim cp` out of an image: what is written is what wimlib-imagex writes, and what is refused
-//! changes nothing.
+//! `winpe-iscsi wim cp` out of an image: it writes the same files as wimlib-imagex, and a refused
+//! copy changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ fn cp(ground: &Ground, words: &[&str], code: i32) -> String {
     stderr
 }
 
-/// A destination with nothing in it, and an image.
+/// An empty destination, and an image.
 fn ground(below: Vec<Raw>) -> Ground {
     let ground = Ground::new();
     fs::create_dir(ground.out()).expect("a folder");
@@ -34,7 +34,7 @@ fn ground(below: Vec<Raw>) -> Ground {
     ground
 }
 
-/// What it is, content or target, time of the last write, and the first name of the same file.
+/// Type, content or target, time of last write, and the first name of the same file.
 type Tree = BTreeMap<PathBuf, (u32, Vec<u8>, i64, i64, PathBuf)>;
 
 fn tree(top: &Path) -> Tree {
@@ -44,16 +44,16 @@ fn tree(top: &Path) -> Tree {
         let inode = path.symlink_metadata().expect("listed").ino();
         let name = path.strip_prefix(top).expect("below").to_path_buf();
         let first = firsts.entry(inode).or_insert_with(|| name.clone()).clone();
-        // The permissions are the umask's.
+        // The umask determines the permissions.
         found.insert(name, (mode & 0o170_000, content, seconds, nanos, first));
     }
     found
 }
 
-/// Left out: links to the root of a drive, which wimlib writes as absolute paths, and what is below a folder
-/// with a reparse tag that is no link, which wimlib (1.13.5) leaves out.
+/// Left out: links to the root of a drive, which wimlib writes as absolute paths, and everything
+/// below a folder with a reparse tag that is not a link, which wimlib (1.13.5) skips.
 #[test]
-fn what_is_written_is_what_wimlib_writes() {
+fn the_written_files_are_those_of_wimlib() {
     let Some(bench) = Bench::empty() else { return };
     let at = |time: u64, raw: Raw| Raw { written: time, ..raw };
     let long =
@@ -95,7 +95,7 @@ fn what_is_written_is_what_wimlib_writes() {
     assert_eq!(time.expect("a time"), expected);
 }
 
-/// The shapes by which a file would be written beside the destination.
+/// Entries by which a file would be written outside the destination.
 fn escapes(victim: &str) -> Vec<(&'static str, Vec<Raw>)> {
     let new = || vec![Raw::file("pwned", b"data")];
     let upwards = || What::Link(r"..\victim".into(), true);
@@ -147,7 +147,7 @@ fn an_image_that_would_lead_outside_is_refused_and_verify_says_why() {
         let verdict: serde_json::Value = serde_json::from_slice(&verdict.stdout).expect("JSON");
         let finding = verdict["findings"][0].as_str().expect("a finding");
         assert!(finding.contains(says), "{finding}");
-        // What wimlib does with it differs; nothing leads outside there either.
+        // The result of wimlib differs; nothing leads outside there either.
         if let Some(imagex) = &imagex {
             let to = path_text(&ground.out());
             let _ = run(imagex, ["apply", &path_text(&ground.path().join("a.wim")), "1", &to]);
@@ -174,7 +174,7 @@ fn links_that_are_there_are_not_followed() {
         Raw { group: 1, ..Raw::file("one", b"linked") },
         Raw { group: 1, ..Raw::file("two", b"linked") },
     ];
-    // What is in the way: a link of that name, to that place.
+    // An obstacle: a link with that name and that target.
     for (name, target, code) in [
         ("f", "../victim/a", 2),
         ("f", "nowhere", 2),
@@ -202,7 +202,7 @@ fn links_that_are_there_are_not_followed() {
     }
 }
 
-/// What a person names is followed: the folder, or the folder of the copy.
+/// A link named by the user is followed: the folder, or the folder of the copy.
 #[test]
 fn the_destination_itself_may_be_a_link() {
     let ground = ground(vec![Raw::folder("f", vec![Raw::file("a", b"new")]), Raw::file("b", b"b")]);
@@ -215,14 +215,14 @@ fn the_destination_itself_may_be_a_link() {
     assert_eq!(read("real/named/a"), b"new");
     cp(&ground, &["a.wim:b", "way/copy"], 0);
     assert_eq!(read("real/copy"), b"b");
-    // A link as the name of the copy of a file is replaced, and not written through.
+    // A link with the name of the copy of a file is replaced, and not written through.
     symlink("copy", ground.path().join("real/over")).expect("a link");
     cp(&ground, &["a.wim:f/a", "way/over"], 2);
     cp(&ground, &["--force", "a.wim:f/a", "way/over"], 0);
     assert_eq!((read("real/over"), read("real/copy")), (b"new".to_vec(), b"b".to_vec()));
 }
 
-/// What cannot be written whole is not left there, and with --force the old file stays.
+/// A partly written file is not left there, and with --force the old file stays.
 #[test]
 fn a_file_is_written_whole_or_not_at_all() {
     let ground = ground(vec![Raw::file("file", b"the data of a file")]);
@@ -240,7 +240,7 @@ fn a_file_is_written_whole_or_not_at_all() {
     assert_eq!(crate::tools::listing(&ground.out()), ["file"]);
 }
 
-/// Deeper than a process may have files open, and than the kernel takes as one path.
+/// Deeper than the limit of open files of a process, and than the longest path of the kernel.
 #[test]
 fn deep_trees_are_written() {
     const DEPTH: usize = 800;
@@ -262,14 +262,14 @@ fn deep_trees_are_written() {
     assert_eq!(found, format!("out{}/last\n", "/folder".repeat(DEPTH)));
     let names = fs::metadata(ground.out().join("z/name")).expect("a file").nlink();
     assert_eq!(names, DEPTH as u64 + 1, "all are one file");
-    // What removes temporary folders would hold each level open.
+    // Recursive removal of the temporary folder would keep each level open.
     let removed = Command::new("rm").arg("-rf").arg(ground.out()).status();
     assert!(removed.expect("it runs").success());
 }
 
-/// The other way round: what goes into an image is what is in the folder that is named.
+/// The opposite direction: only the content of the named folder is copied into an image.
 #[test]
-fn links_lead_to_nothing_outside_a_folder_that_is_copied_in() {
+fn a_folder_copied_in_follows_no_link_outside() {
     let ground = ground(vec![]);
     let tools = ground.path().join("tools");
     fs::create_dir_all(tools.join("sub")).expect("folders");
@@ -291,10 +291,10 @@ fn links_lead_to_nothing_outside_a_folder_that_is_copied_in() {
     assert_eq!(fs::read(ground.out().join("tools/sub/link")).expect("a file"), b"data");
 }
 
-/// wimlib (1.13.5) takes such a folder for a file, and leaves out what is in it: see
+/// wimlib (1.13.5) takes such a folder for a file, and drops its content: see
 /// `findings/wimlib-loses-cloud-folders.sh`. 7-Zip reads it as a folder.
 #[test]
-fn the_files_of_a_cloud_folder_outlive_every_change() {
+fn the_files_of_a_cloud_folder_survive_every_change() {
     let Some(seven_zip) = tool("7z", "p7zip-full") else { return };
     let cloud = Raw::new("cloud", What::Tagged(0x9000_001a)).with(vec![Raw::file("a", b"within")]);
     let ground = ground(vec![cloud, Raw::file("beside", b"beside")]);

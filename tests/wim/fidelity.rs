@@ -1,5 +1,5 @@
-//! What a replaced file keeps, beside what a FUSE mount keeps: `wimlib-imagex mountrw`, a write into
-//! the file, `unmount --commit`.
+//! Properties that a replaced file keeps, compared with a FUSE mount: `wimlib-imagex mountrw`, a
+//! write into the file, `unmount --commit`.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,8 @@ use winpe_wim::{Archive, FileChange};
 
 use crate::tools::{Bench, path_text, put};
 
-/// What differs by nature: when and where it was written, and numbers that only wimlib gives anew.
+/// Fields that necessarily differ: time and place of the write, and numbers that wimlib assigns
+/// again.
 const ASIDE: [&str; 6] = [
     "Last Write Time",
     "Last Access Time",
@@ -33,7 +34,7 @@ fn details(bench: &Bench, wim: &Path, new: &str) -> Vec<String> {
         .collect()
 }
 
-/// Writes through a mount; `false`, and told, where this machine has no FUSE.
+/// Writes through a mount; `false`, with a message, if this machine has no FUSE.
 fn write_through_mount(bench: &Bench, wim: &Path, files: &[(&str, &[u8])]) -> bool {
     let mount = bench.folder.path().join("mount");
     fs::create_dir_all(&mount).expect("a folder");
@@ -43,7 +44,7 @@ fn write_through_mount(bench: &Bench, wim: &Path, files: &[(&str, &[u8])]) -> bo
         return false;
     }
     for (path, bytes) in files {
-        // Into the file as it is, not in its place.
+        // Into the existing file, not a replacement.
         fs::write(mount.join(path), bytes).expect("a file of the mount");
     }
     let unmounted = run(&bench.imagex, ["unmount", &path_text(&mount), "--commit"]);
@@ -108,7 +109,7 @@ fn a_replaced_file_keeps_security_and_names_and_a_new_one_is_like_its_siblings()
         (&before.security, &before.short_name, before.created, before.attributes)
     );
     assert_eq!(entry("ABCD/n").security, before.security);
-    // A new folder is like the folder that it is in, what is in it as well: it has no siblings.
+    // A new folder gets the security of its parent, as does its content: it has no siblings.
     assert_eq!(entry("ABCD/new").security, entry("ABCD").security);
     assert_eq!(entry("ABCD/new/deep.txt").security, entry("ABCD").security);
 }

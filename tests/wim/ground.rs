@@ -1,4 +1,4 @@
-//! A sentinel tree beside the destination of an extraction.
+//! A sentinel tree next to the destination of an extraction.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -11,17 +11,17 @@ use winpe_wim::Archive;
 
 use crate::raw::{Raw, wim};
 
-/// A sentinel tree `victim` beside the destination `out`.
+/// A sentinel tree `victim` next to the destination `out`.
 pub(crate) struct Ground {
     folder: TempDir,
 }
 
-/// Path → kind and mode, number of names, time of the last write, content or target.
+/// Path → type and mode, number of names, time of last write, content or target.
 pub(crate) type Snapshot = BTreeMap<PathBuf, (u32, u64, i64, i64, Vec<u8>)>;
 
 impl Ground {
     pub(crate) fn new() -> Self {
-        // Thousands of trees are made and removed, which a disk may take seconds for.
+        // Thousands of trees are created and removed, which takes a disk seconds.
         let memory = Path::new("/dev/shm");
         let at = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
         let folder = tempfile::tempdir_in(at).expect("a folder");
@@ -47,7 +47,7 @@ impl Ground {
         self.path().join("victim")
     }
 
-    /// Everything beside the destination.
+    /// Everything outside the destination.
     pub(crate) fn outside(&self) -> Snapshot {
         let mut found = snapshot(&self.victim());
         for entry in fs::read_dir(self.path()).expect("a folder") {
@@ -58,7 +58,7 @@ impl Ground {
 
     pub(crate) fn wim(&self, below: Vec<Raw>) -> Archive {
         let path = self.path().join("hostile.wim");
-        // Of a file that is truncated, ext4 writes the new data to the disk at once.
+        // After a truncation, ext4 writes the new data to the disk immediately.
         let _ = fs::remove_file(&path);
         fs::write(&path, wim(below)).expect("a file");
         Archive::open(&path).expect("its tables are whole")

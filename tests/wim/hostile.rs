@@ -1,4 +1,4 @@
-//! Whatever an image holds and whatever links are in the destination: nothing outside of it changes.
+//! For any image and any links in the destination, nothing outside the destination changes.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use winpe_disk::folder::Folder;
-use winpe_wim::{EntryFault, ExtractOptions, WimError};
+use winpe_wim::{EntryFault, ExtractOptions, FormatError, WimError};
 
 use crate::ground::{Ground, snapshot};
 use crate::raw::{Raw, What};
 
-/// In names and targets of links, the place of the sentinel tree.
+/// In names and targets of links, a placeholder for the sentinel tree.
 const VICTIM: &str = "@";
 
-/// What was in the destination before.
+/// The previous content of the destination.
 #[derive(Debug, Clone)]
 enum Before {
     File,
@@ -114,7 +114,7 @@ fn case() -> impl Strategy<Value = Case> {
     let path =
         path.prop_flat_map(|depth| prop::collection::vec(prop::sample::select(PLAIN), depth));
     let tree = prop::collection::vec(entry(), 0..6);
-    // Most doubled names would be refused; some are to stay.
+    // Trees with repeated names are refused; some must not be.
     let tree = (tree, prop::bool::weighted(0.9)).prop_map(|(mut tree, single)| {
         if single {
             drop_doubled(&mut tree);
@@ -137,7 +137,7 @@ fn drop_doubled(tree: &mut Vec<Raw>) {
     tree.iter_mut().for_each(|entry| drop_doubled(&mut entry.below));
 }
 
-/// The same tree, with the place of the sentinel for [`VICTIM`].
+/// The same tree, with [`VICTIM`] replaced by the path of the sentinel.
 fn aimed(tree: &[Raw], victim: &str) -> Vec<Raw> {
     let aim = |text: &String| text.replace(VICTIM, victim);
     let entry = |raw: &Raw| Raw {
@@ -156,7 +156,7 @@ fn aimed(tree: &[Raw], victim: &str) -> Vec<Raw> {
     tree.iter().map(entry).collect()
 }
 
-/// Whether the tree is one that Windows could have written, by rules of this test's own.
+/// Whether Windows could have written the tree, by separate rules of this test.
 fn is_sound(tree: &[Raw]) -> bool {
     let mut names = Vec::new();
     tree.iter().all(|raw| {
@@ -174,7 +174,7 @@ fn prepare(ground: &Ground, before: &[(Vec<&str>, Before)]) {
     let victim = ground.victim().display().to_string();
     for (path, what) in before {
         let path = ground.out().join(path.join("/"));
-        // Never through a link that an earlier one made.
+        // Never through a link that an earlier entry created.
         let above = path.parent().expect("below out");
         if above.ancestors().take_while(|at| *at != ground.out()).any(Path::is_symlink) {
             continue;
@@ -189,7 +189,7 @@ fn prepare(ground: &Ground, before: &[(Vec<&str>, Before)]) {
     }
 }
 
-/// How many extractions succeeded, were refused for an entry, and ended otherwise.
+/// Counts of extractions that succeeded, were refused for an entry, and failed otherwise.
 #[derive(Default)]
 struct Tally {
     written: AtomicU64,
@@ -214,7 +214,7 @@ fn check(ground: &Ground, case: &Case, tally: &Tally) -> Result<(), TestCaseErro
             prop_assert!(sound);
             written_as(&ground.out().join(case.name), &tree)?;
         }
-        Err(WimError::BadEntry { .. }) => {
+        Err(WimError::Format(FormatError::BadEntry { .. })) => {
             tally.refused.fetch_add(1, Ordering::Relaxed);
             prop_assert!(!sound);
             prop_assert_eq!(
@@ -229,7 +229,9 @@ fn check(ground: &Ground, case: &Case, tally: &Tally) -> Result<(), TestCaseErro
         }
     }
     let faults = wim.findings(None).into_iter();
-    let faults = faults.filter(|error| matches!(error, WimError::BadEntry { .. })).count();
+    let faults = faults
+        .filter(|error| matches!(error, WimError::Format(FormatError::BadEntry { .. })))
+        .count();
     prop_assert_eq!(faults == 0, sound, "{} faults", faults);
     if !case.overwrite {
         for (path, (mode, .., content)) in &before {
@@ -237,7 +239,7 @@ fn check(ground: &Ground, case: &Case, tally: &Tally) -> Result<(), TestCaseErro
             prop_assert_eq!((&after.0, &after.4), (mode, content), "{}", path.display());
         }
     }
-    // No temporary name stays.
+    // No temporary file is left.
     let names = snapshot(&ground.out());
     prop_assert!(names.keys().all(|path| !path.to_string_lossy().contains(".winpe-iscsi-")));
     Ok(())
@@ -252,7 +254,7 @@ fn written_as(at: &Path, tree: &[Raw]) -> Result<(), TestCaseError> {
         prop_assert!(found.is_ok(), "{}", path.display());
         let found = found.expect("it is there");
         match &raw.what {
-            // Names of one file hold what the first one does.
+            // All names of one file hold the data of the first one.
             What::File(data) if raw.group == 0 => prop_assert_eq!(&fs::read(&path)?, data),
             What::File(_) => prop_assert!(found.is_file()),
             What::Folder | What::Tagged(_) => {
@@ -269,7 +271,7 @@ fn written_as(at: &Path, tree: &[Raw]) -> Result<(), TestCaseError> {
 
 /// 500 trees, and 10,000 where `WINPE_SLOW` is set.
 #[test]
-fn no_tree_changes_what_is_beside_the_destination() {
+fn no_tree_changes_files_outside_the_destination() {
     let cases = if std::env::var_os("WINPE_SLOW").is_some() { 10_000 } else { 500 };
     let (ground, tally) = (Ground::new(), Tally::default());
     ground.clear();
@@ -279,7 +281,7 @@ fn no_tree_changes_what_is_beside_the_destination() {
     runner
         .run(&case(), |case| check(&ground, &case, &tally))
         .unwrap_or_else(|error| panic!("{error}"));
-    // Otherwise the trees would prove little.
+    // Otherwise the trees would show little.
     let [written, refused, ended] =
         [tally.written, tally.refused, tally.ended].map(AtomicU64::into_inner);
     let enough = u64::from(cases) / 10;
@@ -289,7 +291,7 @@ fn no_tree_changes_what_is_beside_the_destination() {
     );
 }
 
-/// A folder of the destination becomes a link and a folder again, all the time.
+/// A folder of the destination is replaced by a link and back, all the time.
 #[test]
 fn a_link_that_appears_meanwhile_leads_nowhere() {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -340,7 +342,9 @@ fn every_fault_is_named() {
         let ground = Ground::new();
         let wim = ground.wim(tree);
         let found = wim.findings(None);
-        let Some(WimError::BadEntry { at: place, fault: found, image: 1, .. }) = found.first()
+        let Some(WimError::Format(FormatError::BadEntry {
+            at: place, fault: found, image: 1, ..
+        })) = found.first()
         else {
             panic!("{at}: {found:?}");
         };

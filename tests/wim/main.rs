@@ -1,5 +1,5 @@
-//! `winpe-wim` against foreign tools: wimlib-imagex makes inputs, wimlib-imagex and 7-Zip judge what
-//! we wrote.
+//! `winpe-wim` against other tools: wimlib-imagex makes inputs, wimlib-imagex and 7-Zip check our
+//! output.
 
 mod bad;
 mod commit;

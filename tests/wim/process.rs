@@ -1,4 +1,4 @@
-//! A commit in a process of its own: killed, and out of space.
+//! A commit in a separate process: killed, and without space.
 
 use std::fs;
 use std::io::Write;
@@ -23,9 +23,9 @@ fn changes() -> Vec<winpe_wim::FileChange> {
     changes
 }
 
-/// Not a test of its own: what the others run as a process, by the name of this test.
+/// Not a test itself: the other tests run it as a process, by the name of this test.
 #[test]
-fn commits_when_told() {
+fn commits_in_a_child_process() {
     let Some(wim) = std::env::var_os(WIM) else { return };
     let changes = [ImageChanges { image: 1, changes: changes() }];
     let target = std::env::var_os(OUT)
@@ -44,7 +44,7 @@ fn child(wim: &Path, shell: &str) -> Command {
     command
         .args(["-c", shell, "sh"])
         .arg(this)
-        .args(["--exact", "process::commits_when_told", "--nocapture"])
+        .args(["--exact", "process::commits_in_a_child_process", "--nocapture"])
         .env(WIM, wim)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -62,7 +62,7 @@ fn a_killed_commit_leaves_the_old_or_the_new_wim() {
     let new = fs::read(&bench.wim).expect("a WIM");
     assert!(new.len() > old.len() + 1_000_000, "the commit is large enough to be met halfway");
     let mut met = [0, 0];
-    // What a crash of the machine leaves, at each step of the write, is tested beside the writer.
+    // The states after a power cut at each step of the write are tested next to the writer.
     let points = if std::env::var_os("WINPE_SLOW").is_some() { 200 } else { 24 };
     for point in 0..points {
         fs::write(&bench.wim, &old).expect("the old WIM");
@@ -83,11 +83,11 @@ fn a_killed_commit_leaves_the_old_or_the_new_wim() {
 }
 
 #[test]
-fn a_full_disk_leaves_everything_as_it_was() {
+fn a_full_disk_leaves_everything_unchanged() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let before = hash(&bench.wim);
     let names = listing(bench.folder.path());
-    // A limit on the size of files stands for a small disk; blocks of 512 bytes.
+    // A limit on the size of files simulates a small disk; in blocks of 512 bytes.
     let limit = fs::metadata(&bench.wim).expect("a WIM").len() / 512 + 400;
     let shell = format!("trap '' XFSZ; ulimit -f {limit}; exec \"$@\"");
     for out in [None, Some(bench.folder.path().join("out.wim"))] {
@@ -104,8 +104,8 @@ fn a_full_disk_leaves_everything_as_it_was() {
     }
 }
 
-/// A shell within a mount namespace of its own, where it may mount; `None`, and told, where the
-/// system does not let us make one.
+/// A shell in a separate mount namespace, where it may mount; `None`, with a message, if the system
+/// does not allow that.
 pub(crate) fn in_namespace(shell: &str) -> Option<Command> {
     let unshare = winpe_tests::tool("unshare", "util-linux")?;
     let flags: &[&str] = if rustix::process::geteuid().is_root() { &["-m"] } else { &["-rm"] };
@@ -138,7 +138,7 @@ fn a_small_file_system_that_runs_full_keeps_the_old_wim() {
         );
         let Some(mut command) = in_namespace(&shell) else { return };
         command.arg(&room).arg(&bench.wim).arg(std::env::current_exe().expect("this test"));
-        command.args(["--exact", "process::commits_when_told", "--nocapture"]);
+        command.args(["--exact", "process::commits_in_a_child_process", "--nocapture"]);
         command.env(WIM, room.join("w.wim")).env("OLD", &bench.wim).env("ROOM", &room);
         let output = command.output().expect("a process");
         let text = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! `winpe-iscsi wim`, as people use it.
+//! `winpe-iscsi wim` as a user runs it.
 
 use std::fs;
 use std::io::Write;
@@ -22,7 +22,7 @@ impl Run {
     }
 }
 
-/// `winpe-iscsi wim` with these words, in `folder`, which must end with `code`.
+/// Runs `winpe-iscsi wim` with these arguments in `folder`; it must end with `code`.
 #[track_caller]
 fn wim(folder: &Path, words: &[&str], code: i32) -> Run {
     let mut command = Command::new(winpe_tests::winpe_iscsi());
@@ -57,7 +57,7 @@ fn images_are_listed_and_read() {
 }
 
 #[test]
-fn a_tree_goes_out_and_comes_in_again() {
+fn a_tree_is_copied_out_and_in_again() {
     let Some(bench) = Bench::capture("LZX", &[]) else { return };
     let at = bench.folder.path();
     wim(at, &["cp", "winpe.wim:", "out"], 0);
@@ -100,7 +100,7 @@ fn a_tree_goes_out_and_comes_in_again() {
 }
 
 #[test]
-fn links_lead_where_they_led() {
+fn links_keep_their_targets() {
     let Some(bench) = Bench::empty() else { return };
     let at = bench.folder.path();
     tree(&at.join("tree"));
@@ -114,7 +114,7 @@ fn links_lead_where_they_led() {
 }
 
 #[test]
-fn what_cannot_be_changed_says_how_it_can() {
+fn the_error_for_an_unchangeable_wim_names_a_way() {
     for (flags, name) in [(&["--solid"][..], "plain.wim"), (&["--pipable"], "plain.wim")] {
         let Some(bench) = Bench::capture("LZX", flags) else { return };
         let at = bench.folder.path();
@@ -151,7 +151,7 @@ fn images_are_exported_added_and_optimized() {
 }
 
 #[test]
-fn a_damaged_wim_is_told_with_all_that_is_wrong() {
+fn all_faults_of_a_damaged_wim_are_reported() {
     let Some(bench) = Bench::capture("none", &["--check"]) else { return };
     let at = bench.folder.path();
     assert!(wim(at, &["verify", "winpe.wim"], 0).text().contains("everything is whole"));
@@ -169,14 +169,14 @@ fn a_damaged_wim_is_told_with_all_that_is_wrong() {
     wim(at, &["verify", "winpe.wim"], 2);
 }
 
-/// A profile that changes nothing by itself.
+/// A profile that itself changes nothing.
 fn empty_profile(at: &Path) {
     fs::create_dir(at).expect("a folder");
     fs::write(at.join("profile.toml"), "title = 't'\nwhy = 'w'\n").expect("a file");
 }
 
 #[test]
-fn a_folder_of_somebody_else_is_not_written_to() {
+fn a_folder_of_another_user_is_not_written_to() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     let at = bench.folder.path();
     empty_profile(&at.join("none"));
@@ -195,10 +195,11 @@ fn a_folder_of_somebody_else_is_not_written_to() {
 }
 
 #[test]
-fn times_that_cannot_be_set_are_told() {
+fn times_that_cannot_be_set_are_reported() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     let at = bench.folder.path();
-    // Only the owner of a folder sets its times. A user who is not root owns none that all may write to.
+    // Only the owner of a folder can set its times. A user who is not root owns no folder that
+    // everyone may write to.
     if !rustix::process::geteuid().is_root() {
         let _ = writeln!(std::io::stderr(), "SKIPPED: only root makes a folder of somebody else");
         return;
@@ -221,9 +222,9 @@ fn times_that_cannot_be_set_are_told() {
     assert!(warning.starts_with(told), "{warning}");
 }
 
-/// Permissions say nothing to root, a file system that is mounted for reading does.
+/// Root ignores permissions, but not a read-only file system.
 #[test]
-fn what_cannot_be_written_is_refused_and_says_what_to_do() {
+fn an_unwritable_wim_is_refused_with_advice() {
     let Some(bench) = Bench::capture("XPRESS", &[]) else { return };
     let at = bench.folder.path();
     fs::create_dir(at.join("fixed")).expect("a folder");

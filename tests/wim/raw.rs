@@ -1,4 +1,5 @@
-//! WIMs with any metadata whatever, written without the crate that reads them: uncompressed, one image.
+//! WIMs with arbitrary metadata, written without the crate that reads them: uncompressed, one
+//! image.
 //!
 //! Sources: wimlib 1.14.4, `header.c`, `metadata_resource.c`, `dentry.c`, `blob_table.c`; [MS-FSCC] 2.1.2.4
 //! and 2.1.2.5 for reparse buffers.
@@ -8,11 +9,11 @@ use sha1::{Digest, Sha1};
 /// An entry of an image.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Raw {
-    /// UTF-16, without any rule.
+    /// UTF-16, without any restriction.
     pub(crate) name: Vec<u16>,
     pub(crate) what: What,
     pub(crate) below: Vec<Raw>,
-    /// Names of one file have the same number; 0 for none.
+    /// Names of one file have the same number; 0 without hard links.
     pub(crate) group: u64,
     /// Alternate data streams: name and data.
     pub(crate) streams: Vec<(String, Vec<u8>)>,
@@ -25,10 +26,10 @@ pub(crate) enum What {
     #[default]
     Folder,
     File(Vec<u8>),
-    /// A reparse point with that target. The flag says whether it is a folder too.
+    /// A reparse point with that target. The flag makes it a folder too.
     Link(String, bool),
     Junction(String),
-    /// A folder with a reparse tag that is no link.
+    /// A folder with a reparse tag that is not a link.
     Tagged(u32),
 }
 
@@ -54,7 +55,7 @@ impl Raw {
     }
 }
 
-/// The bytes of a WIM with one image, of which `below` is in the root.
+/// The bytes of a WIM with one image, whose root contains `below`.
 pub(crate) fn wim(below: Vec<Raw>) -> Vec<u8> {
     let root = Raw { below, written: TIME, ..Raw::default() };
     let mut wim = Writer { bytes: vec![0; HEADER], blobs: Vec::new() };
@@ -86,7 +87,7 @@ struct Writer {
     blobs: Vec<Vec<u8>>,
 }
 
-/// Where a resource is: stored size and flags, offset, size.
+/// The location of a resource: stored size and flags, offset, size.
 fn short(at: usize, size: usize, flags: u8) -> Vec<u8> {
     let mut place = (size as u64).to_le_bytes()[..7].to_vec();
     place.push(flags);
@@ -107,7 +108,7 @@ impl Writer {
         place
     }
 
-    /// The SHA-1 of data, which is stored once.
+    /// The SHA-1 of data; equal data is stored once.
     fn blob(&mut self, data: &[u8]) -> Vec<u8> {
         if data.is_empty() {
             return vec![0; 20];
@@ -125,7 +126,7 @@ impl Writer {
         let mut bytes = vec![8, 0, 0, 0, 0, 0, 0, 0];
         bytes.extend(self.entry(root));
         bytes.extend([0; 8]);
-        // Each folder with the place of its entry, whose pointer to the list is filled in.
+        // Each folder with the offset of its entry, whose pointer to the list is filled in later.
         let mut folders = vec![(8, root)];
         while let Some((at, folder)) = folders.pop() {
             if folder.below.is_empty() {
@@ -162,7 +163,7 @@ impl Writer {
         entry.extend((-1_i32).to_le_bytes());
         entry.extend([0; 24]);
         entry.extend([raw.written; 3].map(u64::to_le_bytes).concat());
-        // Where there are stream entries, all streams are there.
+        // If there are stream entries, all streams are stored there.
         entry.extend(if raw.streams.is_empty() { sha1.clone() } else { vec![0; 20] });
         entry.extend([0; 4]);
         entry.extend((if tag == 0 { raw.group } else { u64::from(tag) }).to_le_bytes());

@@ -1,4 +1,4 @@
-//! A copy that shares its blocks with the WIM that it was made from.
+//! A copy that shares its blocks with the original WIM.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,9 +13,9 @@ use crate::tools::{Bench, hash, options, path_text, put};
 
 const BLOCK: u64 = 4096;
 
-/// Bytes of a file that lie in blocks that another file has too.
+/// Bytes of a file in blocks that another file shares.
 fn shared(filefrag: &Path, file: &Path) -> u64 {
-    // -s: what is still to be written has no place yet.
+    // -s: data that is still to be written has no place yet.
     let output = run(filefrag, ["-sv", "-b4096", &path_text(file)]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     // number: logical range: physical range: length: expected: flags
@@ -27,9 +27,9 @@ fn shared(filefrag: &Path, file: &Path) -> u64 {
     text.lines().filter_map(extent).sum::<u64>() * BLOCK
 }
 
-/// Not a test of its own: what the other runs where a file system is mounted, by the name of this test.
+/// Not a test itself: the other test runs it on a mounted file system, by the name of this test.
 #[test]
-fn copies_when_told() {
+fn copies_in_a_child_process() {
     let Some(folder) = std::env::var_os("WINPE_WIM_TEST_REFLINK") else { return };
     let folder = Path::new(&folder);
     let filefrag = tool("filefrag", "e2fsprogs").expect("the other test has looked");
@@ -41,7 +41,7 @@ fn copies_when_told() {
     let before = hash(&from);
     Archive::open(&from).expect("opens").commit(&changes, &target, options()).expect("a commit");
     let (of_old, of_new) = (shared(&filefrag, &from), shared(&filefrag, &to));
-    // The header is written anew in the copy, and the block in which the new data begin.
+    // The header is rewritten in the copy, and the block in which the new data begins.
     assert!(of_old + 16 * BLOCK >= size, "{of_old} of {size} bytes are shared");
     assert!(of_new + 16 * BLOCK >= size, "{of_new} of {size} bytes are shared");
     assert_eq!(hash(&from), before, "what is shared is not written to");
@@ -69,7 +69,7 @@ fn another_file_shares_blocks_where_the_file_system_can() {
                  cp --reflink=never \"$3\" \"$2/from.wim\" && shift 3 && exec \"$@\"";
     let Some(mut command) = in_namespace(shell) else { return };
     command.arg(&disk).arg(&room).arg(&bench.wim).arg(std::env::current_exe().expect("this test"));
-    command.args(["--exact", "reflink::copies_when_told", "--nocapture"]);
+    command.args(["--exact", "reflink::copies_in_a_child_process", "--nocapture"]);
     let output = command.env("WINPE_WIM_TEST_REFLINK", &room).output().expect("a process");
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);

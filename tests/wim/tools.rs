@@ -1,9 +1,9 @@
-//! Inputs made by wimlib-imagex, and what foreign tools say of a WIM.
+//! Inputs made by wimlib-imagex, and checks by other tools.
 //!
-//! The crate `wim`, in Rust alone, is none of them: 0.1.3 and 0.1.2, which are all there are, ask for a later
-//! compiler (1.96, 1.99) than this workspace has, and export wimlib's C functions under wimlib's names, which
-//! one program cannot have twice. Built apart, without regard to the compiler it asks for, 0.1.3 verified a
-//! WIM that `benches/wim_commit.py` had left.
+//! The crate `wim`, in Rust only, is not used: 0.1.3 and 0.1.2, its only versions, require a later
+//! compiler (1.96, 1.99) than this workspace has, and export wimlib's C functions under wimlib's
+//! names, which cannot be linked twice. Built separately, ignoring the required compiler, 0.1.3
+//! verified a WIM that `benches/wim_commit.py` had left.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +19,7 @@ use winpe_wim::{
 
 pub(crate) const HIVE: &str = r"\Windows\System32\config\SYSTEM";
 
-/// A folder with a WIM captured by wimlib-imagex, and the tools that judge it.
+/// A folder with a WIM captured by wimlib-imagex, and the tools that check it.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) wim: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Captures [`tree`] with `--compress=compress` and `flags`; `None` where a tool is missing.
+    /// Captures [`tree`] with `--compress=compress` and `flags`; `None` if a tool is missing.
     pub(crate) fn capture(compress: &str, flags: &[&str]) -> Option<Self> {
         let bench = Self::empty()?;
         let source = bench.folder.path().join("tree");
@@ -65,8 +65,8 @@ impl Bench {
         self.imagex(&["append", &path_text(source), &path_text(&self.wim), name]);
     }
 
-    /// wimlib-imagex and 7-Zip read all of the WIM, without a warning; that there is no
-    /// integrity table is none.
+    /// wimlib-imagex and 7-Zip read all of the WIM without a warning, except the one about a
+    /// missing integrity table.
     pub(crate) fn accept(&self, wim: &Path) {
         for args in [["verify", &path_text(wim)], ["info", &path_text(wim)]] {
             let output = run(&self.imagex, args);
@@ -89,7 +89,8 @@ impl Bench {
         to
     }
 
-    /// Everything that `wimlib-imagex dir --detailed` knows of a path or, with "/", of all paths.
+    /// Everything that `wimlib-imagex dir --detailed` prints about a path or, with "/", about all
+    /// paths.
     pub(crate) fn details(&self, wim: &Path, image: u32, path: &str) -> String {
         let path = format!("--path={path}");
         self.imagex(&["dir", &path_text(wim), &image.to_string(), &path, "--detailed"])
@@ -183,7 +184,7 @@ pub(crate) fn inode(path: &Path) -> u64 {
     fs::metadata(path).expect("a file").ino()
 }
 
-/// The names of everything in a folder.
+/// The names of all entries of a folder.
 pub(crate) fn listing(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut names: Vec<_> = entries

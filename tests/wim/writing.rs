@@ -1,6 +1,9 @@
-//! New WIMs.
+//! Creation of new WIMs.
 
-use winpe_wim::{Arch, Archive, Compression, ImageSelector, NewImage, Version, WimError, create};
+use winpe_wim::{
+    Arch, Archive, CommitError, Compression, ImageSelector, NewImage, ReadError, Version, WimError,
+    create,
+};
 
 use crate::tools::{Bench, hash, hive, time};
 
@@ -35,7 +38,7 @@ fn image(name: &str) -> NewImage {
 }
 
 #[test]
-fn foreign_tools_accept_what_create_makes() {
+fn other_tools_accept_created_wims() {
     for compression in ALL {
         let Some(bench) = Bench::empty() else { return };
         let mut second = image("Setup");
@@ -67,7 +70,7 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_create_makes_reads_back() {
+fn created_wims_are_read_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.wim");
     create(&path, Compression::Lzx, &[image("PE")]).expect("a new WIM");
@@ -93,7 +96,10 @@ fn create_never_replaces_a_file() {
     let path = folder.path().join("there.wim");
     std::fs::write(&path, "mine").expect("a file");
     let refused = create(&path, Compression::Lzx, &[image("PE")]);
-    assert!(matches!(refused, Err(WimError::TargetExists { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WimError::Commit(CommitError::TargetExists { .. }))),
+        "{refused:?}"
+    );
     assert_eq!(std::fs::read(&path).expect("a file"), b"mine");
     let taken = image("PE");
     let taken = NewImage {
@@ -101,6 +107,6 @@ fn create_never_replaces_a_file() {
         ..taken
     };
     let refused = create(&folder.path().join("bad.wim"), Compression::Lzx, &[taken]);
-    assert!(matches!(refused, Err(WimError::WrongKind { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(WimError::Read(ReadError::WrongKind { .. }))), "{refused:?}");
     assert_eq!(crate::tools::listing(folder.path()), ["there.wim"], "nothing half done stays");
 }

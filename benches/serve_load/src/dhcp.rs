@@ -1,4 +1,4 @@
-//! DHCP clients: behind a relay as many as one likes, and on the link.
+//! DHCP clients: any number behind a relay, and on the link.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// A client that hears nothing for so long begins anew.
+/// A client without an answer for this time starts again.
 const PATIENCE: Duration = Duration::from_secs(1);
 const DISCOVER: u8 = 1;
 const OFFER: u8 = 2;
@@ -21,7 +21,7 @@ pub(crate) struct Rate {
     pub(crate) elapsed: Duration,
 }
 
-/// Exchanges of four messages, always so many under way.
+/// Exchanges of four messages, with a constant number in progress.
 pub(crate) fn exchanges(
     server: SocketAddrV4,
     relay: Ipv4Addr,
@@ -84,7 +84,8 @@ pub(crate) fn exchanges(
     Ok(rate)
 }
 
-/// When each of some new clients on the link had its first OFFER; they ask again as RFC 2131 says.
+/// The time until each of some new clients on the link had its first OFFER; they retransmit as RFC
+/// 2131 prescribes.
 pub(crate) fn burst(device: &str, clients: u32, time: Duration) -> io::Result<Vec<Duration>> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind_device(Some(device.as_bytes()))?;
@@ -160,8 +161,8 @@ fn mac(number: u32) -> [u8; 6] {
     [0x52, 0x54, a, b, c, d]
 }
 
-/// A message of a client; where it names no relay, it asks for a broadcast. `taken` is what it was
-/// offered, and by whom.
+/// A message of a client; without a relay, it requests a broadcast. `taken` is the offered address
+/// and its server.
 fn message(
     kind: u8,
     transaction: u32,

@@ -1,4 +1,4 @@
-//! HTTP as a boot program speaks it; what arrives is thrown away by the kernel.
+//! HTTP as a boot program uses it; the kernel discards the received data.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{MsgFlags, recv};
 
-/// Bytes thrown away at once.
+/// Bytes discarded per call.
 const PIECE: usize = 1 << 20;
 
-/// Fetches a file on each of some connections at once.
+/// Fetches a file on several connections in parallel.
 pub(crate) fn fetch(
     server: SocketAddr,
     path: &str,
@@ -45,7 +45,7 @@ pub(crate) fn ranges(
     stream.set_nodelay(true)?;
     let began = Instant::now();
     for number in 0..requests {
-        // All over the file, as a disk is read.
+        // Spread over the file, as in random reads of a disk.
         let start = (number * 7_919 * length) % (size - length);
         if get(&mut stream, path, Some((start, start + length - 1)))? != length {
             return Err(io::Error::other("another length"));
@@ -54,11 +54,11 @@ pub(crate) fn ranges(
     Ok(began.elapsed())
 }
 
-/// One request; the number of bytes of its answer.
+/// Sends one request; returns the number of bytes of its answer.
 fn get(stream: &mut TcpStream, path: &str, range: Option<(u64, u64)>) -> io::Result<u64> {
     let range =
         range.map_or(String::new(), |(first, last)| format!("Range: bytes={first}-{last}\r\n"));
-    // At once, in one segment, as boot programs do.
+    // Sent in one segment, as boot programs do.
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: server\r\n{range}\r\n").as_bytes())?;
     let mut head = Vec::new();
     let mut buffer = vec![0; PIECE];

@@ -1,4 +1,4 @@
-//! Clients that are faster than the servers they load. Each prints one line of JSON.
+//! Load generators that are faster than the servers under test. Each prints one line of JSON.
 
 mod dhcp;
 mod http;
@@ -20,14 +20,14 @@ enum Command {
         block: u16,
         #[arg(long, default_value_t = 1)]
         window: u16,
-        /// Microseconds before each ACK goes out, as a longer cable has.
+        /// Microseconds before each ACK is sent, to simulate a longer cable.
         #[arg(long, default_value_t = 0)]
         delay: u64,
-        /// A block whose first DATA packet is thrown away.
+        /// A block whose first DATA packet is dropped.
         #[arg(long)]
         lose: Option<u64>,
     },
-    /// One file by TFTP, by many clients at once.
+    /// One file by TFTP, by many clients in parallel.
     TftpCrowd {
         server: SocketAddr,
         file: String,
@@ -39,7 +39,7 @@ enum Command {
         #[arg(long, default_value_t = 1468)]
         block: u16,
     },
-    /// One file by HTTP on each of some connections at once.
+    /// One file by HTTP on each of several parallel connections.
     Http {
         server: SocketAddr,
         path: String,
@@ -65,11 +65,11 @@ enum Command {
         outstanding: usize,
         #[arg(long, default_value_t = 3)]
         seconds: u64,
-        /// Clients at most; then the first ones come again.
+        /// Maximum number of clients; after that the first ones repeat.
         #[arg(long, default_value_t = 50_000)]
         clients: u32,
     },
-    /// The DISCOVER of many new clients on the link at once.
+    /// The DISCOVER of many new clients on the link, all sent together.
     DhcpBurst {
         device: String,
         #[arg(long, default_value_t = 20)]

@@ -1,4 +1,4 @@
-//! TFTP as a boot program speaks it, without a file at the end.
+//! TFTP as a boot program uses it, without storing the file.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// How long a client waits before it says again what it has.
+/// How long a client waits before it retransmits.
 const PATIENCE: Duration = Duration::from_secs(1);
 const TRIES: u32 = 8;
 
@@ -16,11 +16,11 @@ pub(crate) struct Fetched {
     pub(crate) elapsed: Duration,
     pub(crate) block: u16,
     pub(crate) window: u16,
-    /// Times that nothing came for a while.
+    /// Number of timeouts.
     pub(crate) silences: u32,
 }
 
-/// What a client has got so far.
+/// The progress of a client.
 struct Client {
     socket: UdpSocket,
     request: Vec<u8>,
@@ -28,7 +28,7 @@ struct Client {
     connected: bool,
     block: u16,
     window: u16,
-    /// The last block that came in order.
+    /// The last block received in order.
     last: u64,
     acked: u64,
     bytes: u64,
@@ -114,7 +114,7 @@ impl Client {
 
     fn data(&mut self, block: u16, length: u64) -> io::Result<()> {
         if block != (self.last + 1) as u16 {
-            // One word about a gap; more would be answered with more.
+            // One ACK for each gap; more ACKs would cause more retransmissions.
             let ahead = block.wrapping_sub(self.last as u16) < 0x8000;
             if ahead && self.window > 1 && self.acked < self.last {
                 return self.acknowledge();
@@ -136,7 +136,7 @@ impl Client {
 
     fn acknowledge(&mut self) -> io::Result<()> {
         if !self.delay.is_zero() {
-            // Sleeping would take longer than the cable does.
+            // Sleeping takes longer than the simulated delay.
             let due = Instant::now() + self.delay;
             while Instant::now() < due {
                 std::hint::spin_loop();
@@ -182,11 +182,12 @@ pub(crate) struct Crowd {
     pub(crate) complete: usize,
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
-    /// When all but one in a hundred had their file.
+    /// The time after which 99 of 100 had their file.
     pub(crate) p99: Duration,
 }
 
-/// Has many clients fetch a file at once; `first` and the addresses behind it are theirs.
+/// Runs many clients in parallel, each fetching a file; their addresses are `first` and the
+/// following ones.
 pub(crate) fn crowd(
     first: Ipv4Addr,
     server: SocketAddr,

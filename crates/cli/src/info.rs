@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use winpe_inject::{Extent, Presence, PresentDriver, Profile, presence, present_drivers};
+use winpe_inject::{
+    Extent, Presence, PresentDriver, Profile, Warning, boot_warnings, presence, present_drivers,
+};
 use winpe_wim::{Archive, Image};
 
 use crate::failure::Failure;
@@ -41,6 +43,8 @@ struct Info {
     solid: bool,
     read_only: bool,
     interrupted_write: bool,
+    /// Why no boot manager reads the WIM.
+    boot_obstacles: Vec<String>,
     part: u16,
     parts: u16,
     image_count: usize,
@@ -60,6 +64,9 @@ struct ImageInfo {
     files: u64,
     folders: u64,
     bytes: u64,
+    /// Why the image does not start when it is booted by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    boot_findings: Vec<String>,
     #[serde(flatten)]
     initiator: Initiator,
     #[serde(flatten)]
@@ -101,6 +108,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         solid: header.solid,
         read_only: header.readonly,
         interrupted_write: header.write_in_progress,
+        boot_obstacles: header.boot_obstacles().iter().map(ToString::to_string).collect(),
         part: header.part,
         parts: header.parts,
         image_count: archive.images().len(),
@@ -124,6 +132,9 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
         Ok(drivers) => Drivers::Drivers(drivers),
         Err(error) => Drivers::DriversUnknown(Failure::new(error).message()),
     };
+    // So is one that does not say from where the image runs.
+    let warnings = boot_warnings(archive, image.index).unwrap_or_default();
+    let of_image = warnings.iter().filter(|it| !matches!(it, Warning::NotBootable { .. }));
     ImageInfo {
         index: image.index,
         name: image.name.clone(),
@@ -135,6 +146,7 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
         files: image.stats.files,
         folders: image.stats.dirs,
         bytes: image.stats.bytes,
+        boot_findings: of_image.map(ToString::to_string).collect(),
         initiator,
         drivers,
     }
@@ -161,6 +173,9 @@ fn show(info: &Info, printer: &mut Printer) -> Result<(), Failure> {
             printer.line(format_args!("  {note}"))?;
         }
     }
+    for why in &info.boot_obstacles {
+        printer.line(format_args!("  no boot manager reads it: {why}"))?;
+    }
     for image in &info.images {
         printer.line("")?;
         printer.heading(format_args!("image {}: {}", image.index, image.name))?;
@@ -182,6 +197,9 @@ fn show_image(image: &ImageInfo, printer: &mut Printer) -> Result<(), Failure> {
         if let Some(value) = value {
             printer.line(format_args!("  {name:13} {value}"))?;
         }
+    }
+    for finding in &image.boot_findings {
+        printer.line(format_args!("  {:13} {finding}", "boot"))?;
     }
     match &image.initiator {
         Initiator::Initiator(presence) => show_presence(presence, printer)?,

@@ -1,7 +1,7 @@
 //! `winpe-iscsi`: WinPE images that speak iSCSI, made on Linux.
 //!
 //! The program is a library with one function, so that the tests of the workspace can build it together
-//! with themselves. What others can call is in the crates below it, as `winpe-inject`.
+//! with themselves, and the table of [`FOREIGN_KEYS`], which is a page of the book too. What others can call is in the crates below it, as `winpe-inject`.
 
 #![allow(
     rustdoc::broken_intra_doc_links,
@@ -13,6 +13,7 @@ mod boots;
 mod demo;
 mod exit;
 mod failure;
+mod foreign;
 mod help;
 mod hints;
 mod hive;
@@ -43,6 +44,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use exit::Exit;
 use failure::Failure;
+pub use foreign::{FOREIGN_KEYS, ForeignKey};
 use printer::{Color, Printer};
 
 /// Make WinPE images that speak iSCSI, on Linux, without Windows and without root

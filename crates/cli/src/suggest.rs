@@ -1,8 +1,24 @@
-//! "Did you mean …?"
+//! What was probably meant by a key that is unknown.
+
+use crate::foreign;
+
+/// What may help with a key that the parser of TOML refuses: what it is here, if another boot server has such a
+/// key, or else the known key that is spelt like it. A file of another server is often no TOML, and then `line`,
+/// in which the parser stopped, begins with the key.
+pub(crate) fn help_with_key(message: &str, line: &str) -> Option<String> {
+    let unknown = unknown_word(message);
+    let of_line = || if unknown.is_none() { foreign::hint_of_line(line) } else { None };
+    unknown.and_then(foreign::hint).or_else(|| did_you_mean(message)).or_else(of_line)
+}
+
+/// What serde found and does not know.
+fn unknown_word(message: &str) -> Option<&str> {
+    message.split_once("unknown ")?.1.split('`').nth(1)
+}
 
 /// The word that was probably meant, from the words of serde on an unknown one: what was found and
 /// what was expected, each in backticks.
-pub(crate) fn did_you_mean(message: &str) -> Option<String> {
+fn did_you_mean(message: &str) -> Option<String> {
     let (_, message) = message.split_once("unknown ")?;
     let mut words = message.split('`').skip(1).step_by(2);
     let found = words.next()?;
@@ -40,5 +56,22 @@ mod tests {
         assert_eq!(hint("nonsense"), None);
         assert_eq!(did_you_mean("unknown field `x`, there are no fields"), None);
         assert_eq!(did_you_mean("invalid type"), None);
+    }
+
+    #[test]
+    fn a_key_of_another_server_is_known_before_one_that_is_spelt_like_it() {
+        let help = |found: &str, line: &str| {
+            help_with_key(&format!("unknown field `{found}`, expected `interface` or `pxe`"), line)
+        };
+        assert!(help("filename", "").unwrap().contains("boot-files in [serve]"));
+        assert!(help("interfaces", "").unwrap().contains("Kea"));
+        assert_eq!(help("interfac", "").as_deref(), Some("did you mean interface?"));
+        // The key is known to be another one than the line begins with.
+        assert_eq!(help("nonsense", "range = { nonsense = 1 }"), None);
+
+        let broken = |line| help_with_key("invalid unquoted key", line);
+        assert!(broken("next-server 10.0.0.1;").unwrap().contains("http-base"));
+        assert_eq!(broken("nonsense 10.0.0.1;"), None);
+        assert_eq!(broken(""), None);
     }
 }

@@ -7,3 +7,8 @@
 
 pub mod folder;
 pub mod newfile;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

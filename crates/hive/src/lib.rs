@@ -49,3 +49,8 @@ pub use read::{
     Values, Visit, Walk, WalkValues,
 };
 pub use show::{Diff, DiffError, Difference, Export, Exported, Find, Found, FoundAt, Match, diff};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

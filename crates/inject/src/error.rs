@@ -51,6 +51,18 @@ pub enum StageError {
         /// The source's.
         source_arch: Arch,
     },
+    /// The image is another Windows than WinPE.
+    #[error("{wim}, image {image} is {kind}, expected {expected}")]
+    NotWinPe {
+        /// The WIM.
+        wim: String,
+        /// The image.
+        image: u32,
+        /// Its edition, or the type of its installation.
+        kind: String,
+        /// What WinPE has there.
+        expected: &'static str,
+    },
     /// The source is another build of Windows.
     #[error("{source_name} is build {source_build} of Windows, and the image build {image}")]
     OtherBuild {
@@ -82,6 +94,12 @@ pub enum RemoveError {
     /// The record in the image cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A part of the startup cannot be removed.
+    #[error(transparent)]
+    Startup(#[from] StartupError),
+    /// A file of the image cannot be changed.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The image has no record of what was put in.
     #[error("{}, image {image} has no record of what was put in", wim.display())]
     NoRecord {
@@ -117,4 +135,7 @@ pub enum InspectError {
     /// The record in the image cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// What WinPE starts cannot be read.
+    #[error(transparent)]
+    Startup(#[from] StartupError),
 }

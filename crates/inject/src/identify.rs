@@ -46,20 +46,36 @@ pub(crate) fn identify(tree: Tree<'_>) -> Result<Windows, HiveError> {
     Ok(Windows { build, arch, languages: unique })
 }
 
+/// What a Windows is for, if it is not WinPE: its edition, or the type of its installation. `None` for WinPE, and
+/// if nothing states it.
+pub(crate) fn other_kind(tree: Tree<'_>) -> Result<Option<String>, HiveError> {
+    let described = match tree {
+        Tree::Image(view) => view.described().and_then(|image| image.edition.clone()),
+        Tree::Folder(_) => None,
+    };
+    let stated = stated_in_hive(tree, &MARKS.kind_values)?.into_iter().next().or(described);
+    Ok(stated.filter(|kind| !kind.eq_ignore_ascii_case(&MARKS.kind_of_pe)))
+}
+
 fn build_in_hive(tree: Tree<'_>) -> Result<Option<u32>, HiveError> {
+    let stated = stated_in_hive(tree, &MARKS.build_values)?;
+    Ok(stated.iter().find_map(|text| text.parse().ok()))
+}
+
+/// The texts of these values of the key in which a Windows describes itself, as far as it has them.
+fn stated_in_hive(tree: Tree<'_>, names: &[String]) -> Result<Vec<String>, HiveError> {
     let key: KeyPath = MARKS.build_key.parse().expect("a test parses it");
     let location = HiveRoots::standard().locate(&key).expect("a test parses it");
-    let Some(opened) = open_hive(tree, &location.file)? else { return Ok(None) };
+    let Some(opened) = open_hive(tree, &location.file)? else { return Ok(vec![]) };
     let failed = |source| HiveError::Read { hive: location.file.clone(), source };
-    let Some(key) = opened.hive.key(&location.key).map_err(failed)? else { return Ok(None) };
-    for name in &MARKS.build_values {
+    let Some(key) = opened.hive.key(&location.key).map_err(failed)? else { return Ok(vec![]) };
+    let mut texts = Vec::new();
+    for name in names {
         let name = ValueName::new(name.as_str()).expect("a test parses it");
         let text = key.value(&name).map_err(failed)?.as_ref().and_then(Value::as_text);
-        if let Some(build) = text.and_then(|text| text.to_string().parse().ok()) {
-            return Ok(Some(build));
-        }
+        texts.extend(text.map(|text| text.to_string()).filter(|text| !text.is_empty()));
     }
-    Ok(None)
+    Ok(texts)
 }
 
 fn arch_of_kernel(tree: Tree<'_>) -> Result<Option<Arch>, TreeError> {
@@ -99,7 +115,8 @@ mod tests {
     fn the_marks_of_windows_can_be_parsed() {
         let key: KeyPath = MARKS.build_key.parse().unwrap();
         assert!(HiveRoots::standard().locate(&key).is_some());
-        assert!(MARKS.build_values.iter().all(|name| ValueName::new(name.as_str()).is_ok()));
+        let mut names = MARKS.build_values.iter().chain(&MARKS.kind_values);
+        assert!(names.all(|name| ValueName::new(name.as_str()).is_ok()));
         assert!(Windows::library_folders().count() >= 2);
     }
 

@@ -19,6 +19,8 @@ pub struct Job<'a> {
     pub(crate) time: Option<SystemTime>,
     pub(crate) add_integrity: bool,
     pub(crate) allow_build_mismatch: bool,
+    pub(crate) force_target: bool,
+    pub(crate) fix_system_root: bool,
 }
 
 impl<'a> Job<'a> {
@@ -34,6 +36,8 @@ impl<'a> Job<'a> {
             time: None,
             add_integrity: false,
             allow_build_mismatch: false,
+            force_target: false,
+            fix_system_root: false,
         }
     }
 
@@ -69,6 +73,21 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn allow_build_mismatch(mut self, allow: bool) -> Self {
         self.allow_build_mismatch = allow;
+        self
+    }
+
+    /// Allows an image that is another Windows than WinPE, for example an installed one or the source itself.
+    #[must_use]
+    pub fn force_target(mut self, force: bool) -> Self {
+        self.force_target = force;
+        self
+    }
+
+    /// Sets `SystemRoot` and everything like it to the folder that WinPE boots from. Image 1 of a setup's `boot.wim`
+    /// needs this to boot by itself.
+    #[must_use]
+    pub fn fix_system_root(mut self, fix: bool) -> Self {
+        self.fix_system_root = fix;
         self
     }
 

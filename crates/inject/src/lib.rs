@@ -59,6 +59,7 @@ mod hives;
 mod identify;
 mod image;
 mod job;
+mod outcome;
 mod parts;
 mod presence;
 mod profile;
@@ -66,6 +67,7 @@ mod program;
 mod recipe;
 mod remove;
 mod report;
+mod running_from;
 mod schema;
 mod session;
 mod stage;
@@ -100,16 +102,22 @@ pub use program::{NotAProgram, ProgramError};
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use report::{
     Catalogue, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport, LeftOut,
-    PartAction, PartReport, Report, Signatures, SkippedDriver, StartupReport, TextReport,
-    UnfitText, Unresolved, Warning,
+    PartAction, PartReport, Report, Signatures, SkippedDriver, StartupItem, StartupReport,
+    TextReport, UnfitText, Unresolved, Warning,
 };
-pub use schema::{recipe_schema, report_schema, verdict_schema};
+pub use running_from::boot_warnings;
+pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
 pub use session::{Session, Staged};
 pub use startup::secret::{holds_secret, replaces_secret};
 pub use startup::{
-    ArchiveError, Chap, ChapError, DriverError, IscsiName, IscsiNameError, PresentDriver, SanUri,
-    SanUriError, Secret, Startup, StartupError,
+    ArchiveError, Chap, ChapError, DriverError, IscsiName, IscsiNameError, PresentDriver, Removal,
+    SanUri, SanUriError, Secret, Startup, StartupError,
 };
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;
 pub use winpe_wim::{ImageSelector, Target};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

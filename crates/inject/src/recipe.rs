@@ -33,50 +33,78 @@ use crate::startup::{IscsiName, SanUri};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[schemars(
+    description = "`[inject]`: what to put into an image. Each key is the option of the same name."
+)]
 pub struct Recipe {
     /// The WIM with the WinPE image.
+    #[schemars(example = &"winpe.wim")]
     pub wim: Option<PathBuf>,
     /// Take both the WinPE and the initiator's files from an installation disc; needs `output`.
+    #[schemars(example = &"Windows.iso")]
     pub iso: Option<PathBuf>,
     /// Which image, by number or name, or `all`; the default is the boot image.
+    #[schemars(example = 2, example = &"all")]
     pub image: Option<RecipeImage>,
     /// Where the initiator's files come from, as `PATH[:IMAGE]`: a WIM, an ISO image, or a folder that
     /// holds Windows.
+    #[schemars(example = &"install.wim:1")]
     pub source: Option<String>,
     /// What to put in: a built-in profile, or a folder with a `profile.toml`.
+    #[schemars(example = &"./my-profile")]
     pub profile: Option<String>,
     /// Take a source of another build than the image's.
+    #[schemars(example = true)]
     pub allow_build_mismatch: bool,
     /// Further `.reg` files.
+    #[schemars(example = vec!["tweaks.reg"])]
     pub reg: Vec<PathBuf>,
     /// Further files and folders, as `SRC=DEST`.
+    #[schemars(example = vec![r"tools=\Tools"])]
     pub add: Vec<String>,
     /// Add an integrity table to a WIM without one.
+    #[schemars(example = true)]
     pub integrity: bool,
     /// Write the result to this file, and leave the WIM as it is.
+    #[schemars(example = &"out/lab.wim")]
     pub output: Option<PathBuf>,
     /// Overwrite `output`.
+    #[schemars(example = true)]
     pub force: bool,
+    /// Change an image that is not WinPE, or write over a file that this job reads.
+    #[schemars(example = true)]
+    pub force_target: bool,
     /// Write the report to this file too, as JSON.
+    #[schemars(example = &"report.json")]
     pub report: Option<PathBuf>,
     /// Write a `.reg` file that undoes the changes of the registry.
+    #[schemars(example = &"undo.reg")]
     pub undo_reg: Option<PathBuf>,
     /// Targets that WinPE logs in to, as `iscsi:HOST:PROTOCOL:PORT:LUN:NAME`.
+    #[schemars(example = vec!["iscsi:192.168.0.20::::iqn.2011-12.com.example:win7"])]
     #[schemars(with = "Vec<String>", inner(regex(pattern = "^[iI][sS][cC][sS][iI]:")))]
     pub connect: Vec<SanUri>,
+    /// Make image 1 of a setup's `boot.wim` boot by itself.
+    #[schemars(example = true)]
+    pub fix_systemroot: bool,
     /// The initiator's iSCSI name.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", example = &"iqn.2011-12.com.example:lab")]
     pub initiator_name: Option<IscsiName>,
     /// A file of two lines: the CHAP name and the secret. The recipe itself never holds a secret.
+    #[schemars(example = &"/run/secrets/chap")]
     pub chap_secret_file: Option<PathBuf>,
     /// Take the CHAP name and secret from the boot server, which gives each machine its own.
+    #[schemars(example = true)]
     pub chap_at_boot: bool,
     /// Start the initiator and log in when WinPE starts.
+    #[schemars(example = true)]
     pub autostart: bool,
     /// Deal with the event log of Windows 11, without which the initiator does not start.
+    #[schemars(example = true)]
     pub event_log_workaround: bool,
     /// Driver packages that WinPE loads before the network starts: folders, trees, INFs, `.zip` or `.cab`
     /// files.
+    #[schemars(example = vec!["drivers/netkvm"])]
     pub driver: Vec<PathBuf>,
     /// Refuse a driver package of a tree or an archive that cannot be used, instead of skipping it.
     pub strict_drivers: bool,

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use winpe_wim::{Archive, Content, FileChange};
 
 use crate::error::RemoveError;
-use crate::files::{FileRecord, Record};
+use crate::files::{FilePlan, FileRecord, PlannedFiles, Record};
 use crate::identify::identify;
 use crate::image::{ImagePath, ImageView, Sha256, TreeError};
 use crate::report::{FileAction, FileReport, Report, Warning};
-use crate::startup::secret;
+use crate::startup::{self, Startup, secret};
 use crate::undo::undo;
 
 /// Stages a removal. Returns its report and the changes that a commit writes.
@@ -38,25 +38,42 @@ pub(crate) fn stage(
     removal.delete_record(&Record::place())?;
     removal.folders(&record.folders)?;
     let report = Report {
-        schema: 1,
-        wim: image.wim(),
-        image: image.image,
-        image_name: image.name(),
-        windows: identify(image.tree())?,
-        profile: record.profile,
-        source: None,
-        source_windows: None,
-        parts: vec![],
         hives: hives.reports,
         files: removal.reports,
         record: removal.record,
-        adds_integrity: false,
-        startup: None,
-        signatures: None,
-        unresolved: vec![],
         warnings: removal.warnings,
+        ..Report::empty(image, identify(image.tree())?, record.profile)
     };
     Ok((secret::without_digests(report), removal.changes))
+}
+
+/// Stages the removal of a part of what WinPE does at its start. Returns its report and the changes that a
+/// commit writes.
+pub(crate) fn stage_part(
+    archive: &Archive,
+    image: u32,
+    part: &startup::Removal,
+) -> Result<(Report, Vec<FileChange>), RemoveError> {
+    let image = ImageView { archive, image };
+    let Some(record) = Record::read(image)? else {
+        return Err(RemoveError::NoRecord { wim: archive.path().into(), image: image.image });
+    };
+    let (mut files, mut warnings) = (FilePlan::new(image), Vec::new());
+    let windows = identify(image.tree())?;
+    let part = Startup::without(part.clone());
+    let system = startup::System { arch: windows.arch, build: windows.build };
+    let planned = startup::plan(image, system, &part, Some(&record), &mut files, &mut warnings)?;
+    let (startup, started) = planned.map(|it| (it.report, it.started)).unzip();
+    let profile = record.profile.clone();
+    let record = match files.is_unchanged() {
+        true => PlannedFiles::default(),
+        false => record.extended(image, &profile, &[], &files, started)?.finish()?,
+    };
+    let files = files.finish()?;
+    let report = Report { files: files.reports, startup, ..Report::empty(image, windows, profile) };
+    let report = Report { record: record.reports, warnings, ..report };
+    let changes = record.changes.into_iter().chain(files.changes).collect();
+    Ok((secret::without_digests(report), changes))
 }
 
 struct Removal<'a> {

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::profile::Manifest;
 use crate::recipe::RecipeFile;
 use crate::report::{Document, Report};
 use crate::verdict::Verdict;
@@ -16,6 +17,17 @@ use crate::verdict::Verdict;
 #[must_use]
 pub fn recipe_schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RecipeFile>()
+}
+
+/// The schema of a `profile.toml`.
+///
+/// ```
+/// let schema = winpe_inject::profile_schema();
+/// assert!(schema.pointer("/$defs/Part/properties/there-if").is_some());
+/// ```
+#[must_use]
+pub fn profile_schema() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Manifest>()
 }
 
 /// The schema of the JSON output of `inject` and `remove`: a [`Report`], or those of all images.

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use winpe_wim::{
-    Archive, CommitOptions, Committed, Image, ImageChanges, ImageSelector, Progress, Target,
-    WimError,
+    Archive, CommitOptions, Committed, FileChange, Image, ImageChanges, ImageSelector, Progress,
+    Target, WimError,
 };
 
 use crate::error::{InspectError, RemoveError, StageError};
+use crate::image::TreeError;
 use crate::job::Job;
 use crate::profile::Profile;
 use crate::report::{Report, Warning};
-use crate::startup::secret;
+use crate::startup::{Removal, secret};
 use crate::verdict::Verdict;
-use crate::{remove, stage, verify};
+use crate::{outcome, remove, stage, verify};
 
 /// The WinPE of an installation disc.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -104,6 +105,22 @@ impl Session {
         Ok(Staged { archive, images, changes, reports, time, add_integrity })
     }
 
+    /// Sets `SystemRoot` and everything like it in each image to the folder that WinPE boots from, in memory.
+    /// Nothing is written. Only an image with a record of what was put in gets it recorded.
+    ///
+    /// # Errors
+    /// [`StageError`] if a hive cannot be read or edited.
+    pub fn stage_boot(self, time: Option<SystemTime>) -> Result<Staged, StageError> {
+        let (mut changes, mut reports) = (Vec::new(), Vec::new());
+        for image in self.images.iter().copied() {
+            let (report, files) = stage::stage_boot(&self.archive, image, time)?;
+            reports.push(report);
+            changes.push(ImageChanges { image, changes: files });
+        }
+        let Self { archive, images } = self;
+        Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
+    }
+
     /// Removes from each image what was ever put in, in memory. Nothing is written.
     ///
     /// ```
@@ -126,10 +143,18 @@ impl Session {
     /// [`RemoveError::NoRecord`] if this program put nothing into the image; of several images, into none
     /// of them.
     pub fn stage_removal(self, time: Option<SystemTime>) -> Result<Staged, RemoveError> {
+        self.stage_removals(time, |archive, image| remove::stage(archive, image, time))
+    }
+
+    fn stage_removals(
+        self,
+        time: Option<SystemTime>,
+        stage: impl Fn(&Archive, u32) -> Result<(Report, Vec<FileChange>), RemoveError>,
+    ) -> Result<Staged, RemoveError> {
         let (mut changes, mut reports) = (Vec::new(), Vec::new());
         let mut without = Vec::new();
         for image in self.images.iter().copied() {
-            match remove::stage(&self.archive, image, time) {
+            match stage(&self.archive, image) {
                 Ok((report, files)) => {
                     reports.push(report);
                     changes.push(ImageChanges { image, changes: files });
@@ -151,6 +176,19 @@ impl Session {
         }
         let Self { archive, images } = self;
         Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
+    }
+
+    /// Removes a part of what WinPE does at its start from each image, in memory. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`stage_removal`](Self::stage_removal), and [`StartupError::Absent`](crate::StartupError::Absent) if
+    /// an image does not have the part.
+    pub fn stage_removal_of(
+        self,
+        part: &Removal,
+        time: Option<SystemTime>,
+    ) -> Result<Staged, RemoveError> {
+        self.stage_removals(time, |archive, image| remove::stage_part(archive, image, part))
     }
 
     /// Checks point by point that the image (of several, the first) holds what the profile promises and what
@@ -228,6 +266,27 @@ impl Staged {
             }
         }
         Ok(false)
+    }
+
+    /// Whether [`commit`](Self::commit) would be refused before it writes anything: the WIM cannot be changed, or
+    /// the target exists, is a folder, or cannot be written. Writes nothing.
+    ///
+    /// # Errors
+    /// [`WimError`] says why.
+    pub fn check_target(&self, target: &Target) -> Result<(), WimError> {
+        let writes = self.reports.iter().any(Report::has_changes);
+        self.archive.check_target(target, writes)
+    }
+
+    /// Whether a WIM is already what [`commit`](Self::commit) would write to another file: the same images with
+    /// the same names and contents. Hives are compared by their keys and values, since their bytes hold the time
+    /// of the run. A file that is no WIM is not.
+    ///
+    /// # Errors
+    /// [`TreeError`] if an image cannot be read.
+    pub fn is_outcome(&self, path: impl AsRef<Path>) -> Result<bool, TreeError> {
+        let Ok(other) = Archive::open(path.as_ref()) else { return Ok(false) };
+        outcome::is_outcome(&self.archive, &self.changes, &self.reports, self.add_integrity, &other)
     }
 
     /// Writes the result. In place, an image that does not change is not written.

@@ -1,17 +1,20 @@
 //! Stages a job for one image: does all of it in memory, and computes the report from the result.
 
+use std::time::SystemTime;
+
 use winpe_wim::{Archive, Content, FileChange};
 
 use crate::error::StageError;
-use crate::files::{self, AdditionError, FilePlan, PlannedFiles, Record};
-use crate::hives::{self, HiveError, HivePlan, SourcedEdit};
-use crate::identify::identify;
-use crate::image::{ImagePath, ImageView, Source, Windows};
+use crate::files::{self, AdditionError, FilePlan, PlannedFiles, Record, Started};
+use crate::hives::{self, HiveError, HivePlan, HiveRoots, SourcedEdit};
+use crate::identify::{identify, other_kind};
+use crate::image::{ImagePath, ImageView, MARKS, Source, Windows};
 use crate::job::Job;
 use crate::parts::{self, Supplied};
 use crate::profile::Profile;
 use crate::program::{ProgramError, catalogue, imports};
 use crate::report::{HiveReport, Report, Unresolved, Warning};
+use crate::running_from;
 use crate::startup::{self, secret};
 
 /// Stages a job. Returns its report and the changes that a commit writes.
@@ -22,6 +25,7 @@ pub(crate) fn stage(
 ) -> Result<(Report, Vec<FileChange>), StageError> {
     let task = Task::new(ImageView { archive, image }, job)?;
     let Task { image, .. } = task;
+    task.check_target()?;
     let mut warnings = task.check_source()?;
     let profile = &*job.profile.choose(&task.windows, task.source_windows.as_ref())?;
 
@@ -33,13 +37,23 @@ pub(crate) fn stage(
     let signatures = catalogue::supply(rules, image.tree(), source, &mut supplied, &mut warnings)?;
     let mut files = files::plan(image, source, profile, supplied, &job.additions)?;
     let unresolved = task.check_imports(&files)?;
-    let hives = task.edit_hives(profile, &edits)?;
+    let mended = match job.fix_system_root {
+        true => running_from::mend(image.tree())?,
+        false => vec![],
+    };
+    warnings.extend(task.boot_warnings()?);
+    let hives = task.edit_hives(profile, &mended, &edits)?;
     warnings.extend(hives.warnings.iter().cloned());
-    warnings.extend(startup::event_log_warning(task.newest_build(), &job.startup));
+    let known = Record::read(image)?;
     let system = startup::System { arch: task.windows.arch, build: task.windows.build };
-    let startup = startup::plan(image, system, &job.startup, &mut files, &mut warnings)?;
+    let startup =
+        startup::plan(image, system, &job.startup, known.as_ref(), &mut files, &mut warnings)?;
+    let (startup, started) = startup.map(|it| (it.report, it.started)).unzip();
+    let after = started.as_ref().or(known.as_ref().and_then(|record| record.startup.as_ref()));
+    let has_workaround = after.is_some_and(|started| started.event_log);
+    warnings.extend(startup::event_log_warning(task.newest_build(), has_workaround));
     refuse_hives_as_files(&hives.reports, &files)?;
-    let record = task.record(profile, &hives, &files)?;
+    let record = record(image, known, profile.name(), &hives, &files, started)?;
     let files = files.finish()?;
 
     let report = Report {
@@ -66,6 +80,29 @@ pub(crate) fn stage(
     Ok((secret::without_digests(report), changes.collect()))
 }
 
+/// Stages only what makes an image boot by itself. A record that the image has is kept true; an image without
+/// one gets none.
+pub(crate) fn stage_boot(
+    archive: &Archive,
+    image: u32,
+    time: Option<SystemTime>,
+) -> Result<(Report, Vec<FileChange>), StageError> {
+    let image = ImageView { archive, image };
+    let edits = running_from::mend(image.tree())?;
+    let hives = hives::plan(image.tree(), edits.iter(), &HiveRoots::standard(), time)?;
+    let windows = identify(image.tree())?;
+    let (files, known) = (FilePlan::new(image), Record::read(image)?);
+    let profile = known.as_ref().map(|record| record.profile.clone()).unwrap_or_default();
+    let record = match known {
+        Some(_) => record(image, known, &profile, &hives, &files, None)?,
+        None => PlannedFiles::default(),
+    };
+    let changes = record.changes.into_iter().chain(hives.changes).collect();
+    let (hives, warnings) = (hives.reports, hives.warnings);
+    let report = Report { record: record.reports, ..Report::empty(image, windows, profile) };
+    Ok((secret::without_digests(Report { hives, warnings, ..report }), changes))
+}
+
 /// A job for one image.
 struct Task<'a> {
     image: ImageView<'a>,
@@ -79,6 +116,17 @@ impl<'a> Task<'a> {
         let windows = identify(image.tree())?;
         let source_windows = job.source.map(Source::windows).transpose()?;
         Ok(Self { image, job, windows, source_windows })
+    }
+
+    /// Refuses an image that is not WinPE: mostly one that was meant to be the source.
+    fn check_target(&self) -> Result<(), StageError> {
+        match other_kind(self.image.tree())?.filter(|_| !self.job.force_target) {
+            Some(kind) => {
+                let (wim, image) = (self.image.wim(), self.image.image);
+                Err(StageError::NotWinPe { wim, image, kind, expected: &MARKS.kind_of_pe })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Refuses a source whose processor or build is not the image's. Returns warnings for what is unknown.
@@ -111,6 +159,16 @@ impl<'a> Task<'a> {
         Ok(warnings)
     }
 
+    /// Why the image will not start when it is booted by itself.
+    fn boot_warnings(&self) -> Result<Vec<Warning>, HiveError> {
+        let mut warnings = running_from::boot_warnings(self.image.archive, self.image.image)?;
+        let is_mended = |warning: &Warning| {
+            self.job.fix_system_root && matches!(warning, Warning::OtherFolder { .. })
+        };
+        warnings.retain(|warning| !is_mended(warning));
+        Ok(warnings)
+    }
+
     /// The image's languages; the source's if the image has none.
     fn languages(&self) -> &[String] {
         match (self.windows.languages.as_slice(), &self.source_windows) {
@@ -134,32 +192,39 @@ impl<'a> Task<'a> {
         imports::check(self.image.tree(), self.windows.arch, &files)
     }
 
-    /// Applies the edits of the parts, the profile, the user and the startup, in this order.
+    /// Applies the edits that mend the image, and those of the parts, the profile, the user and the startup, in this order.
     fn edit_hives(
         &self,
         profile: &Profile,
+        mended: &[SourcedEdit],
         of_parts: &[SourcedEdit],
     ) -> Result<HivePlan, HiveError> {
         let of_profile = profile.reg().iter().flat_map(|part| &part.edits);
         let of_startup = self.job.startup.edits();
-        let edits = of_parts.iter().chain(of_profile).chain(&self.job.edits).chain(&of_startup);
+        let edits = mended
+            .iter()
+            .chain(of_parts)
+            .chain(of_profile)
+            .chain(&self.job.edits)
+            .chain(&of_startup);
         hives::plan(self.image.tree(), edits, profile.roots(), self.job.time)
     }
+}
 
-    /// Records what is done, if anything is.
-    fn record(
-        &self,
-        profile: &Profile,
-        hives: &HivePlan,
-        files: &FilePlan<'_>,
-    ) -> Result<PlannedFiles, StageError> {
-        if hives.changes.is_empty() && files.is_unchanged() {
-            return Ok(PlannedFiles::default());
-        }
-        let record = Record::read(self.image)?.unwrap_or_default();
-        let record = record.extended(self.image, profile.name(), &hives.reports, files)?;
-        Ok(record.finish()?)
+/// Records what is done, if anything is.
+fn record(
+    image: ImageView<'_>,
+    known: Option<Record>,
+    profile: &str,
+    hives: &HivePlan,
+    files: &FilePlan<'_>,
+    started: Option<Started>,
+) -> Result<PlannedFiles, StageError> {
+    if hives.changes.is_empty() && files.is_unchanged() {
+        return Ok(PlannedFiles::default());
     }
+    let record = known.unwrap_or_default();
+    Ok(record.extended(image, profile, &hives.reports, files, started)?.finish()?)
 }
 
 /// Refuses a file in the place of an edited hive.

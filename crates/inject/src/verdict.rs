@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 use winpe_registry::Value;
-use winpe_wim::Arch;
+use winpe_wim::{Arch, BootObstacle};
 
 use crate::image::{ImagePath, Windows};
 use crate::program::NotAProgram;
@@ -97,6 +97,20 @@ pub enum Finding {
     /// A library does not export what a program imports.
     #[error("is missing: {}", .0.join(", "))]
     MissingSymbols(Vec<String>),
+    /// A value states another folder than the one that WinPE boots from.
+    #[error("is {found}, expected {expected}")]
+    OtherFolder {
+        /// What it states.
+        found: String,
+        /// Where WinPE boots from.
+        expected: &'static str,
+    },
+    /// No boot manager reads the WIM.
+    #[error("is not read by boot managers")]
+    NotBootable(BootObstacle),
+    /// Another program starts instead.
+    #[error("is replaced by that of {0:?}")]
+    OtherShell(String),
     /// A file is not as inject left it.
     #[error("was changed since it was put in")]
     Changed,

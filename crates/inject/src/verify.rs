@@ -12,6 +12,8 @@ use crate::parts::inspect;
 use crate::profile::Profile;
 use crate::program::{Program, catalogue, imports};
 use crate::report::Warning;
+use crate::running_from::other_folders;
+use crate::startup;
 use crate::verdict::{Finding, Points, Verdict};
 
 /// Checks every point.
@@ -32,7 +34,9 @@ pub(crate) fn verify(
     }
     if let Some(record) = &record {
         check_record(&mut points, tree, record)?;
+        check_hooks(&mut points, image, record)?;
     }
+    check_boot(&mut points, image)?;
     let mut warnings = Vec::new();
     let unsigned = match &record {
         Some(record) => unsigned(record, tree, profile, &mut warnings)?,
@@ -52,6 +56,19 @@ pub(crate) fn verify(
         findings: findings.cloned().collect(),
         points: points.list,
     })
+}
+
+/// Checks what keeps an image from starting when it is booted by itself.
+fn check_boot(points: &mut Points, image: ImageView<'_>) -> Result<(), HiveError> {
+    for why in image.archive.header().boot_obstacles() {
+        points.add(format!("the WIM, since {why},"), Some(Finding::NotBootable(why)));
+    }
+    for other in other_folders(image.tree())? {
+        let (found, expected) = (other.found, other.expected);
+        let finding = Finding::OtherFolder { found, expected };
+        points.add(format!("key {}: value {:?}", other.key, other.value), Some(finding));
+    }
+    Ok(())
 }
 
 /// Checks what the profile promises. Returns the files that should be programs.
@@ -172,6 +189,22 @@ fn check_record(points: &mut Points, tree: Tree<'_>, record: &Record) -> Result<
         let root = roots.root_of(&hive.file).cloned().unwrap_or_default();
         let edits: Vec<Edit> = hive.done.iter().map(|edit| with_root(&root, edit)).collect();
         check_edits(points, &mut hives, edits.iter())?;
+    }
+    Ok(())
+}
+
+/// Checks that WinPE still starts what was put in.
+fn check_hooks(
+    points: &mut Points,
+    image: ImageView<'_>,
+    record: &Record,
+) -> Result<(), InspectError> {
+    for hook in startup::hooks(image, record)? {
+        points.add(hook.what, (!hook.holds).then_some(Finding::Missing));
+    }
+    if let Some(command) = startup::check_shell(image, record)? {
+        let what = "the start of winpeshl.exe".to_owned();
+        points.add(what, Some(Finding::OtherShell(command)));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use winpe_wim::{Archive, ImageSelector, WimError, find_in_iso};
+use winpe_wim::{Archive, ImageSelector, ReadError, WimError, find_in_iso};
 
 use crate::bcd::bcd;
 use crate::error::MediaError;
@@ -98,7 +98,7 @@ impl BootFiles {
         for (name, inner) in ON_DISC {
             match find_in_iso(path, inner) {
                 Ok(range) => files.add(name, Origin::Disc, Content::Disc(range)),
-                Err(WimError::NotInIso { .. }) => {}
+                Err(WimError::Read(ReadError::NotInIso { .. })) => {}
                 Err(error) => return Err(error.into()),
             }
         }

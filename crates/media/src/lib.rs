@@ -33,3 +33,8 @@ mod files;
 pub use bcd::bcd;
 pub use error::MediaError;
 pub use files::{BootFile, BootFiles, Content, Origin};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

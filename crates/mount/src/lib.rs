@@ -51,3 +51,8 @@ pub use error::MountError;
 pub use mount::{Mounted, Request};
 pub use record::{Mount, State, mounts};
 pub use unmount::{Finish, Finished, unmount};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount as unmount2};
-use winpe_wim::{Archive, CommitOptions, Committed, ImageChanges, Target, WimError};
+use winpe_wim::{Archive, CommitError, CommitOptions, Committed, ImageChanges, Target, WimError};
 
 use crate::error::MountError;
 use crate::record::{Mount, State, find, is_mounted, wait};
@@ -44,7 +44,7 @@ pub struct Finished {
 ///
 /// # Errors
 /// [`MountError::NotMounted`], [`MountError::InUse`], [`MountError::Undecided`],
-/// [`MountError::ReadOnly`], and those of the commit, of which [`WimError::Changed`] means that
+/// [`MountError::ReadOnly`], and those of the commit, of which [`CommitError::Changed`] means that
 /// another program wrote to the WIM since it was mounted.
 pub fn unmount(
     dir: &Path,
@@ -103,7 +103,7 @@ fn commit(
     let archive = Archive::open(&mount.wim)?;
     let found: String = archive.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
     if found != mount.fingerprint {
-        return Err(WimError::Changed { path: mount.wim.clone() }.into());
+        return Err(WimError::Commit(CommitError::Changed { path: mount.wim.clone() }).into());
     }
     let changes = replay(staging, &archive, mount.image, options.time)?;
     let changes = [ImageChanges { image: mount.image, changes }];

@@ -67,3 +67,8 @@ pub mod tftp;
 pub mod timeline;
 pub mod watch;
 pub mod wire;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -152,7 +152,7 @@ impl Document {
                 (
                     What::Value { data, extent, .. },
                     Some(Edit { op: Op::SetValue { value, .. }, .. }),
-                ) if must_be_said_anew(&self.text, data, version_changes) => {
+                ) if must_be_rewritten(&self.text, data, version_changes) => {
                     let before = &self.text[step.start..extent.start];
                     out.extend_from_slice(&self.plain(before));
                     let width = before.len();
@@ -188,7 +188,7 @@ impl Document {
 
 /// Whether the text of a value must be rewritten for the new form: line breaks inside a string are
 /// data.
-fn must_be_said_anew(text: &[u8], data: &Data, version_changes: bool) -> bool {
+fn must_be_rewritten(text: &[u8], data: &Data, version_changes: bool) -> bool {
     match data {
         Data::Text(string) => line_end(text, string.start) < string.end,
         Data::Hex(hex) => version_changes && is_text(hex.ty),

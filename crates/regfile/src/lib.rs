@@ -80,6 +80,7 @@ mod format;
 mod items;
 mod lexer;
 mod reason;
+mod regedit;
 mod render;
 mod span;
 mod walk;
@@ -102,3 +103,8 @@ pub use items::{Edits, Item, ItemKind, Items};
 pub use reason::Reason;
 pub use span::Span;
 pub use writer::{Format, WriteError, Writer, write_edits};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -22,6 +22,24 @@ pub enum Reason {
     /// The text looks like UTF-16, but has no byte order mark.
     #[error("expected a byte order mark (FF FE) before text in UTF-16")]
     NoByteOrderMark,
+    /// A byte order mark that regedit does not know, so that it finds no header.
+    #[error(
+        "expected UTF-16LE or text without a byte order mark, since regedit imports nothing of {encoding} with one"
+    )]
+    MarkRefused {
+        /// The encoding that the mark says.
+        encoding: &'static str,
+    },
+    /// A character beyond ASCII in UTF-8 without a byte order mark.
+    #[error(
+        "expected UTF-16LE for such a character, since regedit reads UTF-8 in the code page of its machine"
+    )]
+    NotAscii,
+    /// Blanks or a comment after the header.
+    #[error(
+        "expected the end of the line after the header, since regedit may import nothing of the file"
+    )]
+    AfterHeader,
     /// A further header that differs from that of the first line.
     #[error("expected the header to be repeated as in the first line, if at all")]
     SecondHeader,

@@ -205,7 +205,7 @@ const COMMENTS: &[Case] = &[
 ];
 
 #[test]
-fn every_line_means_what_it_means_to_regedit() {
+fn every_line_has_the_meaning_of_regedit() {
     let groups =
         [KEYS, DELETIONS, NAMES, STRINGS, DWORDS, TYPES, BYTES, TEXT_TYPES, COMMENTS].concat();
     let mut wrong = vec![];

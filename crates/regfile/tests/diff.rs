@@ -144,7 +144,7 @@ fn changes(
 }
 
 #[test]
-fn a_value_that_changes_twice_is_shown_once_and_what_stays_is_not_shown() {
+fn a_value_that_changes_twice_is_shown_once_and_an_unchanged_one_not_at_all() {
     let changes = changes(
         [set(r"Services\MSiSCSI", "Start", Value::dword(3)), set("Setup", "Kept", Value::dword(1))],
         [

@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_removed_is_not_spoken_of(text in text(LINES.to_vec()), edit in edit()) {
+    fn a_removed_value_or_key_is_not_mentioned(text in text(LINES.to_vec()), edit in edit()) {
         let before = Document::parse(text.as_bytes(), &ParseOptions::lenient()).unwrap();
         let about = |edit: &Edit, said: &Edit| match (&edit.op, &said.op) {
             (Op::CreateKey | Op::DeleteKey, _) => said.key.starts_with(&edit.key),

@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_skipped_changes_no_meaning(text in text([LINES, BAD_LINES].concat())) {
+    fn skipped_lines_change_no_meaning(text in text([LINES, BAD_LINES].concat())) {
         let document = parse(&text);
         match document.formatted() {
             Ok(formatted) => prop_assert_eq!(edits(&formatted), edits(&document)),

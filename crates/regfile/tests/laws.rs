@@ -98,7 +98,7 @@ fn read(bytes: &[u8], mode: Mode) -> Vec<Edit> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(edits in edits()) {
+    fn written_edits_are_read_back(edits in edits()) {
         let bytes = write_edits(vec![], Format::Regedit, edits.iter().cloned()).unwrap();
         assert_same(&read(&bytes, Mode::Strict), &edits);
         assert_same(&read(&bytes, Mode::Lenient), &edits);

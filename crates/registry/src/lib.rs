@@ -36,3 +36,8 @@ pub use path::KeyPath;
 pub use text::NtString;
 pub use upcase::{cmp_ignore_case, eq_ignore_case, upcase};
 pub use value::{Value, ValueType};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -18,3 +18,8 @@ pub use chap::{Chap, ChapError, Secret, read_private};
 pub use name::{IscsiName, IscsiNameError};
 pub use script::{CHAP_AT_BOOT, chap_script};
 pub use uri::{PORT, SanUri, SanUriError};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,4 +1,4 @@
-//! An opened WIM.
+//! `Archive`: an opened WIM, its images, entries and data.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::bounds;
 use crate::chunks::{ChunkReader, Chunks};
 use crate::coding::{Coding, Compression};
 use crate::entry::{Entry, EntryPath};
-use crate::error::WimError;
+use crate::error::{FormatError, ReadError, WimError};
 use crate::format::header::flags;
 use crate::format::resource::ResourceHeader;
 use crate::image::{Image, ImageSelector};
@@ -25,8 +25,9 @@ use crate::reader::{BlobReader, ByteRange, LastChunk, sha1_text};
 use crate::tree::Tree;
 use crate::xml::{self, Xml};
 
-/// What [`Archive::read`] takes into memory at most: 1 GiB, far above any registry hive. Of a small WIM
-/// it takes less: 8 MiB of one up to 1 MiB, and 16 bytes more for each further byte of the file.
+/// Maximum size of what [`Archive::read`] loads into memory: 1 GiB, far above any registry hive.
+/// For a small WIM the limit is lower: 8 MiB for one up to 1 MiB, and 16 bytes more for each
+/// further byte of the file.
 pub const READ_LIMIT: u64 = 1 << 30;
 
 /// What is read of a file in a WIM of that size.
@@ -36,9 +37,9 @@ fn read_limit(size: u64) -> u64 {
 /// Metadata of the largest install images has about 100 MB.
 const METADATA_LIMIT: u64 = 1 << 30;
 
-/// An opened WIM: read here, changed by [`Archive::commit`].
+/// An opened WIM: reads images; [`Archive::commit`] changes them.
 ///
-/// `Send` and not `Sync`: the metadata of an image is read when it is first asked for.
+/// `Send` and not `Sync`: the metadata of an image is read on first use.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -56,7 +57,7 @@ const METADATA_LIMIT: u64 = 1 << 30;
 /// ```
 #[derive(Debug)]
 pub struct Archive {
-    /// The file that was opened: all of the WIM, unless it is split.
+    /// The opened file: all of the WIM, unless it is split.
     pub(crate) part: Part,
     /// The other parts of a split WIM.
     others: OnceCell<Vec<Part>>,
@@ -66,7 +67,7 @@ pub struct Archive {
     pub(crate) trees: Vec<OnceCell<Tree>>,
 }
 
-/// What the header of a WIM says.
+/// The fields of a WIM header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
@@ -74,9 +75,9 @@ pub struct Header {
     pub image_count: u32,
     /// The number of the image that boots, from 1.
     pub boot_index: Option<u32>,
-    /// How resources are compressed.
+    /// The compression of resources.
     pub compression: Compression,
-    /// Uncompressed bytes of a chunk; 0 where nothing is compressed.
+    /// Uncompressed size of a chunk in bytes; 0 if nothing is compressed.
     pub chunk_size: u32,
     /// Identifies the WIM; all parts of a split one have the same.
     pub guid: [u8; 16],
@@ -84,40 +85,41 @@ pub struct Header {
     pub part: u16,
     /// The number of parts; 1 for a WIM that is not split.
     pub parts: u16,
-    /// Made to be read from a pipe, which only wimlib does.
+    /// The WIM can be read from a pipe; only wimlib writes such WIMs.
     pub pipable: bool,
-    /// Has an integrity table.
+    /// The WIM has an integrity table.
     pub integrity: bool,
-    /// Files are compressed together, as in an ESD.
+    /// Files are compressed together (solid), as in an ESD.
     pub solid: bool,
-    /// Marked read-only.
+    /// The WIM is marked read-only.
     pub readonly: bool,
-    /// A write was begun by another program and not finished.
+    /// Another program began a write and did not finish it.
     pub write_in_progress: bool,
 }
 
 impl Archive {
-    /// Opens a WIM for reading. Its header, blob table and XML data are read and checked; the
-    /// metadata of an image when it is first asked for.
+    /// Opens a WIM for reading. Reads and checks its header, blob table and XML data; the metadata
+    /// of an image is read on first use.
     ///
-    /// Of a split WIM, the first part is opened; the others are looked for beside it, under its name
-    /// with a number, when their data is first needed.
+    /// For a split WIM, pass the first part; the other parts are found in the same folder, by their
+    /// numbered names, when their data is first needed.
     ///
     /// # Errors
-    /// [`WimError::NotAWim`], [`Truncated`](WimError::Truncated), [`Corrupt`](WimError::Corrupt),
-    /// [`Encrypted`](WimError::Encrypted), [`UnsupportedVersion`](WimError::UnsupportedVersion),
-    /// [`Unsupported`](WimError::Unsupported) and [`Io`](WimError::Io).
+    /// [`FormatError::NotAWim`], [`Truncated`](FormatError::Truncated), [`Corrupt`](FormatError::Corrupt),
+    /// [`Encrypted`](FormatError::Encrypted), [`UnsupportedVersion`](FormatError::UnsupportedVersion),
+    /// [`Unsupported`](FormatError::Unsupported) and [`Io`](WimError::Io).
     pub fn open(path: &Path) -> Result<Self, WimError> {
         Self::from_part(Part::open(path)?)
     }
 
-    /// Opens a WIM within an ISO image, as `sources/boot.wim` of Windows install media, without
-    /// unpacking it. The case of letters does not count.
+    /// Opens a WIM inside an ISO image, such as `sources/boot.wim` of Windows installation media,
+    /// without unpacking it. The path is found in any case.
     ///
-    /// [`Archive::commit`] writes it, with changes, to another file.
+    /// [`Archive::commit`] can only write it, with changes, to another file.
     ///
     /// # Errors
-    /// [`WimError::NotAnIso`], [`NotInIso`](WimError::NotInIso), and those of [`Archive::open`].
+    /// [`FormatError::NotAnIso`], [`NotInIso`](ReadError::NotInIso), and the errors of
+    /// [`Archive::open`].
     pub fn open_in_iso(iso: &Path, inner: &str) -> Result<Self, WimError> {
         let window = iso::find(iso, inner)?;
         Self::from_part(Part::open_within(iso, window)?)
@@ -135,13 +137,13 @@ impl Archive {
         Ok(Self { part, others: OnceCell::new(), header, xml, images, trees })
     }
 
-    /// The path that it was opened by.
+    /// The path by which it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.part.path
     }
 
-    /// What its header says.
+    /// Its header.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
@@ -153,10 +155,10 @@ impl Archive {
         &self.images
     }
 
-    /// The number of the image that is meant.
+    /// The number of the selected image.
     ///
     /// # Errors
-    /// [`WimError::NoSuchImage`], which lists the images that exist.
+    /// [`ReadError::NoSuchImage`], which lists the images that exist.
     pub fn select(&self, which: &ImageSelector) -> Result<u32, WimError> {
         let found = match which {
             ImageSelector::Boot => {
@@ -173,22 +175,22 @@ impl Archive {
         found.filter(known).ok_or_else(|| self.no_such_image(which.to_string()))
     }
 
-    /// The file or folder at `path` of an image, or `None`. The case of letters does not count, and
-    /// names are separated by `\` or `/`.
+    /// The file or folder at `path` of an image, or `None`. Names are found in any case, and are
+    /// separated by `\` or `/`.
     ///
     /// # Errors
-    /// [`WimError::NoSuchImage`], and those of reading the image's metadata.
+    /// [`ReadError::NoSuchImage`], and errors of reading the image's metadata.
     pub fn entry(&self, image: u32, path: &str) -> Result<Option<Entry>, WimError> {
         let tree = self.tree(image)?;
         let found = tree.find(&ImagePath::parse(path));
         Ok(found.map(|id| self.entry_of(tree, id, tree.path(id))))
     }
 
-    /// What is in the folder at `path`, in the order of the image. An entry is made when it is asked for:
-    /// all of a large folder at once take much memory.
+    /// The entries of the folder at `path`, in the order of the image. Each entry is created when
+    /// the iterator reaches it, since all entries of a large folder take much memory.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a file, and those of
+    /// [`ReadError::NoSuchPath`], [`WrongKind`](ReadError::WrongKind) for a file, and the errors of
     /// [`Archive::entry`].
     pub fn read_dir<'a>(
         &'a self,
@@ -204,18 +206,18 @@ impl Archive {
         Ok(children.map(move |child| self.entry_in(tree, child, &folder)))
     }
 
-    /// The file or folder at `path` and everything below it, parents first. As of
-    /// [`read_dir`](Self::read_dir), an entry is made when it is asked for.
+    /// The file or folder at `path` and everything below it, parents first. As for
+    /// [`read_dir`](Self::read_dir), each entry is created when the iterator reaches it.
     ///
     /// # Errors
-    /// Those of [`Archive::walk`].
+    /// Errors of [`Archive::walk`].
     pub fn below<'a>(
         &'a self,
         image: u32,
         path: &str,
     ) -> Result<impl Iterator<Item = Entry> + use<'a>, WimError> {
         let (tree, id) = self.find(image, path)?;
-        // Entries, with the paths of their folders; `None` is the first one.
+        // Entries still to be visited, with the paths of their folders; `None` for the first one.
         let mut left: Vec<(Id, Option<EntryPath>)> = vec![(id, None)];
         Ok(std::iter::from_fn(move || {
             let (id, folder) = left.pop()?;
@@ -229,28 +231,28 @@ impl Archive {
         }))
     }
 
-    /// Shows `visit` the file or folder at `path` and everything below it, parents first, until it
-    /// breaks.
+    /// Calls `visit` for the file or folder at `path` and everything below it, parents first, until
+    /// `visit` breaks.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], and those of [`Archive::entry`].
+    /// [`ReadError::NoSuchPath`], and the errors of [`Archive::entry`].
     pub fn walk(
         &self,
         image: u32,
         path: &str,
         visit: &mut dyn FnMut(&Entry) -> ControlFlow<()>,
     ) -> Result<(), WimError> {
-        // Breaking ends the walk, and is no error.
+        // A break ends the walk and is not an error.
         let _ = self.below(image, path)?.try_for_each(|entry| visit(&entry));
         Ok(())
     }
 
-    /// The data of the file at `path`, at most [`READ_LIMIT`] bytes, compared with its SHA-1.
+    /// Reads the data of the file at `path`, at most [`READ_LIMIT`] bytes, and checks its SHA-1.
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`], [`WrongKind`](WimError::WrongKind) for a folder,
-    /// [`TooLarge`](WimError::TooLarge), [`Corrupt`](WimError::Corrupt),
-    /// [`MissingData`](WimError::MissingData) and those of [`Archive::entry`].
+    /// [`ReadError::NoSuchPath`], [`WrongKind`](ReadError::WrongKind) for a folder,
+    /// [`TooLarge`](FormatError::TooLarge), [`Corrupt`](FormatError::Corrupt),
+    /// [`MissingData`](ReadError::MissingData) and the errors of [`Archive::entry`].
     pub fn read(&self, image: u32, path: &str) -> Result<Vec<u8>, WimError> {
         let (tree, id) = self.find(image, path)?;
         let dentry = tree.metadata.dentry(id);
@@ -265,7 +267,12 @@ impl Archive {
         let limit = read_limit(part.size);
         if blob.size > limit {
             let path = self.part.path.clone();
-            return Err(WimError::TooLarge { path, what: name(), size: blob.size, limit });
+            return Err(WimError::Format(FormatError::TooLarge {
+                path,
+                what: name(),
+                size: blob.size,
+                limit,
+            }));
         }
         part.read_blob(blob, &sha1)
     }
@@ -279,7 +286,7 @@ impl Archive {
     /// A reader of the data of the file at `path`, of any size.
     ///
     /// # Errors
-    /// Those of [`Archive::read`], without [`TooLarge`](WimError::TooLarge).
+    /// Errors of [`Archive::read`], without [`TooLarge`](FormatError::TooLarge).
     pub fn reader(&self, image: u32, path: &str) -> Result<BlobReader, WimError> {
         let (tree, id) = self.find(image, path)?;
         let dentry = tree.metadata.dentry(id);
@@ -292,17 +299,16 @@ impl Archive {
         }
     }
 
-    /// A reader of the data with that SHA-1, as an [`Entry`] names it.
+    /// A reader of the data with that SHA-1, which an [`Entry`] names.
     ///
     /// # Errors
-    /// [`WimError::MissingData`], and those of finding its chunks.
+    /// [`ReadError::MissingData`], and errors of locating its chunks.
     pub fn blob_reader(&self, sha1: &[u8; 20]) -> Result<BlobReader, WimError> {
         let (part, blob) = self.find_blob(sha1)?;
         part.reader(blob, sha1)
     }
 
-    /// Gives back the memory that the metadata of images take. They are read again when they are asked
-    /// for.
+    /// Frees the memory of the metadata of all images. It is read again on next use.
     pub fn forget_metadata(&mut self) {
         self.trees.iter_mut().for_each(|tree| drop(tree.take()));
     }
@@ -340,7 +346,8 @@ impl Archive {
         Ok(Tree::new(metadata))
     }
 
-    /// Whether the metadata of all images, which are in memory at once, are in proportion to the file.
+    /// Checks that the metadata of all images, which is in memory together, is in proportion to the
+    /// file.
     pub(crate) fn check_metadata_size(&self) -> Result<(), WimError> {
         let limit = METADATA_LIMIT.min(bounds::in_memory(self.part.size));
         let resources = (0..).map_while(|index| self.part.blobs.metadata(index));
@@ -348,18 +355,18 @@ impl Archive {
         if size > limit {
             let path = self.part.path.clone();
             let what = "the metadata of all images".to_owned();
-            return Err(WimError::TooLarge { path, what, size, limit });
+            return Err(WimError::Format(FormatError::TooLarge { path, what, size, limit }));
         }
         Ok(())
     }
 
-    /// Where the data of that SHA-1 is.
+    /// The part that holds the data with that SHA-1, and its blob.
     pub(crate) fn blob(&self, sha1: &Sha1) -> Option<(&Part, &Blob)> {
         let parts = std::iter::once(&self.part).chain(self.others());
         parts.filter_map(|part| Some((part, part.blobs.get(sha1)?))).next()
     }
 
-    /// As [`Archive::blob`], of what must exist.
+    /// As [`Archive::blob`], but a missing blob is an error.
     pub(crate) fn find_blob(&self, sha1: &Sha1) -> Result<(&Part, &Blob), WimError> {
         self.blob(sha1).ok_or_else(|| self.missing_data(sha1_text(sha1)))
     }
@@ -374,10 +381,12 @@ impl Archive {
     pub(crate) fn find(&self, image: u32, path: &str) -> Result<(&Tree, Id), WimError> {
         let tree = self.tree(image)?;
         let path = ImagePath::parse(path);
-        let id = tree.find(&path).ok_or_else(|| WimError::NoSuchPath {
-            path: self.part.path.clone(),
-            image,
-            wanted: display(&path),
+        let id = tree.find(&path).ok_or_else(|| {
+            WimError::Read(ReadError::NoSuchPath {
+                path: self.part.path.clone(),
+                image,
+                wanted: display(&path),
+            })
         })?;
         Ok((tree, id))
     }
@@ -394,12 +403,12 @@ impl Archive {
 
     fn no_such_image(&self, wanted: String) -> WimError {
         let exist = self.images.iter().map(|image| (image.index, image.name.clone())).collect();
-        WimError::NoSuchImage { path: self.part.path.clone(), wanted, exist }
+        WimError::Read(ReadError::NoSuchImage { path: self.part.path.clone(), wanted, exist })
     }
 
     pub(crate) fn missing_data(&self, what: String) -> WimError {
         let Header { part, parts, .. } = self.header;
-        WimError::MissingData { path: self.part.path.clone(), what, part, parts }
+        WimError::Read(ReadError::MissingData { path: self.part.path.clone(), what, part, parts })
     }
 
     fn wrong_kind(
@@ -411,7 +420,13 @@ impl Archive {
         actual: &'static str,
     ) -> WimError {
         let at = tree.metadata.path(id);
-        WimError::WrongKind { path: self.part.path.clone(), image, at, expected, actual }
+        WimError::Read(ReadError::WrongKind {
+            path: self.part.path.clone(),
+            image,
+            at,
+            expected,
+            actual,
+        })
     }
 }
 
@@ -443,7 +458,12 @@ fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
     if size > xml::LONGEST {
         let what = "the XML data".to_owned();
         let path = source.path.to_path_buf();
-        return Err(WimError::TooLarge { path, what, size, limit: xml::LONGEST });
+        return Err(WimError::Format(FormatError::TooLarge {
+            path,
+            what,
+            size,
+            limit: xml::LONGEST,
+        }));
     }
     source.check("the XML data", offset, disk.xml.stored())?;
     let corrupt = |expected: &str, actual: String| {
@@ -454,7 +474,7 @@ fn read_xml(part: &Part) -> Result<(Xml, Vec<Image>), WimError> {
     let xml = Xml::decode(&bytes).map_err(|bad| corrupt(&bad.expected, bad.actual))?;
     let (images, encrypted) = xml.read().map_err(|bad| corrupt(&bad.expected, bad.actual))?;
     if encrypted {
-        return Err(WimError::Encrypted { path: source.path.to_path_buf() });
+        return Err(WimError::Format(FormatError::Encrypted { path: source.path.to_path_buf() }));
     }
     if images.len() != disk.image_count.get() as usize {
         let actual = format!("{} of images", images.len());

@@ -1,4 +1,4 @@
-//! The blob table: which SHA-1 is where.
+//! The blob table: where the data of each SHA-1 is stored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,44 +12,44 @@ use crate::format::resource::{DiskBlob, ResourceHeader, SOLID_RESOURCE, flags};
 
 pub(crate) type Sha1 = [u8; 20];
 
-/// Stands for an empty stream wherever a SHA-1 is stored.
+/// The SHA-1 that represents an empty stream.
 pub(crate) const EMPTY: Sha1 = [0; 20];
 
-/// The table as it stands in the file, in its order, with an index.
+/// The table as stored in the file, in its order, with an index.
 #[derive(Debug, Default)]
 pub(crate) struct BlobTable {
     entries: Vec<DiskBlob>,
     by_sha1: HashMap<Sha1, Blob>,
     metadata: Vec<usize>,
     solid: Vec<Arc<Chunks>>,
-    /// Bytes of the file that `solid` takes.
+    /// Bytes of the file that the resources in `solid` take.
     solid_stored: u64,
 }
 
-/// Where the data of a SHA-1 is.
+/// The location of the data of a SHA-1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Blob {
     entry: usize,
-    /// Uncompressed bytes.
+    /// Uncompressed size in bytes.
     pub(crate) size: u64,
     pub(crate) place: BlobPlace,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BlobPlace {
-    /// A resource of its own.
+    /// A separate resource.
     Own(ResourceHeader),
-    /// A stretch of a solid resource.
+    /// A range of a solid resource.
     Solid {
-        /// For [`BlobTable::solid`].
+        /// Index into [`BlobTable::solid`].
         resource: usize,
-        /// Into the uncompressed data.
+        /// Offset in the uncompressed data.
         offset: u64,
     },
 }
 
 impl BlobPlace {
-    /// Sorts blobs as they lie in the file; those of a solid resource behind the others.
+    /// Sort key for the order of blobs in the file; blobs in solid resources come after all others.
     pub(crate) fn order(&self) -> (usize, u64) {
         match self {
             Self::Own(resource) => (0, resource.offset.get()),
@@ -70,7 +70,7 @@ impl BlobTable {
             return Ok(Self::default());
         }
         let chunks = Chunks::find(source, header, coding, pipable)?;
-        // wimlib and imagex store it uncompressed, so it has no more bytes than the file.
+        // wimlib and imagex store it uncompressed, so its size cannot exceed that of the file.
         if chunks.size > source.size {
             return Err(WimError::corrupt(
                 source.path,
@@ -91,8 +91,8 @@ impl BlobTable {
     }
 
     fn index(&mut self, source: Source<'_>, part: u16) -> Result<(), WimError> {
-        // A run of solid entries: first the resources (some may follow later in the run), and
-        // blobs placed as if the resources of the run were one.
+        // A run of solid entries: first its resources (some may follow later in the run), and blobs
+        // whose offsets count through all resources of the run.
         let mut run: Vec<usize> = Vec::new();
         let mut in_run = false;
         for at in 0..self.entries.len() {
@@ -132,13 +132,14 @@ impl BlobTable {
         Ok(())
     }
 
-    /// Finds the solid resources of the run that begins at `start`.
+    /// Reads the solid resources of the run that begins at `start`.
     fn solid_run(&mut self, source: Source<'_>, start: usize) -> Result<Vec<usize>, WimError> {
         let mut run = Vec::new();
         let entries = self.entries[start..].iter().map(|entry| entry.resource);
         for resource in entries.take_while(|resource| resource.has(flags::SOLID)) {
             if resource.size.get() == SOLID_RESOURCE {
-                // They do not overlap, so a table that repeats one is not worth memory.
+                // Resources do not overlap, so a table that repeats one is refused before it takes
+                // memory.
                 self.solid_stored = self.solid_stored.saturating_add(resource.stored());
                 source.check("the solid resources", 0, self.solid_stored)?;
                 run.push(self.solid.len());
@@ -175,7 +176,7 @@ impl BlobTable {
         self.by_sha1.get(sha1)
     }
 
-    /// The entry of a blob, as it stands in the table.
+    /// The entry of a blob, as stored in the table.
     pub(crate) fn entry(&self, blob: &Blob) -> &DiskBlob {
         &self.entries[blob.entry]
     }
@@ -197,7 +198,7 @@ impl BlobTable {
         !self.solid.is_empty()
     }
 
-    /// How often the table says that a blob is referred to.
+    /// The reference count of a blob in the table.
     pub(crate) fn references(&self, sha1: &Sha1) -> u32 {
         self.by_sha1.get(sha1).map_or(0, |blob| self.entries[blob.entry].references.get())
     }
@@ -215,7 +216,7 @@ impl BlobTable {
         self.entries.push(entry);
     }
 
-    /// Puts another metadata resource in the place of the `index`-th image's, or adds one.
+    /// Replaces the metadata resource of the `index`-th image, or adds one.
     pub(crate) fn set_metadata(&mut self, index: usize, entry: DiskBlob) {
         if let Some(at) = self.metadata.get(index) {
             self.entries[*at] = entry;
@@ -225,12 +226,12 @@ impl BlobTable {
         }
     }
 
-    /// The table as it is to be written: without the blobs of `dropped`.
+    /// The table to be written, without the blobs in `dropped`.
     pub(crate) fn to_bytes(&self, dropped: &[Sha1]) -> Vec<u8> {
         self.without(dropped).flat_map(|entry| entry.as_bytes()).copied().collect()
     }
 
-    /// The resources of the file that the table names once the blobs of `dropped` are gone.
+    /// The resources of the file that the table names after removal of the blobs in `dropped`.
     pub(crate) fn resources(&self, dropped: &[Sha1]) -> impl Iterator<Item = ResourceHeader> {
         self.without(dropped).map(|entry| entry.resource).filter(is_in_file)
     }
@@ -252,7 +253,7 @@ impl BlobTable {
     }
 }
 
-/// Whether the place of a resource is one in the file, not one within a solid resource.
+/// Whether the offset of a resource is one in the file, not one in a solid resource.
 fn is_in_file(resource: &ResourceHeader) -> bool {
     !resource.has(flags::SOLID) || resource.size.get() == SOLID_RESOURCE
 }

@@ -1,4 +1,4 @@
-//! Reading a resource: a run of chunks, each compressed by itself.
+//! Reading a resource: a sequence of separately compressed chunks.
 //!
 //! | Shape | Layout |
 //! |---|---|
@@ -7,7 +7,8 @@
 //! | solid | head, table of sizes (32 bits), chunks |
 //! | pipable | size (32 bits) and chunk, for each; table of offsets as above |
 //!
-//! A chunk that does not become smaller is stored as it is: its stored size is its plain size.
+//! A chunk that compression does not make smaller is stored uncompressed: its stored size is then
+//! its plain size.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,25 +18,25 @@ use zerocopy::FromBytes;
 
 use crate::bounds;
 use crate::coding::Coding;
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::ffi::Decompressor;
 use crate::format::resource::{DiskSolidHeader, ResourceHeader, flags};
 
-/// A WIM as a stretch of a file, with the file's path, for errors.
+/// A WIM as a range of a file, with the file's path for errors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) file: &'a File,
     pub(crate) path: &'a Path,
-    /// Where it begins in the file: 0 unless it is within an ISO image.
+    /// Where the WIM begins in the file: 0 unless it is inside an ISO image.
     pub(crate) base: u64,
     pub(crate) size: u64,
 }
 
-/// Where the chunks of a resource are.
+/// The locations of the chunks of a resource.
 #[derive(Debug, Clone)]
 pub(crate) struct Chunks {
     pub(crate) coding: Coding,
-    /// Uncompressed bytes.
+    /// Uncompressed size in bytes.
     pub(crate) size: u64,
     places: Vec<Place>,
 }
@@ -49,7 +50,7 @@ pub(crate) struct Place {
 /// From this size on, chunk tables have 64-bit entries.
 const WIDE_TABLE_FROM: u64 = 1 << 32;
 
-/// Bytes of an entry of the chunk table of a resource that is not solid.
+/// Size of an entry of the chunk table of a resource that is not solid, in bytes.
 pub(crate) fn table_entry_size(size: u64) -> u64 {
     if size < WIDE_TABLE_FROM { 4 } else { 8 }
 }
@@ -70,25 +71,25 @@ impl Source<'_> {
         Ok(bytes)
     }
 
-    /// That the part lies within the file, before memory is taken for it.
+    /// Checks that the range is inside the file, before memory is allocated for it.
     pub(crate) fn check(&self, what: &'static str, offset: u64, size: u64) -> Result<(), WimError> {
         let end = offset.saturating_add(size);
         if end > self.size {
             let path = self.path.to_path_buf();
-            return Err(WimError::Truncated {
+            return Err(WimError::Format(FormatError::Truncated {
                 path,
                 what,
                 offset,
                 expected: end,
                 actual: self.size,
-            });
+            }));
         }
         Ok(())
     }
 }
 
 impl Chunks {
-    /// Finds the chunks of a resource that is compressed as `coding` says, if it is.
+    /// Locates the chunks of a resource; if it is compressed, `coding` is its format.
     pub(crate) fn find(
         source: Source<'_>,
         resource: &ResourceHeader,
@@ -171,7 +172,7 @@ impl Chunks {
     }
 
     /// Fills `places` from the starts of the chunks, relative to `first`, and the end of the last.
-    /// Before each chunk stand `mark` bytes that the starts do not count.
+    /// Each chunk is preceded by `mark` bytes that the starts do not include.
     fn place(
         &mut self,
         source: Source<'_>,
@@ -218,7 +219,7 @@ impl Chunks {
         self.places.get(index).copied()
     }
 
-    /// Uncompressed bytes of a chunk; 0 past the last.
+    /// Uncompressed size of a chunk in bytes; 0 after the last chunk.
     pub(crate) fn plain_size(&self, index: usize) -> usize {
         let step = u64::from(self.coding.chunk_size);
         let left = self.size.saturating_sub((index as u64).saturating_mul(step));
@@ -244,9 +245,10 @@ impl<'a> ChunkReader<'a> {
         decode(self.source, &self.chunks, self.codec.as_mut(), index, plain)
     }
 
-    /// All of it. The caller has compared the size with a limit.
+    /// Reads all chunks. The caller has compared the size with a limit.
     pub(crate) fn all(&mut self) -> Result<Vec<u8>, WimError> {
-        // What a damaged WIM says is believed up to here; the rest grows as it is read.
+        // A buffer of up to this size is allocated in advance; a larger one grows while it is
+        // filled, since the size in a damaged WIM may be false.
         const BELIEVED: u64 = 16 << 20;
         let size = usize::try_from(self.chunks.size.min(BELIEVED)).expect("some megabytes");
         let mut plain = Vec::with_capacity(size);
@@ -283,7 +285,7 @@ pub(crate) fn decode(
     Err(WimError::corrupt(source.path, "compressed data", place.offset, expected, "something else"))
 }
 
-/// Whether the largest chunk of a resource of `size` bytes is in proportion to the file.
+/// Checks that the largest chunk of a resource of `size` bytes is in proportion to the file.
 fn check_chunk_size(source: Source<'_>, size: u64, coding: Coding) -> Result<(), WimError> {
     let size = size.min(coding.chunk_size.into());
     let limit = bounds::chunk(source.size);
@@ -291,7 +293,12 @@ fn check_chunk_size(source: Source<'_>, size: u64, coding: Coding) -> Result<(),
         return Ok(());
     }
     let what = format!("a chunk of {} data", coding.compression);
-    Err(WimError::TooLarge { path: source.path.to_path_buf(), what, size, limit })
+    Err(WimError::Format(FormatError::TooLarge {
+        path: source.path.to_path_buf(),
+        what,
+        size,
+        limit,
+    }))
 }
 
 fn bad_table(source: Source<'_>, offset: u64, expected: &str, actual: u64) -> WimError {

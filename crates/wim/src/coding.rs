@@ -3,20 +3,20 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::ffi::{Compressor, Decompressor};
 use crate::format::header::{DiskHeader, flags};
 
-/// How the resources of a WIM are compressed.
+/// The compression of the resources of a WIM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
-    /// Fast; what `imagex /compress fast` writes.
+    /// Fast; `imagex /compress fast` writes it.
     Xpress,
-    /// What boot images use; `maximum`.
+    /// `imagex /compress maximum`; boot images use it.
     Lzx,
-    /// What `.esd` files use; `recovery`.
+    /// `recovery`; `.esd` files use it.
     Lzms,
 }
 
@@ -35,21 +35,22 @@ impl fmt::Display for Compression {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Coding {
     pub(crate) compression: Compression,
-    /// Uncompressed bytes of a chunk, a power of 2. Of what is not compressed, the size of a read.
+    /// Uncompressed size of a chunk in bytes, a power of 2. Without compression, the size of a
+    /// read.
     pub(crate) chunk_size: u32,
 }
 
-/// wimlib's default level, which is also the ratio of Microsoft's tools.
+/// wimlib's default level, with about the ratio of Microsoft's tools.
 const LEVEL: u32 = 50;
 const READ_SIZE: u32 = 1 << 20;
 const SMALLEST_CHUNK: u32 = 1 << 12;
-/// Chunks are held in memory; DISM makes solid ones of 2^26.
+/// Chunks are held in memory; DISM makes solid chunks of 2^26 bytes.
 const LARGEST_CHUNK: u32 = 1 << 27;
 
 impl Coding {
     pub(crate) const NONE: Self = Self { compression: Compression::None, chunk_size: READ_SIZE };
 
-    /// What the tools of Windows write by default.
+    /// The default of the Windows tools.
     pub(crate) fn usual(compression: Compression) -> Self {
         let chunk_size = match compression {
             Compression::None => READ_SIZE,
@@ -59,7 +60,7 @@ impl Coding {
         Self { compression, chunk_size }
     }
 
-    /// What the header of a WIM says.
+    /// The coding that the header of a WIM states.
     pub(crate) fn of(path: &Path, header: &DiskHeader) -> Result<Self, WimError> {
         let bits = header.flags.get();
         if bits & flags::COMPRESSION == 0 {
@@ -77,7 +78,7 @@ impl Coding {
         Self::checked(path, compression, header.chunk_size.get())
     }
 
-    /// `number` as in the head of a solid resource.
+    /// `number` is that of the header of a solid resource.
     pub(crate) fn numbered(path: &Path, number: u32, chunk_size: u32) -> Result<Self, WimError> {
         let compression = match number {
             0 => Compression::None,
@@ -97,7 +98,7 @@ impl Coding {
         Ok(Self { compression, chunk_size })
     }
 
-    /// The flags of a header that say so.
+    /// The header flags for this coding.
     pub(crate) fn header_flags(self) -> u32 {
         match self.compression {
             Compression::None => 0,
@@ -107,7 +108,7 @@ impl Coding {
         }
     }
 
-    /// `None` where nothing is compressed.
+    /// `None` without compression.
     pub(crate) fn compressor(self, path: &Path) -> Result<Option<Compressor>, WimError> {
         self.number()
             .map(|number| Compressor::new(number, self.chunk_size as usize, LEVEL))
@@ -115,7 +116,7 @@ impl Coding {
             .map_err(|failure| unsupported(path, "compression", &failure.to_string()))
     }
 
-    /// `None` where nothing is compressed.
+    /// `None` without compression.
     pub(crate) fn decompressor(self, path: &Path) -> Result<Option<Decompressor>, WimError> {
         self.number()
             .map(|number| Decompressor::new(number, self.chunk_size as usize))
@@ -134,5 +135,9 @@ impl Coding {
 }
 
 fn unsupported(path: &Path, what: &'static str, found: &str) -> WimError {
-    WimError::Unsupported { path: path.to_path_buf(), what, found: found.to_owned() }
+    WimError::Format(FormatError::Unsupported {
+        path: path.to_path_buf(),
+        what,
+        found: found.to_owned(),
+    })
 }

@@ -1,4 +1,4 @@
-//! What a file is to hold.
+//! `Content`: the new content of a file, from memory, a local file, or a blob of the WIM.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,22 +13,22 @@ use sha1::{Digest, Sha1 as Sha1Hasher};
 
 use crate::archive::Archive;
 use crate::blobs::{EMPTY, Sha1};
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::reader::{BlobReader, sha1_text};
 
-/// What a file of an image is to hold.
+/// The new content of a file of an image.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Content {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// What the file at that path holds. It must not change before the commit is over.
+    /// The content of the local file at that path. It must not change before the commit ends.
     File(PathBuf),
-    /// What the WIM has already under that SHA-1, as an [`Entry`](crate::Entry) names it. It is neither
-    /// read nor written again.
+    /// The blob with that SHA-1 in the same WIM, which an [`Entry`](crate::Entry) names. It is
+    /// neither read nor written again.
     Blob([u8; 20]),
 }
 
-/// Bytes are counted and not shown: they are many, and may be a secret.
+/// Bytes are counted, not shown: they are many, and may be a secret.
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -44,7 +44,7 @@ impl fmt::Debug for Content {
 pub(crate) struct Data<'a> {
     origin: Origin<'a>,
     pub(crate) size: u64,
-    /// [`EMPTY`] where there is no data.
+    /// [`EMPTY`] if there is no data.
     pub(crate) sha1: Sha1,
 }
 
@@ -57,12 +57,12 @@ enum Origin<'a> {
 
 const READ_SIZE: usize = 1 << 20;
 
-/// Bytes of files that a commit holds in memory, so that they are read and hashed once. Files beyond
-/// it are read twice.
+/// Memory for the content of local files in a commit, in bytes: content within it is read and
+/// hashed once, other content is read twice.
 pub(crate) const HELD: u64 = 48 << 20;
 
 impl<'a> Data<'a> {
-    /// `memory_budget` is what is left of [`HELD`].
+    /// `memory_budget` is the unused part of [`HELD`].
     pub(crate) fn new(
         content: &'a Content,
         archive: &Archive,
@@ -101,11 +101,11 @@ impl<'a> Data<'a> {
         if metadata.len() <= *memory_budget {
             *memory_budget -= metadata.len();
             let size = usize::try_from(metadata.len()).expect("below the budget");
-            // It may grow meanwhile: that is not read.
+            // If it grows in the meantime, the additional bytes are not read.
             return match Held::read(&file, size) {
                 Ok(bytes) => Ok(Self::held(bytes)),
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                    Err(WimError::Changed { path: path.to_path_buf() })
+                    Err(WimError::Commit(CommitError::Changed { path: path.to_path_buf() }))
                 }
                 Err(error) => Err(failed(error)),
             };
@@ -124,8 +124,7 @@ impl<'a> Data<'a> {
         Ok(data)
     }
 
-    /// The bytes from `at` on, `most` of them or those that are there. `buffer` is used for what is not
-    /// in memory.
+    /// At most `most` bytes from `at` on. `buffer` is used for data that is not in memory.
     pub(crate) fn read<'b>(
         &'b self,
         at: u64,
@@ -153,17 +152,17 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Whether what is read may be something else than `sha1` says: a file can change meanwhile, a
-    /// WIM can be damaged.
+    /// Whether the data may not match `sha1` when it is read: a file can change, and a WIM can be
+    /// damaged.
     pub(crate) fn is_unproven(&self) -> bool {
         !matches!(self.origin, Origin::Bytes(_))
     }
 
-    /// Compares what was read with what should have been.
+    /// Compares the SHA-1 of the data read with the expected one.
     pub(crate) fn prove(&self, found: &Sha1) -> Result<(), WimError> {
         match &self.origin {
             Origin::File { path, .. } if *found != self.sha1 => {
-                Err(WimError::Changed { path: path.to_path_buf() })
+                Err(WimError::Commit(CommitError::Changed { path: path.to_path_buf() }))
             }
             Origin::Blob(reader) => reader.borrow().compare(found),
             _ => Ok(()),
@@ -176,8 +175,8 @@ impl<'a> Data<'a> {
 enum Held<'a> {
     Borrowed(&'a [u8]),
     Vec(Vec<u8>),
-    /// The first bytes of the map, which is in large pages where the kernel has them: to take those of a
-    /// hive one by one costs as much as to hash it.
+    /// The first bytes of the map, which is in huge pages if the kernel supports them: allocating
+    /// the small pages of a hive one by one takes as long as hashing it.
     Map(MmapMut, usize),
 }
 
@@ -188,7 +187,7 @@ impl Held<'_> {
         if size >= 2 * LARGE_PAGE
             && let Ok(mut map) = MmapMut::map_anon(size.next_multiple_of(LARGE_PAGE))
         {
-            // Where there are none, small ones do.
+            // Without huge pages, small ones are used.
             let _ = map.advise(Advice::HugePage);
             file.read_exact_at(&mut map[..size], 0)?;
             return Ok(Self::Map(map, size));

@@ -1,4 +1,4 @@
-//! New WIMs, made from files in memory: for demonstrations, tests and pipelines.
+//! New WIMs from files in memory: for demonstrations, tests and pipelines.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use crate::blobs::{BlobTable, EMPTY};
 use crate::coding::{Coding, Compression};
 use crate::commit::{Appender, NewFile, Output, Packer, Tables, TreeStats};
 use crate::content::Data;
-use crate::error::WimError;
+use crate::error::{CommitError, ReadError, WimError};
 use crate::format::header::{DiskHeader, MAGIC, SIZE, VERSION_DEFAULT, VERSION_SOLID};
 use crate::format::resource::ResourceHeader;
 use crate::format::time;
@@ -21,45 +21,45 @@ use crate::metadata::{Metadata, Refused, Stamp, display};
 use crate::name::ImagePath;
 use crate::xml::Xml;
 
-/// An image to be made.
+/// An image for a new WIM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewImage {
     /// Its name.
     pub name: String,
     /// Its description; may be empty.
     pub description: String,
-    /// Whether it is the one that boots. Of several, the last.
+    /// Whether it is the boot image. If several are, the last one.
     pub boot: bool,
-    /// Folders, made with those on the way; only empty ones need to be named.
+    /// Folders, created with their parents; only empty folders need to be listed.
     pub dirs: Vec<String>,
     /// Files, each with its path and content.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The security descriptor of everything in it, self-relative; none without one.
+    /// The self-relative security descriptor of every entry, if any.
     pub security: Option<Vec<u8>>,
-    /// The time of everything in it; now without one. The same input with the same time gives the
-    /// same bytes.
+    /// The time of every entry; by default the current time. The same input with the same time
+    /// gives the same bytes.
     pub time: Option<SystemTime>,
     /// The architecture of the Windows in it.
     pub arch: Option<Arch>,
-    /// The version of the Windows in it; told only with an architecture.
+    /// The version of the Windows in it; written only with an architecture.
     pub version: Option<Version>,
-    /// Its languages, the default one first; told only with an architecture.
+    /// Its languages, the default one first; written only with an architecture.
     pub languages: Vec<String>,
-    /// Its edition, as `WindowsPE`; told only with an architecture.
+    /// Its edition, such as `WindowsPE`; written only with an architecture.
     pub edition: Option<String>,
-    /// Its installation type, as `WindowsPE`; told only with an architecture.
+    /// Its installation type, such as `WindowsPE`; written only with an architecture.
     pub installation_type: Option<String>,
 }
 
 impl NewImage {
-    /// An empty image of that name.
+    /// An empty image with that name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 }
 
-/// Makes a WIM. It appears under its name when it is complete, and never replaces a file.
+/// Creates a WIM. It appears under its name when it is complete, and never replaces a file.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -75,9 +75,9 @@ impl NewImage {
 /// ```
 ///
 /// # Errors
-/// [`WimError::TargetExists`], [`InvalidName`](WimError::InvalidName) and
-/// [`WrongKind`](WimError::WrongKind) for a path that cannot be, [`NoSpace`](WimError::NoSpace),
-/// [`NotWritable`](WimError::NotWritable) and [`Io`](WimError::Io).
+/// [`CommitError::TargetExists`], [`InvalidName`](CommitError::InvalidName) and
+/// [`WrongKind`](ReadError::WrongKind) for an impossible path, [`NoSpace`](CommitError::NoSpace),
+/// [`NotWritable`](CommitError::NotWritable) and [`Io`](WimError::Io).
 pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Result<(), WimError> {
     let new = NewFile::create(path, Options::default())?;
     let coding = Coding::usual(compression);
@@ -99,7 +99,7 @@ pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Res
     let boot = images.iter().rposition(|image| image.boot).map_or(0, |index| index + 1);
     let mut disk = new_header(coding, images.len(), boot);
     let xml = Xml::new(&described, &times);
-    // Identifies the WIM by what it holds, so that the same input gives the same bytes.
+    // The GUID is derived from the content, so that the same input gives the same bytes.
     let identity = Sha1Hasher::new().chain_update(blobs.to_bytes(&[])).chain_update(xml.encode());
     disk.guid.copy_from_slice(&identity.finalize()[..16]);
     appender.tables(&mut disk, Tables { blobs: &blobs, dropped: &[], xml, integrity: None })?;
@@ -122,11 +122,13 @@ fn build(
         let (path, at) = (path.to_path_buf(), display(at));
         match refused {
             Refused::WrongKind { expected, actual, .. } => {
-                WimError::WrongKind { path, image: index, at, expected, actual }
+                WimError::Read(ReadError::WrongKind { path, image: index, at, expected, actual })
             }
-            Refused::Invalid { why, .. } => WimError::InvalidName { path, image: index, at, why },
+            Refused::Invalid { why, .. } => {
+                WimError::Commit(CommitError::InvalidName { path, image: index, at, why })
+            }
             Refused::Missing(_) | Refused::Exists(_) => {
-                WimError::PathExists { path, image: index, at }
+                WimError::Commit(CommitError::PathExists { path, image: index, at })
             }
         }
     };

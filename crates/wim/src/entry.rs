@@ -1,4 +1,4 @@
-//! A file or folder of an image.
+//! `Entry`, `EntryPath` and `Stream`: a file or folder of an image.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,35 +13,34 @@ use crate::tree::Tree;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// From the root; the case is that of the image. Of a name that is not valid UTF-16, what cannot be
-    /// expressed is U+FFFD.
+    /// The path from the root, in the case of the image. Unpaired surrogates appear as U+FFFD.
     pub path: EntryPath,
     /// The last name of `path`; empty for the root.
     pub name: String,
-    /// The 8.3 name, where it has one.
+    /// The 8.3 name, if it has one.
     pub short_name: Option<String>,
     /// `FILE_ATTRIBUTE_*` of the Windows SDK.
     pub attributes: u32,
     /// Whether it is a folder.
     pub is_dir: bool,
-    /// Bytes of its data; 0 for a folder.
+    /// Size of its data in bytes; 0 for a folder.
     pub size: u64,
-    /// Of its data; `None` where there is none.
+    /// SHA-1 of its data; `None` if it has none.
     pub sha1: Option<[u8; 20]>,
-    /// When it was created.
+    /// The creation time.
     pub created: Option<SystemTime>,
-    /// When it was last read.
+    /// The time of last read.
     pub accessed: Option<SystemTime>,
-    /// When its data was last written.
+    /// The time of last write of the data.
     pub written: Option<SystemTime>,
-    /// How many names the file has; 1 without hard links.
+    /// The number of names of the file; 1 without hard links.
     pub links: u32,
-    /// What the names of one hard-linked file share.
+    /// A number that all names of one hard-linked file share.
     pub link_group: Option<u64>,
-    /// Of a reparse point.
+    /// The tag of a reparse point.
     pub reparse_tag: Option<u32>,
-    /// Its security descriptor, self-relative as Windows stores it. Entries share those that are one in
-    /// the image.
+    /// Its security descriptor, self-relative as Windows stores it. Entries with the same
+    /// descriptor in the image share it.
     pub security: Option<Arc<[u8]>>,
     /// The SHA-1 of the target of a reparse point, for [`Archive::blob_reader`]; its buffer without
     /// the eight bytes of tag and length.
@@ -58,16 +57,16 @@ pub struct Entry {
 pub struct Stream {
     /// Its name, without the `:` before it.
     pub name: String,
-    /// Bytes of its data.
+    /// Size of its data in bytes.
     pub size: u64,
-    /// Of its data; `None` where there is none.
+    /// SHA-1 of its data; `None` if it has none.
     pub sha1: Option<[u8; 20]>,
 }
 
-/// The path of an entry, as `\Windows\System32`. The root's is `\`.
+/// The path of an entry, such as `\Windows\System32`. That of the root is `\`.
 ///
-/// Entries of one folder share its path: the paths of a deep tree would take memory by the square of its
-/// depth.
+/// Entries of one folder share its path: otherwise the paths of a deep tree would take memory by
+/// the square of its depth.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -99,7 +98,7 @@ impl EntryPath {
         Self(Some(Arc::new(Step { folder: self, name: name.into() })))
     }
 
-    /// The names of the path, that of the entry last; the root has none.
+    /// The names of the path, ending with that of the entry; the root has none.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -150,7 +149,7 @@ impl PartialEq<&str> for EntryPath {
 }
 
 impl Drop for EntryPath {
-    /// A path has up to 4096 names: too many for a call within a call for each.
+    /// A path has up to 4096 names: too many for a recursive drop.
     fn drop(&mut self) {
         let mut next = self.0.take();
         while let Some(mut step) = next.and_then(Arc::into_inner) {
@@ -160,7 +159,7 @@ impl Drop for EntryPath {
 }
 
 impl Entry {
-    /// The entry of that number, at `path`.
+    /// The entry with that number, at `path`.
     pub(crate) fn read(
         tree: &Tree,
         id: Id,

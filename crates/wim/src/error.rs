@@ -1,4 +1,4 @@
-//! What can go wrong with a WIM.
+//! `WimError`: why an operation on a WIM failed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,34 @@ use crate::ffi::Failure;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WimError {
+    /// The file is not a WIM or ISO image that can be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The WIM does not hold what was asked for.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The WIM cannot be changed as was asked.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The target folder refused a name, or the system refused a write.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Another error of the operating system.
+    #[error("{}: cannot {action}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The failed action.
+        action: &'static str,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// What is wrong with a file, whatever is read of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
     /// The file does not begin as a WIM does.
     #[error("{}: not a WIM file: it begins with {}", .path.display(), Hex(.found))]
     NotAWim {
@@ -21,7 +49,7 @@ pub enum WimError {
         /// Its first bytes, at most 8.
         found: Vec<u8>,
     },
-    /// A part of the WIM lies beyond the end of the file.
+    /// A part of the WIM is beyond the end of the file.
     #[error(
         "{}: truncated: {what} at offset {offset:#x} ends at {expected:#x}, the file at {actual:#x}",
         .path.display()
@@ -29,16 +57,16 @@ pub enum WimError {
     Truncated {
         /// The file.
         path: PathBuf,
-        /// Which part.
+        /// The part.
         what: &'static str,
-        /// Where the part begins.
+        /// The start of the part.
         offset: u64,
-        /// Where it ends.
+        /// The end of the part.
         expected: u64,
         /// The size of the file.
         actual: u64,
     },
-    /// Something that the format does not allow, or data that does not match its checksum.
+    /// A violation of the format, or data that does not match its checksum.
     #[error(
         "{}: corrupt: {what} at offset {offset:#x}: expected {expected}, found {actual}",
         .path.display()
@@ -46,13 +74,13 @@ pub enum WimError {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// Which part.
+        /// The damaged part.
         what: &'static str,
-        /// Where it begins in the file; for a place within a metadata resource, the offset there.
+        /// Its offset in the file; inside a metadata resource, the offset there.
         offset: u64,
-        /// What it should be.
+        /// The expected value.
         expected: String,
-        /// What it is.
+        /// The value found.
         actual: String,
     },
     /// An encrypted ESD of Windows 8.
@@ -74,40 +102,68 @@ pub enum WimError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// Which property.
+        /// The property.
         what: &'static str,
         /// Its value.
         found: String,
     },
-    /// The WIM has no image of that number or name.
+    /// The file holds neither a UDF nor an ISO 9660 file system.
+    #[error("{}: not an ISO image: no UDF or ISO 9660 file system", .path.display())]
+    NotAnIso {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file in the image, or its metadata, is too large to be read into memory.
+    #[error("{}: {what} has {size} bytes; at most {limit} are read into memory", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The path in the image, or the part of the WIM.
+        what: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An entry that Windows never writes, and that could make an extraction leave its folder.
+    #[error("{}: image {image}: {}: {fault}", .path.display(), Plain(.at))]
+    BadEntry {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        image: u32,
+        /// The path in the image; a name may contain separators.
+        at: String,
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+}
+
+/// What a WIM or ISO image does not hold.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The WIM has no image with that number or name.
     #[error("{}: no image {wanted}; it has {}", .path.display(), List(.exist))]
     NoSuchImage {
         /// The file.
         path: PathBuf,
-        /// The number or name asked for, or `to boot`.
+        /// The requested number or name, or `to boot`.
         wanted: String,
         /// Numbers and names of the images that exist.
         exist: Vec<(u32, String)>,
     },
-    /// The WIM that an image is to be added to has one of that name.
-    #[error("{}: already has an image {name:?}", .path.display())]
-    ImageExists {
-        /// The file.
-        path: PathBuf,
-        /// The name.
-        name: String,
-    },
-    /// The image has nothing at that path.
+    /// Nothing exists at that path of the image.
     #[error("{}: image {image} has no {wanted}", .path.display())]
     NoSuchPath {
         /// The file.
         path: PathBuf,
         /// The image.
         image: u32,
-        /// The path asked for.
+        /// The requested path.
         wanted: String,
     },
-    /// What is at that path is not what the operation needs.
+    /// The entry at that path is of the wrong kind.
     #[error("{}: image {image}: {at} is {actual}, expected {expected}", .path.display())]
     WrongKind {
         /// The file.
@@ -116,10 +172,44 @@ pub enum WimError {
         image: u32,
         /// The path in the image.
         at: String,
-        /// What is needed.
+        /// The required kind.
         expected: &'static str,
-        /// What is there.
+        /// The kind found.
         actual: &'static str,
+    },
+    /// The data of a file is in another part of a split WIM, or in a base WIM, which was not found.
+    #[error("{}: the data of {what} is not in this file (part {part} of {parts})", .path.display())]
+    MissingData {
+        /// The file.
+        path: PathBuf,
+        /// The path in the image.
+        what: String,
+        /// The part that was read.
+        part: u16,
+        /// The number of parts.
+        parts: u16,
+    },
+    /// The ISO image has no such file.
+    #[error("{}: the ISO image has no {wanted}", .path.display())]
+    NotInIso {
+        /// The file.
+        path: PathBuf,
+        /// The path in the ISO image.
+        wanted: String,
+    },
+}
+
+/// Why a WIM is not changed, or a new one not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The WIM already has an image with the name of the one to be added.
+    #[error("{}: already has an image {name:?}", .path.display())]
+    ImageExists {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
     },
     /// The destination of a rename exists.
     #[error("{}: image {image} already has {at}", .path.display())]
@@ -143,52 +233,13 @@ pub enum WimError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// An entry that no Windows writes and that could lead out of the folder it is extracted to.
-    #[error("{}: image {image}: {}: {fault}", .path.display(), Plain(.at))]
-    BadEntry {
-        /// The file.
-        path: PathBuf,
-        /// The image.
-        image: u32,
-        /// The path in the image; of a name that holds separators, with them.
-        at: String,
-        /// What is wrong with it.
-        fault: EntryFault,
-    },
-    /// A folder that is written to refuses a name, or the system a write.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A file in the image, or its metadata, is larger than what is read into memory.
-    #[error("{}: {what} has {size} bytes; at most {limit} are read into memory", .path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The path in the image, or the part of the WIM.
-        what: String,
-        /// Its size in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The data of a file is in a part of a split WIM, or in a base WIM, that is not at hand.
-    #[error("{}: the data of {what} is not in this file (part {part} of {parts})", .path.display())]
-    MissingData {
-        /// The file.
-        path: PathBuf,
-        /// The path in the image.
-        what: String,
-        /// The part that was read.
-        part: u16,
-        /// The number of parts.
-        parts: u16,
-    },
-    /// Someone else has the WIM open for writing.
+    /// Another program has the WIM open for writing.
     #[error("{}: open for writing elsewhere", .path.display())]
     Locked {
         /// The file.
         path: PathBuf,
     },
-    /// The WIM was changed by someone else after it was opened here.
+    /// Another program changed the WIM after it was opened here.
     #[error("{}: changed by another program since it was opened", .path.display())]
     Changed {
         /// The file.
@@ -208,55 +259,41 @@ pub enum WimError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// A solid WIM (ESD) can be read and not changed.
+    /// A solid WIM (ESD) can be read but not changed.
     #[error("{}: solid (ESD): it can be read, not changed", .path.display())]
     Solid {
         /// The file.
         path: PathBuf,
     },
-    /// A split WIM (SWM) can be read and not changed.
+    /// A split WIM (SWM) can be read but not changed.
     #[error("{}: part {part} of {parts} of a split WIM: it can be read, not changed", .path.display())]
     Split {
         /// The file.
         path: PathBuf,
-        /// Which part it is.
+        /// The number of this part.
         part: u16,
         /// The number of parts.
         parts: u16,
     },
-    /// A pipable WIM can be read and not changed.
+    /// A pipable WIM can be read but not changed.
     #[error("{}: pipable: it can be read, not changed", .path.display())]
     Pipable {
         /// The file.
         path: PathBuf,
     },
-    /// A WIM within an ISO image can be read, and copied with changes, not changed in place.
+    /// A WIM inside an ISO image can be read, and copied with changes, but not changed in place.
     #[error("{}: an ISO image: a WIM within it can be read, not changed", .path.display())]
     WithinIso {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds neither a UDF nor an ISO 9660 file system.
-    #[error("{}: not an ISO image: no UDF or ISO 9660 file system", .path.display())]
-    NotAnIso {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The ISO image has no such file.
-    #[error("{}: the ISO image has no {wanted}", .path.display())]
-    NotInIso {
-        /// The file.
-        path: PathBuf,
-        /// The path within the ISO image.
-        wanted: String,
-    },
-    /// A write to the WIM was interrupted earlier, and repair was not asked for.
+    /// A write to the WIM was interrupted earlier, and repair was not requested.
     #[error("{}: an earlier write was interrupted", .path.display())]
     Interrupted {
         /// The file.
         path: PathBuf,
     },
-    /// No space on the file system, quota included.
+    /// No space on the file system (or in the quota).
     #[error("{}: no space left: {source}", .path.display())]
     NoSpace {
         /// The file being written.
@@ -264,42 +301,32 @@ pub enum WimError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// Another error of the operating system.
-    #[error("{}: cannot {action}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was being done.
-        action: &'static str,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-    /// The file to be written exists.
+    /// The file to be written already exists.
     #[error("{}: exists already", .path.display())]
     TargetExists {
         /// The file.
         path: PathBuf,
     },
-    /// Wimlib, as the independent reader, does not accept the WIM or sees something else.
+    /// wimlib, as the independent reader, refuses the WIM or reads something else.
     #[error("{}: {what}: {details}", .path.display())]
     Unconfirmed {
         /// The file.
         path: PathBuf,
-        /// What was being confirmed.
+        /// The failed check.
         what: &'static str,
-        /// What wimlib says.
+        /// The message of wimlib.
         details: String,
     },
 }
 
 impl WimError {
-    /// `action` is an infinitive, as "read the header".
+    /// `action` is an infinitive, such as "read the header".
     pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::NoSpace { path, source },
+            | io::ErrorKind::FileTooLarge => Self::Commit(CommitError::NoSpace { path, source }),
             _ => Self::Io { path, action, source },
         }
     }
@@ -311,17 +338,21 @@ impl WimError {
         expected: impl Into<String>,
         actual: impl Into<String>,
     ) -> Self {
-        Self::Corrupt {
+        Self::Format(FormatError::Corrupt {
             path: path.to_path_buf(),
             what,
             offset,
             expected: expected.into(),
             actual: actual.into(),
-        }
+        })
     }
 
     pub(crate) fn wimlib(path: &Path, what: &'static str, failure: &Failure) -> Self {
-        Self::Unconfirmed { path: path.to_path_buf(), what, details: failure.to_string() }
+        Self::Commit(CommitError::Unconfirmed {
+            path: path.to_path_buf(),
+            what,
+            details: failure.to_string(),
+        })
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a WIM says of its images.
+//! `Image`: the description of an image in the XML data; `ImageSelector`: how users select one.
 
 use std::fmt;
 
-/// An image of a WIM, as the XML data describe it.
+/// An image of a WIM, as described in the XML data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Image {
@@ -16,19 +16,19 @@ pub struct Image {
     pub arch: Option<Arch>,
     /// The version of the Windows in it.
     pub version: Option<Version>,
-    /// Its languages, as `en-US`.
+    /// Its languages, such as `en-US`.
     pub languages: Vec<String>,
-    /// The edition, as `WindowsPE`.
+    /// The edition, such as `WindowsPE`.
     pub edition: Option<String>,
-    /// The installation type, as `WindowsPE`, `Client` or `Server`.
+    /// The installation type, such as `WindowsPE`, `Client` or `Server`.
     pub installation_type: Option<String>,
-    /// What the XML data count. Writers differ in whether the root counts.
+    /// The counts in the XML data. Writers differ in whether the root counts.
     pub stats: Stats,
     pub(crate) xml: String,
 }
 
 impl Image {
-    /// Its `<IMAGE>` element, as it stands in the XML data.
+    /// Its `<IMAGE>` element, as written in the XML data.
     #[must_use]
     pub fn xml(&self) -> &str {
         &self.xml
@@ -38,13 +38,13 @@ impl Image {
 /// Counts of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Files; each name of a hard-linked one counts.
+    /// Number of files; each name of a hard-linked file counts.
     pub files: u64,
-    /// Folders.
+    /// Number of folders.
     pub dirs: u64,
-    /// Bytes of all files; each name of a hard-linked one counts.
+    /// Size of all files in bytes; each name of a hard-linked file counts.
     pub bytes: u64,
-    /// Those bytes of `bytes` that hard links share.
+    /// The bytes of `bytes` that hard links count again.
     pub link_bytes: u64,
 }
 
@@ -105,13 +105,13 @@ impl fmt::Display for Arch {
 /// A version of Windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
-    /// As 10.
+    /// Such as 10.
     pub major: u32,
-    /// As 0.
+    /// Such as 0.
     pub minor: u32,
-    /// As 22621.
+    /// Such as 22621.
     pub build: u32,
-    /// As 2428; `SPBUILD` in the XML data.
+    /// Such as 2428; `SPBUILD` in the XML data.
     pub service_pack_build: u32,
 }
 
@@ -122,14 +122,14 @@ impl fmt::Display for Version {
     }
 }
 
-/// Which image of a WIM is meant.
+/// Selects an image of a WIM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageSelector {
-    /// The one that boots; of a WIM with a single image and no boot index, that image.
+    /// The boot image; in a WIM with a single image and no boot index, that image.
     Boot,
     /// By number, from 1.
     Index(u32),
-    /// By name, or, where it is a number, by number.
+    /// By name; if no image has that name and it is a number, by number.
     Name(String),
 }
 

@@ -1,4 +1,4 @@
-//! WIM images: list them, read a file, change them, in place and without losing anything.
+//! WIM images: list them, read their files, and change them in place without loss.
 //!
 //! ```text
 //!  path ── Archive::open ──► Archive ── commit(changes, target, options) ──► Committed
@@ -8,37 +8,38 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `format` | what is where in the file |
+//! | `format` | the layout of the file |
 //! | `chunks`, `blobs`, `metadata`, `xml` | reading, and the parts of a WIM as values that can be edited |
 //! | `archive`, `part`, `reader` | an opened WIM, the files it is in, and the data of one file |
 //! | `tree` | the entries of an image, found by their paths |
-//! | `bounds` | how much memory a file of a size may take |
-//! | `reparse` | where links lead |
-//! | `verify` | whether all of it is whole |
-//! | `extract` | files of an image to a folder of this machine, and never out of it |
-//! | `iso` | finding a WIM within install media |
+//! | `bounds` | memory limits by the size of the file |
+//! | `reparse` | targets of links |
+//! | `verify` | checks of a whole WIM |
+//! | `extract` | extraction to a local folder, and never out of it |
+//! | `iso` | a WIM inside installation media |
 //! | `commit` | the only writer |
 //! | `ffi` | wimlib: the codec, and the independent reader that confirms what was written |
 //!
 //! # What a commit keeps
-//! A file that is replaced stays the same file: its names, security descriptor, attributes, creation
-//! time, alternate streams and hard links. What a change does not concern keeps its bytes: entries,
-//! data, other images, and the compressed chunks of a file, and of an image's metadata, of which only a
-//! part changed.
+//! A replaced file keeps its identity: its names, security descriptor, attributes, creation time,
+//! alternate streams and hard links. Everything that a change does not concern keeps its bytes:
+//! entries, data, other images, and the unchanged compressed chunks of a file or of an image's
+//! metadata.
 //!
 //! # Known differences from wimlib
-//! * Paths are always looked up without regard to case; of names that differ only by case, an exact
-//!   match is preferred.
-//! * `wimlib_update_image` replaces a file by a new one; [`FileChange::Put`] gives it new content.
-//! * An image with an entry named `..`, two entries of one name or entries below a link is not extracted;
-//!   wimlib leaves such entries out, and with them what is below any reparse point.
-//! * A WIM that is solid, split or pipable is read, and not changed; [`Archive::export`] makes one
-//!   that can be.
-//! * A commit in place does not set the header's mark of a write in progress, which it does not
-//!   need: at each moment the header refers to a complete WIM.
+//! * Paths are always found in any case; if names differ only by case, an exact match is preferred.
+//! * `wimlib_update_image` replaces a file by a new one; [`FileChange::Put`] changes the content of
+//!   the existing one.
+//! * An image with an entry named `..`, two entries with one name or entries below a link is not
+//!   extracted; wimlib skips such entries and everything below any reparse point.
+//! * A solid, split or pipable WIM can be read but not changed; [`Archive::export`] makes a copy
+//!   that can be changed.
+//! * A commit in place does not set the header's mark of a write in progress, since the header
+//!   refers to a complete WIM at each moment.
 
 mod archive;
 mod blobs;
+mod bootable;
 mod bounds;
 mod chunks;
 mod coding;
@@ -64,6 +65,7 @@ mod verify;
 mod xml;
 
 pub use archive::{Archive, Header, READ_LIMIT};
+pub use bootable::BootObstacle;
 pub use coding::Compression;
 pub use commit::{
     CommitOptions, Committed, Erasure, ExportOptions, Exported, FileChange, FileInfo, ImageChanges,
@@ -72,7 +74,7 @@ pub use commit::{
 pub use content::Content;
 pub use create::{NewImage, create};
 pub use entry::{Entry, EntryPath, Stream};
-pub use error::WimError;
+pub use error::{CommitError, FormatError, ReadError, WimError};
 pub use extract::{EntryFault, ExtractOptions, Extracted, MOST_NAMED_STREAMS, Untimed};
 pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;
@@ -80,3 +82,8 @@ pub use name::{fold_name, name_refusal};
 pub use place::WimPlace;
 pub use progress::Progress;
 pub use reader::BlobReader;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,4 +1,4 @@
-//! Names and paths within an image.
+//! Names and paths in an image.
 
 use std::cmp::Ordering;
 use std::ffi::OsString;
@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use winpe_registry::upcase;
 
-/// A path within an image, split into names as UTF-16. The root has none.
+/// A path in an image, split into UTF-16 names. The root has none.
 ///
-/// Both `\` and `/` separate names; leading, trailing and doubled separators say nothing.
+/// Both `\` and `/` separate names; leading, trailing and repeated separators are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImagePath {
     names: Vec<Vec<u16>>,
@@ -35,10 +35,10 @@ impl ImagePath {
     }
 }
 
-/// Why Windows would not take a file of this name, or `None` where it does.
+/// Why Windows refuses a file with this name, or `None` if it accepts it.
 pub(crate) fn invalid(name: &[u16]) -> Option<&'static str> {
     const FORBIDDEN: &[u8] = b"<>:\"/\\|?*";
-    /// What NTFS stores.
+    /// The limit of NTFS.
     const LONGEST: usize = 255;
     let is_forbidden =
         |unit: u16| unit < 0x20 || u8::try_from(unit).is_ok_and(|byte| FORBIDDEN.contains(&byte));
@@ -55,7 +55,7 @@ pub(crate) fn invalid(name: &[u16]) -> Option<&'static str> {
     }
 }
 
-/// What all names share that are one to the file systems of Windows: the name in capital letters.
+/// The upper-case form of a name: equal for all names that Windows file systems treat as the same.
 ///
 /// ```
 /// assert_eq!(winpe_wim::fold_name("Größe.txt"), winpe_wim::fold_name("GRÖßE.TXT"));
@@ -66,7 +66,7 @@ pub fn fold_name(name: &str) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// Why Windows would not take a file of that name, or `None` where it does.
+/// Why Windows refuses a file with that name, or `None` if it accepts it.
 ///
 /// ```
 /// assert!(winpe_wim::name_refusal("a:b").is_some());
@@ -77,12 +77,12 @@ pub fn name_refusal(name: &str) -> Option<&'static str> {
     invalid(&name.encode_utf16().collect::<Vec<_>>())
 }
 
-/// Whether two names are the same to Windows.
+/// Whether Windows treats two names as the same.
 pub(crate) fn same(a: impl Iterator<Item = u16>, b: &[u16]) -> bool {
     a.map(upcase).eq(b.iter().map(|unit| upcase(*unit)))
 }
 
-/// A name as its folder is sorted by.
+/// A name in the form by which its folder is sorted.
 pub(crate) fn folded(name: impl Iterator<Item = u16>) -> impl Iterator<Item = u16> {
     name.map(upcase)
 }
@@ -92,13 +92,13 @@ pub(crate) fn order(a: impl Iterator<Item = u16>, b: &[u16]) -> Ordering {
     folded(a).cmp(folded(b.iter().copied()))
 }
 
-/// Whether `a` stands before `b` in a folder.
+/// Whether `a` precedes `b` in a folder.
 pub(crate) fn before(a: &[u16], b: &[u16]) -> bool {
     a.iter().map(|unit| upcase(*unit)).lt(b.iter().map(|unit| upcase(*unit)))
 }
 
-/// The name as a file system of Linux has it: UTF-8. A surrogate without its pair is encoded as if it
-/// were a character, as wimlib does, so that two names stay two.
+/// The name in the form of a Linux file system: UTF-8. An unpaired surrogate is encoded as if it
+/// were a character, as in wimlib, so that different names stay different.
 pub(crate) fn on_disk(name: impl Iterator<Item = u16>) -> OsString {
     let mut bytes = Vec::new();
     for unit in char::decode_utf16(name) {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn separators_are_one() {
+    fn both_separators_are_equivalent() {
         let path = ImagePath::parse("\\Windows/System32\\\\config/");
         assert_eq!(path, ImagePath::parse("Windows\\System32\\config"));
         assert_eq!(path.names().len(), 3);
@@ -141,9 +141,10 @@ mod tests {
         assert!(!before(&utf16("b"), &utf16("B")));
     }
 
-    /// `ı` has a capital letter in Unicode, and µ another one, but not in NT's table: NTFS keeps them apart.
+    /// `ı` has an upper case in Unicode, and µ another one, but not in NT's table, so NTFS keeps
+    /// them apart.
     #[test]
-    fn names_that_nt_keeps_apart_are_two() {
+    fn names_that_nt_distinguishes_are_different() {
         for (a, b) in [("ı", "I"), ("µ", "μ"), ("ſ", "S"), ("ß", "ẞ"), ("\u{212a}", "k")] {
             assert!(!same(a.encode_utf16(), &utf16(b)), "{a} {b}");
             assert_ne!(fold_name(a), fold_name(b));
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_windows_refuses_is_refused() {
+    fn names_that_windows_refuses_are_refused() {
         for name in ["", ".", "..", "a:b", "a*", "tab\t", &"x".repeat(256)] {
             assert!(invalid(&utf16(name)).is_some(), "{name:?}");
         }

@@ -1,4 +1,4 @@
-//! A WIM file as a store of resources: the whole of a WIM, or one part of a split one.
+//! A WIM file as a store of resources: a whole WIM, or one part of a split one.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use zerocopy::FromBytes;
 use crate::blobs::{Blob, BlobPlace, BlobTable, Sha1};
 use crate::chunks::{ChunkReader, Chunks, Source};
 use crate::coding::Coding;
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::format::header::{self, DiskHeader};
 use crate::format::resource::ResourceHeader;
 use crate::iso::Window;
@@ -22,25 +22,25 @@ use crate::reader::{BlobReader, ByteRange, LastChunk, sha1_text};
 pub(crate) struct Part {
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<File>,
-    /// Where the WIM begins in the file: 0 unless it is within an ISO image.
+    /// The offset of the WIM in the file: 0 unless it is inside an ISO image.
     pub(crate) base: u64,
     pub(crate) size: u64,
     pub(crate) disk: DiskHeader,
     pub(crate) pipable: bool,
     pub(crate) coding: Coding,
     pub(crate) blobs: BlobTable,
-    /// For the readers of solid data.
+    /// Cache for the readers of solid data.
     last: LastChunk,
 }
 
 impl Part {
-    /// All of the file at `path`.
+    /// Opens the whole file at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, WimError> {
         let failed = |error| WimError::io(path, "open", error);
         Self::of_file(path, File::open(path).map_err(failed)?)
     }
 
-    /// All of an opened file; `path` is for errors.
+    /// Uses a whole open file; `path` is for errors.
     pub(crate) fn of_file(path: &Path, file: File) -> Result<Self, WimError> {
         let failed = |error| WimError::io(path, "open", error);
         let metadata = file.metadata().map_err(failed)?;
@@ -50,7 +50,7 @@ impl Part {
         Self::read(path, file, 0, metadata.len())
     }
 
-    /// A range of the file at `path`, which must lie within it.
+    /// Opens a range of the file at `path`; the range must be inside the file.
     pub(crate) fn open_within(path: &Path, window: Window) -> Result<Self, WimError> {
         let file = File::open(path).map_err(|error| WimError::io(path, "open", error))?;
         Self::read(path, file, window.offset, window.size)
@@ -74,8 +74,8 @@ impl Part {
         })
     }
 
-    /// The other parts of a split WIM that stand beside this one: `install.swm`, `install2.swm`, ….
-    /// What cannot be opened, or belongs to another WIM, is left out.
+    /// The other parts of a split WIM in the same folder: `install.swm`, `install2.swm`, …. Files
+    /// that cannot be opened or belong to another WIM are skipped.
     pub(crate) fn siblings(&self) -> Vec<Self> {
         let folder = match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -104,7 +104,8 @@ impl Part {
         Chunks::find(self.source(), resource, self.coding, self.pipable)
     }
 
-    /// The data of a resource, compared with its SHA-1. The caller has compared its size with a limit.
+    /// Reads the data of a resource and checks its SHA-1. The caller has compared its size with a
+    /// limit.
     pub(crate) fn read_resource(
         &self,
         what: &'static str,
@@ -116,7 +117,7 @@ impl Part {
         Ok(data)
     }
 
-    /// Reads a blob of any size, piece by piece.
+    /// A reader for a blob of any size, which reads it piece by piece.
     pub(crate) fn reader(&self, blob: &Blob, sha1: &Sha1) -> Result<BlobReader, WimError> {
         let (size, sha1) = (blob.size, *sha1);
         let (range, last) = match blob.place {
@@ -140,8 +141,8 @@ impl Part {
         Ok(data)
     }
 
-    /// Reads each blob, in the order of the file, and compares it with its SHA-1; what is wrong is
-    /// shown to `found`, and the rest is read if that allows. `watch` is told `(done, total)` bytes.
+    /// Reads each blob, in the order of the file, and checks its SHA-1. Errors are passed to
+    /// `found`, and reading continues if possible. `watch` is called with `(done, total)` bytes.
     pub(crate) fn check_blobs(
         &self,
         watch: &mut dyn FnMut(u64, u64),
@@ -183,7 +184,8 @@ impl fmt::Debug for Part {
     }
 }
 
-/// What the names of the files of a split WIM have in common: all but a number at the end of the stem.
+/// The common part of the file names of a split WIM: everything but a number at the end of the
+/// stem.
 #[derive(PartialEq, Eq)]
 struct SetName {
     stem: String,
@@ -205,9 +207,9 @@ fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
         source.read("the header", 0, usize::try_from(source.size.min(8)).expect("at most 8"))?;
     let pipable = magic == header::MAGIC_PIPABLE;
     if magic != header::MAGIC && !pipable {
-        return Err(WimError::NotAWim { path, found: magic });
+        return Err(WimError::Format(FormatError::NotAWim { path, found: magic }));
     }
-    // wimlib writes the header of a pipable WIM, which cannot go back, again at its end.
+    // wimlib writes a pipable WIM sequentially, so the complete header is at its end.
     let offset = if pipable { source.size.saturating_sub(header::SIZE.into()) } else { 0 };
     let bytes = source.read("the header", offset, header::SIZE as usize)?;
     let disk = DiskHeader::read_from_bytes(&bytes).expect("read with its size");
@@ -222,7 +224,7 @@ fn read_header(source: Source<'_>) -> Result<(DiskHeader, bool), WimError> {
     }
     let version = disk.version.get();
     if ![header::VERSION_DEFAULT, header::VERSION_SOLID].contains(&version) {
-        return Err(WimError::UnsupportedVersion { path, version });
+        return Err(WimError::Format(FormatError::UnsupportedVersion { path, version }));
     }
     if disk.size.get() != header::SIZE {
         return Err(corrupt(format!("a header of {} bytes", header::SIZE), disk.size.to_string()));

@@ -1,15 +1,15 @@
-//! An image, or a file in one, as a person names it: `WIM[:IMAGE][:PATH]`.
+//! `WimPlace`: an image, or a file in one, as users name it: `WIM[:IMAGE][:PATH]`.
 
 use std::path::{Path, PathBuf};
 
 use crate::image::{Image, ImageSelector};
 
-/// A text of the form `WIM[:IMAGE][:PATH]`, divided where the name of the WIM ends.
+/// A text of the form `WIM[:IMAGE][:PATH]`, split at the end of the name of the WIM.
 ///
-/// The name of a file may have colons. The WIM is the longest beginning of the text, up to a colon or the
-/// end, that exists on this machine. Where none exists, the name ends at the first colon.
+/// File names may contain colons. The WIM is the longest prefix of the text, up to a colon or the
+/// end, that exists on this machine. If none exists, the name ends at the first colon.
 ///
-/// What is after that colon is divided by the method that fits the form which is expected.
+/// The method for the expected form splits the rest after that colon.
 ///
 /// ```
 /// use winpe_wim::{ImageSelector, WimPlace};
@@ -21,14 +21,14 @@ use crate::image::{Image, ImageSelector};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WimPlace {
-    /// The WIM, or what else was named: a disc, a folder.
+    /// The WIM, or another named object: a disc, a folder.
     pub wim: PathBuf,
-    /// What is after the name of the WIM and a colon.
+    /// The text after the name of the WIM and a colon.
     pub rest: Option<String>,
 }
 
 impl WimPlace {
-    /// Divides a text. Looks which files exist, and opens none.
+    /// Splits a text. Checks which files exist, but opens none.
     #[must_use]
     pub fn find(text: &str) -> Self {
         let colons = text.match_indices(':').map(|(at, _)| at).filter(|at| *at > 0);
@@ -38,14 +38,14 @@ impl WimPlace {
         Self { wim: text[..end].into(), rest: text.get(end + 1..).map(str::to_owned) }
     }
 
-    /// The image of `WIM[:IMAGE]`, where one is named.
+    /// The image of `WIM[:IMAGE]`, if there is one.
     #[must_use]
     pub fn image(&self) -> Option<ImageSelector> {
         self.rest.as_deref().map(selector)
     }
 
-    /// The image and the file of `WIM[:IMAGE]:FILE`, where a file is named. A name of an image may have colons,
-    /// the file has none.
+    /// The image and the file of `WIM[:IMAGE]:FILE`, if there is a file. The name of an image may
+    /// contain colons, that of the file cannot.
     #[must_use]
     pub fn image_and_file(&self) -> Option<(ImageSelector, &str)> {
         let rest = self.rest.as_deref()?;
@@ -55,8 +55,8 @@ impl WimPlace {
         })
     }
 
-    /// The image and the path of `WIM[:IMAGE][:PATH]`, whose images these are. The path is empty where none is
-    /// given; it may have colons.
+    /// The image and the path of `WIM[:IMAGE][:PATH]`; `images` are those of the WIM. The path is
+    /// empty if there is none; it may contain colons.
     #[must_use]
     pub fn image_and_path(&self, images: &[Image]) -> (ImageSelector, &str) {
         let rest = self.rest.as_deref().unwrap_or_default();
@@ -71,7 +71,7 @@ impl WimPlace {
         }
         let colons = || rest.match_indices(':').map(|(at, _)| at);
         let known = colons().rev().find(|at| is_image(&rest[..*at]));
-        // What is before a colon is meant as an image, though the WIM has none of that name.
+        // Text before a colon is taken as an image, even if the WIM has none with that name.
         match known.or_else(|| colons().next()) {
             Some(at) => (selector(&rest[..at]), &rest[at + 1..]),
             None => (ImageSelector::Boot, rest),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn images_and_paths_are_told_apart() {
+    fn images_and_paths_are_distinguished() {
         let folder = tempfile::tempdir().expect("a folder");
         let wim = folder.path().join("a.wim");
         let images = ["PE", "Windows 7", "x64: PE"].map(NewImage::new);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_goes_as_far_as_a_file_exists() {
+    fn the_name_of_the_wim_is_the_longest_that_exists() {
         let folder = tempfile::tempdir().expect("a folder");
         let wim = folder.path().join("pe:1");
         std::fs::write(&wim, "").expect("a file");

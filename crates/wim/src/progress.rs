@@ -1,10 +1,10 @@
-//! How far a long operation is.
+//! `Progress` of a long operation.
 
-/// What is being done, with `done` of `total` bytes.
+/// The current phase, with `done` of `total` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// The image is copied to its new place.
+    /// The WIM is copied to its new place.
     Copy {
         /// Bytes copied.
         done: u64,
@@ -15,25 +15,25 @@ pub enum Progress {
     Write {
         /// Uncompressed bytes done.
         done: u64,
-        /// Uncompressed bytes in all.
+        /// Total of uncompressed bytes.
         total: u64,
     },
-    /// Files are written to a folder of this machine.
+    /// Files are written to a local folder.
     Extract {
         /// Bytes written.
         done: u64,
-        /// Bytes in all.
+        /// Total bytes.
         total: u64,
     },
-    /// The system is writing to the medium.
+    /// The system is writing to the disk.
     Sync,
-    /// Wimlib reads what was written.
+    /// wimlib reads the result.
     Confirm,
     /// Data is compared with its checksums.
     Verify {
         /// Bytes compared.
         done: u64,
-        /// Bytes in all.
+        /// Total bytes.
         total: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! The data of a file, read where it is asked for.
+//! `BlobReader`: random access to the data of a file.
 
 use std::fmt;
 use std::fs::File;
@@ -13,11 +13,11 @@ use crate::chunks::{Chunks, Source, decode};
 use crate::error::WimError;
 use crate::ffi::Decompressor;
 
-/// Reads the data of a file, decompressing only the chunks that are asked for.
+/// Reads the data of a file, decompressing only the requested chunks.
 ///
-/// It is independent of the [`Archive`](crate::Archive) that made it, and can be sent to another
-/// thread. What is read at once by [`copy_to`](Self::copy_to) is compared with its SHA-1; a part, as
-/// [`read_at`](Self::read_at) returns it, cannot be.
+/// It is independent of the [`Archive`](crate::Archive) that created it, and can be sent to another
+/// thread. [`copy_to`](Self::copy_to) reads all of the data and checks its SHA-1;
+/// [`read_at`](Self::read_at) returns a part and cannot check it.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -35,10 +35,11 @@ use crate::ffi::Decompressor;
 pub struct BlobReader {
     file: Arc<File>,
     path: PathBuf,
-    /// Where the WIM begins in the file, and its size.
+    /// The offset of the WIM in the file, and its size.
     window: (u64, u64),
     chunks: Arc<Chunks>,
-    /// Where the data begins in what `chunks` hold: 0 unless it is a range of a solid resource.
+    /// The offset of the data in the uncompressed `chunks`: 0 unless it is a range of a solid
+    /// resource.
     start: u64,
     size: u64,
     sha1: Sha1,
@@ -46,17 +47,17 @@ pub struct BlobReader {
     last: LastChunk,
 }
 
-/// The chunk that was decompressed last: reads mostly follow one another. The readers of solid data
-/// of one file share it, since neighbouring files lie in the same chunk, of up to 128 MiB.
+/// The last decompressed chunk, since most reads are sequential. Readers of solid data of one file
+/// share it, since neighbouring files are in the same chunk of up to 128 MiB.
 pub(crate) type LastChunk = Arc<Mutex<Option<Decoded>>>;
 
 pub(crate) struct Decoded {
-    /// Where it is stored, which no other chunk of the file is.
+    /// Its offset in the file, which identifies the chunk.
     offset: u64,
     plain: Vec<u8>,
 }
 
-/// Where a reader's data is.
+/// The location of a reader's data.
 pub(crate) struct ByteRange {
     pub(crate) chunks: Arc<Chunks>,
     pub(crate) start: u64,
@@ -86,23 +87,24 @@ impl BlobReader {
         })
     }
 
-    /// Bytes of the data.
+    /// Size of the data in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The most that is decompressed, and held in memory, for a read of one byte.
+    /// Maximum number of bytes that are decompressed, and held in memory, for a read of one byte.
     #[must_use]
     pub fn chunk_size(&self) -> u32 {
         self.chunks.coding.chunk_size
     }
 
-    /// Fills `buffer` with the data from `offset` on, and returns how many bytes there were: fewer
-    /// than it holds only at the end.
+    /// Fills `buffer` with the data from `offset` on, and returns the number of bytes read: fewer
+    /// than the length of `buffer` only at the end.
     ///
     /// # Errors
-    /// [`WimError::Corrupt`] for what cannot be decompressed, [`WimError::Io`].
+    /// [`FormatError::Corrupt`](crate::FormatError::Corrupt) for data that cannot be decompressed,
+    /// [`WimError::Io`].
     pub fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, WimError> {
         let mut done = 0;
         while done < buffer.len() && offset + (done as u64) < self.size {
@@ -116,11 +118,12 @@ impl BlobReader {
         Ok(done)
     }
 
-    /// Writes all of the data to `out`, and compares it with its SHA-1.
+    /// Writes all of the data to `out`, and checks its SHA-1.
     ///
     /// # Errors
-    /// [`WimError::Corrupt`], [`WimError::Io`] of the WIM; those of `out` are returned as the inner
-    /// result.
+    /// [`FormatError::Corrupt`](crate::FormatError::Corrupt), [`WimError::Io`] of the WIM; errors of `out`
+    /// are returned as the
+    /// inner result.
     pub fn copy_to(&mut self, out: &mut dyn Write) -> Result<std::io::Result<()>, WimError> {
         let mut hasher = Sha1Hasher::new();
         let mut at = 0;
@@ -138,7 +141,8 @@ impl BlobReader {
         Ok(Ok(()))
     }
 
-    /// Shows `take` the data from `offset`, which must be below the size, to the end of its chunk.
+    /// Calls `take` with the data from `offset`, which must be below the size, to the end of its
+    /// chunk.
     fn with_chunk<T>(&mut self, offset: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T, WimError> {
         let at = self.start + offset;
         let step = u64::from(self.chunks.coding.chunk_size);
@@ -148,7 +152,7 @@ impl BlobReader {
             let expected = format!("{} chunks", self.chunks.count());
             WimError::corrupt(&self.path, "the data of a file", at, expected, format!("{index}"))
         })?;
-        // A panic elsewhere leaves a chunk that is whole, or none.
+        // After a panic elsewhere the cache holds a complete chunk, or none.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let decoded = match last.take_if(|decoded| decoded.offset == place.offset) {
             Some(decoded) => decoded,

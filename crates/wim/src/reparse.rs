@@ -1,4 +1,4 @@
-//! Symbolic links and junctions: where a reparse point leads.
+//! Symbolic links and junctions: the target of a reparse point.
 //!
 //! ```text
 //! substitute name: offset, size │ print name: offset, size │ flags (links only) │ names, UTF-16LE
@@ -12,22 +12,23 @@ use crate::error::WimError;
 
 const JUNCTION: u32 = 0xa000_0003;
 const SYMLINK: u32 = 0xa000_000c;
-/// What Windows allows for all of a reparse buffer.
+/// Windows limits the whole reparse buffer to this size.
 const LONGEST: u64 = 16 * 1024;
 
-/// Whether what has this reparse tag is a symbolic link or a junction.
+/// Whether this reparse tag denotes a symbolic link or a junction.
 pub(crate) fn is_link(tag: Option<u32>) -> bool {
     matches!(tag, Some(JUNCTION | SYMLINK))
 }
 
 impl Archive {
-    /// Where a symbolic link or junction leads, with `/` between names; `None` for anything else.
+    /// The target of a symbolic link or junction, with `/` between names; `None` for anything else.
     ///
-    /// A path from the root of a drive becomes one relative to the link, since the image is that
-    /// drive: `C:\Users` in `\Documents and Settings` is `Users`.
+    /// An absolute path on a drive becomes relative to the link, since the image is that drive:
+    /// `C:\Users` in `\Documents and Settings` becomes `Users`.
     ///
     /// # Errors
-    /// [`WimError::MissingData`], [`WimError::Corrupt`], [`WimError::Io`].
+    /// [`ReadError::MissingData`](crate::ReadError::MissingData),
+    /// [`FormatError::Corrupt`](crate::FormatError::Corrupt), [`WimError::Io`].
     pub fn link_target(&self, entry: &Entry) -> Result<Option<String>, WimError> {
         let (Some(tag), Some(sha1)) = (entry.reparse_tag, &entry.reparse_sha1) else {
             return Ok(None);
@@ -46,7 +47,7 @@ impl Archive {
     }
 }
 
-/// The name that Windows follows; `None` where the buffer is not one.
+/// The name that Windows follows; `None` if the buffer is malformed.
 fn substitute_name(buffer: &[u8], head: usize) -> Option<String> {
     let number = |at: usize| {
         let bytes = buffer.get(at..at + 2)?.try_into().ok()?;
@@ -60,14 +61,14 @@ fn substitute_name(buffer: &[u8], head: usize) -> Option<String> {
     (!name.is_empty() && !name.contains('\0')).then_some(name)
 }
 
-/// The target as a path from the folder of a link `depth` names below the root.
+/// The target as a path from the folder of a link that is `depth` names below the root.
 fn from_link(target: &str, depth: usize) -> String {
     let path = target.strip_prefix(r"\??\").unwrap_or(target);
     let mut characters = path.chars();
     let drive = (characters.next(), characters.next(), characters.next());
     let below_root = match drive {
         (Some('A'..='Z' | 'a'..='z'), Some(':'), Some('\\') | None) => path.get(3..).or(Some("")),
-        // From the root of the drive that the link is on; a server's name follows two.
+        // A path from the root of the link's drive; two backslashes begin the name of a server.
         (Some('\\'), Some(next), _) if next != '\\' => path.get(1..),
         _ => None,
     };
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_lead_within_the_image() {
+    fn absolute_targets_become_relative() {
         for (target, depth, expected) in [
             (r"\??\C:\Users", 1, "Users"),
             (r"\??\C:\ProgramData\Desktop", 3, "../../ProgramData/Desktop"),
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_leads_nowhere() {
+    fn malformed_buffers_have_no_target() {
         assert_eq!(substitute_name(&buffer(8, r"C:\a"), 8).as_deref(), Some(r"C:\a"));
         let whole = buffer(12, "target");
         for size in 0..whole.len() {

@@ -1,4 +1,4 @@
-//! The metadata of an image, with what looking up paths in it needs.
+//! `Tree`: the metadata of an image, with indices for lookups by path.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,13 +14,13 @@ pub(crate) struct Tree {
     pub(crate) metadata: Metadata,
     /// Link group → number of names.
     links: HashMap<u64, u32>,
-    /// Security descriptors that an entry was asked for, by their numbers: entries share them.
+    /// Security descriptors that were requested, by their numbers: entries share them.
     security: RefCell<HashMap<usize, Arc<[u8]>>>,
-    /// The children of large folders that a name was looked up in, in the order of [`Tree::order`].
+    /// The children of large folders that were searched, in the order of [`Tree::order`].
     sorted: RefCell<HashMap<Id, Arc<[Id]>>>,
 }
 
-/// Folders up to this many children are searched one by one.
+/// Folders with up to this many children are searched linearly.
 const SMALL_FOLDER: usize = 64;
 
 impl Tree {
@@ -34,7 +34,7 @@ impl Tree {
         Self { metadata, links, security: RefCell::default(), sorted: RefCell::default() }
     }
 
-    /// How many names the file has.
+    /// The number of names of the file.
     pub(crate) fn links(&self, id: Id) -> u32 {
         let group = self.metadata.dentry(id).link_group();
         group.and_then(|group| self.links.get(&group)).copied().unwrap_or(1)
@@ -48,7 +48,7 @@ impl Tree {
         Some(Arc::clone(known.entry(number).or_insert_with(|| Arc::from(bytes))))
     }
 
-    /// As [`Metadata::find`], which searches each folder on the way from its start.
+    /// As [`Metadata::find`], which searches each folder linearly.
     pub(crate) fn find(&self, path: &ImagePath) -> Option<Id> {
         path.names().iter().try_fold(ROOT, |folder, name| self.child(folder, name))
     }
@@ -75,13 +75,13 @@ impl Tree {
         let start = sorted.partition_point(|id| name::order(name(*id), wanted).is_lt());
         let alike = sorted[start..].partition_point(|id| name::order(name(*id), wanted).is_le());
         let alike = &sorted[start..start + alike];
-        // Those that differ only by case are in the order of their UTF-16 units.
+        // Names that differ only by case are ordered by their UTF-16 units.
         let exact = alike.partition_point(|id| name(*id).lt(wanted.iter().copied()));
         let exact = alike.get(exact).filter(|id| name(**id).eq(wanted.iter().copied()));
         exact.copied().or_else(|| alike.iter().copied().min())
     }
 
-    /// The children of a folder by name without regard to case, then by name, then as in the image.
+    /// The children of a folder ordered by upper-case name, then by name, then as in the image.
     fn sorted(&self, folder: Id) -> Arc<[Id]> {
         let mut known = self.sorted.borrow_mut();
         let sorted = known.entry(folder).or_insert_with(|| {
@@ -106,10 +106,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// Both ways to look up a name find the same entry, whatever differs only by case or is there
-        /// twice.
+        /// Both ways of lookup find the same entry, even among names that differ only by case or
+        /// are repeated.
         #[test]
-        fn large_folders_are_searched_as_small_ones(
+        fn lookups_in_large_and_small_folders_agree(
             names in prop::collection::vec("[aA][bB]?[0-9]{0,2}", SMALL_FOLDER + 1..300),
             wanted in prop::collection::vec("[aA][bB]?[0-9]{0,2}", 20),
         ) {

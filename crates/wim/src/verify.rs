@@ -1,4 +1,4 @@
-//! Whether a WIM is whole.
+//! Verification of a whole WIM: checksums, references, and entries that cannot be extracted.
 
 use std::path::PathBuf;
 
@@ -11,17 +11,18 @@ use crate::progress::Progress;
 use crate::tree::Tree;
 
 impl Archive {
-    /// Reads everything and compares it with its checksums: the integrity table, if any, the metadata
-    /// of all images, and all data. Wimlib does it, which did not write what it reads; of a WIM
-    /// within an ISO image, which wimlib cannot open, this crate, without the integrity table.
+    /// Reads everything and checks it: the integrity table, if any, the metadata of all images, and
+    /// all data. wimlib does this, as a reader that is independent of our writer. For a WIM inside
+    /// an ISO image, which wimlib cannot open, this crate does it, without the integrity table.
     ///
     /// # Errors
-    /// [`WimError::Unconfirmed`] with what wimlib found, or [`Corrupt`](WimError::Corrupt).
+    /// [`CommitError::Unconfirmed`](crate::CommitError::Unconfirmed) with the message of wimlib, or
+    /// [`Corrupt`](crate::FormatError::Corrupt).
     pub fn verify(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Result<(), WimError> {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
         let mut watch = |done, total| progress(Progress::Verify { done, total });
-        // Wimlib has no such limit.
+        // wimlib has no such limit.
         self.check_metadata_size()?;
         if self.part.base > 0 {
             (1..=self.header().image_count).try_for_each(|image| self.tree(image).map(drop))?;
@@ -37,8 +38,8 @@ impl Archive {
             .map_err(|failure| WimError::wimlib(path, "verification failed", &failure))
     }
 
-    /// Everything that is wrong with the WIM, as far as it can be read: metadata, entries that
-    /// [`Archive::extract`] refuses, data, references from one to the other, the integrity table.
+    /// All faults of the WIM, as far as it can be read: metadata, entries that [`Archive::extract`]
+    /// refuses, data, references to missing data, the integrity table.
     pub fn findings(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Vec<WimError> {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
@@ -71,7 +72,7 @@ impl Archive {
         findings
     }
 
-    /// Data that entries refer to and that the WIM does not have.
+    /// Data that entries refer to but the WIM lacks.
     fn without_data(&self, image: u32, tree: &Tree) -> Vec<WimError> {
         let metadata = &tree.metadata;
         let lost = |id: &Id| metadata.dentry(*id).blobs().any(|sha1| self.blob(&sha1).is_none());

@@ -1,4 +1,4 @@
-//! Laws of reading and writing, over arbitrary trees and changes.
+//! Properties of reading and writing, for arbitrary trees and changes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
         Just(Vec::new()),
         prop::collection::vec(any::<u8>(), 1..200),
         (any::<u8>(), 1_usize..140_000).prop_map(|(byte, size)| vec![byte; size]),
-        // Around the borders of chunks, and of what compresses.
+        // Around the limits of chunks, with content that does and does not compress.
         (prop::sample::select(vec![32_767, 32_768, 32_769, 65_536]), any::<u64>()).prop_map(
             |(size, seed)| (0..size).map(|at| (seed.wrapping_mul(at + 1) >> 40) as u8).collect()
         ),
@@ -81,7 +81,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn what_is_put_is_read_and_the_rest_stays(
+    fn put_files_are_read_back_and_the_rest_stays(
         compression in compression(),
         before in prop::collection::vec((path(), content()), 0..12),
         other in prop::collection::vec((path(), content()), 0..6),
@@ -137,7 +137,7 @@ proptest! {
         let Ok(opened) = Archive::open(&wim) else { return Ok(()) };
         for image in 0..=3 {
             if let Ok(found) = contents(&opened, image) {
-                // What is read has the right SHA-1, so it is what was written.
+                // The data was compared with its SHA-1, so it must be what was written.
                 for (path, data) in found {
                     prop_assert!(files.iter().any(|(_, written)| *written == data), "{}", path);
                 }

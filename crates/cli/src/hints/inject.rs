@@ -28,6 +28,7 @@ failures! {
     SourceError => source,
     HiveError => hive,
     ProfileError => profile,
+    TreeError => tree,
     AdditionError => none,
     DiffError => none,
     RegError => none,
@@ -52,6 +53,11 @@ fn stage(error: &StageError) -> Vec<String> {
              the same disc or ADK; --allow-build-mismatch takes this one all the same"
                 .to_owned(),
         ],
+        StageError::NotWinPe { .. } => vec![
+            "name the WinPE first, and the Windows that has the files with --source; --force-target changes \
+             this image all the same"
+                .to_owned(),
+        ],
         StageError::OtherArchitecture { .. } => {
             vec!["see what a WIM is made for with winpe-iscsi info".to_owned()]
         }
@@ -64,6 +70,8 @@ fn remove(error: &RemoveError) -> Vec<String> {
         RemoveError::Tree(error) => tree(error),
         RemoveError::Hive(error) => hive(error),
         RemoveError::Record(error) => record(error),
+        RemoveError::Startup(error) => startup(error),
+        RemoveError::Files(error) => files(error),
         RemoveError::NoRecord { .. } => {
             vec!["only what inject of this version or later has put in can be taken out".to_owned()]
         }
@@ -78,6 +86,7 @@ fn inspect(error: &InspectError) -> Vec<String> {
         InspectError::Profile(error) => profile(error),
         InspectError::Part(error) => part(error),
         InspectError::Record(error) => record(error),
+        InspectError::Startup(error) => startup(error),
         _ => vec![],
     }
 }
@@ -181,6 +190,7 @@ fn startup(error: &StartupError) -> Vec<String> {
         StartupError::OtherShell { .. } => {
             vec!["have what the image starts call it, and leave --autostart out".to_owned()]
         }
+        StartupError::NoTarget => vec!["--connect names one".to_owned()],
         _ => vec![],
     }
 }

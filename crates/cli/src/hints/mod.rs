@@ -9,15 +9,15 @@ use winpe_disk::folder::FolderError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{ChapError, RecipeError};
 use winpe_mount::MountError;
-use winpe_wim::WimError;
+use winpe_wim::{CommitError, FormatError, WimError};
 
 use crate::failure::Failure;
-use crate::suggest::did_you_mean;
+use crate::suggest::help_with_key;
 
 impl From<RecipeError> for Failure {
     fn from(error: RecipeError) -> Self {
         let hint = match &error {
-            RecipeError::Text { message, .. } => did_you_mean(message),
+            RecipeError::Text { message, .. } => help_with_key(message, ""),
             RecipeError::NoInject(_) => Some("winpe-iscsi schema recipe shows its keys".to_owned()),
             _ => None,
         };
@@ -52,7 +52,7 @@ impl From<FolderError> for Failure {
 impl From<MountError> for Failure {
     fn from(error: MountError) -> Self {
         let hint = match &error {
-            MountError::Wim(WimError::Changed { .. }) => {
+            MountError::Wim(WimError::Commit(CommitError::Changed { .. })) => {
                 "the changes were made to what the WIM was when it was mounted; take what you need \
                  from the data folder of the staging folder (winpe-iscsi mounts names it), then \
                  unmount with --discard"
@@ -98,35 +98,35 @@ fn hinted(failure: Failure, hints: Vec<String>) -> Failure {
 
 fn wim(error: &WimError) -> Vec<String> {
     let hint = match error {
-        WimError::Solid { path } | WimError::Pipable { path } => format!(
+        WimError::Commit(CommitError::Solid { path }) | WimError::Commit(CommitError::Pipable { path }) => format!(
             "make one that can be changed first: winpe-iscsi wim export {}:all {}",
             path.display(),
             beside(path, "plain.wim").display()
         ),
-        WimError::Split { path, .. } => format!(
+        WimError::Commit(CommitError::Split { path, .. }) => format!(
             "join the parts first: winpe-iscsi wim export {}:all {}",
             path.display(),
             beside(path, "joined.wim").display()
         ),
-        WimError::ImageExists { .. } => "--name gives the copy another one".to_owned(),
-        WimError::BadEntry { .. } => {
+        WimError::Commit(CommitError::ImageExists { .. }) => "--name gives the copy another one".to_owned(),
+        WimError::Format(FormatError::BadEntry { .. }) => {
             "winpe-iscsi wim verify names all such entries; folders without one can be copied".to_owned()
         }
         WimError::Folder(FolderError::Exists { .. }) => "--force overwrites it".to_owned(),
         WimError::Folder(error) => return folder(error),
-        WimError::TargetExists { .. } => "--force overwrites it".to_owned(),
-        WimError::Locked { .. } => {
+        WimError::Commit(CommitError::TargetExists { .. }) => "--force overwrites it".to_owned(),
+        WimError::Commit(CommitError::Locked { .. }) => {
             "wait for the other program (winpe-iscsi mounts lists the images that are mounted), or let \
              inject write to another file with -o OUT"
                 .to_owned()
         }
-        WimError::NotWritable { path, .. } if !path.exists() => {
+        WimError::Commit(CommitError::NotWritable { path, .. }) if !path.exists() => {
             "write it to a folder that you may change".to_owned()
         }
-        WimError::ReadOnly { .. } | WimError::NotWritable { .. } => {
+        WimError::Commit(CommitError::ReadOnly { .. }) | WimError::Commit(CommitError::NotWritable { .. }) => {
             "change a copy of it, or let inject write to another file with -o OUT".to_owned()
         }
-        WimError::NoSpace { .. } => {
+        WimError::Commit(CommitError::NoSpace { .. }) => {
             "nothing was changed; free some space, or write to where there is some".to_owned()
         }
         _ => return vec![],

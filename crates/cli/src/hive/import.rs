@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     args.output.allows(&args.hive)?;
     let mut hive = args.hive.load()?.open(printer)?;
     let roots = Roots::of(&args.hive, &hive).renamed(args.root.as_ref());
-    let edits = edits(args, &roots)?;
+    let edits = edits(&args.reg, args.lenient, &roots)?;
     set_time(&mut hive)?;
     sound(&hive, &args.hive)?;
 
@@ -93,10 +93,10 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 }
 
 /// The edits of all files, their keys counted from the hive's root.
-fn edits(args: &Args, roots: &Roots) -> Result<Vec<Edit>, Failure> {
-    let options = if args.lenient { ParseOptions::lenient() } else { ParseOptions::default() };
+pub(super) fn edits(reg: &[PathBuf], lenient: bool, roots: &Roots) -> Result<Vec<Edit>, Failure> {
+    let options = if lenient { ParseOptions::lenient() } else { ParseOptions::default() };
     let mut edits = Vec::new();
-    for path in &args.reg {
+    for path in reg {
         let document = Document::parse(&read(path)?, &options)
             .map_err(|error| Failure::new(error.in_file(path)))?;
         for (edit, span) in document.edits() {
@@ -123,7 +123,7 @@ fn no_control_set(args: &Args) -> Failure {
 
 /// Edits keep what they do not concern, damage too, and Windows would then mend the edited hive in
 /// its own way.
-fn sound(hive: &Hive, place: &Place) -> Result<(), Failure> {
+pub(super) fn sound(hive: &Hive, place: &Place) -> Result<(), Failure> {
     let findings = hive.check();
     if findings.is_sound() {
         return Ok(());
@@ -136,7 +136,7 @@ fn sound(hive: &Hive, place: &Place) -> Result<(), Failure> {
 }
 
 /// Our own edits never harm a hive; if they did, nothing is written.
-fn unharmed(hive: &Hive, place: &Place) -> Result<(), Failure> {
+pub(super) fn unharmed(hive: &Hive, place: &Place) -> Result<(), Failure> {
     let findings = hive.check();
     if findings.is_sound() {
         return Ok(());
@@ -149,6 +149,16 @@ fn worst(findings: &Findings) -> String {
     errors.take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// What was changed, for machines.
+pub(super) fn show_json(
+    place: &Place,
+    changes: &[Change],
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let changes = changes.iter().filter(|change| !change.is_noop()).collect();
+    printer.json(&Report { hive: place.to_string(), changes })
+}
+
 fn show(
     args: &Args,
     root: &KeyPath,
@@ -156,8 +166,7 @@ fn show(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     if printer.is_json() {
-        let changes = changes.iter().filter(|change| !change.is_noop()).collect();
-        return printer.json(&Report { hive: args.hive.to_string(), changes });
+        return show_json(&args.hive, changes, printer);
     }
     let mut diff = DiffWriter::new(Vec::new());
     let unsaid = write_changes(&mut diff, changes, root)?;

@@ -3,6 +3,7 @@
 mod check;
 mod compact;
 mod diff;
+mod edit;
 mod export;
 mod find;
 mod import;
@@ -46,6 +47,11 @@ enum Command {
     Find(find::Args),
     Export(export::Args),
     Import(import::Args),
+    New(edit::New),
+    Set(edit::Set),
+    Delete(edit::Delete),
+    Copy(edit::Copy),
+    Rename(edit::Rename),
     Diff(diff::Args),
     Check(check::Args),
     Recover(recover::Args),
@@ -59,6 +65,11 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Command::Find(args) => find::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Import(args) => import::run(args, printer),
+        Command::New(args) => edit::new(args, printer),
+        Command::Set(args) => edit::set(args, printer),
+        Command::Delete(args) => edit::delete(args, printer),
+        Command::Copy(args) => edit::copy(args, printer),
+        Command::Rename(args) => edit::rename(args, printer),
         Command::Diff(args) => diff::run(args, printer),
         Command::Check(args) => check::run(args, printer),
         Command::Recover(args) => recover::run(args, printer),

@@ -1,6 +1,13 @@
 //! Where a changed hive goes.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use winpe_disk::newfile;
 use winpe_hive::{FileTime, Hive};
+use winpe_inject::{ImagePath, ImageSelector};
+use winpe_wim::{Archive, Content, FileChange, Target};
 
 use super::input::Place;
 use crate::atomic_file;
@@ -8,22 +15,24 @@ use crate::failure::Failure;
 use crate::inject::source_date_epoch;
 use crate::output::Output;
 use crate::printer::Printer;
+use crate::wim;
 
 impl Output {
-    /// Refuses what cannot be written before any work is done.
+    /// Refuses what cannot be written before any work is done, in a dry run too.
     pub(super) fn allows(&self, place: &Place) -> Result<(), Failure> {
         match (&self.output, place) {
-            _ if self.dry_run => Ok(()),
-            (Some(path), _) if path.exists() && !self.force => {
-                let failure = Failure::new(format!("{} exists already", path.display()));
-                Err(failure.hint("--force overwrites it"))
-            }
-            (None, Place::Image { .. }) => {
-                let failure = Failure::new("a hive inside an image is not changed here");
-                Err(failure.hint(
-                    "-o OUT writes the hive to a file; to change the image itself, use \
-                    winpe-iscsi inject with --reg or --add",
-                ))
+            (Some(path), _) => match newfile::check(path, self.force) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    let failure = Failure::new(format!("{} exists already", path.display()));
+                    Err(failure.hint("--force overwrites it"))
+                }
+                Err(_) if is_device(path) => Ok(()),
+                Err(error) => Err(Failure::new(format!("{}: {error}", path.display()))),
+                Ok(()) => Ok(()),
+            },
+            (None, Place::Image { wim, .. }) => {
+                Archive::open(wim)?.check_target(&Target::InPlace, false)?;
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -41,7 +50,9 @@ impl Output {
         }
         let path = match (&self.output, place) {
             (Some(path), _) | (None, Place::File(path)) => path,
-            (None, Place::Image { .. }) => return self.allows(place),
+            (None, Place::Image { wim, image, path }) => {
+                return write_to_image(wim, image, path, bytes, printer);
+            }
         };
         // A result that cannot be written is an error before anything is changed.
         printer.finish()?;
@@ -50,6 +61,31 @@ impl Output {
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())
     }
+}
+
+/// Whether a path is a pipe or a device, which is written to as it is.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+}
+
+/// Puts a hive back into its image.
+fn write_to_image(
+    file: &Path,
+    image: &ImageSelector,
+    path: &ImagePath,
+    bytes: &[u8],
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    // A result that cannot be written is an error before anything is changed.
+    printer.finish()?;
+    let archive = Archive::open(file)?;
+    let image = archive.select(image)?;
+    let content = Content::Bytes(bytes.to_vec());
+    let changes = vec![FileChange::Put { path: path.to_string(), content }];
+    let committed = wim::commit(archive, image, changes, printer)?;
+    let appended = committed.appended;
+    printer.status(format_args!("{} is changed; {appended} bytes were appended", file.display()));
+    Ok(())
 }
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.

@@ -1,22 +1,23 @@
 //! `winpe-iscsi inject`.
 
+mod ending;
+mod output;
 mod recipe;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use winpe_inject::{
-    Addition, Document, IscsiName, Job, Profile, Report, SanUri, Session, Source, SourcedEdit,
-    Staged, Target, read_reg,
+    Addition, IscsiName, Job, Profile, SanUri, Session, Source, SourcedEdit, read_reg,
 };
 
-use crate::atomic_file::tell_swept;
+use crate::Outcome;
 use crate::failure::Failure;
 use crate::images::Images;
 use crate::printer::Printer;
 use crate::saved::Saved;
-use crate::secret;
-use crate::{Exit, Outcome};
+
+pub(crate) use ending::Ending;
 
 /// Put the Microsoft iSCSI initiator into a WinPE image
 ///
@@ -34,7 +35,13 @@ use crate::{Exit, Outcome};
 /// The image is changed in place: the new data is appended, and only then the WIM's header is
 /// switched, so that at any moment the file is the old image or the new one.
 ///
-/// With -o, a new file gets the mode of the WIM; one with a CHAP secret in it only its owner can
+/// A later run adds to what WinPE does at its start: drivers, logins and the scripts of earlier runs
+/// stay. A driver package replaces an earlier version of itself. With --recipe, the recipe and the options
+/// beside it say all that WinPE does: what they leave out is taken out, with a warning. See also
+/// winpe-iscsi remove --driver.
+///
+/// With -o, an OUT that already is what would be written is left as it is, so that a recipe can be run
+/// again; any other OUT that exists is an error without --force. A new file gets the mode of the WIM; one with a CHAP secret in it only its owner can
 /// read. A file that exists keeps its mode, and a warning says so if every user can read the secret.
 #[derive(Debug, Clone, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -67,6 +74,10 @@ pub(crate) struct Args {
     /// Add an integrity table to a WIM without one; one that is there is always kept right
     #[arg(long)]
     integrity: bool,
+    /// Set SystemRoot, and everything like it, to the X:\Windows that WinPE boots from: image 1 of a setup's
+    /// boot.wim does not boot by itself without
+    #[arg(long)]
+    fix_systemroot: bool,
     /// Have WinPE log in to this target: iscsi:HOST:PROTOCOL:PORT:LUN:NAME, where protocol, port and
     /// LUN may be empty; may be given again, for further targets. Without --autostart, by hand:
     /// X:\Windows\System32\winpe-iscsi\connect.cmd
@@ -108,10 +119,13 @@ pub(crate) struct Args {
     /// Overwrite OUT
     #[arg(long)]
     force: bool,
+    /// Change an image that is not WinPE, or write over a file that this run reads
+    #[arg(long)]
+    force_target: bool,
     /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// As --dry-run, and exit with 1 if anything would change
+    /// As --dry-run, and exit with 1 if anything would change; with -o, if OUT is not what it would be
     #[arg(long)]
     check: bool,
 }
@@ -135,6 +149,8 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         .edits(read_edits(&args.reg)?)
         .additions(args.add.clone())
         .allow_build_mismatch(args.allow_build_mismatch)
+        .force_target(args.force_target)
+        .fix_system_root(args.fix_systemroot)
         .startup(args.startup()?);
     if let Some(source) = &source {
         job = job.source(source);
@@ -145,17 +161,18 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     if args.integrity {
         job = job.add_integrity();
     }
-    let staged = open(args)?.stage(&job)?;
-    let all = Images::are_all(args.image.as_ref());
-    show_all(staged.reports(), all, printer)?;
-    args.saved.write(staged.reports(), all, printer)?;
-    if args.check {
-        return Ok(would_change(&staged));
-    }
-    if args.dry_run {
-        return Ok(Exit::Done);
-    }
-    commit(staged, args.output.as_deref(), args.force, printer)
+    args.check_output()?;
+    let ending = Ending {
+        all: Images::are_all(args.image.as_ref()),
+        saved: &args.saved,
+        output: args.output.as_deref(),
+        overwrite: args.force,
+        dry_run: args.dry_run,
+        check: args.check,
+        // A dry run may look at a disc without a name for the result.
+        target_known: args.iso.is_none() || args.output.is_some(),
+    };
+    ending.run(open(args)?.stage(&job)?, printer)
 }
 
 fn open(args: &Args) -> Result<Session, Failure> {
@@ -165,70 +182,6 @@ fn open(args: &Args) -> Result<Session, Failure> {
         (Some(wim), None) => Images::open(images, wim)?,
         (None, None) => return Err(Failure::new("neither a WIM nor --iso is given")),
     })
-}
-
-/// The warnings and the reports.
-pub(crate) fn show_all(
-    reports: &[Report],
-    all: bool,
-    printer: &mut Printer,
-) -> Result<(), Failure> {
-    for warning in reports.iter().flat_map(|report| &report.warnings) {
-        printer.warning(warning);
-    }
-    if printer.is_json() {
-        return printer.document(&Document::of(reports, all));
-    }
-    Ok(reports.iter().try_for_each(|report| printer.diff(&report.to_string()))?)
-}
-
-/// The result of `--check`.
-pub(crate) fn would_change(staged: &Staged) -> Exit {
-    match staged.reports().iter().any(Report::has_changes) {
-        true => Exit::Differs,
-        false => Exit::Done,
-    }
-}
-
-/// Writes what is staged, in place or to another file, and says so.
-pub(crate) fn commit(
-    staged: Staged,
-    output: Option<&Path>,
-    overwrite: bool,
-    printer: &mut Printer,
-) -> Outcome {
-    let changes = staged.reports().iter().any(Report::has_changes);
-    let target = match output {
-        Some(path) => Target::File { path: path.to_path_buf(), overwrite },
-        None => Target::InPlace,
-    };
-    // A report that cannot be written is an error before anything is changed.
-    printer.finish()?;
-    let secret = staged.holds_secret()?;
-    let bar = printer.progress("writing");
-    let committed = staged.commit_with(&target, &mut |step| bar.step(step))?;
-    drop(bar);
-    if let Some(left) = committed.repaired {
-        let tail = left.tail;
-        printer
-            .status(format_args!("an earlier write was interrupted; {tail} bytes of it are gone"));
-    }
-    tell_swept(&committed.swept, printer);
-    let written = output.unwrap_or(&committed.path);
-    if secret {
-        secret::warn_if_readable(written, printer);
-    }
-    secret::tell_erased(written, &committed.erased, printer);
-    match target {
-        Target::InPlace if !changes => {}
-        Target::InPlace => printer.status(format_args!(
-            "{} is changed; {} bytes were appended",
-            committed.path.display(),
-            committed.appended
-        )),
-        Target::File { path, .. } => printer.status(format_args!("{} is written", path.display())),
-    }
-    Ok(Exit::Done)
 }
 
 fn read_edits(files: &[PathBuf]) -> Result<Vec<SourcedEdit>, Failure> {

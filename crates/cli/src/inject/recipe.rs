@@ -30,8 +30,10 @@ impl Args {
             reg,
             add,
             integrity,
+            fix_systemroot,
             output,
             force,
+            force_target,
             report,
             undo_reg,
             connect,
@@ -63,7 +65,9 @@ impl Args {
         or_all(&mut self.add, add);
         self.allow_build_mismatch |= allow_build_mismatch;
         self.integrity |= integrity;
+        self.fix_systemroot |= fix_systemroot;
         self.force |= force;
+        self.force_target |= force_target;
         self.chap_at_boot |= chap_at_boot;
         self.autostart |= autostart;
         self.event_log_workaround |= event_log_workaround;
@@ -83,11 +87,6 @@ impl Args {
                 return Err(Failure::new(format!("{named} both a wim and an iso")));
             }
             _ => {}
-        }
-        let has_chap = self.chap_secret_file.is_some() || self.chap_at_boot;
-        if has_chap && self.connect.is_empty() {
-            let failure = Failure::new("there is a CHAP secret and no target to log in to");
-            return Err(failure.hint("--connect names one"));
         }
         if self.strict_drivers && self.driver.is_empty() {
             return Err(Failure::new("--strict-drivers is about drivers, and there are none"));
@@ -111,7 +110,8 @@ impl Args {
             .autostart(self.autostart)
             .event_log_workaround(self.event_log_workaround)
             .drivers(&self.driver)
-            .strict_drivers(self.strict_drivers);
+            .strict_drivers(self.strict_drivers)
+            .whole(self.recipe.is_some());
         if let Some(name) = &self.initiator_name {
             startup = startup.initiator(name.clone());
         }

@@ -75,6 +75,8 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         let first = Document::parse(&bytes, &strict).err().filter(|error| {
             !document.findings().any(|finding| finding.span.line == error.span.line)
         });
+        let first = first.map(Finding::from);
+        let first = first.or_else(|| document.regedit_finding().map(Finding::from));
         files.push(CheckedFile {
             file: path.display().to_string(),
             encoding: document.encoding().name(),
@@ -83,7 +85,7 @@ pub(super) fn run(args: &Args, printer: &mut Printer) -> Outcome {
                 Version::V5 => 5,
             },
             edits: document.edits().count(),
-            findings: Findings { first: first.map(Finding::from), document },
+            findings: Findings { first, document },
         });
     }
     let is_clean = files.iter().all(|file| file.findings.iter().next().is_none());

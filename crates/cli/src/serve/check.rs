@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 use winpe_netboot::config::{Config, Origin};
 use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
+use winpe_netboot::http::Tls;
 use winpe_netboot::net::Interface;
 use winpe_netboot::policy::{self, Logins, MenuRow, Row, boot_table, menu_table};
-use winpe_netboot::serve::Files;
+use winpe_netboot::serve::{Files, check_user};
 
+use super::images::boot_warnings;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
@@ -24,6 +26,7 @@ struct Report<'a> {
     logins: Vec<LoginRow<'a>>,
     files: &'a [FileRow],
     missing: Vec<MissingFile<'a>>,
+    warnings: &'a [String],
     hints: Vec<String>,
 }
 
@@ -75,11 +78,18 @@ struct MissingFile<'a> {
 
 pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printer) -> Outcome {
     let files = Files::prepare(config, interface.address).map_err(Failure::new)?;
+    // What the server reads only once its ports are open.
+    check_user(config).map_err(Failure::new)?;
+    if let Some(tls) = &config.serve.tls {
+        Tls::read(&tls.certificate, &tls.key).map_err(Failure::new)?;
+    }
     let clients = boot_table(config, interface.address);
     let menu = menu_table(config);
     let logins = Logins::read(config).map_err(Failure::new)?.rows();
     let hashed = hash(&files, interface, printer)?;
-    let exit = if files.missing.is_empty() { Exit::Done } else { Exit::Differs };
+    let warnings = boot_warnings(config);
+    let is_fine = files.missing.is_empty() && warnings.is_empty();
+    let exit = if is_fine { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
         printer.json(&Report {
             interface: &interface.name,
@@ -95,6 +105,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
                 .iter()
                 .map(|it| MissingFile { file: &it.file, package: it.package })
                 .collect(),
+            warnings: &warnings,
             hints: hints(config, interface),
         })?;
         return Ok(exit);
@@ -113,6 +124,9 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     }
     for missing in &files.missing {
         printer.warning(missing);
+    }
+    for warning in &warnings {
+        printer.warning(warning);
     }
     for hint in hints(config, interface) {
         printer.status(format_args!("hint: {hint}"));

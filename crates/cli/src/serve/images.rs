@@ -4,8 +4,12 @@ use std::path::Path;
 
 use winpe_media::{BootFile, BootFiles, MediaError};
 use winpe_netboot::config::{self, Config, Content, Entry, Origin, Target, is_url};
+use winpe_wim::Archive;
 
 use crate::failure::Failure;
+
+/// The WinPE of an installation disc.
+const BOOT_WIM: &str = "sources/boot.wim";
 
 /// Looks into each image on this machine's disk, so that an administrator need not unpack it.
 pub(super) fn look_into(config: &mut Config) -> Result<(), Failure> {
@@ -30,6 +34,27 @@ fn find(entry: &Entry) -> Option<Result<(String, BootFiles), Failure>> {
             .hint(format!("see what it holds: winpe-iscsi info {path}"))
     });
     Some(found.map(|files| (path.to_owned(), files)))
+}
+
+/// Why images of the menu on this machine's disk do not start. What cannot be read is reported elsewhere.
+pub(super) fn boot_warnings(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in &config.entries {
+        let opened = match entry.target() {
+            Some(Target::Wim { image, index }) if !is_url(image) => {
+                (Archive::open(Path::new(image)), index)
+            }
+            Some(Target::Windows { disc, index }) => {
+                (Archive::open_in_iso(Path::new(disc), BOOT_WIM), index)
+            }
+            _ => continue,
+        };
+        let (Ok(archive), index) = opened else { continue };
+        let index = index.or(archive.header().boot_index).unwrap_or(1);
+        let warnings = winpe_inject::boot_warnings(&archive, index).unwrap_or_default();
+        lines.extend(warnings.iter().map(|warning| format!("entry {:?}: {warning}", entry.name)));
+    }
+    lines
 }
 
 fn boot_file(path: &str, file: BootFile) -> config::BootFile {

@@ -12,15 +12,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use winpe_netboot::config::{Config, ConfigErrors, Mode, WimImage, quick_menu};
+use winpe_netboot::config::{Config, ConfigErrors, Mode, Reason, WimImage, is_url, quick_menu};
 use winpe_netboot::dhcp::{LeaseLogError, StateError};
 use winpe_netboot::net::{Interface, InterfaceError, PortError};
 use winpe_netboot::serve::{ConfineError, ServeError};
+use winpe_wim::{Archive, ImageSelector, WimPlace};
 
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::suggest::did_you_mean;
+use crate::suggest::help_with_key;
 
 /// Boot machines over the network: DHCP, TFTP, HTTP, menus
 ///
@@ -119,7 +120,7 @@ fn read(args: &Args) -> Result<Config, Failure> {
             let text = winpe_inject::Recipe::read_text(path)
                 .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
             let mut config =
-                text.parse::<Config>().map_err(|errors| refused(Some(path), &errors))?;
+                text.parse::<Config>().map_err(|errors| refused(Some(path), &text, &errors))?;
             config.read_paths_from(path.parent().unwrap_or(Path::new("")));
             config
         }
@@ -135,7 +136,7 @@ fn read(args: &Args) -> Result<Config, Failure> {
     serve.folders.splice(0..0, args.folder.iter().cloned());
     let named = [&args.wim, &args.iso, &args.iscsi].iter().any(|names| !names.is_empty());
     if config.entries.is_empty() || named {
-        let wims: Vec<_> = args.wim.iter().map(|text| wim_image(text)).collect();
+        let wims = args.wim.iter().map(|text| wim_image(text)).collect::<Result<Vec<_>, _>>()?;
         let quick = quick_menu(&wims, &args.iso, &args.iscsi);
         let new = |entries: &[_], name: &str| {
             !entries.iter().any(|it: &winpe_netboot::config::Entry| it.name == name)
@@ -147,24 +148,44 @@ fn read(args: &Args) -> Result<Config, Failure> {
         }
         config.entries.splice(0..0, added);
     }
-    config.check().map_err(|errors| refused(None, &errors))?;
+    config.check().map_err(|errors| refused(None, "", &errors))?;
     Ok(config)
 }
 
-/// All errors of a configuration, a line each. Those of a file have its name and their places.
-fn refused(file: Option<&Path>, errors: &ConfigErrors) -> Failure {
+/// All errors of a configuration, a line each. Those of a file have its name and their places; `text` is what is
+/// in the file.
+fn refused(file: Option<&Path>, text: &str, errors: &ConfigErrors) -> Failure {
     let file = file.map(|path| format!("{}: ", path.display())).unwrap_or_default();
     let lines: Vec<_> = errors.iter().map(|error| format!("{file}{error}")).collect();
-    let hints = errors.iter().filter_map(|error| did_you_mean(&error.reason.to_string()));
-    hints.fold(Failure::new(lines.join("\n  ")), Failure::hint)
+    let mut hints = Vec::new();
+    for error in errors.iter() {
+        let line = error.place.and_then(|place| text.lines().nth(place.line - 1));
+        let hint = match &error.reason {
+            Reason::Toml(message) => help_with_key(message, line.unwrap_or_default()),
+            _ => None,
+        };
+        hints.extend(hint.filter(|hint| !hints.contains(hint)));
+    }
+    hints.into_iter().fold(Failure::new(lines.join("\n  ")), Failure::hint)
 }
 
-/// `winpe.wim:2` is the second image of `winpe.wim`.
-fn wim_image(text: &str) -> WimImage {
-    match text.rsplit_once(':').map(|(path, index)| (path, index.parse())) {
-        Some((path, Ok(index))) => WimImage { path: path.to_owned(), index: Some(index) },
-        _ => WimImage { path: text.to_owned(), index: None },
+/// `winpe.wim:2` is the second image of `winpe.wim`; it may have a name instead.
+fn wim_image(text: &str) -> Result<WimImage, Failure> {
+    // Another server has it, and may have its own port in the address.
+    if is_url(text) {
+        let (path, index) = match text.rsplit_once(':').map(|(path, index)| (path, index.parse())) {
+            Some((path, Ok(index))) if path.matches('/').count() > 2 => (path, Some(index)),
+            _ => (text, None),
+        };
+        return Ok(WimImage { path: path.to_owned(), index });
     }
+    let place = WimPlace::find(text);
+    let index = match place.image() {
+        None | Some(ImageSelector::Boot) => None,
+        Some(ImageSelector::Index(index)) => Some(index),
+        Some(name) => Some(Archive::open(&place.wim)?.select(&name)?),
+    };
+    Ok(WimImage { path: place.wim.display().to_string(), index })
 }
 
 impl From<ModeArg> for Mode {

@@ -191,8 +191,8 @@ impl<W: Write> Writer<W> {
         if let Err(error) = &written
             && !self.fails
         {
-            let text = format_args!("the log cannot be written: {error}; serving goes on");
-            self.printer.warning(text);
+            self.printer
+                .warning(format_args!("the log cannot be written: {error}; serving goes on"));
         }
         self.fails = written.is_err();
     }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use winpe_inject::holds_secret;
-use winpe_wim::{Archive, ExportOptions, Exported};
+use winpe_inject::{Warning, boot_warnings, holds_secret};
+use winpe_wim::{Archive, Compression, ExportOptions, Exported};
 
-use super::Compress;
 use super::place::Place;
+use super::{Compress, mended};
 use crate::atomic_file::tell_swept;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -16,7 +16,7 @@ use crate::{Exit, Outcome, secret};
 ///
 /// Examples:
 ///   winpe-iscsi wim export install.esd:6 install.wim              an ESD becomes a WIM
-///   winpe-iscsi wim export boot.wim:1 winpe.wim
+///   winpe-iscsi wim export boot.wim:1 winpe.wim --for-boot        boots by itself then
 ///   winpe-iscsi wim export install.swm:all install.wim            split parts are joined
 ///   winpe-iscsi wim export winpe.wim boot.wim --name PE --boot    added, where boot.wim exists
 ///
@@ -38,6 +38,10 @@ pub(crate) struct Args {
     /// Compress again what could be copied as it is stored
     #[arg(long)]
     recompress: bool,
+    /// Make a WIM that boots by itself: LZX in chunks of 32 KiB, the (last) image as the one that boots, and
+    /// SystemRoot as the X:\Windows that WinPE boots from
+    #[arg(long, conflicts_with_all = ["compress", "boot"])]
+    for_boot: bool,
     /// The name of the image in OUT
     #[arg(long)]
     name: Option<String>,
@@ -63,22 +67,34 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         let failure = Failure::new(format!("{path} exists and keeps its compression"));
         return Err(failure.hint("--force replaces it"));
     }
+    if adds && args.for_boot {
+        let path = args.target.display();
+        let failure = Failure::new(format!("{path} exists, and --for-boot makes a new WIM"));
+        return Err(failure.hint("--force replaces it"));
+    }
     let holds = |image: &u32| holds_secret(&source, *image);
     let has_secret = images.iter().map(holds).collect::<Result<Vec<_>, _>>()?.contains(&true);
     let bar = printer.progress("exporting");
     let mut step = |progress| bar.step(progress);
     let options = ExportOptions {
         progress: Some(&mut step),
-        compression: args.compress.map(Into::into),
+        compression: match args.for_boot {
+            true => Some(Compression::Lzx),
+            false => args.compress.map(Into::into),
+        },
         recompress: args.recompress,
         name: args.name.clone(),
-        boot: args.boot,
+        boot: args.boot || args.for_boot,
         add_integrity: args.integrity,
         threads: None,
         private: has_secret,
     };
     let done = if adds {
         Archive::open(&args.target)?.import(&source, &images, options)?
+    } else if args.for_boot && needs_mending(&source, &images)? {
+        let done = mended::export(&source, &images, &args.target, args.force, options)?;
+        printer.status("SystemRoot, and everything like it, is set to X:\\Windows");
+        done
     } else {
         source.export(&images, &args.target, args.force, options)?
     };
@@ -92,4 +108,15 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         printer.status(format_args!("{}, image {image} is written", path.display()));
     }
     Ok(Exit::Done)
+}
+
+/// Whether an image states another folder than the one that it boots from.
+fn needs_mending(source: &Archive, images: &[u32]) -> Result<bool, Failure> {
+    for image in images {
+        let warnings = boot_warnings(source, *image)?;
+        if warnings.iter().any(|warning| matches!(warning, Warning::OtherFolder { .. })) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

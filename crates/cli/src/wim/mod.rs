@@ -5,6 +5,7 @@ mod copy;
 mod export;
 mod extract;
 mod ls;
+mod mended;
 mod optimize;
 mod place;
 mod rm;
@@ -88,7 +89,7 @@ impl From<Compress> for Compression {
 }
 
 /// Commits changes of one image in place.
-fn commit(
+pub(crate) fn commit(
     archive: Archive,
     image: u32,
     changes: Vec<FileChange>,

@@ -19,7 +19,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, openat};
+use rustix::fs::{
+    Access as Rights, AtFlags, CWD, FlockOperation, Mode, OFlags, accessat, flock, linkat, openat,
+};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
@@ -71,6 +73,30 @@ enum State {
     Named(NamedTempFile),
 }
 
+/// Whether [`NewFile::create`] would be refused, and why, without writing anything.
+///
+/// # Errors
+/// As [`NewFile::create`], as far as they can be known: the disk may be full.
+pub fn check(path: &Path, overwrite: bool) -> io::Result<()> {
+    let path = checked(path, overwrite)?;
+    let folder = folder(&path);
+    if !std::fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(accessat(CWD, folder, Rights::WRITE_OK | Rights::EXEC_OK, AtFlags::EACCESS)?)
+}
+
+/// The path without symbolic links, if a file may be created there.
+fn checked(path: &Path, overwrite: bool) -> io::Result<PathBuf> {
+    if !overwrite && path.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()))
+}
+
 impl NewFile {
     /// Creates an empty file for `path` that only its owner may read. If `path` is a symbolic link,
     /// its target is replaced.
@@ -80,13 +106,7 @@ impl NewFile {
     /// [`io::ErrorKind::InvalidInput`] if a folder, a pipe or a device exists, and errors of the
     /// system.
     pub fn create(path: &Path, options: Options<'_>) -> io::Result<Self> {
-        if !options.overwrite && path.symlink_metadata().is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let path = checked(path, options.overwrite)?;
         let folder = folder(&path);
         let access = Access::wanted(&path, &options);
         // The file gets the mode that the umask allows while it is empty and has no name.

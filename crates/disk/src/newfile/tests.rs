@@ -227,3 +227,26 @@ fn a_file_that_is_being_written_is_not_swept() {
     new.finish().expect("a file");
     assert_eq!(names(folder.path()), ["slow"]);
 }
+
+/// A dry run must refuse what the run refuses, and leave no trace.
+#[test]
+fn a_check_says_what_the_creation_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("there"), "old").unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    fs::create_dir(path("closed")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("dangling")).unwrap();
+    fs::set_permissions(path("closed"), fs::Permissions::from_mode(0o555)).unwrap();
+    let names = ["new", "there", "folder", "absent/new", "there/new", "closed/new", "dangling"];
+    for name in names {
+        for overwrite in [false, true] {
+            let checked = check(&path(name), overwrite).map_err(|error| error.kind());
+            assert!(!path("new").exists());
+            let created = NewFile::create(&path(name), Options { overwrite, ..Options::default() });
+            let created = created.map(drop).map_err(|error| error.kind());
+            assert_eq!(checked, created, "{name}, overwrite {overwrite}");
+        }
+    }
+    assert!(check(&path("folder"), true).is_err() && check(&path("absent/new"), true).is_err());
+}

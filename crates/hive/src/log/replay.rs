@@ -20,12 +20,7 @@ impl Job {
         mut self,
         logs: Vec<Candidate<'_>>,
     ) -> Result<(FileBytes, Recovery), RecoverError> {
-        let header = Header::of(&self.hive).expect("its length was checked");
-        let time = if self.recovery.sequence_before.is_some() {
-            header.timestamp()
-        } else {
-            header::first_bin_timestamp(&self.hive).expect("its length was checked")
-        };
+        let time = self.time();
         let mut fitting: Option<(Candidate<'_>, DirtLog<'_>)> = None;
         for (place, log) in logs.into_iter().enumerate() {
             let written = log.header.timestamp();
@@ -76,6 +71,15 @@ impl Job {
             stop: None,
         });
         Ok(self.finish(log.sequence().wrapping_add(1), dirt.bins_size()))
+    }
+
+    /// When the hive was written, as a FILETIME: by its base block, or by its first bin where the base block is lost.
+    fn time(&self) -> u64 {
+        if self.recovery.sequence_before.is_some() {
+            Header::of(&self.hive).expect("its length was checked").timestamp()
+        } else {
+            header::first_bin_timestamp(&self.hive).expect("its length was checked")
+        }
     }
 
     /// Of logs in the new format the earliest one that the hive may lack is replayed first, then

@@ -9,6 +9,11 @@ pub(crate) const FOLDER: &str = "winpe-iscsi";
 /// The only file that holds the CHAP name and secret.
 pub(crate) const CHAP: &str = "chap.cmd";
 
+/// Whether a path is below our folder.
+pub(super) fn contains(path: &ImagePath) -> bool {
+    path.is_below(&ImagePath::new(FOLDER_PATH))
+}
+
 /// A file in our folder.
 pub(crate) fn file(name: &str) -> ImagePath {
     ImagePath::new(FOLDER_PATH).join(name)

@@ -1,12 +1,14 @@
 //! The plan for the files of an image: add, replace or keep each.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use winpe_wim::{Content, FileChange};
 
-use super::{Addition, AdditionError, FilesError, MissingFiles, SuppliedFiles};
-use crate::image::{ContentHash, ImagePath, ImageView, Sha256, Tree};
+use super::place::{Present, present, refuse_nested};
+use super::{Addition, AdditionError, FilesError, MissingFiles, SuppliedFiles, own};
+use crate::image::{ContentHash, ImagePath, ImageView, Sha256, Tree, TreeError};
 use crate::profile::Profile;
 use crate::report::{FileAction, FileReport};
 
@@ -32,8 +34,10 @@ struct PlannedFile {
     size: u64,
     /// The digest of its content afterwards; `None` if it was not read yet.
     sha256: Option<Sha256>,
-    /// Its new content; `None` if the image has the same.
+    /// Its new content; `None` if the image has the same, or the file is deleted.
     content: Option<Content>,
+    /// Whether it is deleted.
+    deleted: bool,
 }
 
 /// The finished plan: what is reported and what is written.
@@ -99,9 +103,26 @@ impl<'a> FilePlan<'a> {
                 size,
                 sha256: None,
                 content: None,
+                deleted: false,
             },
         )?;
         Ok(true)
+    }
+
+    /// Deletes a file of this program, and then the folders of this program that are empty. Does nothing if
+    /// the image does not have the file.
+    pub(crate) fn delete(&mut self, path: ImagePath, why: &str) -> Result<(), FilesError> {
+        let Some(present) = present(self.image, &path)? else { return Ok(()) };
+        let file = PlannedFile {
+            position: 0,
+            why: why.to_owned(),
+            old_size: Some(present.size),
+            size: 0,
+            sha256: None,
+            content: None,
+            deleted: true,
+        };
+        Ok(self.insert(path, file)?)
     }
 
     /// Gives a file a content. A file that the image has with the same content is kept.
@@ -150,6 +171,7 @@ impl<'a> FilePlan<'a> {
             old_size: present.map(|present| present.size),
             size,
             sha256: Some(sha256),
+            deleted: false,
         })
     }
 
@@ -179,7 +201,37 @@ impl<'a> FilePlan<'a> {
 
     /// Whether no file changes.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.files.values().all(|file| file.content.is_none())
+        self.files.values().all(|file| file.content.is_none() && !file.deleted)
+    }
+
+    /// The files that are deleted.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = &ImagePath> {
+        self.files.iter().filter(|(_, file)| file.deleted).map(|(path, _)| path)
+    }
+
+    /// The folders of this program in which all files are deleted and none is planned, innermost first.
+    pub(super) fn emptied(&self) -> Result<Vec<ImagePath>, TreeError> {
+        let mut candidates = BTreeSet::new();
+        for path in self.deleted() {
+            let mut folder = path.folder();
+            while own::contains(&folder) {
+                candidates.insert((Reverse(folder.names().count()), folder.clone()));
+                folder = folder.folder();
+            }
+        }
+        let mut emptied: Vec<ImagePath> = Vec::new();
+        for (_, folder) in candidates {
+            let stays = |path: &ImagePath| self.files.get(path).is_none_or(|file| !file.deleted);
+            let found = self.image.tree().list(&folder)?;
+            let mut entries = found.iter().map(|entry| folder.join(&entry.name));
+            let is_kept = entries.any(|path| stays(&path) && !emptied.contains(&path));
+            let gets_one =
+                self.files.iter().any(|(path, file)| !file.deleted && path.is_below(&folder));
+            if !is_kept && !gets_one {
+                emptied.push(folder);
+            }
+        }
+        Ok(emptied)
     }
 
     /// The files that change, in the order of the report.
@@ -200,7 +252,10 @@ impl<'a> FilePlan<'a> {
 
     /// Computes reports and changes. Reads the files that are kept or replaced, for their digests.
     pub(crate) fn finish(self) -> Result<PlannedFiles, FilesError> {
+        let stays = self.files.iter().filter(|(_, file)| !file.deleted);
+        refuse_nested(stays.map(|(path, _)| path))?;
         let tree = self.image.tree();
+        let emptied = self.emptied()?;
         let mut files: Vec<_> = self.files.into_iter().collect();
         files.sort_by_key(|(_, file)| file.position);
         let mut planned = PlannedFiles::default();
@@ -211,6 +266,7 @@ impl<'a> FilePlan<'a> {
                 (Some(_), ..) => tree.digest(&path)?,
             };
             let action = match (file.old_size, &file.content) {
+                _ if file.deleted => FileAction::Remove,
                 (None, _) => FileAction::Add,
                 (Some(_), Some(_)) => FileAction::Replace,
                 (Some(_), None) => FileAction::Keep,
@@ -220,16 +276,23 @@ impl<'a> FilePlan<'a> {
                 action,
                 size: file.size,
                 old_size: file.old_size,
-                sha256: file.sha256.or(old_sha256),
+                sha256: file.sha256.or(old_sha256).filter(|_| !file.deleted),
                 old_sha256,
                 why: file.why,
             });
             if let Some(content) = file.content {
                 planned.changes.push(FileChange::Put { path: path.to_string(), content });
+            } else if file.deleted {
+                planned.changes.push(deletion(&path));
             }
         }
+        planned.changes.extend(emptied.iter().map(deletion));
         Ok(planned)
     }
+}
+
+fn deletion(path: &ImagePath) -> FileChange {
+    FileChange::Delete { path: path.to_string(), recursive: false }
 }
 
 /// A file of the plan that changes.
@@ -240,25 +303,6 @@ pub(crate) struct ChangedFile<'p> {
     pub(crate) sha256: Sha256,
     /// Whether the image does not have the file yet.
     pub(crate) is_new: bool,
-}
-
-/// A file of the image as the WIM describes it.
-struct Present {
-    size: u64,
-    /// `None` for an empty file.
-    sha1: Option<[u8; 20]>,
-}
-
-/// The file at a path; a folder there is an error.
-fn present(image: ImageView<'_>, path: &ImagePath) -> Result<Option<Present>, FilesError> {
-    match image.entry(path)? {
-        Some(entry) if entry.is_dir => {
-            let why = "the image has a folder there";
-            Err(AdditionError::BadDestination { path: path.to_string(), why }.into())
-        }
-        Some(entry) => Ok(Some(Present { size: entry.size, sha1: entry.sha1 })),
-        None => Ok(None),
-    }
 }
 
 #[cfg(test)]

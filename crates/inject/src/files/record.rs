@@ -10,7 +10,7 @@ use winpe_registry::{Change, Edit};
 use winpe_wim::Content;
 
 use super::plan::ChangedFile;
-use super::{FilePlan, RecordError, own};
+use super::{FilePlan, RecordError, Started, own};
 use crate::image::{ImagePath, ImageView, Sha256, Tree, TreeError};
 use crate::report::HiveReport;
 
@@ -31,6 +31,9 @@ pub(crate) struct Record {
     pub(crate) files: Vec<FileRecord>,
     /// Folders that were created, outermost first.
     pub(crate) folders: Vec<ImagePath>,
+    /// What WinPE does at its start, if a run ever concerned that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) startup: Option<Started>,
 }
 
 /// What was done to a hive.
@@ -105,7 +108,15 @@ impl Record {
                 return refuse(path, "is not where replaced files are kept");
             }
         }
-        Ok(())
+        match self.startup.as_ref().and_then(Started::foreign_driver) {
+            Some(inf) => refuse(inf, "is not where drivers are put"),
+            None => Ok(()),
+        }
+    }
+
+    /// The file as it was put in; `None` if it was not put in.
+    pub(crate) fn file(&self, path: &ImagePath) -> Option<&FileRecord> {
+        self.files.iter().find(|file| file.path == *path)
     }
 
     /// Adds what is done now. Returns the plan of the files by which the image holds the record: the
@@ -116,9 +127,15 @@ impl Record {
         profile: &str,
         hives: &[HiveReport],
         files: &FilePlan<'_>,
+        startup: Option<Started>,
     ) -> Result<FilePlan<'a>, RecordError> {
         self.schema = SCHEMA;
         self.profile = profile.to_owned();
+        self.startup = startup.or(self.startup);
+        let deleted: HashSet<_> = files.deleted().collect();
+        self.files.retain(|file| !deleted.contains(&file.path));
+        let emptied = files.emptied()?;
+        self.folders.retain(|folder| !emptied.contains(folder));
         hives.iter().filter(|hive| !hive.is_unchanged()).for_each(|hive| self.add_hive(hive));
         let mut plan = FilePlan::new(image);
         let known = self.files.iter().enumerate();
@@ -157,6 +174,16 @@ impl Record {
         }
     }
 
+    /// A place for the earlier content of a file of this name. Files may have left the record, so the
+    /// number of its files alone could be taken.
+    fn unused_kept(&self, name: &str) -> ImagePath {
+        let is_taken =
+            |path: &ImagePath| self.files.iter().any(|it| it.kept.as_ref() == Some(path));
+        let mut places =
+            (self.files.len()..).map(|at| own::file(KEPT).join(&format!("{at}-{name}")));
+        places.find(|path| !is_taken(path)).expect("the record is finite")
+    }
+
     fn add_file(
         &mut self,
         image: ImageView<'_>,
@@ -167,8 +194,7 @@ impl Record {
         let mut kept = None;
         // An earlier secret is not kept: we wrote it, and it would stay in the image.
         if !file.is_new && *file.path != own::secret_file() {
-            let name = format!("{}-{}", self.files.len(), file.path.file_name());
-            let path = own::file(KEPT).join(&name);
+            let path = self.unused_kept(file.path.file_name());
             self.folders.extend(folders.missing(&path)?);
             keep(plan, image, file.path, &path)?;
             kept = Some(path);
@@ -291,7 +317,8 @@ mod tests {
         let image = ImageView { archive: &archive, image: 1 };
         let mut files = FilePlan::new(image);
         files.put(path, Content::Bytes(b"after".to_vec()), "a test").unwrap();
-        let plan = Record::default().extended(image, "p", &[], &files).unwrap().finish().unwrap();
+        let plan =
+            Record::default().extended(image, "p", &[], &files, None).unwrap().finish().unwrap();
         let kept = plan.changes.iter().find_map(|change| match change {
             winpe_wim::FileChange::Put { path, content } if path.ends_with("0-a.txt") => {
                 Some(content)

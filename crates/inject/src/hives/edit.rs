@@ -199,3 +199,8 @@ fn is_same(old: &[u8], new: &Hive) -> bool {
     Hive::open(old.to_vec())
         .is_ok_and(|old| winpe_hive::diff(old.root(), new.root()).next().is_none())
 }
+
+/// Whether two hives have the same keys and values, whatever their times are.
+pub(crate) fn have_same_content(one: &[u8], other: Vec<u8>) -> bool {
+    Hive::open(other).is_ok_and(|other| is_same(one, &other))
+}

@@ -16,7 +16,7 @@ pub use reg::{Origin, RegError, SourcedEdit, parse_reg, read_reg};
 pub use roots::{HiveRoot, HiveRoots, Location};
 pub use second_reader::Disagreement;
 
-pub(crate) use edit::{HiveEditor, HivePlan, plan};
+pub(crate) use edit::{HiveEditor, HivePlan, have_same_content, plan};
 pub(crate) use expected::ExpectedState;
 pub(crate) use open::{Opened, file_time, open_hive};
 pub(crate) use reader::Hives;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use winpe_hive::{Key, ReadError};
-use winpe_registry::{KeyName, KeyPath, KeyTree, Value, ValueName};
+use winpe_registry::{KeyName, KeyPath, KeyTree, Value, ValueName, ValueType};
 
 use super::control_set::ControlSets;
 use super::{HiveError, HiveRoots, Opened, Origin, open_hive};
@@ -86,6 +86,34 @@ impl<'a> Hives<'a> {
         let names: Vec<_> = names.collect();
         let found = self.with_key(key, |key| key.values_named(names.iter().copied()))?;
         Ok(found.unwrap_or_else(|| vec![None; names.len()]))
+    }
+
+    /// Shows `visit` each value of the type of a text below a key: the path of its key, its name, its content.
+    pub(crate) fn texts_below(
+        &mut self,
+        top: &KeyPath,
+        visit: &mut dyn FnMut(&[KeyName], ValueName, Value),
+    ) -> Result<(), HiveError> {
+        let texts = [ValueType::SZ, ValueType::EXPAND_SZ, ValueType::MULTI_SZ];
+        let read = |key: Key<'_>| {
+            let mut path: Vec<KeyName> = Vec::new();
+            let mut walk = key.walk();
+            while let Some(found) = walk.next() {
+                let found = found?;
+                if let Some(above) = found.depth.checked_sub(1) {
+                    path.truncate(above);
+                    path.push(KeyName::from_stored(found.key.name()));
+                }
+                for value in walk.values(&found.key) {
+                    let value = value?;
+                    if texts.contains(&value.ty()) {
+                        visit(&path, ValueName::from_stored(value.name()), value.value()?);
+                    }
+                }
+            }
+            Ok(())
+        };
+        self.with_key(top, read).map(drop)
     }
 
     /// Reads from a key; `None` if no root covers it, or the hive or key does not exist.

@@ -3,24 +3,29 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use winpe_registry::{KeyPath, NameError};
 
 use crate::image::ImagePath;
 
 /// A root of key names, and the hive file that holds its keys.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HiveRoot {
-    /// For example `HKEY_LOCAL_MACHINE\SYSTEM`.
+    /// The root, with which keys of the profile begin.
+    #[schemars(example = &r"HKEY_LOCAL_MACHINE\PE_Sys")]
     pub root: String,
     /// The hive's path in the image.
+    #[schemars(example = &r"Windows\System32\config\SYSTEM")]
     pub file: String,
     /// The key of the hive that the root names; by default the hive's own root.
     #[serde(default)]
+    #[schemars(example = &"Classes")]
     pub below: String,
     /// Whether the hive's `Select` key resolves `CurrentControlSet`.
     #[serde(default, rename = "control-sets")]
+    #[schemars(example = true)]
     pub control_sets: bool,
 }
 

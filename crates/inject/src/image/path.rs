@@ -51,6 +51,16 @@ impl ImagePath {
         Self(self.0.rsplit_once('\\').map(|(folder, _)| folder.to_owned()).unwrap_or_default())
     }
 
+    /// Whether the folder `above` contains this path, at any depth.
+    #[must_use]
+    pub fn is_below(&self, above: &Self) -> bool {
+        let mut names = self.names();
+        above
+            .names()
+            .all(|folder| names.next().is_some_and(|name| Self::new(name) == Self::new(folder)))
+            && names.next().is_some()
+    }
+
     /// This path with more names.
     #[must_use]
     pub fn join(&self, below: &str) -> Self {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use winpe_disk::folder::Folder;
-use winpe_wim::{Archive, ImageSelector, WimError, WimPlace};
+use winpe_wim::{Archive, FormatError, ImageSelector, ReadError, WimError, WimPlace};
 
 use super::{ImagePath, ImageView, Tree, TreeError};
 
@@ -105,12 +105,14 @@ impl fmt::Display for Source {
 /// A WIM, or the installation image of a disc.
 fn open_wim(path: &Path) -> Result<Archive, WimError> {
     let not_a_wim = match Archive::open(path) {
-        Err(error @ WimError::NotAWim { .. }) => error,
+        Err(error @ WimError::Format(FormatError::NotAWim { .. })) => error,
         opened => return opened,
     };
     match Archive::open_in_iso(path, "sources/install.wim") {
-        Err(WimError::NotInIso { .. }) => Archive::open_in_iso(path, "sources/install.esd"),
-        Err(WimError::NotAnIso { .. }) => Err(not_a_wim),
+        Err(WimError::Read(ReadError::NotInIso { .. })) => {
+            Archive::open_in_iso(path, "sources/install.esd")
+        }
+        Err(WimError::Format(FormatError::NotAnIso { .. })) => Err(not_a_wim),
         opened => opened,
     }
 }

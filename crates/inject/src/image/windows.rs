@@ -39,13 +39,25 @@ pub struct Windows {
 pub(crate) struct Marks {
     pub(crate) build_key: String,
     pub(crate) build_values: Vec<String>,
+    pub(crate) kind_values: Vec<String>,
+    pub(crate) kind_of_pe: String,
     pub(crate) kernels: Vec<String>,
     pub(crate) languages: String,
     pub(crate) language_file: String,
     library_folders: Vec<String>,
     programs: Vec<String>,
     api_sets: Vec<String>,
+    pub(crate) running_from: Vec<RunningFrom>,
     families: Vec<Family>,
+}
+
+/// A value in which a WinPE states the folder that it runs from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunningFrom {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) expected: String,
 }
 
 /// Builds that share their files.

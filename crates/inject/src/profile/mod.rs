@@ -15,6 +15,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use winpe_disk::folder::Folder;
 
@@ -42,33 +43,52 @@ pub struct Profile {
 }
 
 /// `profile.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
+#[schemars(title = "profile.toml")]
+pub(crate) struct Manifest {
+    /// One line on what it is.
+    #[schemars(example = &"Microsoft iSCSI initiator for WinPE 3.x")]
     title: String,
+    /// What it does, and for which images.
+    #[schemars(example = &"Windows 7 and its WinPE. Other images have other keys.")]
     why: String,
+    /// `[[choice]]`: profiles that this one chooses from, by the builds of image and source. The first that fits
+    /// counts.
     #[serde(default, rename = "choice")]
     choices: Vec<Choice>,
+    /// `[[hive]]`: roots under which this profile names keys, beside the standard ones.
     #[serde(default, rename = "hive")]
     hives: Vec<HiveRoot>,
+    /// `[[reg]]`: `.reg` files of the folder, applied in this order.
     #[serde(default)]
     reg: Vec<RegEntry>,
+    /// `[[service]]`: services whose keys show that the feature is in.
     #[serde(default, rename = "service")]
     services: Vec<Service>,
+    /// `[[file]]`: files that the image must have.
     #[serde(default, rename = "file")]
     files: Vec<ProfileFile>,
+    /// `[[part]]`: files and keys that belong together and come from a source of the image's own build.
     #[serde(default, rename = "part")]
     parts: Vec<Part>,
+    /// `[[catalogue]]`: where a source has the catalogues that cover its files.
     #[serde(default, rename = "catalogue")]
     catalogues: Vec<CatalogueRule>,
+    /// `[[leave-out]]`: keys that are never copied.
     #[serde(default, rename = "leave-out")]
     left_out: Vec<LeaveOut>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// `[[reg]]`: a `.reg` file of the folder.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RegEntry {
+    /// The name of the file. It is in the profile's folder itself.
+    #[schemars(example = &"service.reg")]
     file: String,
+    /// What it is for.
+    #[schemars(example = &"The initiator service.")]
     why: String,
 }
 

@@ -1,5 +1,6 @@
 //! Parts: files and keys that belong together, and how an image gets them from a source of its own build.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use winpe_registry::{KeyName, KeyPath, ValueName};
@@ -10,23 +11,26 @@ use crate::image::pattern;
 
 /// Files and keys that are useful only together. An image that has a part keeps it as it is; what an image
 /// lacks of a part is taken from the source.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Part {
     /// Its name.
+    #[schemars(example = &"service")]
     pub name: String,
     /// What it is for.
+    #[schemars(example = &"The initiator service and its command line.")]
     pub why: String,
     /// Whether the feature works without it, so that it is omitted if the source does not have it.
     #[serde(default)]
+    #[schemars(example = true)]
     pub optional: bool,
     /// Files and keys that show that an image has the part, even if it lacks some of what is listed here.
     #[serde(default)]
     pub there_if: Marks,
-    /// Its files.
+    /// `[[part.file]]`: its files.
     #[serde(default, rename = "file")]
     pub files: Vec<ProfileFile>,
-    /// Keys that the image gets from the source's hives.
+    /// `[[part.copy]]`: keys that the image gets from the source's hives.
     #[serde(default, rename = "copy")]
     pub copies: Vec<CopyKey>,
     /// Lists of the image to which texts are added.
@@ -38,14 +42,16 @@ pub struct Part {
 }
 
 /// Files and keys that must all exist.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Marks {
     /// The files.
     #[serde(default)]
+    #[schemars(example = vec![r"Windows\System32\drivers\msiscsi.sys"])]
     pub files: Vec<String>,
     /// The keys.
     #[serde(default)]
+    #[schemars(with = "Vec<String>", example = vec![r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI"])]
     pub keys: Vec<KeyPath>,
 }
 
@@ -56,65 +62,78 @@ impl Marks {
 }
 
 /// A key that is copied with its values. What the image already has of it is not changed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyKey {
     /// The key; its names may hold `*`.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// The values; by default all.
     #[serde(default)]
+    #[schemars(with = "Vec<String>", example = vec!["Start", "Type"])]
     pub values: Vec<ValueName>,
     /// Whether its subkeys are copied too.
     #[serde(default = "yes")]
+    #[schemars(example = false)]
     pub subkeys: bool,
     /// Whether the key may be missing from the source.
     #[serde(default)]
+    #[schemars(example = true)]
     pub optional: bool,
     /// What it is for.
+    #[schemars(example = &"The service, started by hand.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 /// Texts that are added to a `REG_MULTI_SZ`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
     /// The key.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// The value.
+    #[schemars(with = "String", example = &"netsvcs")]
     pub value: ValueName,
     /// The texts; case is ignored.
+    #[schemars(example = vec!["MSiSCSI"])]
     pub texts: Vec<String>,
     /// What it is for.
+    #[schemars(example = &"The service, started by hand.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 /// A key that is created.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     /// The key.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// What it is for.
+    #[schemars(example = &"The service, started by hand.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
 
 /// Keys that are never copied.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveOut {
     /// The key, with all below it; its names may hold `*`.
     #[serde(serialize_with = "unspanned")]
+    #[schemars(with = "String", example = &r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\MSiSCSI")]
     pub(crate) key: Spanned<KeyPath>,
     /// The reason.
+    #[schemars(example = &"What plug and play has found on one machine.")]
     pub why: String,
     #[serde(skip)]
     pub(crate) origin: Origin,

@@ -1,41 +1,12 @@
 //! Profiles, built in and in folders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use winpe_disk::folder::FolderError;
-use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
 
 use super::*;
-
-/// The published `.reg` file and the profile made from it must leave a registry in the same state.
-#[test]
-fn the_winpe3_profile_has_the_same_edits_as_the_seed() {
-    let seed = include_bytes!("../../../../fixtures/seed-iscsi.reg");
-    let seed = parse_reg(Path::new("seed-iscsi.reg"), seed).unwrap();
-    let profile = Profile::builtin("iscsi-winpe3").unwrap();
-    let ours = profile.reg().iter().flat_map(|part| &part.edits);
-    assert_eq!(registry(ours.map(|e| &e.edit)), registry(seed.iter().map(|e| &e.edit)));
-}
-
-type Registry = BTreeMap<KeyPath, BTreeMap<ValueName, Value>>;
-
-fn registry<'a>(edits: impl Iterator<Item = &'a Edit>) -> Registry {
-    let mut keys = Registry::new();
-    for edit in edits {
-        let key = keys.entry(edit.key.clone()).or_default();
-        match &edit.op {
-            Op::CreateKey => {}
-            Op::SetValue { name, value } => {
-                key.insert(name.clone(), value.clone());
-            }
-            other => panic!("the seed deletes nothing, but here is {other:?}"),
-        }
-    }
-    assert_eq!(keys.len(), 26, "the seed names 26 keys");
-    keys
-}
 
 #[test]
 fn every_file_of_the_profiles_folder_is_compiled_in() {

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_regfile::Format;
 
-use crate::image::{ImagePath, Windows};
+use crate::image::{ImagePath, ImageView, Windows};
 
 pub use document::Document;
 pub use file::{FileAction, FileReport};
@@ -25,7 +25,7 @@ pub use part::{LeftOut, PartAction, PartReport};
 pub use signatures::{Catalogue, Signatures};
 pub use startup::{DriverReport, SkippedDriver, StartupReport, TextReport};
 pub use unresolved::Unresolved;
-pub use warning::{UnfitText, Warning};
+pub use warning::{StartupItem, UnfitText, Warning};
 
 pub(crate) use one_line::OneLine;
 
@@ -79,6 +79,29 @@ pub struct Report {
 }
 
 impl Report {
+    /// A report of nothing, for an image.
+    pub(crate) fn empty(image: ImageView<'_>, windows: Windows, profile: String) -> Self {
+        Self {
+            schema: 1,
+            wim: image.wim(),
+            image: image.image,
+            image_name: image.name(),
+            windows,
+            profile,
+            source: None,
+            source_windows: None,
+            parts: vec![],
+            hives: vec![],
+            files: vec![],
+            record: vec![],
+            adds_integrity: false,
+            startup: None,
+            signatures: None,
+            unresolved: vec![],
+            warnings: vec![],
+        }
+    }
+
     /// A `.reg` file that undoes the changes of the hives. It deletes keys that were created, whatever
     /// has been added to them since.
     ///

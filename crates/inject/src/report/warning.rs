@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 use winpe_registry::{KeyName, KeyPath, ValueName};
 use winpe_san::SanUri;
+use winpe_wim::BootObstacle;
 
 use crate::image::ImagePath;
 
@@ -166,6 +167,54 @@ pub enum Warning {
         /// Its INF.
         inf: PathBuf,
     },
+    /// No boot manager reads the WIM.
+    #[error("no boot manager reads {wim}: {why}")]
+    NotBootable {
+        /// The WIM.
+        wim: String,
+        /// Why.
+        why: BootObstacle,
+    },
+    /// The registry states another folder than the one that WinPE boots from.
+    #[error(
+        "{key}: value {value:?} is {found}, expected {expected}: booted by itself, this image stops because the \
+         folders differ"
+    )]
+    OtherFolder {
+        /// The key.
+        key: KeyPath,
+        /// The value.
+        value: ValueName,
+        /// The folder that it states.
+        found: String,
+        /// The folder that WinPE boots from.
+        expected: &'static str,
+    },
+    /// WinPE no longer does something at its start that an earlier run made it do.
+    #[error(
+        "WinPE no longer has the {item} of an earlier run: this run says all, and does not name it"
+    )]
+    Unhooked {
+        /// What it did.
+        item: StartupItem,
+    },
+    /// A driver package takes the place of another version of it.
+    #[error(
+        "the driver package {package} in the image is replaced by {}, which has INFs of the same names",
+        by.display()
+    )]
+    DriverReplaced {
+        /// The name of its folder in the image.
+        package: String,
+        /// The new one.
+        by: PathBuf,
+    },
+    /// A script of ours was changed by hand after it was put in, and is made again.
+    #[error("{path} was changed since it was put in, and is replaced")]
+    ScriptChanged {
+        /// The script.
+        path: ImagePath,
+    },
     /// `[LaunchApp]` of `winpeshl.ini` delays our scripts.
     #[error("{ini} starts the program of [LaunchApp] first; our scripts run after it has ended")]
     LaunchAppFirst {
@@ -195,6 +244,27 @@ pub enum Warning {
         /// The file in the image.
         script: ImagePath,
     },
+}
+
+/// Something that WinPE does at its start because of this program.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StartupItem {
+    /// It loads a driver package, named by its folder.
+    #[error("driver package {0}")]
+    Driver(String),
+    /// It logs in to a target.
+    #[error("login to {0}")]
+    Login(SanUri),
+    /// It logs in with a CHAP name and secret.
+    #[error("login with CHAP")]
+    Chap,
+    /// It starts the initiator.
+    #[error("start of the initiator (autostart)")]
+    Autostart,
+    /// It restarts the event log service.
+    #[error("event log workaround")]
+    EventLog,
 }
 
 /// Why `cmd.exe` does not run a text.

@@ -6,6 +6,7 @@ use super::DriverError;
 use crate::files::FilesError;
 use crate::hives::HiveError;
 use crate::image::{ImagePath, TreeError};
+use crate::report::StartupItem;
 
 /// Why WinPE cannot be made to do something at its start.
 #[derive(Debug, Error)]
@@ -38,6 +39,17 @@ pub enum StartupError {
         /// The line at which it begins, counted from 1.
         line: usize,
     },
+    /// A CHAP name and secret that no login would use.
+    #[error("there is a CHAP secret and no target to log in to")]
+    NoTarget,
+    /// The image does not do what it should stop doing.
+    #[error("the image has no {item}{}", has(found))]
+    Absent {
+        /// What was to be removed.
+        item: StartupItem,
+        /// What of its kind the image has.
+        found: Vec<String>,
+    },
     /// A file is too long to be a script.
     #[error("{file} has {size} bytes: expected a script of at most {limit}")]
     TooLong {
@@ -48,6 +60,10 @@ pub enum StartupError {
         /// The limit, in bytes.
         limit: u64,
     },
+}
+
+fn has(found: &[String]) -> String {
+    if found.is_empty() { String::new() } else { format!("; it has {}", found.join(", ")) }
 }
 
 impl From<TreeError> for StartupError {

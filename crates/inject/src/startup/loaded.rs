@@ -6,9 +6,8 @@ use serde::Serialize;
 
 use super::driver::inf::Inf;
 use super::driver::{MAX_INF, System};
-use super::plan::MAX_SCRIPT;
-use super::script::{EARLY, loaded_inf};
-use super::text::Text;
+use super::installed::MAX_SCRIPT;
+use super::script::{EARLY, read_early};
 use crate::files::{Record, own};
 use crate::image::{ImagePath, ImageView, TreeError};
 
@@ -51,8 +50,8 @@ pub(crate) fn drivers(
         Some(entry) if entry.size <= MAX_SCRIPT => image.read(&early)?,
         _ => vec![],
     };
-    let script = Text::parse(&script);
-    let loaded = script.lines().filter_map(|line| loaded_inf(&line)).map(|inf| own::file(&inf));
+    let (_, loaded) = read_early(&script);
+    let loaded = loaded.into_iter().map(|inf| own::file(inf.as_str()));
     let folder = own::file("drivers");
     let is_ours = |path: &ImagePath| {
         let is_inf = path.file_name().to_ascii_lowercase().ends_with(".inf");

@@ -5,14 +5,12 @@
 use winpe_san::{CHAP_AT_BOOT, PORT, SanUri};
 
 use crate::files::own::{CHAP, FOLDER};
+use crate::image::ImagePath;
 
 /// Runs before the network starts.
 pub(super) const EARLY: &str = "early.cmd";
 /// Starts the service and logs in.
 pub(super) const CONNECT: &str = "connect.cmd";
-
-/// The content of [`CHAP`] if the boot server gives the secret and an earlier run had put one in.
-pub(crate) const NO_SECRET: &[u8] = b"@rem The boot server gives the CHAP name and secret.\r\n";
 
 const HEAD: &str = include_str!("../../startup/head.cmd");
 const EVENT_LOG: &str = include_str!("../../startup/event-log.cmd");
@@ -23,8 +21,13 @@ pub(super) fn place(script: &str) -> String {
     format!(r"%SystemRoot%\System32\{FOLDER}\{script}")
 }
 
+/// Whether a line names a script of ours by its folder.
+pub(super) fn is_named_in(script: &str, line: &str) -> bool {
+    line.to_ascii_lowercase().replace('/', "\\").contains(&format!(r"\{FOLDER}\{script}"))
+}
+
 /// The script that runs before the network starts. Drivers are paths of `.inf` files below [`FOLDER`].
-pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
+pub(super) fn early(event_log: bool, drivers: &[ImagePath]) -> Vec<u8> {
     let mut text = format!("{HEAD}rem Made by winpe-iscsi. Runs before the network starts.\n");
     if event_log {
         text.push_str(EVENT_LOG);
@@ -33,20 +36,34 @@ pub(super) fn early(event_log: bool, drivers: &[String]) -> Vec<u8> {
         text.push('\n');
     }
     for inf in drivers {
-        text.push_str(&format!("drvload \"%~dp0{}\"\n", inf.replace('%', "%%")));
+        text.push_str(&format!("{LOAD}{}\"\n", inf.as_str().replace('%', "%%")));
     }
     text.push_str("exit /b 0\n");
     windows(&text)
 }
 
-/// The INF that a line of the early script loads, as a path below [`FOLDER`].
-pub(super) fn loaded_inf(line: &str) -> Option<String> {
-    let inf = line.trim().strip_prefix("drvload \"%~dp0")?.strip_suffix('"')?;
-    Some(inf.replace("%%", "%"))
+/// A line of [`EVENT_LOG`] that nothing else in the script has.
+const STOP_EVENT_LOG: &str = "net stop eventlog /y";
+const LOAD: &str = "drvload \"%~dp0";
+
+/// Whether an early script restarts the event log, and the `.inf` files below [`FOLDER`] that it loads.
+pub(super) fn read_early(script: &[u8]) -> (bool, Vec<ImagePath>) {
+    let text = String::from_utf8_lossy(script);
+    let loaded = text.lines().filter_map(|line| line.strip_prefix(LOAD)?.strip_suffix('"'));
+    let drivers = loaded.map(|inf| ImagePath::new(&inf.replace("%%", "%"))).collect();
+    (text.lines().any(|line| line == STOP_EVENT_LOG), drivers)
+}
+
+/// The targets of a login script, and where it takes the CHAP name and secret from.
+pub(super) fn read_connect(script: &[u8]) -> (Vec<SanUri>, ChapFrom) {
+    let text = String::from_utf8_lossy(script);
+    let targets = text.lines().filter_map(|line| line.strip_prefix("rem ")?.parse().ok());
+    let image = text.contains(&format!("call \"%~dp0{CHAP}\""));
+    (targets.collect(), ChapFrom { image, server: text.contains(CHAP_AT_BOOT) })
 }
 
 /// Where the CHAP name and secret of a login come from. If there are both, the boot server's are used.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ChapFrom {
     /// From [`CHAP`] in the image.
     pub(super) image: bool,
@@ -179,10 +196,27 @@ mod tests {
         let call = r#"if exist "%SystemRoot%\System32\winpe-iscsi-chap.cmd" call "#;
         let calls = [r#"call "%~dp0chap.cmd""#, call].map(|call| script.find(call).unwrap());
         assert!(calls[0] < calls[1], "the server's secret replaces the image's");
-        let early = text(early(true, &[r"drivers\a%b\n.inf".to_owned()]));
+        let early = text(early(true, &[ImagePath::new(r"drivers\a%b\n.inf")]));
         assert!(early.contains("goto logged") && early.contains("\n:logged\n"));
         assert!(early.contains(r#"drvload "%~dp0drivers\a%%b\n.inf""#), "{early}");
-        let loaded: Vec<_> = early.lines().filter_map(loaded_inf).collect();
-        assert_eq!(loaded, [r"drivers\a%b\n.inf"]);
+    }
+
+    /// A record that says nothing of the startup leaves only the scripts to tell what is in an image.
+    #[test]
+    fn the_scripts_say_what_they_do() {
+        for event_log in [false, true] {
+            for drivers in [&[][..], &[r"drivers\a%b\n.inf", r"drivers\net\Größe.inf"]] {
+                let drivers: Vec<_> = drivers.iter().map(|path| ImagePath::new(path)).collect();
+                assert_eq!(read_early(&early(event_log, &drivers)), (event_log, drivers));
+            }
+        }
+        let uris = ["iscsi:h::::iqn.a", "iscsi:[2001:db8::2]:6:3261:1:iqn.b"];
+        let uris: Vec<SanUri> = uris.iter().map(|uri| uri.parse().unwrap()).collect();
+        for targets in [&[][..], &uris[..1], &uris] {
+            for (image, server) in [(false, false), (true, false), (false, true), (true, true)] {
+                let chap = ChapFrom { image, server };
+                assert_eq!(read_connect(&connect(targets, chap)), (targets.to_vec(), chap));
+            }
+        }
     }
 }

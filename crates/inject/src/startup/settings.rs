@@ -27,6 +27,65 @@ pub struct Startup {
     pub(super) event_log: bool,
     pub(super) drivers: Vec<PathBuf>,
     pub(super) strict_drivers: bool,
+    pub(super) whole: bool,
+    pub(super) without: Removal,
+}
+
+/// What WinPE no longer does at its start: a part of what `inject` put in.
+///
+/// ```
+/// use winpe_inject::Removal;
+/// let removal = Removal::new().drivers(["netkvm"]).autostart(true);
+/// # let _ = removal;
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removal {
+    pub(super) drivers: Vec<String>,
+    pub(super) targets: Vec<SanUri>,
+    pub(super) autostart: bool,
+    pub(super) event_log: bool,
+}
+
+impl Removal {
+    /// Nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Removes these driver packages, by the names of their folders in the image.
+    #[must_use]
+    pub fn drivers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.drivers.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Removes the logins to these targets. With the last one, the CHAP name and secret go too.
+    #[must_use]
+    pub fn targets(mut self, targets: impl IntoIterator<Item = SanUri>) -> Self {
+        self.targets.extend(targets);
+        self
+    }
+
+    /// Whether the initiator is no longer started when WinPE starts. The login script stays.
+    #[must_use]
+    pub fn autostart(mut self, autostart: bool) -> Self {
+        self.autostart = autostart;
+        self
+    }
+
+    /// Whether the event log service is no longer restarted.
+    #[must_use]
+    pub fn event_log_workaround(mut self, workaround: bool) -> Self {
+        self.event_log = workaround;
+        self
+    }
+
+    /// Whether nothing is to be removed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Startup {
@@ -96,19 +155,35 @@ impl Startup {
         self
     }
 
-    /// Whether files of the image must change.
-    pub(super) fn has_files(&self) -> bool {
+    /// Whether these options are all that WinPE does at its start: what earlier runs put in and is not among
+    /// them is removed, with a warning. By default the image keeps it, and gets these options in addition.
+    #[must_use]
+    pub fn whole(mut self, whole: bool) -> Self {
+        self.whole = whole;
+        self
+    }
+
+    /// The options that only remove something.
+    pub(crate) fn without(removal: Removal) -> Self {
+        Self { without: removal, ..Self::default() }
+    }
+
+    /// Whether files of the image may have to change.
+    pub(super) fn concerns_files(&self) -> bool {
         let Self {
             targets,
             initiator: _,
-            chap: _,
-            chap_at_boot: _,
+            chap,
+            chap_at_boot,
             autostart,
             event_log,
             drivers,
             strict_drivers: _,
+            whole,
+            without,
         } = self;
-        !targets.is_empty() || *autostart || *event_log || !drivers.is_empty()
+        let is_set = *chap_at_boot || *autostart || *event_log || *whole || chap.is_some();
+        is_set || !targets.is_empty() || !drivers.is_empty() || !without.is_empty()
     }
 
     /// The edits that set the initiator's name.

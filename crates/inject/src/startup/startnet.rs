@@ -1,6 +1,6 @@
 //! `startnet.cmd`, which `winpeshl.exe` runs unless a `winpeshl.ini` names something else.
 
-use super::script::{CONNECT, EARLY, place};
+use super::script::{CONNECT, EARLY, is_named_in, place};
 use super::text::Text;
 
 const BEGIN: &str = "@rem winpe-iscsi begin: put here by winpe-iscsi";
@@ -10,7 +10,7 @@ const END: &str = "@rem winpe-iscsi end";
 pub(super) const DEFAULT: &[u8] = b"wpeinit\r\n";
 
 /// Which of our scripts are called when WinPE starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Calls {
     /// The one that runs before the network starts.
     pub(super) early: bool,
@@ -22,12 +22,16 @@ pub(super) struct Calls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unended(pub(super) usize);
 
-/// Makes the text call these scripts of ours and no others. Returns whether it runs `wpeinit`.
+/// Makes the text call these scripts of ours and no others. Returns whether it runs `wpeinit` where that
+/// matters.
 ///
 /// The early script is called before `wpeinit`, the login after it. A text without `wpeinit` gets both at
 /// its top, where our script starts the network.
 pub(super) fn edit(text: &mut Text, calls: Calls) -> Result<bool, Unended> {
     strip(text)?;
+    if calls == Calls::default() {
+        return Ok(true);
+    }
     let wpeinit = text.find(0, |line| runs(line, "wpeinit"));
     let Some(wpeinit) = wpeinit else {
         let top = text.lines().take_while(|line| is_prologue(line)).count();
@@ -46,6 +50,13 @@ pub(super) fn edit(text: &mut Text, calls: Calls) -> Result<bool, Unended> {
         text.insert(first.unwrap_or(wpeinit), &block(Calls { early: true, connect: false }, ""));
     }
     Ok(true)
+}
+
+/// Which of our scripts the text calls, within a block of ours or elsewhere.
+pub(super) fn calls(text: &Text) -> Calls {
+    let is_called =
+        |script| text.find(0, |line| !is_comment(line) && is_named_in(script, line)).is_some();
+    Calls { early: is_called(EARLY), connect: is_called(CONNECT) }
 }
 
 /// Removes our blocks; every other byte stays.
@@ -73,12 +84,17 @@ fn is_prologue(line: &str) -> bool {
     ["echo off", "rem", "::", "setlocal"].iter().any(|word| words.starts_with(word))
 }
 
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start_matches(['@', ' ', '\t', '(']).to_ascii_lowercase();
+    line.starts_with("::") || line == "rem" || line.starts_with("rem ")
+}
+
 /// Whether a line of a script runs a program, with or without path, quotes and extension.
 pub(super) fn runs(line: &str, program: &str) -> bool {
-    let line = line.trim_start_matches(['@', ' ', '\t', '(']).to_ascii_lowercase();
-    if line.starts_with("::") || line == "rem" || line.starts_with("rem ") {
+    if is_comment(line) {
         return false;
     }
+    let line = line.to_ascii_lowercase();
     let words = line.split(|c: char| c.is_whitespace() || "\"&|()<>,;@".contains(c));
     words.map(|word| word.rsplit(['\\', '/']).next().unwrap_or_default()).any(|name| {
         name.strip_suffix(".exe").unwrap_or(name) == program

@@ -4,7 +4,7 @@
 //! the order of the file, each after the one before has ended; a comma separates a program from its
 //! options.
 
-use super::script::{CONNECT, EARLY, place};
+use super::script::{CONNECT, EARLY, is_named_in, place};
 use super::startnet::{Calls, runs};
 use super::text::Text;
 use crate::files::own::FOLDER;
@@ -43,9 +43,18 @@ pub(super) fn launches(text: &Text) -> Launches {
     }
 }
 
+/// Which of our scripts the ini starts.
+pub(super) fn calls(text: &Text) -> Calls {
+    let is_called = |script| entries(text).any(|(_, line)| is_named_in(script, &line));
+    Calls { early: is_called(EARLY), connect: is_called(CONNECT) }
+}
+
 /// Makes the ini start these scripts of ours and no others.
 pub(super) fn edit(text: &mut Text, calls: Calls) -> Edited {
     strip(text);
+    if calls == Calls::default() {
+        return Edited { wpeinit: true, late: false };
+    }
     let wpeinit = entries(text).find(|(_, line)| runs(line, "wpeinit"));
     if let Some((index, _)) = &wpeinit
         && section_of(text, *index).as_deref() == Some(APPS)

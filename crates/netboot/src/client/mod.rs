@@ -134,17 +134,13 @@ impl Uuid {
     /// As PXELINUX spells it: the bytes in the order of the wire.
     #[must_use]
     pub fn wire_spelling(&self) -> String {
-        spell(&self.0)
+        uuid::Uuid::from_bytes(self.0).hyphenated().to_string()
     }
 
     /// As firmware and operating systems spell it: the first three groups are little-endian numbers.
     #[must_use]
     pub fn smbios_spelling(&self) -> String {
-        let mut bytes = self.0;
-        bytes[..4].reverse();
-        bytes[4..6].reverse();
-        bytes[6..8].reverse();
-        spell(&bytes)
+        uuid::Uuid::from_bytes_le(self.0).hyphenated().to_string()
     }
 
     /// Whether this is one of its two spellings, in either case.
@@ -157,27 +153,8 @@ impl Uuid {
 
 /// From one spelling of a UUID to the other.
 pub(crate) fn other_spelling(text: &str) -> Option<String> {
-    let digits: String = text.split('-').collect();
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-    let bytes = pairs.iter().map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    let bytes: Option<Vec<u8>> = bytes.collect();
-    Some(Uuid(bytes?.try_into().ok()?).smbios_spelling())
-}
-
-fn spell(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(digit.into(), 16).expect("a digit is below 16"));
-        }
-    }
-    text
+    let read = uuid::Uuid::try_parse(text).ok()?;
+    Some(Uuid(read.into_bytes()).smbios_spelling())
 }
 
 impl fmt::Debug for Uuid {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
 
 use crate::client::Platform;
 
 /// How a machine gets from its ROM to the menu.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chain {
     /// ROM, iPXE, `boot.ipxe`, iPXE's menu.
@@ -23,7 +24,7 @@ pub enum Chain {
 
 /// What UEFI firmware gets that starts signed programs only. No DHCP option says whether it does, so all UEFI
 /// firmware gets the same; firmware without Secure Boot starts signed programs too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecureBoot {
     /// The distribution's shim, which starts the distribution's GRUB.
@@ -34,3 +35,8 @@ pub enum SecureBoot {
 
 /// The boot file of each platform where it is not that of the table.
 pub type Overrides = BTreeMap<Platform, String>;
+
+/// Says in the schema of [`Overrides`] which keys they have.
+pub(super) fn name_platforms(schema: &mut Schema) {
+    schema.insert("propertyNames".to_owned(), serde_json::json!({ "enum": Platform::ALL }));
+}

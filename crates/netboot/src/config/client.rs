@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::chain::{Chain, Overrides, SecureBoot};
+use super::chain::{Chain, Overrides, SecureBoot, name_platforms};
 use super::entry::check_default;
 use super::error::{Checked, Reason};
 use super::hardware::bytes;
@@ -16,40 +17,54 @@ use crate::wire::dhcp::Hardware;
 ///
 /// The keys from `chain` on are those of `[serve]`, here without a default. They are written out twice because
 /// `#[serde(flatten)]` loses what this crate needs: `deny_unknown_fields`, and the places of wrong values.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(
+    description = "`[[client]]`: what differs for some clients. Every key that is given must match."
+)]
 pub struct ClientConfig {
     /// Their name in logs, tables and URLs.
+    #[schemars(example = &"lab")]
     pub name: String,
     /// Hardware addresses.
     #[serde(default)]
+    #[schemars(example = &"52:54:00:12:34:56")]
     pub mac: Option<Matcher>,
     /// The first three bytes of hardware addresses.
     #[serde(default)]
+    #[schemars(example = vec!["00:14:22", "52:54:00"])]
     pub oui: Option<Matcher>,
     /// UUIDs, in either spelling.
     #[serde(default)]
+    #[schemars(example = &"564d8c1e-1d2c-4b0a-9c38-0d2f7a1b2c3d")]
     pub uuid: Option<Matcher>,
     /// How option 60 begins.
     #[serde(default)]
+    #[schemars(example = &"PXEClient:Arch:00000")]
     pub vendor_class: Option<Matcher>,
     /// As in `[serve]`.
     #[serde(default)]
+    #[schemars(example = &"dell")]
     pub chain: Option<Chain>,
     /// As in `[serve]`.
     #[serde(default)]
+    #[schemars(example = &"grub")]
     pub secure_boot: Option<SecureBoot>,
     /// As in `[serve]`.
     #[serde(default)]
+    #[schemars(example = serde_json::json!({ "uefi-x64": "ipxe.efi" }), transform = name_platforms)]
     pub boot_files: Overrides,
     /// As in `[serve]`.
     #[serde(default)]
+    #[schemars(example = false)]
     pub menu: Option<bool>,
     /// As in `[serve]`.
     #[serde(default)]
+    #[schemars(example = &"win7")]
     pub default: Option<String>,
     /// As in `[serve]`.
     #[serde(default)]
+    #[schemars(example = 5)]
     pub timeout: Option<u32>,
     /// As in `[serve]`, key by key.
     #[serde(default)]
@@ -57,7 +72,7 @@ pub struct ClientConfig {
 }
 
 /// One value or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a text or a list of texts")]
 pub enum Matcher {
     /// One.

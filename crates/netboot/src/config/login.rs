@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use winpe_san::IscsiName;
 
@@ -9,15 +10,18 @@ use super::error::{Checked, Reason};
 use super::text::MAC;
 
 /// `[serve.login]` and `login` of a `[[client]]`, whose keys come before those of `[serve.login]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct LoginConfig {
     /// The initiator's name; `{mac}` in it is the machine's hardware address. Without one, iPXE makes its own.
+    #[schemars(example = &"iqn.2026-11.com.example:{mac}")]
     pub initiator_name: Option<String>,
     /// A file that other users cannot read: two lines, the CHAP name and the secret; or a line for each
     /// machine, `MAC NAME SECRET`.
+    #[schemars(example = &"/etc/winpe-iscsi/chap")]
     pub chap_secret_file: Option<PathBuf>,
-    /// The same for what the target has to prove.
+    /// The same for what the target has to prove to iPXE.
+    #[schemars(example = &"/etc/winpe-iscsi/nas")]
     pub mutual_chap_secret_file: Option<PathBuf>,
 }
 

@@ -44,6 +44,7 @@ mod limits;
 mod login;
 mod network;
 mod read;
+mod schema;
 mod serve;
 mod subnet;
 #[cfg(test)]
@@ -53,6 +54,7 @@ mod watch;
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -66,6 +68,7 @@ pub use http_base::MirroredKind;
 pub use limits::{Limit, Limits};
 pub use login::LoginConfig;
 pub(crate) use network::{host_network, is_host};
+pub use schema::config_schema;
 pub use serve::{Allow, Mode, PxelinuxConfig, Reservation, Serve, TlsConfig};
 pub use subnet::SubnetConfig;
 pub(crate) use text::MAC;
@@ -77,14 +80,16 @@ use entry::{check_default, check_entries};
 use error::Checked;
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "winpe-iscsi.toml")]
 pub struct Config {
     /// `[serve]`: the server.
     #[serde(default)]
     pub serve: Serve,
     /// `[inject]`: what to put into images; the server does not read it.
     #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub inject: Elsewhere,
     /// `[[client]]`: clients that get something else. The first that matches a client counts.
     #[serde(default, rename = "client")]

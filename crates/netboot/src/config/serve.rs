@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::chain::{Chain, Overrides, SecureBoot};
+use super::chain::{Chain, Overrides, SecureBoot, name_platforms};
 use super::error::{Checked, Reason};
 use super::http_base::{MirroredKind, check_http_base, default_mirrored};
 use super::limits::Limits;
@@ -15,50 +16,67 @@ use super::subnet::{SubnetConfig, check_subnets};
 use super::text::is_plain_in_scripts;
 use crate::wire::dhcp::Hardware;
 
-/// `[serve]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// `[serve]`: the server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Serve {
     /// The network interface to serve; by default the only one that has an address.
+    #[schemars(example = &"eth1")]
     pub interface: Option<String>,
     /// Whether to give addresses.
+    #[schemars(example = &"dhcp")]
     pub mode: Mode,
     /// Give addresses although another DHCP server answers on the link.
+    #[schemars(example = true)]
     pub force: bool,
     /// Refuse clients that want an address that is wrong here.
+    #[schemars(example = false)]
     pub authoritative: bool,
     /// Which machines get an answer that says what to boot.
+    #[schemars(example = &"known")]
     pub allow: Allow,
     /// The user whose rights the server keeps once its ports are open, where it is started as root.
+    #[schemars(example = &"winpe-iscsi")]
     pub user: Option<String>,
     /// Folders of files, searched in order.
+    #[schemars(example = vec!["/srv/boot"])]
     pub folders: Vec<PathBuf>,
-    /// Where the lease log is kept.
+    /// The folder of the lease log; without this key `/var/lib/winpe-iscsi`.
+    #[schemars(example = &"/srv/winpe-iscsi/state")]
     pub state: Option<PathBuf>,
     /// The port of HTTP.
+    #[schemars(example = 8080, range(min = 1))]
     pub http_port: u16,
     /// `[serve.tls]`: the same files by HTTPS.
     pub tls: Option<TlsConfig>,
     /// Another web server, or an object store, that has some of the files: a URL with a slash at its end.
+    #[schemars(example = &"http://files.example.org/boot/")]
     pub http_base: Option<String>,
-    /// The kinds of files that it has; images and programs by default.
+    /// The kinds of files that `http-base` has.
+    #[schemars(example = vec!["images", "programs", "scripts"])]
     pub http_base_holds: BTreeSet<MirroredKind>,
     /// How BIOS machines get to the menu.
+    #[schemars(example = &"pxelinux")]
     pub chain: Chain,
     /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
+    #[schemars(example = &"ipxe")]
     pub secure_boot: Option<SecureBoot>,
-    /// Boot files that differ from the table.
+    /// Boot files that differ from the table that `serve --check` shows, by platform.
+    #[schemars(example = serde_json::json!({ "bios": "lpxelinux.0" }), transform = name_platforms)]
     pub boot_files: Overrides,
     /// Whether people may choose. Without a menu the default entry boots without a pause; where it fails,
     /// iPXE still shows the menu, and PXELINUX its prompt.
+    #[schemars(example = false)]
     pub menu: bool,
     /// Seconds the menu waits before it takes its default; 0 waits for ever.
+    #[schemars(example = 30)]
     pub timeout: u32,
     /// The entry that the menu takes by itself; the first one by default.
+    #[schemars(example = &"win7")]
     pub default: Option<String>,
     /// `[serve.login]`: how machines log in to their iSCSI targets.
     pub login: LoginConfig,
-    /// `[serve.pxelinux]`.
+    /// `[serve.pxelinux]`: what PXELINUX learns by DHCP.
     pub pxelinux: PxelinuxConfig,
     /// `[serve.limits]`: how many clients are served at a time.
     pub limits: Limits,
@@ -101,7 +119,7 @@ impl Default for Serve {
 }
 
 /// Whether to give addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Give addresses unless another server does.
@@ -114,7 +132,7 @@ pub enum Mode {
 }
 
 /// Which machines get an answer that says what to boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
     /// All that ask.
@@ -125,15 +143,18 @@ pub enum Allow {
 }
 
 /// `[serve.tls]`: the files by HTTPS too, for those that know the certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TlsConfig {
     /// A chain of certificates in PEM, the server's own first.
+    #[schemars(example = &"/etc/winpe-iscsi/cert.pem")]
     pub certificate: PathBuf,
     /// Its key, in PEM. It is read before the server gives up its rights.
+    #[schemars(example = &"/etc/winpe-iscsi/key.pem")]
     pub key: PathBuf,
-    /// The port.
+    /// The port of HTTPS.
     #[serde(default = "https")]
+    #[schemars(example = 8443)]
     pub port: u16,
 }
 
@@ -142,26 +163,31 @@ fn https() -> u16 {
 }
 
 /// `[serve.pxelinux]`: options 208 to 211, which are sent whether a client asks for them or not.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PxelinuxConfig {
-    /// Option 209. Where it is empty it is not sent, and PXELINUX searches by UUID, MAC address and
+    /// Option 209, the name of the configuration file. Without it PXELINUX searches by UUID, MAC address and
     /// IP address.
+    #[schemars(example = &"pxelinux.cfg/lab")]
     pub config_file: Option<String>,
-    /// Option 210; ends in a slash.
+    /// Option 210, what PXELINUX puts before the names of files; ends in a slash.
+    #[schemars(example = &"http://files.example.org/boot/")]
     pub path_prefix: Option<String>,
-    /// Option 211, in seconds.
+    /// Option 211, the seconds after which PXELINUX starts the machine again when it finds no file.
+    #[schemars(example = 60)]
     pub reboot_time: Option<u32>,
 }
 
-/// `[[serve.reservation]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// `[[serve.reservation]]`: a machine that always gets the same address.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Reservation {
     /// The machine's hardware address.
     #[serde(deserialize_with = "super::hardware::read")]
+    #[schemars(example = &"52:54:00:12:34:56", with = "String")]
     pub mac: Hardware,
-    /// The address.
+    /// The address that it gets.
+    #[schemars(example = &"192.168.0.10")]
     pub address: Ipv4Addr,
 }
 

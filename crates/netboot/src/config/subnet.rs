@@ -3,35 +3,43 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::{Checked, Reason};
 use super::network::{self, MAX_POOL, is_host};
 
-/// `[[serve.subnet]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// `[[serve.subnet]]`: a network, and the addresses given there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SubnetConfig {
-    /// The network.
+    /// The network, with the bits of its prefix.
     #[serde(deserialize_with = "network::read")]
+    #[schemars(example = &"192.168.0.0/24", with = "String")]
     pub network: Ipv4Net,
     /// The first address given; with none, reservations only.
     #[serde(default)]
+    #[schemars(example = &"192.168.0.100")]
     pub first: Option<Ipv4Addr>,
-    /// The last address given.
+    /// The last address given; goes with `first`.
     #[serde(default)]
+    #[schemars(example = &"192.168.0.199")]
     pub last: Option<Ipv4Addr>,
     /// Seconds of a lease.
     #[serde(default = "default_lease")]
+    #[schemars(example = 86400, range(min = 60))]
     pub lease: u32,
-    /// Routers.
+    /// Routers, for option 3; 16 at most.
     #[serde(default)]
+    #[schemars(example = vec!["192.168.0.1"])]
     pub router: Vec<Ipv4Addr>,
-    /// DNS servers.
+    /// DNS servers, for option 6; 16 at most.
     #[serde(default)]
+    #[schemars(example = vec!["192.168.0.1"])]
     pub dns: Vec<Ipv4Addr>,
-    /// The domain.
+    /// The domain, for option 15.
     #[serde(default)]
+    #[schemars(example = &"example.org")]
     pub domain: Option<String>,
 }
 

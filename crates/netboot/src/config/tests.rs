@@ -143,9 +143,8 @@ fn places(text: &str) -> Vec<(String, String)> {
     errors.iter().map(|it| (place(it).unwrap(), it.reason.to_string())).collect()
 }
 
-#[test]
-fn all_errors_of_a_file_are_found_at_once_each_where_it_is() {
-    let file = "\
+/// A file with an error in each section.
+const ALL_WRONG: &str = "\
 [serve]
 http_port = 80
 http-port = 0
@@ -190,7 +189,10 @@ index = 3
 [[entry]]
 name = 'e'
 ";
-    let found = places(file);
+
+#[test]
+fn all_errors_of_a_file_are_found_at_once_each_where_it_is() {
+    let found = places(ALL_WRONG);
     let expected = [
         ("2:1", "unknown field `http_port`"),
         ("3:13", "http-port must not be 0"),

@@ -2,18 +2,23 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// `[watch]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+/// `[watch]`: the page, the API and the metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct WatchConfig {
-    /// Where the page, the API and the metrics are.
+    /// Where the page, the API and the metrics are: an address with a port, or `off`. Without this key they are
+    /// left out where the port is taken.
+    #[schemars(example = &"10.0.0.1:8067", example = &"off", with = "String")]
     pub listen: Listen,
     /// Names by which browsers may reach them, in addition to `localhost` and IP addresses.
+    #[schemars(example = vec!["boot.example.org"])]
     pub names: Vec<String>,
     /// Whether to receive the console of iPXE by syslog, and to name this server in option 7. By default it
     /// is received if the port is free.
+    #[schemars(example = false)]
     pub syslog: Option<bool>,
 }
 
@@ -41,6 +46,15 @@ impl Listen {
             Self::Loopback => Some((Ipv4Addr::LOCALHOST, PORT).into()),
             Self::At(address) => Some(address),
             Self::Off => None,
+        }
+    }
+}
+
+impl Serialize for Listen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.address() {
+            Some(address) => address.serialize(serializer),
+            None => serializer.serialize_str("off"),
         }
     }
 }

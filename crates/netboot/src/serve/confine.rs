@@ -80,11 +80,26 @@ pub(super) fn confine(
     Ok((done, state))
 }
 
-fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), ConfineError> {
+/// Whether the user of the configuration exists, if it names one. A server that does not run as root ignores
+/// the name, but its configuration is wrong all the same.
+///
+/// # Errors
+/// [`ConfineError::NoUser`], and [`ConfineError::Become`] if the list of users cannot be read.
+pub fn check_user(config: &Config) -> Result<(), ConfineError> {
+    config.serve.user.as_deref().map_or(Ok(()), |name| find_user(name).map(drop))
+}
+
+fn find_user(name: &str) -> Result<User, ConfineError> {
     let failed =
         |error: nix::Error| ConfineError::Become { name: name.to_owned(), source: error.into() };
     let user = User::from_name(name).map_err(failed)?;
-    let user = user.ok_or_else(|| ConfineError::NoUser { name: name.to_owned() })?;
+    user.ok_or_else(|| ConfineError::NoUser { name: name.to_owned() })
+}
+
+fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), ConfineError> {
+    let failed =
+        |error: nix::Error| ConfineError::Become { name: name.to_owned(), source: error.into() };
+    let user = find_user(name)?;
     if let Some(folder) = state {
         // With what an earlier run as root has left there.
         let to = Recipient { uid: user.uid.as_raw(), gid: user.gid.as_raw() };

@@ -28,7 +28,7 @@ mod reload;
 mod services;
 mod syscalls;
 
-pub use confine::ConfineError;
+pub use confine::{ConfineError, check_user};
 pub use content::{Files, FilesError, Missing};
 pub use error::ServeError;
 

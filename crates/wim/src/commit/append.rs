@@ -1,4 +1,4 @@
-//! Appends resources and tables to a file, and makes the header that refers to them.
+//! `Appender`: appends resources and tables to a file, and fills in the header that refers to them.
 
 use zerocopy::little_endian::{U16, U32};
 
@@ -13,33 +13,33 @@ use crate::format::header::DiskHeader;
 use crate::format::resource::{DiskBlob, ResourceHeader, flags};
 use crate::xml::Xml;
 
-/// Appends to a file from `at` on.
+/// Appends to a file, from `at` on.
 pub(crate) struct Appender<'a> {
     pub(crate) output: Output<'a>,
     pub(crate) at: u64,
     pub(crate) packer: Packer,
 }
 
-/// The tables of a WIM, to be written behind its resources.
+/// The tables of a WIM, written after its resources.
 pub(crate) struct Tables<'a> {
     pub(crate) blobs: &'a BlobTable,
-    /// Blobs that nothing refers to any more.
+    /// Blobs without references.
     pub(crate) dropped: &'a [Sha1],
     pub(crate) xml: Xml,
-    /// What is known for the integrity table, if there is to be one.
+    /// Known digests for the integrity table, if one is to be written.
     pub(crate) integrity: Option<Digests>,
 }
 
 impl Appender<'_> {
-    /// Appends data as a resource of its own.
+    /// Appends data as a separate resource.
     pub(crate) fn blob(
         &mut self,
         data: &Data<'_>,
         references: u32,
         base: Option<Base<'_>>,
-        tell: &mut dyn FnMut(u64),
+        report: &mut dyn FnMut(u64),
     ) -> Result<DiskBlob, WimError> {
-        self.resource(data, references, base, 0, tell)
+        self.resource(data, references, base, 0, report)
     }
 
     /// Appends the metadata of an image.
@@ -51,12 +51,12 @@ impl Appender<'_> {
         self.resource(&Data::bytes(bytes), 1, base, flags::METADATA, &mut |_| {})
     }
 
-    /// Appends a resource of another WIM of the same compression, as it is stored.
+    /// Appends a resource of another WIM with the same compression without recompressing it.
     pub(crate) fn copy(
         &mut self,
         source: Source<'_>,
         entry: &DiskBlob,
-        tell: &mut dyn FnMut(u64),
+        report: &mut dyn FnMut(u64),
     ) -> Result<DiskBlob, WimError> {
         const STEP: u64 = 1 << 20;
         let from = entry.resource;
@@ -68,7 +68,7 @@ impl Appender<'_> {
             self.output.write(self.at + done, &source.read("a resource", place, size)?)?;
             done += size as u64;
         }
-        tell(from.size.get());
+        report(from.size.get());
         let resource = ResourceHeader::new(self.at, done, from.size.get(), from.flags);
         self.at = resource.end();
         Ok(DiskBlob { resource, part: U16::new(1), ..*entry })
@@ -80,16 +80,16 @@ impl Appender<'_> {
         references: u32,
         base: Option<Base<'_>>,
         extra: u8,
-        tell: &mut dyn FnMut(u64),
+        report: &mut dyn FnMut(u64),
     ) -> Result<DiskBlob, WimError> {
         let slot = Slot { output: self.output, at: self.at, flags: extra };
-        let resource = self.packer.write(slot, data, base, tell)?;
+        let resource = self.packer.write(slot, data, base, report)?;
         self.at = resource.end();
         let sha1 = data.sha1;
         Ok(DiskBlob { resource, part: U16::new(1), references: U32::new(references), sha1 })
     }
 
-    /// Appends the tables and gives `disk` their places.
+    /// Appends the tables and stores their offsets in `disk`.
     pub(crate) fn tables(
         &mut self,
         disk: &mut DiskHeader,
@@ -121,7 +121,8 @@ impl Appender<'_> {
         Ok(())
     }
 
-    /// Tables are never compressed: the loaders of Windows read them before they know how.
+    /// Tables are never compressed: the loaders of Windows read them before they know the
+    /// compression.
     fn plain(&mut self, bytes: &[u8]) -> Result<ResourceHeader, WimError> {
         let resource =
             write_plain(self.output, self.at, &Data::bytes(bytes), flags::METADATA, None)?;

@@ -1,15 +1,16 @@
-//! An independent reader's view of what was written.
+//! Confirms a written WIM with wimlib as an independent reader.
 
 use std::path::Path;
 
 use super::plan::{Plan, Promise};
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::ffi::{Failure, Reader};
 
 /// `WIMLIB_ERR_PATH_DOES_NOT_EXIST`.
 const NO_SUCH_PATH: i32 = 49;
 
-/// Has wimlib open the WIM at `readable` and look at everything that the plan promised. Errors name `path`.
+/// Opens the WIM at `readable` with wimlib and checks everything that the plan promised. Errors
+/// name `path`.
 pub(super) fn confirm(readable: &Path, path: &Path, plan: &Plan<'_>) -> Result<(), WimError> {
     let refused = |failure: Failure| WimError::wimlib(path, "wimlib refuses the result", &failure);
     let mut reader = Reader::open(readable, false, None).map_err(refused)?;
@@ -30,18 +31,18 @@ pub(super) fn confirm(readable: &Path, path: &Path, plan: &Plan<'_>) -> Result<(
             _ => false,
         };
         if !agrees {
-            return Err(WimError::Unconfirmed {
+            return Err(WimError::Commit(CommitError::Unconfirmed {
                 path: path.to_path_buf(),
                 what: "wimlib sees something else than was written",
                 details: format!("image {}, {}: {found:?}", promise.image, promise.path),
-            });
+            }));
         }
     }
     Ok(())
 }
 
 impl Promise {
-    /// Whether the path can be told to wimlib: names that are not valid UTF-16 cannot.
+    /// Whether the path can be passed to wimlib: names that are not valid UTF-16 cannot.
     fn is_nameable(&self) -> bool {
         !self.path.contains([char::REPLACEMENT_CHARACTER, '\0'])
     }

@@ -1,11 +1,12 @@
-//! Overwrites what nothing refers to any more.
+//! Erasing: overwrites bytes that no part of the WIM refers to any more.
 //!
-//! A commit appends, so what it drops stays in the file: data, and the metadata and tables that tell its
-//! SHA-1. It can only be overwritten when the new header is durable, since until then it may still be
-//! referred to. A crash before the end leaves a part of it, and a WIM that is whole.
+//! A commit appends, so dropped parts stay in the file: data, and metadata and tables that contain
+//! its SHA-1. They can only be overwritten after the new header is durable, since the old header
+//! refers to them. A crash in between leaves some of them, and an intact WIM.
 //!
-//! An integrity table covers these bytes too, so the header is switched to one without a table first, and to
-//! one with a table of what the file then holds last. A crash in between leaves the new WIM without one.
+//! An integrity table covers these bytes too. So the header is first switched to one without a
+//! table, and after erasing to one with a table of the final content. A crash in between leaves the
+//! new WIM without a table.
 
 use std::ops::Range;
 
@@ -22,14 +23,15 @@ use crate::error::WimError;
 use crate::format::header::{DiskHeader, SIZE};
 use crate::format::resource::flags;
 
-/// An integrity table that is written when everything else is.
+/// An integrity table that is written after everything else.
 pub(super) struct LaterTable {
     digests: Digests,
     at: u64,
 }
 
 impl LaterTable {
-    /// Takes the room for the table at `at`, so that it does not fail for want of it later.
+    /// Reserves the space for the table at `at`, so that writing it later cannot fail for lack of
+    /// space.
     pub(super) fn reserve(
         output: Output<'_>,
         digests: Digests,
@@ -41,7 +43,7 @@ impl LaterTable {
         Ok(Self { digests, at })
     }
 
-    /// Writes the table, and enters it into the header.
+    /// Writes the table, and stores its place in the header.
     fn write(
         mut self,
         output: Output<'_>,
@@ -58,7 +60,7 @@ impl LaterTable {
     }
 }
 
-/// Erases in a WIM that is in use, whose header refers to everything but the table.
+/// Erases in an existing WIM whose new header refers to everything but the table.
 pub(super) fn in_place(
     output: Output<'_>,
     header: &DiskHeader,
@@ -66,7 +68,7 @@ pub(super) fn in_place(
     table: Option<LaterTable>,
 ) -> Erasure {
     let erased = overwrite(output, unused).and_then(|bytes| output.sync().map(|()| bytes));
-    // The WIM gets its table whatever became of the rest.
+    // The WIM gets its table even if erasing failed.
     let tabled = table.map_or(Ok(()), |table| {
         let mut header = header.clone();
         table.write(output, &mut header, unused)?;
@@ -80,7 +82,7 @@ pub(super) fn in_place(
     }
 }
 
-/// Erases in a WIM that has no name yet, and completes its header.
+/// Erases in a new file, and completes its header.
 pub(super) fn in_new_file(
     output: Output<'_>,
     header: &mut DiskHeader,
@@ -94,7 +96,7 @@ pub(super) fn in_new_file(
     Ok(Erasure::Done { bytes })
 }
 
-/// The stretches before `end` that no part of the WIM takes, once the blobs of `dropped` are gone.
+/// The ranges before `end` that no part of the WIM uses, after removal of the blobs in `dropped`.
 pub(super) fn unused(
     header: &DiskHeader,
     blobs: &BlobTable,
@@ -117,7 +119,7 @@ pub(super) fn unused(
     unused
 }
 
-/// Fills the stretches with zeros; returns how many bytes were none.
+/// Fills the ranges with zeros; returns how many bytes were not zero.
 fn overwrite(output: Output<'_>, unused: &[Range<u64>]) -> Result<u64, WimError> {
     const STEP: u64 = 1 << 20;
     let mut erased = 0;
@@ -159,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn what_any_part_takes_is_used() {
+    fn ranges_used_by_any_part_are_kept() {
         let mut header = crate::create::new_header(crate::coding::Coding::NONE, 0, 0);
         header.blob_table = ResourceHeader::new(900, 50, 50, 0);
         header.xml = ResourceHeader::new(960, 40, 40, 0);
         let mut blobs = BlobTable::default();
-        // The second lies within the first, and the third begins in it; the fifth is named twice.
+        // The second is inside the first, the third begins in it, and the fifth is listed twice.
         for entry in [blob(1, 300, 100), blob(2, 320, 10), blob(3, 350, 100), blob(4, 500, 100)] {
             blobs.insert(entry);
         }
@@ -191,9 +193,10 @@ mod tests {
         bytes.windows(part.len()).filter(|window| *window == part).count()
     }
 
-    /// What is dropped, and whatever tells its SHA-1, is not in the file any more; what another image has is.
+    /// Dropped data and everything that contains its SHA-1 are removed from the file; data that
+    /// another image uses stays.
     #[test]
-    fn what_is_erased_is_nowhere_in_the_file() {
+    fn erased_data_is_nowhere_in_the_file() {
         const OWN: &[u8] = b"a secret of the first image alone";
         const SHARED: &[u8] = b"a secret that both images have";
         let sha1 = |bytes: &[u8]| -> [u8; 20] { Sha1Hasher::digest(bytes).into() };
@@ -223,30 +226,30 @@ mod tests {
                     .commit(&changes, target, options)
                     .expect("a commit")
             };
-            let told = |path: &Path| {
+            let occurrences = |path: &Path| {
                 Archive::open(path).expect("a WIM").verify(None).expect("it is whole");
                 [count(path, OWN), count(path, &sha1(OWN)), count(path, SHARED)]
             };
-            // A short text does not become smaller, so it is stored as it is in every compression. The digest is
+            // A short text does not compress, so it is stored plain in every format. Its digest is
             // in the metadata, which may be compressed, and in the blob table.
             commit(put("own", OWN), &Target::InPlace, false);
-            let [own, digests, shared] = told(&wim);
+            let [own, digests, shared] = occurrences(&wim);
             assert!((own, shared) == (1, 1) && digests >= 1, "{own} {digests} {shared}");
 
             let copy = Target::File { path: folder.path().join("copy.wim"), overwrite: false };
             let done = commit(delete("own"), &copy, true);
             assert!(matches!(done.erased, Erasure::Done { bytes: 1.. }), "{:?}", done.erased);
-            assert_eq!(told(&done.path), [0, 0, 1]);
+            assert_eq!(occurrences(&done.path), [0, 0, 1]);
             assert_eq!(Archive::open(&done.path).expect("a WIM").header().integrity, integrity);
 
-            let before = told(&wim);
+            let before = occurrences(&wim);
             commit(put("own", b"another secret, which takes its place"), &Target::InPlace, false);
-            assert_eq!(told(&wim)[0], before[0], "nobody has asked for it");
-            // What an earlier commit has dropped goes too.
+            assert_eq!(occurrences(&wim)[0], before[0], "erasing was not requested");
+            // Data that an earlier commit dropped is erased too.
             commit(delete("shared"), &Target::InPlace, true);
-            assert_eq!(told(&wim), [0, 0, 1], "the other image has it");
+            assert_eq!(occurrences(&wim), [0, 0, 1], "the other image has it");
             commit(put("other", OWN), &Target::InPlace, true);
-            assert_eq!(told(&wim)[0], 1);
+            assert_eq!(occurrences(&wim)[0], 1);
             let again = commit(put("other", OWN), &Target::InPlace, true);
             assert_eq!((again.changed, again.erased), (false, Erasure::NotAsked));
             let whole = Archive::open(&wim).expect("a WIM");

@@ -1,4 +1,5 @@
-//! Whole images: into another WIM, or the WIM anew without dead space.
+//! Whole images: export to a new WIM, import into another, and optimize (rewrite without dead
+//! space).
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use super::new_file::NewFile;
 use super::pack::write_plain;
 use super::plan::Plan;
 use super::storage::Output;
-use super::target::{self, check_same, lock, tell, write};
+use super::target::{self, check_same, lock, report, write};
 use super::{CommitOptions, Target};
 use crate::archive::Archive;
 use crate::coding::{Coding, Compression};
@@ -24,73 +25,74 @@ use crate::format::header::{DiskHeader, SIZE};
 use crate::progress::Progress;
 use crate::xml::Xml;
 
-/// How images are exported. `ExportOptions::default()` keeps what there is.
+/// Options of an export. `ExportOptions::default()` keeps all properties.
 #[derive(Default)]
 pub struct ExportOptions<'a> {
-    /// Told how far it is.
+    /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// How a new WIM is compressed. Without it, as the source; one that cannot be changed, as an
-    /// ESD, becomes LZX, as boot images are.
+    /// The compression of a new WIM, in chunks of the usual size, which boot managers read. The default is that
+    /// of the source; a source that cannot be changed, such as an ESD, becomes LZX, as in boot images.
     pub compression: Option<Compression>,
-    /// Compress anew what could be taken over as it is stored.
+    /// Recompress data that could be copied in compressed form.
     pub recompress: bool,
-    /// The name of the image in the target, where a single one is exported.
+    /// The name of the image in the target; only for a single image.
     pub name: Option<String>,
-    /// Make the (last) image the one that boots. In a new WIM it does anyway if it does in the source.
+    /// Make the (last) image the boot image. In a new WIM it also is if it is in the source.
     pub boot: bool,
     /// Add an integrity table to a WIM without one.
     pub add_integrity: bool,
-    /// How many threads compress; as many as there are processors without a number.
+    /// Number of threads that compress; by default the number of processors.
     pub threads: Option<usize>,
-    /// Whether nobody but its owner may read a new file that replaces none.
+    /// Whether only its owner may read a new file that replaces none.
     pub private: bool,
 }
 
-/// What an export did.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
     /// The file written.
     pub path: PathBuf,
-    /// The numbers that the images have there.
+    /// The numbers of the images in that file.
     pub images: Vec<u32>,
-    /// How many contents of files were copied: each once, and none that the target had.
+    /// Number of blobs copied: each once, and none that the target already had.
     pub blobs: u64,
-    /// Unfinished files that interrupted runs had left beside a new file, and that are removed.
+    /// Unfinished files of earlier runs next to a new file, which were removed.
     pub swept: Vec<PathBuf>,
 }
 
-/// How a WIM is written anew.
+/// Options for rewriting a WIM.
 #[derive(Default)]
 pub struct OptimizeOptions<'a> {
-    /// Told how far it is.
+    /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// Compress with this, instead of what it is compressed with.
+    /// The new compression, in chunks of the usual size, which boot managers read, if it is to change.
     pub compression: Option<Compression>,
-    /// Compress all data anew; otherwise it is taken over as it is stored.
+    /// Recompress all data; otherwise it is copied in compressed form.
     pub recompress: bool,
     /// Add an integrity table to a WIM without one.
     pub add_integrity: bool,
-    /// How many threads compress; as many as there are processors without a number.
+    /// Number of threads that compress; by default the number of processors.
     pub threads: Option<usize>,
 }
 
-/// What writing a WIM anew came to.
+/// The result of rewriting a WIM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Optimized {
     /// The file written.
     pub path: PathBuf,
-    /// Bytes of the file before.
+    /// The previous size of the file in bytes.
     pub before: u64,
-    /// Bytes of the file now.
+    /// The new size of the file in bytes.
     pub after: u64,
-    /// Unfinished files that interrupted runs had left beside it, and that are removed.
+    /// Unfinished files of earlier runs next to it, which were removed.
     pub swept: Vec<PathBuf>,
 }
 
 impl Archive {
-    /// Copies images into a new file: of a solid, split or pipable WIM, one that can be changed.
+    /// Copies images into a new file. From a solid, split or pipable WIM this makes one that can be
+    /// changed.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -106,9 +108,12 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// [`WimError::NoSuchImage`], [`TargetExists`](WimError::TargetExists) unless `overwrite`,
-    /// [`MissingData`](WimError::MissingData), [`Corrupt`](WimError::Corrupt) for data that must be
-    /// compressed anew and does not match its SHA-1, and those of writing. No file is left behind.
+    /// [`ReadError::NoSuchImage`](crate::ReadError::NoSuchImage),
+    /// [`TargetExists`](crate::CommitError::TargetExists) unless `overwrite`,
+    /// [`MissingData`](crate::ReadError::MissingData), [`Corrupt`](crate::FormatError::Corrupt) for data
+    /// that must be
+    /// recompressed and does not match its SHA-1, and errors of writing. After an error no file
+    /// remains.
     pub fn export(
         &self,
         images: &[u32],
@@ -120,8 +125,8 @@ impl Archive {
         let boot = if options.boot { images.last().copied() } else { boots };
         let coding = self.coding_of_copy(options.compression);
         let like = self.part.file.metadata();
-        let like = Some(&like.map_err(|error| WimError::io(self.path(), "read", error))?);
-        let new = Options { overwrite, like, private: options.private };
+        let like = like.map_err(|error| WimError::io(self.path(), "read", error))?;
+        let new = Options { overwrite, like: Some(&like), private: options.private };
         let mut new = NewFile::create(path, new)?;
         let order = Order {
             source: self,
@@ -144,10 +149,12 @@ impl Archive {
         Ok(Exported { path: new.finish()?, swept, ..summary })
     }
 
-    /// Adds images of another WIM to this one, in place and as safely as [`Archive::commit`].
+    /// Adds images of another WIM to this one, in place and with the same safety as
+    /// [`Archive::commit`].
     ///
     /// # Errors
-    /// [`WimError::ImageExists`], and those of [`Archive::export`] and [`Archive::commit`].
+    /// [`CommitError::ImageExists`](crate::CommitError::ImageExists), and the errors of [`Archive::export`]
+    /// and [`Archive::commit`].
     pub fn import(
         self,
         source: &Self,
@@ -175,12 +182,12 @@ impl Archive {
         Ok(Exported { path: done.path, ..summary })
     }
 
-    /// Writes the WIM anew beside itself, without dead space, and takes its place: at any moment the
-    /// file is the old one or the new one. Images, names, boot index and identity stay. Hard links
-    /// to the file keep the old one.
+    /// Writes a copy of the WIM without dead space next to it, and renames it over the WIM: at any
+    /// moment the file is the old one or the new one. Images, names, boot index and identity stay.
+    /// Hard links to the file keep the old one.
     ///
     /// # Errors
-    /// Those of [`Archive::commit`] before anything is written, and of [`Archive::export`].
+    /// Errors of [`Archive::commit`] before anything is written, and of [`Archive::export`].
     pub fn optimize(self, options: OptimizeOptions<'_>) -> Result<Optimized, WimError> {
         let mut commit = CommitOptions {
             progress: options.progress,
@@ -193,12 +200,7 @@ impl Archive {
         target::check_writable(&path)?;
         lock(&self.part.file, &path, FlockOperation::NonBlockingLockExclusive)?;
         check_same(&self, &self.part.file)?;
-        let coding = match options.compression {
-            Some(compression) if compression != self.header().compression => {
-                Coding::usual(compression)
-            }
-            _ => self.part.coding,
-        };
+        let coding = options.compression.map_or(self.part.coding, Coding::usual);
         let images: Vec<u32> = (1..=self.header().image_count).collect();
         let order = Order {
             source: &self,
@@ -216,18 +218,16 @@ impl Archive {
     }
 
     fn coding_of_copy(&self, wanted: Option<Compression>) -> Coding {
-        let own = self.part.coding;
         match wanted {
-            Some(compression) if compression == own.compression && !self.header().solid => own,
             Some(compression) => Coding::usual(compression),
             None if self.header().solid => Coding::usual(Compression::Lzx),
-            None => own,
+            None => self.part.coding,
         }
     }
 }
 
-/// Writes a new WIM with the images into `new`, makes it durable, and has wimlib look at it. Returns its
-/// size.
+/// Writes a new WIM with the images into `new`, makes it durable, and confirms it with wimlib.
+/// Returns its size.
 fn rewrite(
     new: &mut NewFile,
     disk: DiskHeader,
@@ -243,9 +243,9 @@ fn rewrite(
     let written = write(&mut blank, &plan, output, SIZE.into(), options)?;
     let header = written.header.as_ref().expect("images were added");
     output.write(0, header.as_bytes())?;
-    tell(options, Progress::Sync);
+    report(options, Progress::Sync);
     let readable = new.settle()?;
-    tell(options, Progress::Confirm);
+    report(options, Progress::Confirm);
     confirm(&readable, path, &plan)?;
     let size = new.file().metadata().map_err(|error| WimError::io(path, "read", error))?.len();
     Ok((size, summary(&plan)))
@@ -268,7 +268,7 @@ fn summary(plan: &Plan<'_>) -> Exported {
     }
 }
 
-/// Identifies a copy by what it was made from, so that the same export gives the same bytes.
+/// The GUID of a copy, derived from its source, so that the same export gives the same bytes.
 fn identity(source: &Archive, images: &[u32], coding: Coding) -> [u8; 16] {
     let mut hasher = Sha1Hasher::new_with_prefix(source.header().guid);
     hasher.update(coding.header_flags().to_le_bytes());

@@ -1,4 +1,4 @@
-//! Images of one WIM, to be added to another.
+//! `Import`: images of one WIM, prepared to be added to another.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,28 @@ use super::plan::{Plan, Promise, PromisedEntry};
 use crate::archive::Archive;
 use crate::blobs::{Blob, BlobPlace, EMPTY, Sha1};
 use crate::content::Data;
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::format::header::DiskHeader;
 use crate::format::resource::DiskBlob;
 use crate::metadata::ROOT;
 use crate::part::Part;
 use crate::xml::Xml;
 
-/// Images of another WIM that are added, with the data that the WIM does not have.
+/// Images of another WIM to be added, with the data that this WIM lacks.
 pub(super) struct Import<'a> {
     source: &'a Archive,
     images: Vec<Image>,
-    /// In the order of the file that they are in.
+    /// In the order of the file that holds them.
     blobs: Vec<Incoming<'a>>,
-    /// Whether resources of the same compression are compressed anew.
+    /// Whether resources of the same compression are recompressed.
     recompress: bool,
     boot: Option<u32>,
 }
 
 struct Image {
-    /// In the source.
+    /// The number in the source.
     from: u32,
-    /// In the WIM that it is added to.
+    /// The number in the target.
     to: u32,
 }
 
@@ -39,21 +39,21 @@ struct Incoming<'a> {
     references: u32,
 }
 
-/// What is added, and how.
+/// The images to add, and the options.
 pub(super) struct Order<'a> {
     pub(super) source: &'a Archive,
     pub(super) images: &'a [u32],
-    /// Of a single image.
+    /// The name of a single image.
     pub(super) name: Option<&'a str>,
     pub(super) recompress: bool,
-    /// Which of `images` is to boot.
+    /// The one of `images` that becomes the boot image.
     pub(super) boot: Option<u32>,
-    /// The XML data of the result, where they are not those of the target with the images added.
+    /// The XML data of the result, if they are not those of the target with the images added.
     pub(super) xml: Option<Xml>,
 }
 
 impl<'a> Plan<'a> {
-    /// Adds images of another WIM to `target`.
+    /// Prepares images of another WIM for `target`.
     pub(super) fn import(target: &Archive, order: Order<'a>) -> Result<Self, WimError> {
         let Order { source, images: numbers, name, recompress, boot, xml } = order;
         let mut counts: HashMap<Sha1, u32> = HashMap::new();
@@ -111,7 +111,7 @@ fn described(
         let name = name.unwrap_or(&image.name);
         if !name.is_empty() && target.images().iter().any(|other| other.name == name) {
             let path = target.path().to_path_buf();
-            return Err(WimError::ImageExists { path, name: name.to_owned() });
+            return Err(WimError::Commit(CommitError::ImageExists { path, name: name.to_owned() }));
         }
         let new = (name != image.name).then_some(name);
         xml.add_image(image.xml(), *to, new).map_err(|bad| {
@@ -124,7 +124,7 @@ fn described(
 
 type Counted<'a> = (Vec<(Sha1, u32)>, Vec<Incoming<'a>>);
 
-/// The new counts of blobs that `target` has, and the blobs that it does not have.
+/// The new reference counts of blobs that `target` has, and the blobs that it lacks.
 fn incoming<'a>(
     target: &Archive,
     source: &'a Archive,
@@ -146,17 +146,17 @@ fn incoming<'a>(
 }
 
 impl Import<'_> {
-    /// The numbers that the images get.
+    /// The new numbers of the images.
     pub(super) fn numbers(&self) -> Vec<u32> {
         self.images.iter().map(|image| image.to).collect()
     }
 
-    /// How many blobs are copied.
+    /// The number of blobs copied.
     pub(super) fn blob_count(&self) -> usize {
         self.blobs.len()
     }
 
-    /// Uncompressed bytes of the data that is copied.
+    /// Uncompressed size of the copied data in bytes.
     pub(super) fn size(&self) -> u64 {
         self.blobs.iter().map(|incoming| incoming.blob.size).fold(0, u64::saturating_add)
     }
@@ -164,16 +164,16 @@ impl Import<'_> {
     pub(super) fn write_blobs(
         &self,
         appender: &mut Appender<'_>,
-        tell: &mut dyn FnMut(u64),
+        report: &mut dyn FnMut(u64),
     ) -> Result<Vec<DiskBlob>, WimError> {
         let mut entries = Vec::new();
         for Incoming { part, blob, sha1, references } in &self.blobs {
             let as_it_is = matches!(blob.place, BlobPlace::Own(_)) && self.fits(part, appender);
             let mut entry = if as_it_is {
-                appender.copy(part.source(), part.blobs.entry(blob), tell)?
+                appender.copy(part.source(), part.blobs.entry(blob), report)?
             } else {
                 let data = Data::blob(part.reader(blob, sha1)?, *sha1);
-                appender.blob(&data, *references, None, tell)?
+                appender.blob(&data, *references, None, report)?
             };
             entry.references.set(*references);
             entries.push(entry);
@@ -181,7 +181,7 @@ impl Import<'_> {
         Ok(entries)
     }
 
-    /// The metadata resources, with the numbers of the images.
+    /// Writes the metadata resources; returns them with the numbers of the images.
     pub(super) fn write_metadata(
         &self,
         appender: &mut Appender<'_>,
@@ -203,12 +203,12 @@ impl Import<'_> {
         Ok(entries)
     }
 
-    /// Whether resources of a file can be taken over as they are stored.
+    /// Whether resources of a file can be copied in compressed form.
     fn fits(&self, part: &Part, appender: &Appender<'_>) -> bool {
         !self.recompress && !part.pipable && part.coding == appender.packer.coding()
     }
 
-    /// Enters the images into the header.
+    /// Adds the images to the header.
     pub(super) fn enter(&self, disk: &mut DiskHeader) {
         let added = u32::try_from(self.images.len()).expect("images are few");
         disk.image_count.set(disk.image_count.get() + added);

@@ -1,4 +1,4 @@
-//! The integrity table of a WIM that was appended to.
+//! The integrity table of a WIM that was appended to: keeps valid digests and computes the others.
 
 use std::ops::Range;
 
@@ -12,24 +12,24 @@ use crate::format::header;
 use crate::format::integrity::{DiskIntegrity, SIZE, STRETCH};
 use crate::format::resource::ResourceHeader;
 
-/// Digests of a stretch each, from the end of the header.
+/// Digests of ranges of equal size, starting after the header.
 pub(crate) struct Digests {
     stretch: u32,
-    /// From the first stretch on, as far as they are known; what is not known is read.
+    /// From the first range on; `None` for an unknown digest, whose range is then read.
     digests: Vec<Option<Sha1>>,
 }
 
-/// Stretches larger than this are not worth memory.
+/// Larger ranges are refused, since a range is read into memory.
 const LARGEST_STRETCH: u32 = 128 << 20;
 
 impl Digests {
-    /// Of a WIM without a table, or whose table cannot be kept.
+    /// For a WIM without a table, or with one that cannot be reused.
     pub(crate) fn none() -> Self {
         Self { stretch: STRETCH, digests: Vec::new() }
     }
 
-    /// Those of the table at `resource` that stay right when something is appended: all but the one
-    /// of an incomplete last stretch. `end` is where the checked part of the file ends.
+    /// The digests of the table at `resource` that stay valid when data is appended: all but that
+    /// of an incomplete last range. `end` is where the covered part of the file ends.
     pub(crate) fn kept(
         source: Source<'_>,
         resource: &ResourceHeader,
@@ -52,13 +52,13 @@ impl Digests {
         Ok(Self { stretch, digests })
     }
 
-    /// Bytes of the table of a file up to `end`.
+    /// Size of the table of a file up to `end`, in bytes.
     pub(crate) fn table_size(&self, end: u64) -> usize {
         let count = end.saturating_sub(header::SIZE.into()).div_ceil(self.stretch.into());
         SIZE + usize::try_from(count).expect("a file has fewer stretches") * 20
     }
 
-    /// Forgets the digests of stretches in which these bytes are.
+    /// Drops the digests of ranges that overlap these bytes.
     pub(crate) fn forget(&mut self, changed: &[Range<u64>]) {
         let index = |at: u64| {
             let stretches = at.saturating_sub(header::SIZE.into()) / u64::from(self.stretch);

@@ -1,18 +1,16 @@
-//! The only writer: changes of a WIM, and new WIMs.
+//! Commits: the only code that writes a WIM.
 //!
 //! ```text
 //!  old header │ old resources │ old tables │ new data │ new metadata │ new tables
 //!  ───────────┴───────────────┴────────────┴──────────────────────────────────────
 //!  4. switched  1. never touched            2. appended      3. made durable
 //! ```
-//! A crash before 4 leaves the old WIM with bytes behind its end, which nothing refers to and which
-//! the next commit overwrites; a crash after 4 leaves the new WIM. What is dropped is overwritten after 4,
-//! where that is asked for.
+//! A crash before 4 leaves the old WIM with unused bytes after its end, which the next commit
+//! overwrites; a crash after 4 leaves the new WIM. Dropped data is erased after 4, if that was
+//! requested.
 
 mod append;
 mod confirm;
-#[cfg(test)]
-mod crash_tests;
 mod erase;
 mod export;
 mod import;
@@ -22,8 +20,10 @@ mod pack;
 mod plan;
 mod storage;
 mod target;
+#[cfg(test)]
+mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::FlockOperation;
@@ -32,7 +32,7 @@ use zerocopy::IntoBytes;
 
 use crate::archive::Archive;
 use crate::content::Content;
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::progress::Progress;
 
 pub use export::{ExportOptions, Exported, OptimizeOptions, Optimized};
@@ -48,97 +48,99 @@ pub(crate) use storage::Output;
 pub struct ImageChanges {
     /// The number of the image, from 1.
     pub image: u32,
-    /// Done in this order.
+    /// The changes, applied in this order.
     pub changes: Vec<FileChange>,
 }
 
-/// A change of an image. Paths are looked up without regard to case, with `\` or `/`.
+/// A change of an image. Paths are found in any case, with `\` or `/` between names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileChange {
-    /// Gives a file that content, or adds it, with the folders on the way.
+    /// Sets the content of a file, or adds the file with its missing parent folders.
     ///
-    /// A file that exists stays the same file: name, short name, security descriptor, attributes,
-    /// creation time, alternate streams and hard links are kept. A new one gets the security
-    /// descriptor that most of its siblings have, and is named as given.
+    /// An existing file keeps its identity: name, short name, security descriptor, attributes,
+    /// creation time, alternate streams and hard links. A new file gets the security descriptor
+    /// that most of its siblings have, and its name as given.
     Put {
-        /// Where.
+        /// The path of the file.
         path: String,
-        /// What it is to hold.
+        /// The new content.
         content: Content,
     },
-    /// Adds an empty folder, with those on the way, unless it is there.
+    /// Adds an empty folder with its missing parents, unless it exists.
     AddFolder {
-        /// Where.
+        /// The path of the folder.
         path: String,
     },
     /// Sets attributes and times of a file, under all its names, or of a folder.
     SetInfo {
-        /// Which.
+        /// The path of the file or folder.
         path: String,
-        /// What is to be set.
+        /// The new attributes and times.
         info: FileInfo,
     },
     /// Removes a file or folder.
     Delete {
-        /// Which.
+        /// The path of the file or folder.
         path: String,
         /// Remove a folder with everything in it; otherwise it must be empty.
         recursive: bool,
     },
-    /// Gives a file or folder another name, or moves it. Its 8.3 name is dropped.
+    /// Renames or moves a file or folder. Its 8.3 name is dropped.
     Rename {
-        /// Which.
+        /// The old path.
         from: String,
-        /// Its new path, in a folder that exists; nothing may be there.
+        /// The new path, in an existing folder; it must be free.
         to: String,
     },
 }
 
-/// Attributes and times, each where it is to be set.
+/// Attributes and times; `None` leaves them unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileInfo {
-    /// `FILE_ATTRIBUTE_*`, of which those that say what the entry is stay as they are: folder, reparse
-    /// point, compressed, sparse, encrypted.
+    /// `FILE_ATTRIBUTE_*`. Attributes that describe the type of the entry are not changed: folder,
+    /// reparse point, compressed, sparse, encrypted.
     pub attributes: Option<u32>,
-    /// When it was created.
+    /// The creation time.
     pub created: Option<SystemTime>,
-    /// When it was last read.
+    /// The time of last read.
     pub accessed: Option<SystemTime>,
-    /// When its data was last written.
+    /// The time of last write of the data.
     pub written: Option<SystemTime>,
 }
 
-/// Where a commit writes.
+/// The destination of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Into the WIM itself.
+    /// The WIM itself.
     InPlace,
-    /// Into another file, which appears when it is complete.
+    /// Another file, which appears when it is complete.
     File {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Whether it may replace a file.
+        /// Whether it may replace an existing file.
         overwrite: bool,
     },
 }
 
-/// How a commit is done. `CommitOptions::default()` is what is mostly wanted.
+/// Options of a commit. `CommitOptions::default()` suits most uses.
 pub struct CommitOptions<'a> {
-    /// Told how far it is.
+    /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// The time that new and changed entries get, for reproducible results; now without one.
+    /// The time for new and changed entries, for reproducible results; by default the current time.
     pub time: Option<SystemTime>,
-    /// How many threads compress; as many as there are processors without a number.
+    /// Number of threads that compress; by default the number of processors.
     pub threads: Option<usize>,
     /// Adds an integrity table to a WIM without one. An existing one is always kept up to date.
     pub add_integrity: bool,
-    /// Whether a WIM that another program left marked as being written is repaired, or refused.
+    /// Whether to repair a WIM that another program left marked as being written; otherwise it is
+    /// refused.
     pub repair: bool,
-    /// Whether nobody but its owner may read the file that is written, where it replaces none.
+    /// Whether only its owner may read the written file, if it replaces none.
     pub private: bool,
-    /// Overwrites with zeros whatever nothing in the WIM refers to any more, also what earlier commits
-    /// dropped: of a secret that is taken out, no copy and no digest stays in the file. What the disk and the
-    /// file system keep elsewhere is not reached. A WIM in which no image changes is not written to.
+    /// Overwrites with zeros everything that the WIM no longer refers to, including data that
+    /// earlier commits dropped: neither a copy nor a digest of a removed secret stays in the file.
+    /// Copies that the disk or the file system keep elsewhere are not reached. A WIM in which no
+    /// image changes is not written to.
     pub erase: bool,
 }
 
@@ -170,60 +172,60 @@ impl std::fmt::Debug for CommitOptions<'_> {
     }
 }
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed {
     /// The file written.
     pub path: PathBuf,
-    /// Whether any image differs from before. In place, an unchanged WIM is not written to.
+    /// Whether any image changed. In place, an unchanged WIM is not written to.
     pub changed: bool,
-    /// Files added; folders on the way do not count.
+    /// Number of files added, without their new parent folders.
     pub added: u64,
-    /// Files with other content.
+    /// Number of files with new content.
     pub replaced: u64,
-    /// Files that already had that content.
+    /// Number of files that already had that content.
     pub same: u64,
     /// Bytes appended.
     pub appended: u64,
-    /// Compressed chunks taken over from the content before.
+    /// Compressed chunks reused from the previous content.
     pub chunks_kept: u64,
     /// Chunks that were compressed.
     pub chunks_packed: u64,
-    /// What an interrupted write had left, and is gone now.
+    /// What an interrupted write had left, and this commit removed.
     pub repaired: Option<Leftover>,
-    /// Whether what nothing refers to any more was overwritten.
+    /// What became of bytes that the WIM no longer refers to.
     pub erased: Erasure,
-    /// Unfinished files that interrupted runs had left beside a new file, and that are removed.
+    /// Unfinished files of earlier runs next to a new file, which were removed.
     pub swept: Vec<PathBuf>,
 }
 
-/// What became of the bytes of a WIM that nothing refers to any more.
+/// What became of the bytes that a WIM no longer refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Erasure {
-    /// They were left as they were.
+    /// They were not overwritten.
     #[default]
     NotAsked,
-    /// They are zeros.
+    /// They were overwritten with zeros.
     Done {
-        /// How many of them were not zero before.
+        /// The number of them that were not zero before.
         bytes: u64,
     },
-    /// The commit is done, and some of them may be left.
+    /// The commit succeeded, but some of them may remain.
     Failed {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// What an interrupted write left in a WIM that is otherwise whole.
+/// What an interrupted write left in an otherwise intact WIM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Leftover {
-    /// The header says that a write is in progress.
+    /// The header is marked as being written.
     pub marked: bool,
-    /// Bytes behind the end of the WIM.
+    /// Number of bytes after the end of the WIM.
     pub tail: u64,
 }
 
@@ -238,37 +240,62 @@ impl Archive {
         (marked || tail > 0).then_some(Leftover { marked, tail })
     }
 
-    /// Whether [`Archive::commit`] could write into the WIM itself.
+    /// Checks whether [`Archive::commit`] could write into the WIM itself.
     ///
     /// # Errors
-    /// Those of a commit before anything is written: [`WimError::Solid`], [`Split`](WimError::Split),
-    /// [`Pipable`](WimError::Pipable), [`WithinIso`](WimError::WithinIso),
-    /// [`ReadOnly`](WimError::ReadOnly), [`NotWritable`](WimError::NotWritable).
+    /// Errors of a commit before anything is written: [`CommitError::Solid`],
+    /// [`Split`](CommitError::Split), [`Pipable`](CommitError::Pipable),
+    /// [`WithinIso`](CommitError::WithinIso), [`ReadOnly`](CommitError::ReadOnly),
+    /// [`NotWritable`](CommitError::NotWritable).
     pub fn check_writable(&self) -> Result<(), WimError> {
         self.check_changeable(&Target::InPlace, &CommitOptions::default())?;
         target::check_writable(self.path())
     }
 
-    /// Keeps others from writing to the WIM, wimlib too, for as long as this archive is open.
+    /// Whether a commit to this target would be refused before anything is written; writes nothing. `writes` is
+    /// whether something changes: in place, nothing is written otherwise.
     ///
     /// # Errors
-    /// [`WimError::Locked`], [`WimError::Changed`].
+    /// As [`check_writable`](Self::check_writable), and of another file [`CommitError::TargetExists`],
+    /// [`CommitError::NotWritable`] and [`WimError::Io`].
+    pub fn check_target(&self, target: &Target, writes: bool) -> Result<(), WimError> {
+        self.check_changeable(target, &CommitOptions::default())?;
+        match target {
+            Target::InPlace if writes => target::check_writable(self.path()),
+            Target::InPlace => Ok(()),
+            Target::File { path, overwrite } => NewFile::check(path, *overwrite),
+        }
+    }
+
+    /// Whether a new file could be made at a path, as [`export`](Self::export) does; writes nothing.
+    ///
+    /// # Errors
+    /// [`CommitError::TargetExists`], [`CommitError::NotWritable`] and [`WimError::Io`].
+    pub fn check_new_file(&self, path: &Path, overwrite: bool) -> Result<(), WimError> {
+        NewFile::check(path, overwrite)
+    }
+
+    /// Prevents other programs (including wimlib) from writing to the WIM while this archive is
+    /// open.
+    ///
+    /// # Errors
+    /// [`CommitError::Locked`], [`CommitError::Changed`].
     pub fn lock(&self) -> Result<(), WimError> {
         target::lock(&self.part.file, self.path(), FlockOperation::NonBlockingLockExclusive)?;
         target::check_same(self, &self.part.file)
     }
 
-    /// What every commit changes: the same only where the WIM is as it was.
+    /// A digest that every commit changes: equal fingerprints mean that the WIM is unchanged.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 20] {
         let size = self.part.size.to_le_bytes();
         Sha1Hasher::new_with_prefix(self.part.disk.as_bytes()).chain_update(size).finalize().into()
     }
 
-    /// Writes the changes, all or none of them.
+    /// Writes all changes, or none of them.
     ///
-    /// Everything is checked before anything is written. What the changes do not concern is kept
-    /// byte for byte: other images, other data, the boot index, the compression.
+    /// Everything is checked before anything is written. Parts that the changes do not concern are
+    /// kept byte for byte: other images, other data, the boot index, the compression.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -292,16 +319,16 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// Before anything is written: [`WimError::Solid`], [`Split`](WimError::Split),
-    /// [`Pipable`](WimError::Pipable), [`WithinIso`](WimError::WithinIso),
-    /// [`ReadOnly`](WimError::ReadOnly),
-    /// [`NotWritable`](WimError::NotWritable), [`Locked`](WimError::Locked),
-    /// [`Changed`](WimError::Changed), [`Interrupted`](WimError::Interrupted),
-    /// [`TargetExists`](WimError::TargetExists), and those of the changes:
-    /// [`NoSuchPath`](WimError::NoSuchPath), [`WrongKind`](WimError::WrongKind),
-    /// [`PathExists`](WimError::PathExists), [`InvalidName`](WimError::InvalidName).
-    /// While writing: [`NoSpace`](WimError::NoSpace), [`Io`](WimError::Io) and
-    /// [`Unconfirmed`](WimError::Unconfirmed); the WIM is then as it was before.
+    /// Before anything is written: [`CommitError::Solid`], [`Split`](CommitError::Split),
+    /// [`Pipable`](CommitError::Pipable), [`WithinIso`](CommitError::WithinIso),
+    /// [`ReadOnly`](CommitError::ReadOnly),
+    /// [`NotWritable`](CommitError::NotWritable), [`Locked`](CommitError::Locked),
+    /// [`Changed`](CommitError::Changed), [`Interrupted`](CommitError::Interrupted),
+    /// [`TargetExists`](CommitError::TargetExists), and those of the changes:
+    /// [`NoSuchPath`](crate::ReadError::NoSuchPath), [`WrongKind`](crate::ReadError::WrongKind),
+    /// [`PathExists`](CommitError::PathExists), [`InvalidName`](CommitError::InvalidName).
+    /// While writing: [`NoSpace`](CommitError::NoSpace), [`Io`](WimError::Io) and
+    /// [`Unconfirmed`](CommitError::Unconfirmed); the WIM is then as it was before.
     pub fn commit(
         mut self,
         changes: &[ImageChanges],
@@ -328,28 +355,32 @@ impl Archive {
         let path = self.part.path.clone();
         let spanned = self.part.disk.flags.get() & crate::format::header::flags::SPANNED != 0;
         if self.part.base > 0 && *target == Target::InPlace {
-            return Err(WimError::WithinIso { path });
+            return Err(WimError::Commit(CommitError::WithinIso { path }));
         }
         if header.parts > 1 || spanned {
-            return Err(WimError::Split { path, part: header.part, parts: header.parts });
+            return Err(WimError::Commit(CommitError::Split {
+                path,
+                part: header.part,
+                parts: header.parts,
+            }));
         }
         if header.solid {
-            return Err(WimError::Solid { path });
+            return Err(WimError::Commit(CommitError::Solid { path }));
         }
         if header.pipable {
-            return Err(WimError::Pipable { path });
+            return Err(WimError::Commit(CommitError::Pipable { path }));
         }
         if header.readonly && *target == Target::InPlace {
-            return Err(WimError::ReadOnly { path });
+            return Err(WimError::Commit(CommitError::ReadOnly { path }));
         }
         if header.write_in_progress && !options.repair {
-            return Err(WimError::Interrupted { path });
+            return Err(WimError::Commit(CommitError::Interrupted { path }));
         }
-        // Appending behind an end that is not there would make the file longer before anything else.
+        // If the file is shorter than the header states, appending would first extend it.
         self.part.source().check("what the header and the blob table name", 0, self.end())
     }
 
-    /// One past the last byte that the WIM refers to.
+    /// The offset after the last byte that the WIM refers to.
     pub(crate) fn end(&self) -> u64 {
         let disk = &self.part.disk;
         let parts = [&disk.blob_table, &disk.xml, &disk.integrity, &disk.boot_metadata];

@@ -1,14 +1,14 @@
-//! A WIM that appears under its name when it is complete.
+//! `NewFile`: a new WIM that appears under its name when it is complete.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use winpe_disk::newfile::{NewFile as Whole, Options};
+use winpe_disk::newfile::{self, NewFile as Whole, Options};
 
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 
-/// A file that appears under its name when it is complete, with errors that name it.
+/// A file that appears under its name when it is complete, with errors that contain its path.
 pub(crate) struct NewFile {
     path: PathBuf,
     whole: Whole,
@@ -16,18 +16,20 @@ pub(crate) struct NewFile {
 
 impl NewFile {
     pub(crate) fn create(path: &Path, options: Options<'_>) -> Result<Self, WimError> {
-        let whole = Whole::create(path, options).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WimError::TargetExists { path: path.to_path_buf() },
-            _ => not_writable(path, "create", error),
-        })?;
+        let whole = Whole::create(path, options).map_err(|error| not_created(path, error))?;
         Ok(Self { path: path.to_path_buf(), whole })
+    }
+
+    /// Whether the file could be made; writes nothing.
+    pub(super) fn check(path: &Path, overwrite: bool) -> Result<(), WimError> {
+        newfile::check(path, overwrite).map_err(|error| not_created(path, error))
     }
 
     pub(crate) fn file(&self) -> &File {
         self.whole.file()
     }
 
-    /// What interrupted runs had left beside it, and is removed.
+    /// Unfinished files of earlier runs next to it, which were removed.
     pub(crate) fn swept(&self) -> Vec<PathBuf> {
         self.whole.swept().to_vec()
     }
@@ -40,23 +42,32 @@ impl NewFile {
         Ok(name.map_err(|error| WimError::io(&self.path, "name", error))?.to_path_buf())
     }
 
-    /// Gives the file its name, and returns its path without symbolic links.
+    /// Gives the file its final name, and returns its path without symbolic links.
     pub(crate) fn finish(self) -> Result<PathBuf, WimError> {
         let Self { path, whole } = self;
         whole.finish().map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WimError::TargetExists { path },
+            io::ErrorKind::AlreadyExists => WimError::Commit(CommitError::TargetExists { path }),
             _ => WimError::io(&path, "name the finished file", error),
         })
     }
 }
 
-/// The error of a file that could not be opened or made for writing.
+fn not_created(path: &Path, error: io::Error) -> WimError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            WimError::Commit(CommitError::TargetExists { path: path.to_path_buf() })
+        }
+        _ => not_writable(path, "create", error),
+    }
+}
+
+/// The error for a file that could not be opened or created for writing.
 pub(super) fn not_writable(path: &Path, action: &'static str, source: io::Error) -> WimError {
     match source.kind() {
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::ExecutableFileBusy => {
-            WimError::NotWritable { path: path.to_path_buf(), source }
+            WimError::Commit(CommitError::NotWritable { path: path.to_path_buf(), source })
         }
         _ => WimError::io(path, action, source),
     }

@@ -1,7 +1,7 @@
 //! Compresses content into a resource, on all processors.
 //!
-//! Chunks are compressed each by itself. Where new content replaces old content of the same WIM, a
-//! chunk whose data did not change is taken over as it is stored; only the others are compressed.
+//! Each chunk is compressed separately. When new content replaces old content of the same WIM,
+//! unchanged chunks are copied in compressed form; only the others are compressed.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -17,10 +17,10 @@ use crate::error::WimError;
 use crate::ffi::{Compressor, Decompressor};
 use crate::format::resource::{ResourceHeader, flags};
 
-/// Uncompressed bytes in work at a time, at least a chunk for each worker.
+/// Uncompressed bytes processed at a time; at least a chunk for each worker.
 const BATCH: usize = 1 << 20;
 
-/// Compressors, one for each thread, and what they did.
+/// Compressors, one for each thread, and counters of their work.
 pub(crate) struct Packer {
     coding: Coding,
     workers: Vec<Worker>,
@@ -34,32 +34,32 @@ struct Worker {
     scratch: Vec<u8>,
 }
 
-/// The stored chunks of the content that is replaced.
+/// The stored chunks of the replaced content.
 #[derive(Clone, Copy)]
 pub(crate) struct Base<'a> {
     pub(crate) source: Source<'a>,
     pub(crate) chunks: &'a Chunks,
-    /// What they hold, where that is at hand.
+    /// Their uncompressed data, if it is in memory.
     pub(crate) plain: Option<&'a [u8]>,
 }
 
-/// Where a resource goes.
+/// The destination of a resource.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<'a> {
     pub(crate) output: Output<'a>,
     pub(crate) at: u64,
-    /// Flags of the resource beside that of compression.
+    /// Flags of the resource other than that of compression.
     pub(crate) flags: u8,
 }
 
 impl Packer {
-    /// `path` is for errors. Without `threads`, as many as there are processors.
+    /// `path` is for errors. Without `threads`, the number of processors.
     pub(crate) fn new(
         path: &Path,
         coding: Coding,
         threads: Option<usize>,
     ) -> Result<Self, WimError> {
-        /// More do not help: reading and writing is done by one.
+        /// More threads do not help: one thread reads and writes.
         const MOST: usize = 16;
         let available = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = threads.unwrap_or_else(available).clamp(1, MOST);
@@ -72,16 +72,17 @@ impl Packer {
         Ok(Self { coding, workers, kept: 0, packed: 0 })
     }
 
-    /// Writes `data` as a resource. `tell` gets the number of bytes before compression, batch by batch.
+    /// Writes `data` as a resource. `report` is called with the number of uncompressed bytes of each
+    /// batch.
     pub(crate) fn write(
         &mut self,
         Slot { output, at, flags: extra }: Slot<'_>,
         data: &Data<'_>,
         base: Option<Base<'_>>,
-        tell: &mut dyn FnMut(u64),
+        report: &mut dyn FnMut(u64),
     ) -> Result<ResourceHeader, WimError> {
         if self.coding == Coding::NONE {
-            return write_plain(output, at, data, extra, Some(tell));
+            return write_plain(output, at, data, extra, Some(report));
         }
         let step = self.coding.chunk_size as usize;
         let count = usize::try_from(data.size.div_ceil(step as u64)).map_err(|_| {
@@ -122,7 +123,7 @@ impl Packer {
             }
             output.write(end, &out)?;
             end += out.len() as u64;
-            tell(plain.len() as u64);
+            report(plain.len() as u64);
         }
         check_unchanged(data, hasher)?;
         if end - at >= data.size {
@@ -133,7 +134,7 @@ impl Packer {
         Ok(ResourceHeader::new(at, end - at, data.size, flags::COMPRESSED | extra))
     }
 
-    /// What it writes.
+    /// The compression format of its output.
     pub(crate) fn coding(&self) -> Coding {
         self.coding
     }
@@ -167,7 +168,7 @@ impl Packer {
 /// A chunk to be compressed.
 struct Job<'a> {
     plain: &'a [u8],
-    /// The stored chunk in its place before.
+    /// The previous chunk at the same position.
     old: Option<Old<'a>>,
     packed: Vec<u8>,
     outcome: Outcome,
@@ -175,16 +176,16 @@ struct Job<'a> {
 
 struct Old<'a> {
     stored: &'a [u8],
-    /// What it expands to, where that is known.
+    /// Its uncompressed data, if it is in memory.
     plain: Option<&'a [u8]>,
 }
 
 #[derive(Clone, Copy)]
 enum Outcome {
-    /// The old chunk is taken over.
+    /// The old chunk is copied.
     Kept,
     Packed,
-    /// Does not become smaller.
+    /// Compression does not make it smaller.
     Plain,
 }
 
@@ -214,7 +215,8 @@ impl Worker {
         }
         let Some(compressor) = &mut self.compressor else { return };
         let packed = compressor.compress(job.plain, &mut job.packed).is_some();
-        // What cannot be read back is stored as it is. It costs little, next to compressing.
+        // A chunk that does not decompress to the same data is stored plain. The check takes little
+        // time compared with compressing.
         let packed = packed && {
             let stored = std::mem::take(&mut job.packed);
             let same = self.expands_to(&stored, job.plain);
@@ -237,16 +239,16 @@ impl Worker {
     }
 }
 
-/// The stored chunks that a batch replaces, read at once.
+/// The stored chunks that a batch replaces, read in one piece.
 struct OldBatch<'a> {
     bytes: Vec<u8>,
     chunks: Vec<OldChunk<'a>>,
 }
 
 struct OldChunk<'a> {
-    /// In the bytes of the batch.
+    /// Range in the bytes of the batch.
     stored: std::ops::Range<usize>,
-    /// Uncompressed bytes.
+    /// Uncompressed size in bytes.
     size: usize,
     plain: Option<&'a [u8]>,
 }
@@ -287,7 +289,7 @@ pub(crate) fn write_plain(
     at: u64,
     data: &Data<'_>,
     extra: u8,
-    mut tell: Option<&mut dyn FnMut(u64)>,
+    mut report: Option<&mut dyn FnMut(u64)>,
 ) -> Result<ResourceHeader, WimError> {
     let mut hasher = data.is_unproven().then(Sha1Hasher::new);
     let mut buffer = Vec::new();
@@ -299,8 +301,8 @@ pub(crate) fn write_plain(
         }
         output.write(at + done, plain)?;
         done += plain.len() as u64;
-        if let Some(tell) = &mut tell {
-            tell(plain.len() as u64);
+        if let Some(report) = &mut report {
+            report(plain.len() as u64);
         }
     }
     check_unchanged(data, hasher)?;

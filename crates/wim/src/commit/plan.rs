@@ -1,4 +1,4 @@
-//! What a commit will write, worked out before anything is written.
+//! `Plan`: everything that a commit will write, computed before anything is written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
@@ -9,20 +9,20 @@ use crate::archive::Archive;
 use crate::blobs::{BlobPlace, EMPTY, Sha1};
 use crate::chunks::Chunks;
 use crate::content::{Data, HELD};
-use crate::error::WimError;
+use crate::error::{CommitError, ReadError, WimError};
 use crate::format::resource::ResourceHeader;
 use crate::format::time;
 use crate::metadata::{Edited, Metadata, Refused, Stamp, display};
 use crate::name::ImagePath;
 use crate::xml::{StatsChange, Xml};
 
-/// What a commit will write.
+/// The content of a commit.
 pub(super) struct Plan<'c> {
     pub(super) blobs: Vec<NewBlob<'c>>,
     pub(super) images: Vec<NewMetadata>,
-    /// Images of another WIM that are added.
+    /// Images of another WIM to be added.
     pub(super) import: Option<Import<'c>>,
-    /// `(blob, references)` for blobs of the WIM that are referred to more or less often.
+    /// `(blob, references)` for blobs of the WIM whose reference count changes.
     pub(super) references: Vec<(Sha1, u32)>,
     pub(super) dropped: Vec<Sha1>,
     pub(super) xml: Xml,
@@ -32,27 +32,27 @@ pub(super) struct Plan<'c> {
     pub(super) same: u64,
 }
 
-/// Data that the WIM does not have yet.
+/// Data that the WIM lacks.
 pub(super) struct NewBlob<'c> {
     pub(super) data: Data<'c>,
     pub(super) references: u32,
-    /// The data it replaces.
+    /// The chunks of the data that it replaces.
     pub(super) base: Option<Chunks>,
 }
 
-/// The metadata of an image that changes.
+/// The new metadata of a changed image.
 pub(super) struct NewMetadata {
     pub(super) image: u32,
     pub(super) bytes: Vec<u8>,
-    /// Those it replaces, as they are stored and as they were read.
+    /// The metadata that it replaces, in stored and in uncompressed form.
     pub(super) base: Chunks,
     pub(super) before: Vec<u8>,
 }
 
-/// What a reader of the result must find.
+/// An entry that a reader of the result must find.
 pub(super) struct Promise {
     pub(super) image: u32,
-    /// With `/` between names, as wimlib takes it.
+    /// With `/` between names, as wimlib expects.
     pub(super) path: String,
     pub(super) found: Option<PromisedEntry>,
 }
@@ -80,7 +80,7 @@ impl<'c> Plan<'c> {
         };
         let mut counts = Counts::default();
         for ImageChanges { image, changes } in changes {
-            // Without a change too, the image must exist.
+            // The image must exist even if nothing changes.
             draft.edit(*image)?;
             for change in changes {
                 draft.apply(*image, change, &mut counts)?;
@@ -94,13 +94,13 @@ impl<'c> Plan<'c> {
     }
 }
 
-/// Images as they are being edited.
+/// Images while they are edited.
 struct Draft<'a, 'c> {
     archive: &'a mut Archive,
     images: BTreeMap<u32, Edit>,
-    /// Data that the WIM does not have, with the SHA-1 of what it replaces.
+    /// Data that the WIM lacks, with the SHA-1 of the data that it replaces.
     new: HashMap<Sha1, (Data<'c>, Option<Sha1>)>,
-    /// For content that is read from files.
+    /// Memory left for content that is read from files.
     memory_budget: u64,
     now: Stamp,
 }
@@ -108,7 +108,7 @@ struct Draft<'a, 'c> {
 struct Edit {
     metadata: Metadata,
     before: HashMap<Sha1, u32>,
-    /// As `before`, once the edits are done.
+    /// As `before`, after the edits.
     after: HashMap<Sha1, u32>,
     stats: Stats,
     changed: bool,
@@ -171,7 +171,7 @@ impl<'c> Draft<'_, 'c> {
         Ok(())
     }
 
-    /// Takes the metadata of an image out of the archive, to be edited.
+    /// Takes the metadata of an image out of the archive for editing.
     fn edit(&mut self, image: u32) -> Result<(), WimError> {
         if self.images.contains_key(&image) {
             return Ok(());
@@ -216,7 +216,7 @@ impl<'c> Draft<'_, 'c> {
                 blobs.push(NewBlob { data, references, base: self.base(base)? });
             }
         }
-        // A map has no order; the file must have one.
+        // The order of a map is random; that in the file must not be.
         blobs.sort_by_key(|blob| blob.data.sha1);
         let mut images = Vec::new();
         for (image, edit) in std::mem::take(&mut self.images) {
@@ -244,7 +244,7 @@ impl<'c> Draft<'_, 'c> {
         })
     }
 
-    /// The references of blobs that the WIM has, and those that have none left.
+    /// The new reference counts of existing blobs, and the blobs without references.
     fn reference_counts(
         &self,
         counted: &HashMap<Sha1, (u32, u32)>,
@@ -262,7 +262,8 @@ impl<'c> Draft<'_, 'c> {
                 candidates.insert(*sha1);
             }
         }
-        // Writers miscount. What another image refers to is kept whatever the table says.
+        // Reference counts written by other tools may be wrong. A blob that another image uses is
+        // kept whatever the table states.
         if !candidates.is_empty() {
             for image in self.archive.images().iter().map(|image| image.index) {
                 match self.images.get(&image) {
@@ -332,10 +333,10 @@ impl FileChange {
     }
 }
 
-/// New counts of references, and the blobs that have none left.
+/// New reference counts, and the blobs without references.
 type References = (Vec<(Sha1, u32)>, Vec<Sha1>);
 
-/// What the XML data count of an image.
+/// The counts of an image for the XML data.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stats {
     pub(crate) dirs: u64,
@@ -345,7 +346,7 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
-    /// Counts as wimlib does: the root is a folder, every name of a file counts.
+    /// Counts as wimlib does: the root is a folder, and every name of a file counts.
     pub(crate) fn of(metadata: &Metadata, size_of: &dyn Fn(&Sha1) -> u64) -> Self {
         let mut stats = Self::default();
         let mut groups = HashSet::new();
@@ -394,11 +395,13 @@ fn count_references(changed: &[(&u32, &Edit)]) -> HashMap<Sha1, (u32, u32)> {
 fn refusal(file: &std::path::Path, image: u32, refused: Refused) -> WimError {
     let path = file.to_path_buf();
     match refused {
-        Refused::Missing(wanted) => WimError::NoSuchPath { path, image, wanted },
+        Refused::Missing(wanted) => WimError::Read(ReadError::NoSuchPath { path, image, wanted }),
         Refused::WrongKind { at, expected, actual } => {
-            WimError::WrongKind { path, image, at, expected, actual }
+            WimError::Read(ReadError::WrongKind { path, image, at, expected, actual })
         }
-        Refused::Exists(at) => WimError::PathExists { path, image, at },
-        Refused::Invalid { at, why } => WimError::InvalidName { path, image, at, why },
+        Refused::Exists(at) => WimError::Commit(CommitError::PathExists { path, image, at }),
+        Refused::Invalid { at, why } => {
+            WimError::Commit(CommitError::InvalidName { path, image, at, why })
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a commit asks of the file that it writes.
+//! `Storage`: the operations of a commit on the file that it writes.
 
 use std::fs::File;
 use std::io;
@@ -7,14 +7,13 @@ use std::path::Path;
 
 use crate::error::WimError;
 
-/// A file being written. Tests put one in its place that fails, or that keeps a log of what would be
-/// durable when.
+/// A file being written. Tests replace it with one that fails, or that logs what is durable when.
 pub(crate) trait Storage {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
     fn set_len(&self, size: u64) -> io::Result<()>;
-    /// When it returns, everything written before is durable.
+    /// When it returns, all earlier writes are durable.
     fn sync(&self) -> io::Result<()>;
-    /// For reading back.
+    /// The file, for reading back.
     fn file(&self) -> &File;
 }
 
@@ -36,7 +35,7 @@ impl Storage for File {
     }
 }
 
-/// Storage with its path, for errors.
+/// The storage with its path, for errors.
 #[derive(Clone, Copy)]
 pub(crate) struct Output<'a> {
     pub(crate) storage: &'a dyn Storage,

@@ -1,4 +1,5 @@
-//! Where a commit writes: into the WIM itself, or into a file that appears when it is complete.
+//! The two destinations of a commit: the WIM itself, or a new file that appears when it is
+//! complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -23,8 +24,9 @@ use super::plan::{NewMetadata, Plan};
 use super::storage::{Output, Storage};
 use super::{CommitOptions, Committed, Erasure};
 use crate::archive::Archive;
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::format::header::{DiskHeader, SIZE, flags};
+use crate::format::resource::DiskBlob;
 use crate::part::Part;
 use crate::progress::Progress;
 
@@ -45,7 +47,7 @@ pub(super) fn in_place(
     append_and_switch(archive, plan, &file, options)
 }
 
-/// Appends, makes durable, switches the header; or leaves the WIM as it was.
+/// Appends, makes durable, switches the header; on an error restores the old WIM.
 pub(super) fn append_and_switch(
     mut archive: Archive,
     plan: &Plan<'_>,
@@ -59,18 +61,18 @@ pub(super) fn append_and_switch(
     let mut undo = Undo { storage, header, end, switched: false, armed: true };
     output.set_len(end)?;
     let mut written = write(&mut archive, plan, output, end, options)?;
-    tell(options, Progress::Sync);
+    report(options, Progress::Sync);
     output.sync()?;
     undo.switched = true;
     output.write(0, written.header(&archive.part.disk).as_bytes())?;
     output.sync()?;
-    tell(options, Progress::Confirm);
+    report(options, Progress::Confirm);
     confirm(&path, &path, plan)?;
     undo.armed = false;
     drop(undo);
     let mut erased = Erasure::NotAsked;
     if options.erase && !plan.is_empty() {
-        tell(options, Progress::Sync);
+        report(options, Progress::Sync);
         let header = written.header(&archive.part.disk);
         let unused = erase::unused(header, &archive.part.blobs, &plan.dropped, written.end);
         erased = erase::in_place(output, &header.clone(), &unused, written.table.take());
@@ -87,8 +89,9 @@ pub(super) fn to_file(
     options: &mut CommitOptions<'_>,
 ) -> Result<Committed, WimError> {
     let like = archive.part.file.metadata();
-    let like = Some(&like.map_err(|error| WimError::io(&archive.part.path, "read", error))?);
-    let mut new = NewFile::create(path, Options { overwrite, like, private: options.private })?;
+    let like = like.map_err(|error| WimError::io(&archive.part.path, "read", error))?;
+    let new = Options { overwrite, like: Some(&like), private: options.private };
+    let mut new = NewFile::create(path, new)?;
     lock(&archive.part.file, &archive.part.path, FlockOperation::NonBlockingLockShared)?;
     check_same(archive, &archive.part.file)?;
     let end = archive.end();
@@ -107,22 +110,22 @@ pub(super) fn to_file(
         }
         output.write(0, header.as_bytes())?;
     }
-    tell(options, Progress::Sync);
+    report(options, Progress::Sync);
     let readable = new.settle()?;
-    tell(options, Progress::Confirm);
+    report(options, Progress::Confirm);
     confirm(&readable, path, plan)?;
     let swept = new.swept();
     let path = new.finish()?;
     Ok(Committed { repaired: leftover, erased, swept, ..committed(path, plan, &written) })
 }
 
-/// What was appended.
+/// The result of appending.
 #[derive(Default)]
 pub(super) struct Written {
     pub(super) header: Option<DiskHeader>,
-    /// One past the last byte that the header refers to.
+    /// The offset after the last byte that the header refers to.
     end: u64,
-    /// The integrity table that is still to be written, where something is erased first.
+    /// The integrity table, which is written later if data is erased first.
     table: Option<LaterTable>,
     appended: u64,
     kept: u64,
@@ -147,7 +150,8 @@ pub(super) fn write(
     disk.flags.set(disk.flags.get() & !flags::WRITE_IN_PROGRESS);
     let has_integrity = !archive.part.disk.integrity.is_absent();
     if plan.is_empty() && (has_integrity || !options.add_integrity) {
-        // Only the mark goes. An integrity table does not cover the header.
+        // Only the mark of an interrupted write is removed. An integrity table does not cover the
+        // header.
         return Ok(Written { header: Some(disk), ..Written::default() });
     }
     let packer = Packer::new(&archive.part.path, archive.part.coding, options.threads)?;
@@ -161,20 +165,15 @@ pub(super) fn write(
         let base = blob.base.as_ref().map(|chunks| Base { source, chunks, plain: None });
         let mut count = |bytes| {
             done += bytes;
-            tell(options, Progress::Write { done, total });
+            report(options, Progress::Write { done, total });
         };
         inserted.push(appender.blob(&blob.data, blob.references, base, &mut count)?);
     }
-    let mut metadata = Vec::new();
-    for image in &plan.images {
-        let NewMetadata { base, before, .. } = image;
-        let base = Base { source: archive.part.source(), chunks: base, plain: Some(before) };
-        metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
-    }
+    let mut metadata = append_metadata(archive, plan, &mut appender)?;
     if let Some(import) = &plan.import {
         let mut count = |bytes| {
             done += bytes;
-            tell(options, Progress::Write { done, total });
+            report(options, Progress::Write { done, total });
         };
         inserted.extend(import.write_blobs(&mut appender, &mut count)?);
         for (index, entry) in import.write_metadata(&mut appender)? {
@@ -191,7 +190,8 @@ pub(super) fn write(
         if options.erase && !plan.is_empty() { (None, integrity) } else { (integrity, None) };
     let tables = Tables { blobs, dropped: &plan.dropped, xml: plan.xml.clone(), integrity };
     appender.tables(&mut disk, tables)?;
-    // A resource that did not become smaller by compression was written twice in its place.
+    // Removes the rest of a compressed attempt that was longer than the plain resource that
+    // replaced it.
     output.set_len(appender.at)?;
     let end = appender.at;
     let later = later.map(|digests| LaterTable::reserve(output, digests, &disk, end));
@@ -200,7 +200,22 @@ pub(super) fn write(
     Ok(Written { header: Some(disk), end, table, appended: end - at, kept, packed })
 }
 
-/// What is known for the integrity table, if there is to be one.
+/// Appends the metadata of the images that change: for each its position in the table, and its entry.
+fn append_metadata(
+    archive: &Archive,
+    plan: &Plan<'_>,
+    appender: &mut Appender<'_>,
+) -> Result<Vec<(usize, DiskBlob)>, WimError> {
+    let mut metadata = Vec::new();
+    for image in &plan.images {
+        let NewMetadata { base, before, .. } = image;
+        let base = Base { source: archive.part.source(), chunks: base, plain: Some(before) };
+        metadata.push((image.image as usize - 1, appender.metadata(&image.bytes, Some(base))?));
+    }
+    Ok(metadata)
+}
+
+/// The known digests for the integrity table, if one is to be written.
 fn digests(archive: &Archive, options: &CommitOptions<'_>) -> Result<Option<Digests>, WimError> {
     let disk = &archive.part.disk;
     if !disk.integrity.is_absent() {
@@ -210,12 +225,12 @@ fn digests(archive: &Archive, options: &CommitOptions<'_>) -> Result<Option<Dige
     Ok(options.add_integrity.then(Digests::none))
 }
 
-/// Restores the WIM when a commit in place does not come to its end, by an error or a panic.
+/// Restores the WIM when a commit in place fails by an error or a panic.
 struct Undo<'a> {
     storage: &'a dyn Storage,
     header: DiskHeader,
     end: u64,
-    /// The header may be the new one.
+    /// Whether the header on disk may already be the new one.
     switched: bool,
     armed: bool,
 }
@@ -233,13 +248,13 @@ impl Drop for Undo<'_> {
                 .and_then(|()| self.storage.sync())
                 .is_ok();
         if restored {
-            // What is left behind if this fails is a tail that nothing refers to.
+            // If this fails, unused bytes remain after the end.
             let _ = self.storage.set_len(self.end);
         }
     }
 }
 
-/// That the file may be written to, though another takes its place.
+/// Checks that the file may be written to, even though another file replaces it.
 pub(super) fn check_writable(path: &Path) -> Result<(), WimError> {
     open_for_writing(path).map(drop)
 }
@@ -259,13 +274,15 @@ pub(super) fn lock(file: &File, path: &Path, operation: FlockOperation) -> Resul
     loop {
         match flock(file, operation) {
             Err(Errno::WOULDBLOCK) if start.elapsed() < PATIENCE => thread::sleep(PATIENCE / 50),
-            Err(Errno::WOULDBLOCK) => return Err(WimError::Locked { path: path.to_path_buf() }),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(WimError::Commit(CommitError::Locked { path: path.to_path_buf() }));
+            }
             _ => return Ok(()),
         }
     }
 }
 
-/// That `file` is what the archive was read from, and still as it was then.
+/// Checks that `file` is the one that the archive was read from, and has not changed since.
 pub(super) fn check_same(archive: &Archive, file: &File) -> Result<(), WimError> {
     let Part { path, base, disk, .. } = &archive.part;
     let failed = |error| WimError::io(path, "read", error);
@@ -276,10 +293,10 @@ pub(super) fn check_same(archive: &Archive, file: &File) -> Result<(), WimError>
     let same = (old.dev(), old.ino()) == (new.dev(), new.ino())
         && (*base > 0 || new.len() == archive.part.size)
         && header == disk.as_bytes();
-    if same { Ok(()) } else { Err(WimError::Changed { path: path.clone() }) }
+    if same { Ok(()) } else { Err(WimError::Commit(CommitError::Changed { path: path.clone() })) }
 }
 
-/// Copies the WIM without a tail: shares its blocks where the file system can.
+/// Copies the WIM without bytes after its end; shares its blocks if the file system can.
 fn copy(
     archive: &Archive,
     to: &File,
@@ -296,18 +313,18 @@ fn copy(
         .map_err(|error| WimError::io(&archive.part.path, "read", error))?;
     let mut done = 0;
     while done < end {
-        tell(options, Progress::Copy { done, total: end });
+        report(options, Progress::Copy { done, total: end });
         let copied = io::copy(&mut from.take(STEP.min(end - done)), &mut to)
             .map_err(|error| WimError::io(path, "write", error))?;
         if copied == 0 {
-            return Err(WimError::Changed { path: archive.part.path.clone() });
+            return Err(WimError::Commit(CommitError::Changed { path: archive.part.path.clone() }));
         }
         done += copied;
     }
     Ok(())
 }
 
-pub(super) fn tell(options: &mut CommitOptions<'_>, progress: Progress) {
+pub(super) fn report(options: &mut CommitOptions<'_>, progress: Progress) {
     if let Some(callback) = &mut options.progress {
         callback(progress);
     }

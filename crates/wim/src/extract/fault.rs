@@ -1,15 +1,15 @@
-//! Entries that no Windows writes, and by which an image would lead a careless reader out of the folder
-//! that it is written to.
+//! Malformed entries that Windows never writes, and by which an image could make an extraction
+//! leave its folder.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use crate::archive::Archive;
-use crate::error::WimError;
+use crate::error::{FormatError, WimError};
 use crate::metadata::{Dentry, Id, Metadata};
 use crate::reparse::is_link;
 
-/// What is wrong with an entry of an image. Archives with such entries are not extracted.
+/// The fault of an entry. Archives with such entries are not extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EntryFault {
@@ -17,9 +17,9 @@ pub enum EntryFault {
     Unnamed,
     /// It is named `.` or `..`.
     Dots,
-    /// Its name holds a NUL, a `/` or a `\`.
+    /// Its name contains a NUL, a `/` or a `\`.
     Separator,
-    /// An entry before it in the same folder has exactly the same name.
+    /// An earlier entry in the same folder has exactly the same name.
     Doubled,
     /// It is a symbolic link or junction, and has entries below it.
     LinkWithEntries,
@@ -37,7 +37,7 @@ impl fmt::Display for EntryFault {
     }
 }
 
-/// What is wrong with `top` and everything below it, parents first.
+/// The faults of `top` and everything below it, parents first.
 pub(crate) fn faults(metadata: &Metadata, top: Id) -> impl Iterator<Item = (Id, EntryFault)> + '_ {
     let mut left = vec![top];
     std::iter::from_fn(move || {
@@ -48,7 +48,7 @@ pub(crate) fn faults(metadata: &Metadata, top: Id) -> impl Iterator<Item = (Id, 
     .flatten()
 }
 
-/// What is wrong with an entry as a folder, and with the names in it.
+/// The faults of an entry as a folder, and of the names in it.
 fn in_folder(metadata: &Metadata, folder: Id) -> Vec<(Id, EntryFault)> {
     let entries = metadata.entries(folder);
     let mut found = Vec::new();
@@ -84,6 +84,11 @@ impl Archive {
         metadata: &Metadata,
         (id, fault): (Id, EntryFault),
     ) -> WimError {
-        WimError::BadEntry { path: self.path().to_path_buf(), image, at: metadata.path(id), fault }
+        WimError::Format(FormatError::BadEntry {
+            path: self.path().to_path_buf(),
+            image,
+            at: metadata.path(id),
+            fault,
+        })
     }
 }

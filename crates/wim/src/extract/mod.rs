@@ -1,12 +1,12 @@
-//! Files and folders of an image, written to a folder of this machine.
+//! Extracts files and folders of an image to a local folder.
 //!
 //! ```text
 //! tree of the image ── faults ──► refused as a whole, or ──► Extraction: folder by folder, links last
 //! ```
-//! An image is the word of its author, and so are the names and links in it. All of the tree is checked
-//! before anything is written; a tree that passes has no name that is not one, no name twice in a folder,
-//! and nothing below a link. Writing goes from one open folder to the next by single names and follows
-//! no link, so neither does a link that another process makes meanwhile lead outside.
+//! Names and links in an image are not trusted. The whole tree is checked before anything is
+//! written: every name is valid and unique in its folder, and nothing is below a link. The writer
+//! moves from one open folder to the next by single names and follows no link, so even a link that
+//! another process creates meanwhile cannot lead outside.
 
 mod fault;
 mod write;
@@ -24,53 +24,54 @@ use crate::progress::Progress;
 pub use fault::EntryFault;
 pub(crate) use fault::faults;
 
-/// How files are extracted. `ExtractOptions::default()` overwrites nothing.
+/// Options of an extraction. `ExtractOptions::default()` overwrites nothing.
 #[derive(Default)]
 pub struct ExtractOptions<'a> {
-    /// Reports how far it is.
+    /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
-    /// Files and links that are in the way are replaced. Folders never are, and what a link leads to is
-    /// left alone.
+    /// Existing files and links are replaced. Folders never are, and the target of a link stays
+    /// unchanged.
     pub overwrite: bool,
 }
 
-/// How many alternate data streams [`Extracted`] names. An image of 1 MiB can have 100,000, each below a
-/// path of 32,767 characters.
+/// Maximum number of alternate data streams listed in [`Extracted`]. An image of 1 MiB can have
+/// 100,000, each at a path of 32,767 characters.
 pub const MOST_NAMED_STREAMS: usize = 1000;
 
-/// What was written, and what was lost.
+/// The result of an extraction: what was written, and what was lost.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Extracted {
-    /// Files, each hard link counted, and links to files.
+    /// Number of files (each hard link counts) and links to files.
     pub files: u64,
-    /// Alternate data streams, which a file system of Linux cannot hold: path of the file, and name of the
-    /// stream. At most [`MOST_NAMED_STREAMS`] of them.
+    /// Alternate data streams, which Linux file systems cannot hold: path of the file, and name of
+    /// the stream. At most [`MOST_NAMED_STREAMS`] of them.
     pub streams: Vec<(String, String)>,
-    /// How many streams are left out beyond those in `streams`.
+    /// The number of streams not listed in `streams`.
     pub more_streams: u64,
-    /// Where times could not be set.
+    /// Files whose times could not be set, if any.
     pub untimed: Option<Untimed>,
 }
 
 /// Files and folders whose times could not be set.
 #[derive(Debug)]
 pub struct Untimed {
-    /// How many.
+    /// Their number.
     pub count: u64,
     /// The first of them.
     pub first: PathBuf,
-    /// The operating system's reason, of the first.
+    /// The system error of the first.
     pub error: io::Error,
 }
 
 impl Archive {
-    /// Writes the file or folder at `path` into `folder`, under `name`. A folder of that name is merged
-    /// with; without a name, the content of the folder at `path` goes into `folder` itself.
+    /// Writes the file or folder at `path` into `folder`, under `name`. An existing folder with
+    /// that name is merged; without a name, the content of the folder at `path` is written into
+    /// `folder` itself.
     ///
-    /// Symbolic links and junctions become symbolic links (see [`Archive::link_target`]), hard links stay
-    /// hard links, times are kept. Nothing is written outside of `folder`: no link is followed, neither
-    /// one of the image nor one that is there already.
+    /// Symbolic links and junctions become symbolic links (see [`Archive::link_target`]), hard
+    /// links stay hard links, times are kept. Nothing is written outside of `folder`: no link is
+    /// followed, whether it comes from the image or existed before.
     ///
     /// ```
     /// # let outside = tempfile::tempdir()?;
@@ -90,9 +91,10 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// [`WimError::NoSuchPath`]; [`WimError::BadEntry`], before anything is written;
-    /// [`WimError::Folder`] where the folder refuses a name or the system a write; those of reading the
-    /// image. What was written before an error stays, without the file that it concerns.
+    /// [`ReadError::NoSuchPath`](crate::ReadError::NoSuchPath);
+    /// [`FormatError::BadEntry`](crate::FormatError::BadEntry), before anything is written;
+    /// [`WimError::Folder`] if the folder refuses a name or the system a write; errors of reading
+    /// the image. Files written before an error stay, but not the file that the error concerns.
     pub fn extract(
         &self,
         image: u32,

@@ -1,4 +1,4 @@
-//! The tree of an image to folders, files and links.
+//! Writes the tree of an image as folders, files and links.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -18,7 +18,8 @@ use crate::progress::Progress;
 use crate::reparse::is_link;
 use crate::tree::Tree;
 
-/// Folders that are open at once, beside the first: a tree may be deeper than a process may have files.
+/// Number of folders kept open, besides the first: a tree may be deeper than the limit of open
+/// files.
 const OPEN: usize = 64;
 
 pub(super) struct Extraction<'a, 'p> {
@@ -26,9 +27,9 @@ pub(super) struct Extraction<'a, 'p> {
     tree: &'a Tree,
     base: &'a Folder,
     options: ExtractOptions<'p>,
-    /// The folders from the first one down to the one that is being filled.
+    /// The folders from the first one down to the current one.
     levels: Vec<Level>,
-    /// Link group → the name that was written first.
+    /// Link group → the first written name.
     links: HashMap<u64, First>,
     bytes: Bytes,
     done: Extracted,
@@ -37,19 +38,19 @@ pub(super) struct Extraction<'a, 'p> {
 /// A folder that is being filled.
 struct Level {
     id: Id,
-    /// In the image.
+    /// The path in the image.
     path: EntryPath,
     /// Empty for the content of the base itself.
     name: OsString,
     /// Closed while many folders below it are open.
     folder: Option<Folder>,
-    /// What is not written yet, the next one last. Links come after all others.
+    /// Entries still to be written, the next one last. Links come after all others.
     left: Vec<Id>,
 }
 
 /// A name of a hard-linked file.
 struct First {
-    /// Its folder, from the base.
+    /// Its folder, relative to the base.
     way: PathBuf,
     name: OsString,
     identity: Identity,
@@ -72,7 +73,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         Self { archive, tree, base, options, levels, links, bytes: Bytes::default(), done }
     }
 
-    /// `top` was checked, with all below it.
+    /// `top` and everything below it have been checked.
     pub(super) fn run(mut self, top: Id, name: &OsStr) -> Result<Extracted, WimError> {
         self.bytes.total = self.size(top);
         self.place(top, name.to_owned())?;
@@ -101,7 +102,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         total
     }
 
-    /// Writes a file or link, or begins a folder.
+    /// Writes a file or link, or starts a folder.
     fn place(&mut self, id: Id, name: OsString) -> Result<(), WimError> {
         let path = match self.levels.last() {
             Some(level) => level.path.clone().join(&self.tree.metadata.dentry(id).name_lossy()),
@@ -153,16 +154,16 @@ impl<'a, 'p> Extraction<'a, 'p> {
         Ok(())
     }
 
-    /// Where an entry has its data in a solid resource; all others come before those that do.
+    /// The position of an entry's data in a solid resource; entries with other data come first.
     ///
-    /// A chunk of solid data holds files of any names. The last chunk is kept, so that files in the order of
-    /// their data decompress each chunk once.
+    /// A chunk of solid data holds data of unrelated files. The last chunk is cached, so that files
+    /// in the order of their data decompress each chunk once.
     fn place_in_solid_data(&self, id: Id) -> Option<(usize, u64)> {
         let (_, blob) = self.archive.blob(&self.tree.metadata.dentry(id).data()?)?;
         matches!(blob.place, BlobPlace::Solid { .. }).then(|| blob.place.order())
     }
 
-    /// Ends the folder that is being filled. Its times come last: what is written into it changes them.
+    /// Finishes the current folder. Its times are set last, since writing into it changes them.
     fn leave(&mut self) -> Result<(), WimError> {
         let Some(Level { id, path, folder: Some(folder), .. }) = self.levels.pop() else {
             return Ok(());
@@ -177,7 +178,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         Ok(())
     }
 
-    /// Opens the folder that is to be filled, and those next above it, after [`OPEN`] closed them.
+    /// Reopens the current folder, and those directly above it, after [`OPEN`] closed them.
     fn reopen(&mut self) -> Result<(), WimError> {
         let keep = self.levels.len().saturating_sub(OPEN);
         let mut way: Option<Folder> = None;
@@ -207,7 +208,8 @@ impl<'a, 'p> Extraction<'a, 'p> {
         Ok(())
     }
 
-    /// Gives a hard-linked file that is written already a further name, and returns whether it did.
+    /// Adds a name to a hard-linked file that was already written, and returns whether that
+    /// succeeded.
     fn link(&self, entry: &Entry, name: &OsStr) -> Result<bool, WimError> {
         let Some(first) = entry.link_group.and_then(|group| self.links.get(&group)) else {
             return Ok(false);
@@ -216,7 +218,8 @@ impl<'a, 'p> Extraction<'a, 'p> {
         let at = (&folder, first.name.as_os_str(), first.identity);
         match self.folder().hard_link(at, name, self.options.overwrite) {
             Err(error @ FolderError::Exists { .. }) => Err(error.into()),
-            // A file system without hard links, or with too many of this file: it is written again.
+            // A file system without hard links, or too many links of this file: write the file
+            // again.
             Err(_) => Ok(false),
             Ok(linked) => Ok(linked),
         }
@@ -262,7 +265,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         }
     }
 
-    /// The folder that is being filled.
+    /// The current folder.
     fn folder(&self) -> &Folder {
         let level = self.levels.last();
         level.map_or(self.base, |level| level.folder.as_ref().expect("the last level is open"))

@@ -28,7 +28,7 @@ impl Compressor {
         Ok(Self { raw, largest })
     }
 
-    /// Compresses `plain` into `packed`. `None` where it does not become smaller than `plain`.
+    /// Compresses `plain` into `packed`. `None` if the result is not smaller than `plain`.
     pub(crate) fn compress<'a>(
         &mut self,
         plain: &[u8],
@@ -60,7 +60,7 @@ impl Drop for Compressor {
     }
 }
 
-// SAFETY: a compressor is memory of its own without ties to a thread; `&mut self` keeps it to one.
+// SAFETY: a compressor is separate memory that is not tied to a thread; `&mut self` keeps it to one.
 unsafe impl Send for Compressor {}
 
 /// Decompresses chunks of one format.
@@ -80,7 +80,7 @@ impl Decompressor {
         Ok(Self { raw, largest })
     }
 
-    /// Decompresses `packed` into exactly `plain.len()` bytes; `false` where it cannot be.
+    /// Decompresses `packed` into exactly `plain.len()` bytes; `false` if that fails.
     #[must_use]
     pub(crate) fn decompress(&mut self, packed: &[u8], plain: &mut [u8]) -> bool {
         assert!(plain.len() <= self.largest, "a chunk is at most the chunk size");

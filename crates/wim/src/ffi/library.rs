@@ -1,4 +1,4 @@
-//! Set-up of the library as a whole, and its return codes.
+//! Initialisation of wimlib, and its return codes and messages.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -19,18 +19,19 @@ use wimlib_sys::{
 pub(crate) struct Failure {
     /// A `wimlib_error_code`.
     pub(crate) code: i32,
-    /// What the code means, and what wimlib said about this occurrence.
+    /// The meaning of the code, and wimlib's messages about this occurrence.
     pub(crate) text: String,
 }
 
-/// The library, set up.
+/// The initialised library.
 pub(super) struct Library {
     messages: Option<File>,
-    /// Held by the call whose messages are being caught; the error file is one for the process.
+    /// Held by the call whose messages are being collected; the error file is shared by the
+    /// process.
     catching: Mutex<()>,
 }
 
-/// The library, set up at the first call.
+/// The library, initialised on the first call.
 ///
 /// `wimlib_global_cleanup` is never called: another user of wimlib in this process would break.
 pub(super) fn library() -> Result<&'static Library, Failure> {
@@ -48,12 +49,12 @@ fn set_up() -> Result<Library, Failure> {
     Ok(Library { messages: catch_messages(), catching: Mutex::new(()) })
 }
 
-/// Sends wimlib's messages to a file in memory instead of stderr. Without one (no memfd, no /proc)
+/// Redirects wimlib's messages from stderr to a file in memory. Without one (no memfd, no /proc)
 /// they are lost, and errors have only the meaning of their code.
 fn catch_messages() -> Option<File> {
     let file = File::from(memfd_create("wimlib messages", MemfdFlags::CLOEXEC).ok()?);
     let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
-    // SAFETY: `path` is a NUL-terminated string that outlives the call; wimlib opens it by itself.
+    // SAFETY: `path` is a NUL-terminated string that outlives the call; wimlib opens the file.
     let opened = unsafe { wimlib_set_error_file_by_name(path.as_ptr()) };
     if opened != 0 {
         return None;
@@ -66,8 +67,8 @@ fn catch_messages() -> Option<File> {
 impl Library {
     /// Runs `call` and turns its return code into a result.
     pub(super) fn check(&self, call: impl FnOnce() -> i32) -> Result<(), Failure> {
-        // Never waits: `call` may run a callback that comes back here. The loser of a race has the
-        // meaning of its code, and perhaps messages of the other call.
+        // Never waits: `call` may run a callback that calls wimlib again. If two calls race, the
+        // loser gets the meaning of its code, and possibly messages of the other call.
         let _catching = self.catching.try_lock();
         let before = self.said();
         let code = call();
@@ -86,7 +87,7 @@ impl Library {
         self.messages.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len())
     }
 
-    /// The `[ERROR]` lines written since the file had `from` bytes, as one line.
+    /// The `[ERROR]` lines written after the first `from` bytes of the file, joined into one line.
     fn messages_since(&self, from: u64) -> String {
         const LONGEST: u64 = 4096;
         let Some(file) = &self.messages else { return String::new() };

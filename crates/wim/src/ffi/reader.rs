@@ -1,4 +1,4 @@
-//! wimlib's own view of a WIM: an independent reader.
+//! `Reader`: wimlib as an independent reader of a WIM.
 
 use std::any::Any;
 use std::ffi::{CString, c_int, c_void};
@@ -22,10 +22,10 @@ use super::library::{Failure, library};
 /// Called with `(done, total)` in bytes.
 type Watch<'a> = &'a mut dyn FnMut(u64, u64);
 
-/// A WIM opened for reading by wimlib. `Send` and not `Sync`, as wimlib asks.
+/// A WIM opened for reading by wimlib. `Send` and not `Sync`, as wimlib requires.
 pub(crate) struct Reader<'w> {
     raw: NonNull<WIMStruct>,
-    /// What wimlib's progress function points to: a leaked box, freed after `raw`.
+    /// The context of wimlib's progress function: a leaked box, freed after `raw`.
     context: NonNull<Context<'w>>,
 }
 
@@ -35,7 +35,7 @@ struct Context<'w> {
     panic: Option<Box<dyn Any + Send>>,
 }
 
-/// A file as wimlib sees it.
+/// A file as wimlib reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) size: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Seen {
 }
 
 impl<'w> Reader<'w> {
-    /// Opens `path`, and compares it with its integrity table where `check_integrity` says so.
+    /// Opens `path`, and checks its integrity table if `check_integrity` is set.
     pub(crate) fn open(
         path: &Path,
         check_integrity: bool,
@@ -80,7 +80,7 @@ impl<'w> Reader<'w> {
         Err(opened.expect_err("wimlib returned 0, so it set the pointer"))
     }
 
-    /// Makes the data of further parts of a split WIM known.
+    /// Adds the data of further parts of a split WIM.
     pub(crate) fn reference(&mut self, parts: &[PathBuf]) -> Result<(), Failure> {
         if parts.is_empty() {
             return Ok(());
@@ -94,7 +94,7 @@ impl<'w> Reader<'w> {
         })
     }
 
-    /// Reads everything that the images refer to and compares it with its SHA-1.
+    /// Reads everything that the images refer to and checks its SHA-1.
     pub(crate) fn verify(&mut self) -> Result<(), Failure> {
         self.call(|wim| {
             // SAFETY: `wim` is the open WIM of this reader.
@@ -102,7 +102,7 @@ impl<'w> Reader<'w> {
         })
     }
 
-    /// The file or folder at `path` of an image; looked up case-insensitively, `/` between names.
+    /// The file or folder at `path` of an image; found in any case, `/` between names.
     pub(crate) fn entry(&mut self, image: u32, path: &str) -> Result<Seen, Failure> {
         let path = CString::new(path).map_err(|_| nul_in_path())?;
         let image = c_int::try_from(image).unwrap_or(c_int::MAX);
@@ -124,7 +124,7 @@ impl<'w> Reader<'w> {
         result
     }
 
-    /// Goes on with the panic of a callback, if there was one.
+    /// Resumes the panic of a callback, if there was one.
     fn resume(&mut self) {
         // SAFETY: the context lives as long as `self`, and no call into wimlib is running.
         let panic = unsafe { self.context.as_mut() }.panic.take();
@@ -177,7 +177,7 @@ unsafe extern "C" fn on_progress(
 }
 
 unsafe extern "C" fn on_entry(entry: *const wimlib_dir_entry, context: *mut c_void) -> c_int {
-    // SAFETY: `context` is the `seen` of `Reader::entry`, borrowed by nobody else during the call.
+    // SAFETY: `context` is the `seen` of `Reader::entry`, not borrowed elsewhere during the call.
     let seen = unsafe { &mut *context.cast::<Option<Seen>>() };
     // SAFETY: `entry` is valid for the duration of the callback, and its array of streams always
     // has a first element.

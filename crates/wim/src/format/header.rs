@@ -1,4 +1,4 @@
-//! The header, at offset 0 (of a pipable WIM: also, and only there complete, at the end).
+//! The header, at offset 0 (a pipable WIM has another at the end, and only that is complete).
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -8,7 +8,7 @@ use super::resource::ResourceHeader;
 /// The size of a header in bytes, in every known version.
 pub(crate) const SIZE: u32 = 208;
 pub(crate) const MAGIC: [u8; 8] = *b"MSWIM\0\0\0";
-/// Of a pipable WIM, which only wimlib writes and reads.
+/// Magic of a pipable WIM, which only wimlib writes and reads.
 pub(crate) const MAGIC_PIPABLE: [u8; 8] = *b"WLPWM\0\0\0";
 pub(crate) const VERSION_DEFAULT: u32 = 0x0001_0d00;
 /// Allows solid resources.
@@ -22,7 +22,7 @@ pub(crate) mod flags {
     pub(crate) const COMPRESS_XPRESS: u32 = 0x0002_0000;
     pub(crate) const COMPRESS_LZX: u32 = 0x0004_0000;
     pub(crate) const COMPRESS_LZMS: u32 = 0x0008_0000;
-    /// What some versions of Windows set for XPRESS.
+    /// Set instead by some versions of Windows for XPRESS.
     pub(crate) const COMPRESS_XPRESS_2: u32 = 0x0020_0000;
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct DiskHeader {
     pub(crate) size: U32,
     pub(crate) version: U32,
     pub(crate) flags: U32,
-    /// Uncompressed bytes in a chunk; 0 where nothing is compressed.
+    /// Uncompressed size of a chunk in bytes; 0 without compression.
     pub(crate) chunk_size: U32,
     pub(crate) guid: [u8; 16],
     /// 1-based.

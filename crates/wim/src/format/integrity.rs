@@ -1,5 +1,5 @@
-//! The integrity table: a SHA-1 for each stretch of the file from the end of the header to the end
-//! of the blob table.
+//! The integrity table: a SHA-1 for each range of the file from the end of the header to the end of
+//! the blob table.
 
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct DiskIntegrity {
-    /// Of the table in bytes, with this head.
+    /// Size of the table in bytes, including this header.
     pub(crate) size: U32,
     pub(crate) count: U32,
     /// Bytes of the file that a digest covers; the last may cover fewer.
@@ -18,5 +18,5 @@ pub(crate) struct DiskIntegrity {
 pub(crate) const SIZE: usize = 12;
 const _: () = assert!(size_of::<DiskIntegrity>() == SIZE);
 
-/// What imagex, DISM and wimlib use.
+/// The value that imagex, DISM and wimlib use.
 pub(crate) const STRETCH: u32 = 10 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The layout of a WIM file: what is where. No logic, no I/O.
+//! The layout of a WIM file. No logic, no I/O.
 //!
 //! ```text
 //!  0 ┌────────────────────┐
@@ -14,8 +14,8 @@
 //!    └────────────────────┘
 //! ```
 //!
-//! Sources: "Windows Imaging File Format (WIM) White Paper" (Microsoft, 2007) for the whole, and
-//! what later versions write for solid resources (version 0xe00) and hard links. All integers are
+//! Sources: "Windows Imaging File Format (WIM) White Paper" (Microsoft, 2007) for most structures,
+//! and files of later versions for solid resources (version 0xe00) and hard links. All integers are
 //! little-endian.
 
 pub(crate) mod dentry;

@@ -1,4 +1,4 @@
-//! Where a run of data is, and the blob table's entries.
+//! Locations of resources, and the entries of the blob table.
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -9,7 +9,7 @@ pub(crate) mod flags {
     pub(crate) const SOLID: u8 = 0x10;
 }
 
-/// The `size` of the entry that stands for a solid resource itself.
+/// The `size` of an entry that describes a solid resource itself.
 pub(crate) const SOLID_RESOURCE: u64 = 1 << 32;
 
 /// 24 bytes, called `RESHDR_DISK_SHORT` by Microsoft.
@@ -28,11 +28,11 @@ pub(crate) const SOLID_RESOURCE: u64 = 1 << 32;
 )]
 #[repr(C)]
 pub(crate) struct ResourceHeader {
-    /// Bytes in the file: 56 bits, with chunk table.
+    /// Bytes in the file: 56 bits, including the chunk table.
     stored: [u8; 7],
     pub(crate) flags: u8,
     pub(crate) offset: U64,
-    /// Uncompressed bytes.
+    /// Uncompressed size in bytes.
     pub(crate) size: U64,
 }
 
@@ -56,12 +56,12 @@ impl ResourceHeader {
         self.flags & flag != 0
     }
 
-    /// One past its last byte in the file.
+    /// The offset after its last byte in the file.
     pub(crate) fn end(&self) -> u64 {
         self.offset.get().saturating_add(self.stored())
     }
 
-    /// Of a header's optional resource: there is none.
+    /// Whether an optional resource of the header is absent.
     pub(crate) fn is_absent(&self) -> bool {
         self.offset.get() == 0
     }
@@ -75,14 +75,14 @@ impl ResourceHeader {
 pub(crate) struct DiskBlob {
     pub(crate) resource: ResourceHeader,
     pub(crate) part: U16,
-    /// How many directory entries of all images refer to it.
+    /// The number of directory entries of all images that refer to it.
     pub(crate) references: U32,
     pub(crate) sha1: [u8; 20],
 }
 
 const _: () = assert!(size_of::<DiskBlob>() == 50);
 
-/// Stands before the chunk table of a solid resource.
+/// Precedes the chunk table of a solid resource.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct DiskSolidHeader {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const UNIX: u64 = 116_444_736_000_000_000;
 const PER_SECOND: u64 = 10_000_000;
 
-/// A time before 1601 is taken as 1601, one that does not fit as the last that does.
+/// A time before 1601 becomes 1601; a time that is too late becomes the latest possible.
 pub(crate) fn from_system(time: SystemTime) -> u64 {
     let ticks = |span: Duration| {
         span.as_secs()
@@ -19,7 +19,7 @@ pub(crate) fn from_system(time: SystemTime) -> u64 {
     }
 }
 
-/// `None` where the system's clock cannot express it.
+/// `None` if `SystemTime` cannot represent it.
 pub(crate) fn to_system(ticks: u64) -> Option<SystemTime> {
     let span = |ticks: u64| {
         let nanos = u32::try_from(ticks % PER_SECOND * 100).expect("below a second");

@@ -6,15 +6,15 @@ use crate::error::WimError;
 const DESCRIPTORS_START: u64 = 16;
 const PRIMARY: u8 = 1;
 const TERMINATOR: u8 = 255;
-/// A record without a name.
+/// The size of a record without a name.
 const SHORTEST_RECORD: usize = 33;
 const DIRECTORY: u8 = 0x02;
-/// More records of the same file follow, for files from 4 GiB on.
+/// Flag: more records of the same file follow (files from 4 GiB on).
 const MULTI_EXTENT: u8 = 0x80;
 
-/// The root folder, or `None` where there is no such file system.
+/// The root folder, or `None` without such a file system.
 pub(super) fn root(image: Image<'_>) -> Result<Option<Window>, WimError> {
-    /// Media have three or four.
+    /// Limit of volume descriptors; real media have three or four.
     const MOST: u64 = 64;
     for number in DESCRIPTORS_START..DESCRIPTORS_START + MOST {
         let Some(sector) = image.sector(number)? else { break };
@@ -48,7 +48,7 @@ pub(super) fn find(
 /// The extents of an entry of a folder.
 fn entry(folder: &[u8], wanted: &str, is_dir: bool) -> Option<Vec<Window>> {
     let mut extents = Vec::new();
-    // A record does not cross a border of sectors; the rest of the sector is zero.
+    // A record does not cross a sector boundary; the rest of the sector is zero.
     for sector in folder.chunks(SECTOR as usize) {
         let mut rest = sector;
         while let Some(length) = rest.first().map(|length| usize::from(*length)) {
@@ -60,7 +60,7 @@ fn entry(folder: &[u8], wanted: &str, is_dir: bool) -> Option<Vec<Window>> {
             let flags = record[25];
             let name = record.get(33..33 + usize::from(record[32])).unwrap_or_default();
             let name = String::from_utf8_lossy(name);
-            // Names end with a version.
+            // Names end with a version number.
             let name = name.split(';').next().unwrap_or_default().trim_end_matches('.');
             if (flags & DIRECTORY != 0) != is_dir || !matches(name, wanted) {
                 continue;

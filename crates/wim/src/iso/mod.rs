@@ -1,7 +1,7 @@
-//! Finding a file within an ISO image, such as Windows install media.
+//! Locates a file inside an ISO image, such as Windows installation media.
 //!
-//! Windows media hold their files in UDF, and in ISO 9660 no more than a README. Media of other
-//! makers have both, or only ISO 9660. So UDF is looked at first.
+//! Windows media hold their files in UDF, and only a README in ISO 9660. Media of other makers have
+//! both, or only ISO 9660. So UDF is tried first.
 
 mod iso9660;
 mod udf;
@@ -11,23 +11,23 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::chunks::Source;
-use crate::error::WimError;
+use crate::error::{FormatError, ReadError, WimError};
 use crate::name;
 
-/// Bytes of a sector, on both file systems, of every optical medium.
+/// Sector size in bytes, in both file systems, on every optical medium.
 const SECTOR: u64 = 2048;
 /// Folders are read into memory; those of Windows media have some KB.
 const LARGEST_FOLDER: u64 = 16 << 20;
 
-/// A stretch of a file.
+/// A range of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) offset: u64,
     pub(crate) size: u64,
 }
 
-/// Where a file stands in an ISO image, as bytes of the image. Its names are separated by `/` or `\`,
-/// and the case of letters does not count.
+/// The location of a file in an ISO image, as a byte range of the image. Names are separated by `/`
+/// or `\` and found in any case.
 ///
 /// ```no_run
 /// let iso = std::path::Path::new("Windows.iso");
@@ -37,8 +37,8 @@ pub(crate) struct Window {
 /// ```
 ///
 /// # Errors
-/// [`WimError::NotAnIso`], [`NotInIso`](WimError::NotInIso), [`Truncated`](WimError::Truncated),
-/// [`Corrupt`](WimError::Corrupt), [`Unsupported`](WimError::Unsupported) and
+/// [`FormatError::NotAnIso`], [`NotInIso`](ReadError::NotInIso), [`Truncated`](FormatError::Truncated),
+/// [`Corrupt`](FormatError::Corrupt), [`Unsupported`](FormatError::Unsupported) and
 /// [`Io`](WimError::Io).
 pub fn find_in_iso(path: &Path, inner: &str) -> Result<Range<u64>, WimError> {
     find(path, inner).map(|window| window.offset..window.offset + window.size)
@@ -65,9 +65,9 @@ pub(crate) fn find(path: &Path, inner: &str) -> Result<Window, WimError> {
     }
     let path = path.to_path_buf();
     if any {
-        return Err(WimError::NotInIso { path, wanted: inner.to_owned() });
+        return Err(WimError::Read(ReadError::NotInIso { path, wanted: inner.to_owned() }));
     }
-    Err(WimError::NotAnIso { path })
+    Err(WimError::Format(FormatError::NotAnIso { path }))
 }
 
 /// The image file.
@@ -100,16 +100,20 @@ impl Image<'_> {
         Ok(bytes)
     }
 
-    /// The extents of a file as one.
+    /// Joins the extents of a file.
     fn window(&self, extents: &[Window]) -> Result<Window, WimError> {
         let mut extents = extents.iter();
         let mut all = extents.next().copied().unwrap_or(Window { offset: 0, size: 0 });
         for extent in extents {
             if all.offset.saturating_add(all.size) != extent.offset {
-                // Media are written once, each file in one run.
+                // Media are written once, so each file is contiguous.
                 let found = format!("one at {:#x}", extent.offset);
                 let path = self.source.path.to_path_buf();
-                return Err(WimError::Unsupported { path, what: "file in several runs", found });
+                return Err(WimError::Format(FormatError::Unsupported {
+                    path,
+                    what: "file in several runs",
+                    found,
+                }));
             }
             all.size += extent.size;
         }
@@ -123,13 +127,13 @@ impl Image<'_> {
     }
 }
 
-/// Whether a name of the medium is the one that is wanted. Case does not count, as in Windows.
+/// Whether a name of the medium is the requested one. Case is ignored, as in Windows.
 fn matches(found: &str, wanted: &str) -> bool {
     let wanted: Vec<u16> = wanted.encode_utf16().collect();
     name::same(found.encode_utf16(), &wanted)
 }
 
-/// A little-endian number at a place that is known to be within `bytes`.
+/// A little-endian number; the caller has checked that it is inside `bytes`.
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }

@@ -1,4 +1,4 @@
-//! UDF 1.02 to 2.01 (ECMA-167) as optical media have it: one partition, no virtual or metadata maps.
+//! UDF 1.02 to 2.01 (ECMA-167) on optical media: one partition, no virtual or metadata maps.
 
 use super::{Image, SECTOR, Window, matches, u16_at, u32_at, u64_at};
 use crate::error::WimError;
@@ -14,7 +14,7 @@ mod tag {
     pub(super) const EXTENDED_FILE_ENTRY: u16 = 266;
 }
 
-/// Where the anchor is on every medium.
+/// The sector of the anchor descriptor on every medium.
 const ANCHOR_SECTOR: u64 = 256;
 const FOLDER: u8 = 4;
 const IDENTIFIER_HEAD: usize = 38;
@@ -24,18 +24,18 @@ pub(super) struct Volume<'a> {
     image: Image<'a>,
     /// The first sector of the partition.
     partition: u64,
-    /// Block of the root folder's entry.
+    /// Block number of the root folder's entry.
     root: u32,
 }
 
-/// A file entry: what it is and where its data is.
+/// A file entry: its type and the location of its data.
 struct Entry {
     is_dir: bool,
     extents: Vec<Window>,
 }
 
 impl<'a> Volume<'a> {
-    /// `None` where there is no such file system.
+    /// `None` without such a file system.
     pub(super) fn open(image: Image<'a>) -> Result<Option<Self>, WimError> {
         let Some(anchor) = image.sector(ANCHOR_SECTOR)?.filter(|anchor| is(anchor, tag::ANCHOR))
         else {
@@ -43,7 +43,7 @@ impl<'a> Volume<'a> {
         };
         let descriptors = u64::from(u32_at(&anchor, 20));
         let count = u64::from(u32_at(&anchor, 16)) / SECTOR;
-        /// Writers reserve sixteen.
+        /// Limit of volume descriptors; writers reserve sixteen.
         const MOST: u64 = 256;
         let (mut partition, mut file_set) = (None, None);
         for number in descriptors..descriptors + count.min(MOST) {
@@ -84,7 +84,8 @@ impl<'a> Volume<'a> {
     fn entry(&self, block: u32) -> Result<Entry, WimError> {
         let sector = self.sector_of(block)?;
         let at = (self.partition + u64::from(block)) * SECTOR;
-        // (length of the extended attributes, of the allocation descriptors, end of the head)
+        // (length of the extended attributes, length of the allocation descriptors, end of the
+        // fixed part)
         let (attributes, size, head) = match u16_at(&sector, 0) {
             tag::FILE_ENTRY => (u32_at(&sector, 168), u32_at(&sector, 172), 176),
             tag::EXTENDED_FILE_ENTRY => (u32_at(&sector, 208), u32_at(&sector, 212), 216),
@@ -99,7 +100,7 @@ impl<'a> Volume<'a> {
         let mut extents = match sector[34] & 7 {
             0 => self.extents(descriptors, 8),
             1 => self.extents(descriptors, 16),
-            // Small files are in the entry itself.
+            // Data of small files is in the entry itself.
             3 => vec![Window { offset: at + start as u64, size: size.into() }],
             other => return Err(self.image.corrupt(at, "short or long descriptors", other)),
         };
@@ -120,7 +121,7 @@ impl<'a> Volume<'a> {
 
     /// Allocation descriptors of `size` bytes; the block number follows the length in both kinds.
     fn extents(&self, descriptors: &[u8], size: usize) -> Vec<Window> {
-        /// The two high bits say whether it is recorded.
+        /// The two high bits hold the type of the extent.
         const LENGTH: u32 = 0x3fff_ffff;
         descriptors
             .chunks_exact(size)
@@ -148,7 +149,7 @@ impl<'a> Volume<'a> {
     }
 }
 
-/// The block of the entry of that name in a folder.
+/// The block of the entry with that name in a folder.
 fn child(folder: &[u8], wanted: &str) -> Option<u32> {
     const DELETED_OR_PARENT: u8 = 0x04 | 0x08;
     let mut rest = folder;
@@ -164,7 +165,7 @@ fn child(folder: &[u8], wanted: &str) -> Option<u32> {
     None
 }
 
-/// "OSTA compressed Unicode": the first byte says how many bits a character has.
+/// "OSTA compressed Unicode": the first byte is the number of bits per character.
 fn decode(name: &[u8]) -> String {
     match name.split_first() {
         Some((8, bytes)) => bytes.iter().copied().map(char::from).collect(),
@@ -178,7 +179,7 @@ fn decode(name: &[u8]) -> String {
     }
 }
 
-/// One partition map, of type 1, and blocks of a sector.
+/// Checks that there is one partition map, of type 1, and that blocks are sectors.
 fn check_volume(image: Image<'_>, at: u64, sector: &[u8]) -> Result<(), WimError> {
     const PLAIN_MAP: u8 = 1;
     let (block, maps, kind) = (u32_at(sector, 212), u32_at(sector, 268), sector[440]);

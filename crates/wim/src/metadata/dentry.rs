@@ -1,4 +1,4 @@
-//! One directory entry: a view of its bytes, the patches that keep its size, and a new one.
+//! One directory entry: a view of its bytes, patches that keep its size, and new entries.
 
 use zerocopy::little_endian::{I32, U16, U32, U64};
 use zerocopy::{FromBytes, IntoBytes};
@@ -14,7 +14,7 @@ pub(crate) struct Dentry<'a> {
     bytes: &'a [u8],
 }
 
-/// What an entry violates.
+/// The violated rule of an entry.
 #[derive(Debug)]
 pub(crate) struct Malformed {
     pub(crate) expected: String,
@@ -26,8 +26,8 @@ impl<'a> Dentry<'a> {
         Self { bytes }
     }
 
-    /// The size of the entry at the start of `bytes`, stream entries included; `None` for the mark
-    /// at the end of a list.
+    /// The size of the entry at the start of `bytes`, including stream entries; `None` at the end
+    /// of a list.
     pub(super) fn size(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         let Some(length) = bytes.first_chunk::<8>() else {
             return Err(Malformed::new("an entry or the end of a list", "the end of the metadata"));
@@ -87,8 +87,8 @@ impl<'a> Dentry<'a> {
         self.is_reparse_point().then_some(tag)
     }
 
-    /// What the names of one file share; `None` for a file with one name, a folder, and a reparse
-    /// point, which has other data in that place.
+    /// The number that all names of one file share; `None` for a file with one name, a folder, and
+    /// a reparse point, which stores other data in that field.
     pub(crate) fn link_group(&self) -> Option<u64> {
         let may = !self.is_dir() && !self.is_reparse_point();
         Some(self.fixed().link_group.get()).filter(|group| may && *group != 0)
@@ -123,12 +123,12 @@ impl<'a> Dentry<'a> {
         &self.bytes[SIZE..SIZE + usize::from(self.fixed().name_size.get())]
     }
 
-    /// UTF-16 units of its name.
+    /// Length of its name in UTF-16 units.
     pub(crate) fn name_units(&self) -> u32 {
         u32::from(self.fixed().name_size.get() / 2)
     }
 
-    /// How many stream entries follow it.
+    /// The number of stream entries that follow it.
     pub(crate) fn stream_count(&self) -> u16 {
         self.fixed().stream_count.get()
     }
@@ -144,7 +144,7 @@ impl<'a> Dentry<'a> {
         (short > 0).then(|| lossy(utf16(bytes)))
     }
 
-    /// Whether readers show it: named, not `.` or `..`, without NUL.
+    /// Whether readers show it: it has a name without NUL, other than `.` and `..`.
     pub(super) fn is_listed(&self) -> bool {
         let dot = u16::from(b'.');
         let mut name = self.name();
@@ -158,14 +158,14 @@ impl<'a> Dentry<'a> {
         self.bytes[at..at + 20].try_into().expect("20 bytes")
     }
 
-    /// The SHA-1 of what a program reads from the file; of a reparse point, `None` where it has no
-    /// data beside its target.
+    /// The SHA-1 of the data that a program reads from the file; `None` for a reparse point without
+    /// data other than its target.
     pub(crate) fn data(&self) -> Option<Sha1> {
         let sha1 = self.sha1();
         (self.reparse_data() != Some(sha1)).then_some(sha1)
     }
 
-    /// The SHA-1 of the target of a reparse point: what follows the head of its reparse buffer.
+    /// The SHA-1 of the target of a reparse point: its reparse buffer without the header.
     pub(crate) fn reparse_data(&self) -> Option<Sha1> {
         let unnamed = self.streams().filter(|stream| stream.name.is_empty());
         let mut places =
@@ -181,17 +181,17 @@ impl<'a> Dentry<'a> {
         })
     }
 
-    /// The blobs that it refers to: of all its streams, without empty ones.
+    /// The blobs of all its non-empty streams.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = Sha1> + 'a {
         let fixed = std::iter::once(self.fixed().sha1);
         fixed.chain(self.streams().map(|stream| stream.sha1)).filter(|sha1| *sha1 != EMPTY)
     }
 
-    /// Where the SHA-1 of the data is in `bytes`.
+    /// The offset of the SHA-1 of the data in `bytes`.
     ///
-    /// Streams have no type in the format. The unnamed ones of a reparse point are its target, then
-    /// its data; the only unnamed one of anything else is its data. The first stream is the entry's
-    /// own, and does not count where it is empty and others follow.
+    /// Streams have no type in the format. The unnamed streams of a reparse point are its target,
+    /// then its data; the only unnamed stream of any other entry is its data. The first stream is
+    /// stored in the entry itself, and is ignored if it is empty and stream entries follow.
     fn data_place(&self) -> usize {
         const OWN: usize = std::mem::offset_of!(DiskDentry, sha1);
         let own = Some(OWN).filter(|_| self.fixed().sha1 != EMPTY);
@@ -225,7 +225,7 @@ impl<'a> Dentry<'a> {
         out[start + PLACE..start + PLACE + 8].copy_from_slice(&children.to_le_bytes());
     }
 
-    /// A copy with other data, written at `written`.
+    /// A copy with other data and another time of last write.
     pub(super) fn with_data(&self, sha1: &Sha1, written: u64) -> Vec<u8> {
         const WRITTEN: usize = std::mem::offset_of!(DiskDentry, written);
         let at = self.data_place();
@@ -257,8 +257,8 @@ impl<'a> Dentry<'a> {
         bytes
     }
 
-    /// A copy under another name. The short name belongs to the old one and goes; tagged items and
-    /// streams stay.
+    /// A copy with another name. The short name belongs to the old name and is dropped; tagged
+    /// items and streams stay.
     pub(super) fn with_name(&self, name: &[u16]) -> Vec<u8> {
         let fixed = self.fixed();
         let end = align8(fixed.length.get()).expect("checked when read");
@@ -278,13 +278,13 @@ impl<'a> Dentry<'a> {
     }
 }
 
-/// What a new entry holds.
+/// The content of a new entry.
 #[derive(Debug, Clone)]
 pub(crate) struct NewDentry<'a> {
     pub(crate) name: &'a [u16],
     pub(crate) attributes: u32,
     pub(crate) security_id: Option<usize>,
-    /// Windows time, for all three times.
+    /// Windows time, used for all three times.
     pub(crate) time: u64,
     pub(crate) sha1: Sha1,
 }
@@ -318,7 +318,7 @@ impl NewDentry<'_> {
 }
 
 struct Stream<'a> {
-    /// Where its SHA-1 is in the bytes of the entry.
+    /// The offset of its SHA-1 in the bytes of the entry.
     at: usize,
     sha1: Sha1,
     name: &'a [u8],
@@ -330,7 +330,7 @@ impl Malformed {
     }
 }
 
-/// Bytes that names of these sizes take, with the NUL that follows each.
+/// Bytes for names of these sizes, with the NUL after each.
 fn names_size(sizes: [u16; 2]) -> usize {
     sizes.iter().map(|size| if *size == 0 { 0 } else { usize::from(*size) + 2 }).sum()
 }

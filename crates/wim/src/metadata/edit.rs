@@ -1,4 +1,4 @@
-//! Edits of the tree.
+//! Edits of the tree: put, add folder, set attributes, delete, rename.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,20 @@ use crate::commit::FileInfo;
 use crate::format::dentry::attributes;
 use crate::name::{self, ImagePath};
 
-/// When an edit happens, in Windows time.
+/// The time of an edit, in Windows time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp(pub(crate) u64);
 
-/// What an edit did.
+/// The effect of an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edited {
-    /// The file was there with that data.
+    /// The file already had that data.
     Same,
     Replaced,
     Added,
 }
 
-/// Why an edit cannot be done. Places are paths in the image.
+/// Why an edit is refused. Places are paths in the image.
 #[derive(Debug)]
 pub(crate) enum Refused {
     Missing(String),
@@ -60,10 +60,10 @@ impl Metadata {
         Self { bytes, security: range.into_iter().collect(), root, nodes: vec![node] }
     }
 
-    /// Gives the file at `path` that data, or adds it. Folders on the way are added.
+    /// Sets the data of the file at `path`, or adds the file with its missing parent folders.
     ///
-    /// A file that exists keeps everything but its data and its time of last write, under all its
-    /// names. A new one gets the security descriptor that most of its siblings have.
+    /// An existing file keeps everything but its data and its time of last write, under all its
+    /// names. A new file gets the security descriptor that most of its siblings have.
     pub(crate) fn put(
         &mut self,
         path: &ImagePath,
@@ -78,7 +78,7 @@ impl Metadata {
         Ok(Edited::Added)
     }
 
-    /// Adds a folder and those on the way, where they are missing, and returns whether they were.
+    /// Adds a folder with its missing parents, and returns whether it was missing.
     pub(crate) fn add_folder(&mut self, path: &ImagePath, now: Stamp) -> Result<bool, Refused> {
         match self.find(path) {
             Some(id) if self.dentry(id).is_dir() => Ok(false),
@@ -91,7 +91,7 @@ impl Metadata {
         }
     }
 
-    /// Sets attributes and times, and returns whether they were others.
+    /// Sets attributes and times, and returns whether any of them changed.
     pub(crate) fn set_info(&mut self, path: &ImagePath, info: &FileInfo) -> Result<bool, Refused> {
         let id = self.find_or_refuse(path)?;
         let mut changed = false;
@@ -105,7 +105,7 @@ impl Metadata {
         Ok(changed)
     }
 
-    /// Removes a file, or a folder: with everything in it where `recursive`, else only empty.
+    /// Removes a file or folder. A folder must be empty unless `recursive` is set.
     pub(crate) fn delete(&mut self, path: &ImagePath, recursive: bool) -> Result<(), Refused> {
         let id = self.find_or_refuse(path)?;
         if id == ROOT {
@@ -122,7 +122,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// Gives an entry another path. The folder of `to` must exist, and `to` must not.
+    /// Moves an entry to another path. The folder of `to` must exist, and `to` must not.
     pub(crate) fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), Refused> {
         let id = self.find_or_refuse(from)?;
         let Some((folder, name)) = to.split_last().filter(|_| id != ROOT) else {
@@ -133,7 +133,7 @@ impl Metadata {
         }
         let folder_id = self.find_or_refuse(&folder)?;
         self.check_folder(folder_id)?;
-        // Another case of its own name is a rename, not a collision.
+        // A change of case in its own name is a rename, not a collision.
         if let Some(other) = self.child(folder_id, name).filter(|other| *other != id) {
             return Err(Refused::Exists(self.path(other)));
         }
@@ -167,7 +167,7 @@ impl Metadata {
         Ok(Edited::Replaced)
     }
 
-    /// The folder that is to hold the last name of `path`, made where it is missing.
+    /// The folder for the last name of `path`, created if it is missing.
     fn folder_for(&mut self, path: &ImagePath, now: Stamp) -> Result<(Id, Vec<u16>), Refused> {
         if let Some(why) = path.names().iter().find_map(|name| name::invalid(name)) {
             return Err(Refused::Invalid { at: display(path), why });
@@ -175,7 +175,7 @@ impl Metadata {
         let Some((folders, last)) = path.split_last() else {
             return Err(Refused::Invalid { at: "\\".to_owned(), why: "the root is a folder" });
         };
-        // Nothing may be added before all of the way is known to be open.
+        // The whole path must be checked before any folder is added.
         let mut folder = ROOT;
         let mut missing = folders.names();
         while let Some((name, rest)) = missing.split_first()
@@ -220,7 +220,7 @@ impl Metadata {
         id
     }
 
-    /// The security descriptor that most siblings of the same kind have; without a sibling, that of
+    /// The security descriptor that most siblings of the same kind have; without siblings, that of
     /// the folder.
     fn security_id_for(&self, folder: Id, is_dir: bool) -> Option<usize> {
         let mut counts: HashMap<Option<usize>, usize> = HashMap::new();
@@ -228,7 +228,7 @@ impl Metadata {
         for sibling in siblings.filter(|sibling| sibling.is_dir() == is_dir) {
             *counts.entry(sibling.security_id()).or_default() += 1;
         }
-        // Of equally frequent ones the lowest number, so that the result is always the same.
+        // Among equally frequent ones the lowest number, so that the result is always the same.
         let most = counts.into_iter().max_by_key(|(id, count)| (*count, std::cmp::Reverse(*id)));
         most.map_or_else(|| self.dentry(folder).security_id(), |(id, _)| id)
     }
@@ -266,7 +266,7 @@ impl Metadata {
     }
 }
 
-/// A path that need not exist, as it was asked for.
+/// The path as the caller gave it; it need not exist.
 pub(crate) fn display(path: &ImagePath) -> String {
     if path.names().is_empty() {
         return "\\".to_owned();

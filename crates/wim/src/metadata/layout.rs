@@ -1,42 +1,42 @@
-//! Where the lists of children stand in a metadata resource.
+//! The placement of lists of children in a metadata resource.
 //!
-//! The resource is compressed in chunks of 32 KiB, and one that is byte for byte as before need not be
-//! compressed again. So a list keeps its place wherever it can. What then stands in the way goes, and
-//! what it leaves is filled to the byte with lists from the end:
+//! The resource is compressed in chunks of 32 KiB, and an unchanged chunk need not be recompressed.
+//! So a list keeps its place if possible. Lists that are then in the way are moved, and the holes
+//! are filled to the byte with lists from the end:
 //!
 //! ```text
 //! as read   │ root │ A    │ B   │ C │ D   │ E │ F   │ G │
 //! A grew    │ root │ A     │ F  │ C │ D   │ E │ G │ B    │
 //! ```
-//! Readers follow the offsets that folders have, so any order is good, but for the list of the root:
-//! 7-Zip takes what stands right behind the root for it. And there must be no hole: 7-Zip reports bytes
-//! that belong to no list as an error.
+//! Readers follow the offsets in folders, so any order is allowed, with two restrictions by 7-Zip:
+//! the list of the root must directly follow the root, and there must be no hole, since 7-Zip
+//! reports bytes that belong to no list as an error.
 
-/// A list of children that is to be written.
+/// A list of children to be placed.
 pub(super) struct List {
-    /// Where it was read.
+    /// Its old offset.
     pub(super) was: Option<u64>,
-    /// Its bytes now, its end included: a multiple of 8.
+    /// Its new size in bytes, including the end mark: a multiple of 8.
     pub(super) size: u64,
 }
 
-/// How many lists at the end are tried as filling, one number after the other.
+/// Numbers of lists at the end that are tried, one after another, as filling.
 const RELEASED: [usize; 5] = [0, 8, 32, 128, 512];
-/// How many lists in a row give up their places, to widen a hole that cannot be filled.
+/// Maximum number of consecutive lists that are moved to widen a hole that cannot be filled.
 const WIDEST: usize = 8;
-/// Holes are counted in this many bytes.
+/// The unit of holes in bytes.
 const UNIT: u64 = 8;
-/// How many sums may be tried to fill all holes, some milliseconds.
+/// Maximum number of sums tried to fill all holes: some milliseconds.
 const MOST_SUMS: u64 = 1 << 22;
 
-/// The offset of each list but the root's, the first at `start`. `lists` are in the order in which they
-/// were read, new ones last; where holes cannot be filled, that order stays.
+/// The offset of each list but the root's, the first at `start`. `lists` are in the order in which
+/// they were read, new ones last; if the holes cannot be filled, they are placed in that order.
 pub(super) fn place(lists: &[List], start: u64) -> Vec<u64> {
     let (kept, loose) = settle(lists, start);
     let filled = RELEASED.iter().filter(|released| **released <= kept.len());
     let mut order = filled.map(|released| {
         let (kept, released) = kept.split_at(kept.len() - released);
-        // The last first, so that those before them stay where they are.
+        // Last ones first, so that earlier lists keep their places.
         let others = released.iter().chain(&loose).rev().copied().collect();
         fill(lists, start, kept, others)
     });
@@ -50,7 +50,7 @@ pub(super) fn place(lists: &[List], start: u64) -> Vec<u64> {
     offsets
 }
 
-/// The lists that can keep their places, in their order, and the others.
+/// The lists that can keep their places, in order, and the others.
 fn settle(lists: &[List], start: u64) -> (Vec<usize>, Vec<usize>) {
     let (mut kept, mut loose) = (Vec::new(), Vec::new());
     for (index, list) in lists.iter().enumerate() {
@@ -59,7 +59,7 @@ fn settle(lists: &[List], start: u64) -> (Vec<usize>, Vec<usize>) {
             loose.push(index);
             continue;
         };
-        // Of two that overlap, the smaller one gives way.
+        // If two overlap, the smaller one is moved.
         let in_the_way = |last: &&usize| end(&lists[**last]) > at;
         match kept.last().filter(in_the_way) {
             Some(last) if lists[*last].size >= list.size => loose.push(index),
@@ -73,13 +73,13 @@ fn settle(lists: &[List], start: u64) -> (Vec<usize>, Vec<usize>) {
     (kept, loose)
 }
 
-/// One past the last byte of a list that keeps its place.
+/// The offset after a list that keeps its place.
 fn end(list: &List) -> u64 {
     list.was.unwrap_or(0).saturating_add(list.size)
 }
 
-/// The order in which `kept` keep their places; `others` stand in the holes between, and what is left of
-/// them stands at the end, turned round.
+/// An order in which `kept` keep their places: `others` fill the holes between them, and the
+/// remaining ones follow at the end in reverse order.
 fn fill(lists: &[List], start: u64, kept: &[usize], mut others: Vec<usize>) -> Option<Vec<usize>> {
     let mut order = Vec::with_capacity(lists.len());
     let (mut at, mut sums, mut widened) = (start, 0, 0);
@@ -108,11 +108,11 @@ fn fill(lists: &[List], start: u64, kept: &[usize], mut others: Vec<usize>) -> O
     Some(order)
 }
 
-/// Which of `sizes` are together exactly `hole`: those that stand first, if there is a choice.
+/// A subset of `sizes` whose sum is exactly `hole`; earlier sizes are preferred.
 fn subset(hole: u64, sizes: &[u64]) -> Option<Vec<usize>> {
     let units = |size: u64| usize::try_from(size / UNIT).ok();
     let hole = units(hole)?;
-    // Sum → the last of the sizes that add up to it, the others of which stand before.
+    // Sum → the last of the sizes that add up to it; the others come before it.
     let mut last: Vec<Option<usize>> = vec![None; hole + 1];
     for (index, size) in sizes.iter().enumerate() {
         let Some(size) = units(*size).filter(|size| (1..=hole).contains(size)) else { continue };
@@ -143,7 +143,7 @@ mod tests {
 
     const START: u64 = 136;
 
-    /// Lists as they were read, one behind the other, each with the size that it has now.
+    /// Lists as they were read, one after another, each with its new size.
     fn lists(sizes: &[(u64, u64)]) -> Vec<List> {
         let mut at = START;
         let list = |(before, size): &(u64, u64)| {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_list_that_grew_stays() {
+    fn lists_after_one_that_grew_keep_their_places() {
         let same = (0..1000).map(|number| 120 + number * 56 % 488);
         let mut sizes: Vec<(u64, u64)> = same.map(|size| (size, size)).collect();
         assert_eq!(moved(&lists(&sizes)), 0);
@@ -179,9 +179,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lists_lie_one_behind_the_other_without_a_hole(
+        fn lists_follow_each_other_without_a_hole(
             sizes in prop::collection::vec((1_u64..60, 1_u64..60, any::<bool>()), 0..400),
-            // Also where no writer would put them.
+            // Also at offsets where no writer would put them.
             elsewhere in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..30_000), 0..8),
             new in prop::collection::vec(1_u64..60, 0..5),
         ) {

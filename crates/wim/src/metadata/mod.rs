@@ -3,9 +3,8 @@
 //! ```text
 //! bytes ── read ──► Metadata ── edit ──► Metadata ── write ──► bytes
 //! ```
-//! Every entry keeps its bytes as they are; an edit patches or replaces those of one entry, and
-//! writing only moves entries. What this crate does not know (tagged items, unused fields) is
-//! carried along.
+//! Every entry keeps its bytes; an edit patches or replaces those of one entry, and writing only
+//! moves entries. Fields that this crate does not know (tagged items, unused fields) are preserved.
 
 mod dentry;
 mod edit;
@@ -29,11 +28,11 @@ pub(crate) const ROOT: Id = 0;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Metadata {
-    /// As read; the entries that did not change point into it.
+    /// As read; unchanged entries point into it.
     bytes: Vec<u8>,
     /// The security descriptors at the start of `bytes`.
     security: Vec<Range<usize>>,
-    /// Where the root's entry begins: the size of the security data, padding included.
+    /// The offset of the root's entry: the size of the security data, including padding.
     root: usize,
     nodes: Vec<Node>,
 }
@@ -44,7 +43,7 @@ struct Node {
     parent: Id,
     /// In their order in the file.
     children: Vec<Id>,
-    /// Where the list of children was read.
+    /// The offset at which the list of children was read.
     list: Option<u64>,
 }
 
@@ -62,14 +61,14 @@ impl Metadata {
         })
     }
 
-    /// The children that can be named: WIMs may hold entries without a name, or named `..`, which
-    /// every reader skips.
+    /// The visible children: WIMs may hold entries without a name, or named `..`, which every
+    /// reader skips.
     pub(crate) fn children(&self, id: Id) -> impl DoubleEndedIterator<Item = Id> + '_ {
         let children = self.nodes[id].children.iter().copied();
         children.filter(|child| self.dentry(*child).is_listed())
     }
 
-    /// All children, also those that no reader shows.
+    /// All children, including those that readers skip.
     pub(crate) fn entries(&self, id: Id) -> &[Id] {
         &self.nodes[id].children
     }
@@ -89,12 +88,12 @@ impl Metadata {
         found
     }
 
-    /// How many entries a folder has, whether or not they can be named.
+    /// The number of entries of a folder, including those that readers skip.
     pub(crate) fn child_count(&self, id: Id) -> usize {
         self.nodes[id].children.len()
     }
 
-    /// The folder of an entry; that of the root is the root.
+    /// The folder of an entry; the root is its own folder.
     pub(crate) fn parent(&self, id: Id) -> Id {
         self.nodes[id].parent
     }
@@ -103,7 +102,7 @@ impl Metadata {
         path.names().iter().try_fold(ROOT, |folder, name| self.child(folder, name))
     }
 
-    /// The path of an entry as it is written in the image, with a leading `\`.
+    /// The path of an entry as written in the image, with a leading `\`.
     pub(crate) fn path(&self, mut id: Id) -> String {
         let mut names = Vec::new();
         while id != ROOT {
@@ -126,7 +125,7 @@ impl Metadata {
         })
     }
 
-    /// The names of the file that `id` is one of; just `id` where it has one.
+    /// All names of the file that `id` belongs to; only `id` if it has one name.
     pub(crate) fn links(&self, id: Id) -> Vec<Id> {
         match self.dentry(id).link_group() {
             None => vec![id],
@@ -141,13 +140,13 @@ impl Metadata {
         self.bytes
     }
 
-    /// The security descriptor of that number.
+    /// The security descriptor with that number.
     pub(crate) fn security(&self, id: Option<usize>) -> Option<&[u8]> {
         let range = self.security.get(id?)?;
         Some(&self.bytes[range.clone()])
     }
 
-    /// How often each blob is referred to.
+    /// The number of references to each blob.
     pub(crate) fn references(&self) -> HashMap<Sha1, u32> {
         let mut references = HashMap::new();
         for id in self.all() {
@@ -160,7 +159,7 @@ impl Metadata {
     }
 }
 
-/// Files of those names in the root, in that order, whether or not an edit would allow them.
+/// Files with these names in the root, in that order, even if an edit would refuse them.
 #[cfg(test)]
 pub(crate) fn with_children(names: &[String]) -> Metadata {
     let mut metadata = Metadata::empty(None, Stamp(1));

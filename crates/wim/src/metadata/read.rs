@@ -1,4 +1,4 @@
-//! Bytes to [`Metadata`].
+//! Parses the bytes of a metadata resource into [`Metadata`].
 
 use std::collections::HashSet;
 
@@ -6,22 +6,23 @@ use super::dentry::{Dentry, Malformed};
 use super::{Bytes, Id, Metadata, Node, ROOT};
 use crate::bounds::{self, LONGEST_PATH};
 
-/// Folders within folders. Windows allows paths of 32767 units, and no image has a fiftieth of that.
+/// Maximum depth of folders. Windows allows paths of 32767 units, and real images have less than a
+/// fiftieth of that.
 const DEEPEST: usize = 4096;
-/// Of the security data: its size and the number of descriptors.
+/// Size of the header of the security data: its size and the number of descriptors.
 const SECURITY_HEAD: usize = 8;
 
 /// Why a metadata resource cannot be read.
 #[derive(Debug)]
 pub(crate) struct BadMetadata {
-    /// In the uncompressed metadata resource.
+    /// Offset in the uncompressed metadata resource.
     pub(crate) offset: u64,
     pub(crate) expected: String,
     pub(crate) actual: String,
 }
 
 impl Metadata {
-    /// Takes the uncompressed metadata resource.
+    /// Parses the uncompressed metadata resource.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, BadMetadata> {
         let (security, root) = security(&bytes)?;
         let mut metadata = Self { bytes, security, root, nodes: Vec::new() };
@@ -39,7 +40,7 @@ impl Metadata {
             return Err(bad(self.root, "a directory as the root", "a file"));
         }
         // Each list is read once: a list shared by two folders, or by a folder and its own
-        // descendant, would make the tree larger than the file, without end.
+        // descendant, would make the tree larger than the file, or endless.
         let mut lists = HashSet::new();
         let mut left = vec![(ROOT, 1, 0)];
         while let Some((folder, depth, above)) = left.pop() {
@@ -49,7 +50,7 @@ impl Metadata {
             }
             let start = usize::try_from(offset).unwrap_or(usize::MAX);
             if !lists.insert(start) {
-                return Err(bad(start, "a list of children of its own", "one of another folder"));
+                return Err(bad(start, "a separate list of children", "one of another folder"));
             }
             if depth > DEEPEST {
                 return Err(bad(start, format!("at most {DEEPEST} levels"), "more"));
@@ -82,7 +83,7 @@ impl Metadata {
     }
 }
 
-/// Counts the UTF-16 units of paths, since what shows or restores an image needs each of them.
+/// Counts the UTF-16 units of paths, since listing or extracting an image needs each of them.
 struct Paths {
     total: u64,
     limit: u64,
@@ -93,8 +94,8 @@ impl Paths {
         Self { total: 0, limit: bounds::path_units(metadata_size) }
     }
 
-    /// Counts the entry at that offset, in a folder whose path has `above` units, and returns the units
-    /// of its own path. Alternate streams are shown with the path of their file.
+    /// Counts the entry at that offset, in a folder whose path has `above` units, and returns the
+    /// units of the entry's path. Alternate streams are shown with the path of their file.
     fn add(&mut self, at: usize, above: u32, dentry: &Dentry<'_>) -> Result<u32, BadMetadata> {
         let units = above + 1 + dentry.name_units();
         if units > LONGEST_PATH {
@@ -110,14 +111,14 @@ impl Paths {
     }
 }
 
-/// The places of the security descriptors, and where they end.
+/// The ranges of the security descriptors, and where the security data end.
 fn security(bytes: &[u8]) -> Result<(Vec<std::ops::Range<usize>>, usize), BadMetadata> {
     let Some((head, _)) = bytes.split_first_chunk::<SECURITY_HEAD>() else {
         return Err(bad(0, "security data", format!("{} bytes", bytes.len())));
     };
     let [size, count] = [&head[..4], &head[4..]]
         .map(|half| u32::from_le_bytes(half.try_into().expect("half of 8 bytes")) as usize);
-    // Some writers give 0 where there are no descriptors.
+    // Some writers store 0 if there are no descriptors.
     let end = size.next_multiple_of(8).max(SECURITY_HEAD);
     let sizes_end = count.saturating_mul(8).saturating_add(SECURITY_HEAD);
     if end > bytes.len() || sizes_end > end {
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_as_long_as_windows_takes() {
+    fn a_path_may_be_as_long_as_in_windows() {
         let named = |units: usize| with_children(&["n".repeat(units)]);
         assert_eq!(refusal(&named(32_766)), None);
         let expected = "a path of at most 32767 UTF-16 units: one of 32768";
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_are_few() {
+    fn the_total_length_of_paths_is_limited() {
         const DEPTH: usize = 62;
         let files = |count: usize| {
             let mut metadata = Metadata::empty(None, Stamp(1));

@@ -1,4 +1,4 @@
-//! [`Metadata`] to bytes.
+//! Serialises [`Metadata`] to bytes.
 
 use super::layout::{self, List};
 use super::{Id, Metadata, ROOT};
@@ -7,8 +7,7 @@ use super::{Id, Metadata, ROOT};
 const END: [u8; 8] = [0; 8];
 
 impl Metadata {
-    /// The uncompressed metadata resource. Lists of children stand where they were read, as far as
-    /// they can.
+    /// The uncompressed metadata resource. Lists of children keep their offsets if possible.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut folders: Vec<Id> = self.all().filter(|id| self.has_list(*id)).collect();
         folders.sort_by_key(|id| (*id != ROOT, self.nodes[*id].list.unwrap_or(u64::MAX)));
@@ -32,8 +31,8 @@ impl Metadata {
         self.nodes[id].list.is_some() || !self.nodes[id].children.is_empty()
     }
 
-    /// Where the list of each entry's children will stand; 0 without one. `folders` are those that
-    /// have one, the root first.
+    /// The offset of the list of each entry's children; 0 without one. `folders` are those that
+    /// have a list, the root first.
     fn place(&self, folders: &[Id]) -> Vec<u64> {
         let mut offsets = vec![0; self.nodes.len()];
         let mut start = (self.root + self.dentry(ROOT).bytes().len() + END.len()) as u64;
@@ -66,7 +65,7 @@ mod tests {
     use crate::metadata::Stamp;
     use crate::name::ImagePath;
 
-    /// Path, and the entry but for the place of its children, in the order of a walk.
+    /// Path and bytes of each entry (without the offset of its children), in the order of a walk.
     fn tree(metadata: &Metadata) -> Vec<(String, Vec<u8>)> {
         let entry = |id: Id| {
             let mut bytes = Vec::new();
@@ -80,7 +79,7 @@ mod tests {
         Metadata::parse(metadata.to_bytes()).expect("own metadata")
     }
 
-    /// Where each list begins and ends, in the order of the bytes.
+    /// Start and end of each list, in the order of the bytes.
     fn lists(metadata: &Metadata) -> Vec<(usize, usize)> {
         let size = |id: &Id| metadata.dentry(*id).bytes().len();
         let mut lists: Vec<(usize, usize)> = metadata
@@ -119,7 +118,7 @@ mod tests {
 
     fn apply(metadata: &mut Metadata, edits: &[Edit]) {
         for edit in edits {
-            // What is refused changes nothing.
+            // A refused edit changes nothing.
             let _ = match edit {
                 Edit::Put(path) => metadata.put(path, [7; 20], Stamp(1)).map(drop),
                 Edit::AddFolder(path) => metadata.add_folder(path, Stamp(1)).map(drop),
@@ -133,7 +132,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn what_was_edited_is_read_back_and_lies_without_a_hole(
+        fn an_edited_tree_is_read_back_and_has_no_hole(
             first in prop::collection::vec(edit(), 0..120),
             rounds in prop::collection::vec(prop::collection::vec(edit(), 0..12), 1..4),
         ) {
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn most_of_a_large_image_stays_where_it_is() {
+    fn an_edit_of_a_large_image_moves_few_lists() {
         let mut metadata = Metadata::empty(None, Stamp(1));
         let put = |metadata: &mut Metadata, path: &str| {
             metadata.put(&ImagePath::parse(path), [7; 20], Stamp(1)).expect("a new file");

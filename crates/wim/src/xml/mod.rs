@@ -1,6 +1,5 @@
-//! The XML data: names, counts and Windows versions of the images.
-//!
-//! It is edited as text: what an edit does not concern keeps every character.
+//! The XML data: names, counts and Windows versions of the images. They are edited as text:
+//! everything that an edit does not concern keeps every character.
 
 mod scan;
 
@@ -11,7 +10,7 @@ use roxmltree::{Document, Node};
 
 use crate::image::{Arch, Image, Stats, Version};
 
-/// Bytes of XML data that are read: install media have below 100 KB.
+/// Maximum size of XML data in bytes: installation media have below 100 KB.
 pub(crate) const LONGEST: u64 = 4 << 20;
 
 /// The XML data as text.
@@ -44,7 +43,7 @@ impl Xml {
         let text: Result<String, _> = char::decode_utf16(units).collect();
         match text {
             Ok(text) if rest.is_empty() => {
-                // Some writers end it with NUL.
+                // Some writers append a NUL.
                 Ok(Self { text: text.trim_end_matches('\0').to_owned() })
             }
             _ => Err(BadXml::new("UTF-16LE", "something else")),
@@ -58,7 +57,7 @@ impl Xml {
             .collect()
     }
 
-    /// The images in the order of their numbers, and whether the WIM says that it is encrypted.
+    /// The images in the order of their numbers, and whether the WIM is marked as encrypted.
     pub(crate) fn read(&self) -> Result<(Vec<Image>, bool), BadXml> {
         scan::check(&self.text)?;
         let document = self.parse()?;
@@ -109,7 +108,8 @@ impl Xml {
                 .into_iter()
                 .map(|(name, (before, after))| {
                     let old = number(image, &[name]);
-                    // What writers count differs (with or without the root), the difference does not.
+                    // Writers differ in what they count (with or without the root), but differences
+                    // are the same.
                     let new = old.map_or(after, |old| {
                         old.saturating_sub(before.saturating_sub(after))
                             .saturating_add(after.saturating_sub(before))
@@ -134,8 +134,8 @@ impl Xml {
         Ok(())
     }
 
-    /// Adds an image, the `<IMAGE>` element of which is taken from elsewhere, under another number
-    /// and, if given, another name.
+    /// Adds an image by copying its `<IMAGE>` element from another WIM, with another number and, if
+    /// given, another name.
     pub(crate) fn add_image(
         &mut self,
         element: &str,
@@ -176,7 +176,8 @@ impl Xml {
             .map_err(|error| BadXml::new("well-formed XML", error.to_string()))
     }
 
-    /// The place of a child element, and its new text; at the end of `parent` where it is missing.
+    /// The range of a child element, and its new text; at the end of `parent` if the element is
+    /// missing.
     fn element(&self, parent: Node<'_, '_>, name: &str, content: &str) -> (Range<usize>, String) {
         let new = format!("<{name}>{content}</{name}>");
         if let Some(child) = find(parent, &[name]) {
@@ -185,13 +186,13 @@ impl Xml {
         let range = parent.range();
         match self.text[range.clone()].rfind("</") {
             Some(end) => (range.start + end..range.start + end, new),
-            // An empty element `<X/>` cannot be the parent of an image, nor an image without name.
+            // The parent is an empty element `<X/>`: nothing is added.
             None => (range.end..range.end, String::new()),
         }
     }
 
     fn splice(&mut self, mut edits: Vec<(Range<usize>, String)>) {
-        // From the end, so that the places of those before stay right.
+        // From the end, so that earlier ranges stay valid.
         edits.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
         for (range, new) in edits {
             self.text.replace_range(range, &new);
@@ -199,7 +200,7 @@ impl Xml {
     }
 }
 
-/// `(before, after)` of what the XML data counts of an image.
+/// Counts of an image in the XML data, `(before, after)`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StatsChange {
     pub(crate) dirs: (u64, u64),
@@ -296,7 +297,7 @@ fn time_text(time: u64) -> String {
     format!("<HIGHPART>0x{high:08X}</HIGHPART><LOWPART>0x{low:08X}</LOWPART>")
 }
 
-/// Characters that XML cannot hold at all are left out.
+/// Characters that XML cannot represent are omitted.
 fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_taken_over_with_another_number_and_name() {
+    fn an_image_is_copied_with_another_number_and_name() {
         let (images, _) = xml(TEXT).read().expect("XML");
         let mut other = Xml::new(&[], &[]);
         other.add_image(images[1].xml(), 1, Some("<B>")).expect("an image");

@@ -1,18 +1,18 @@
-//! What XML data are made of, counted in one pass before they are parsed.
+//! Limits of XML data, checked in one pass before they are parsed.
 //!
-//! The time that a parser takes may follow the square of the attributes of an element, or the product of
-//! elements and namespaces. XML data of WIMs have one attribute in an element, six levels, and no
-//! namespace, so a document with many is refused instead.
+//! The time of a parser may grow with the square of the attributes of an element, or with the
+//! product of elements and namespaces. XML data of WIMs have one attribute in an element, six
+//! levels, and no namespace, so a document with many of them is refused.
 
 use super::BadXml;
 
-/// Attributes of one element.
+/// Maximum number of attributes of one element.
 const ATTRIBUTES: usize = 64;
-/// Elements within elements.
+/// Maximum depth of elements.
 const DEPTH: usize = 64;
-/// Namespace declarations in all.
+/// Maximum total of namespace declarations.
 const NAMESPACES: usize = 16;
-/// Images: tools that back up into one WIM every day have some hundred.
+/// Maximum number of images: tools that back up into one WIM every day reach some hundred.
 pub(super) const IMAGES: usize = 1024;
 
 /// A tag without `<` and `>`, and the text after it.
@@ -23,7 +23,7 @@ struct Tag<'t> {
     rest: &'t str,
 }
 
-/// Refuses text with more of anything than the limits. Text that is no XML may pass.
+/// Refuses text that exceeds a limit. Text that is not XML may pass.
 pub(super) fn check(text: &str) -> Result<(), BadXml> {
     let (mut depth, mut namespaces, mut images) = (0, 0, 0);
     let mut rest = text;
@@ -61,8 +61,8 @@ pub(super) fn check(text: &str) -> Result<(), BadXml> {
     Ok(())
 }
 
-/// What follows a comment, a processing instruction or character data; `None` for a tag. A document type
-/// is left to the parser, which refuses it.
+/// The text after a comment, a processing instruction or character data; `None` for a tag. A
+/// document type is left to the parser, which refuses it.
 fn skip_other(text: &str) -> Option<&str> {
     let others = [("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>"), ("!", ">")];
     let (start, end) = others.iter().find(|(start, _)| text.starts_with(start))?;
@@ -75,7 +75,7 @@ fn ends_name(c: char) -> bool {
 }
 
 impl<'t> Tag<'t> {
-    /// Reads to the first `>` that is not in a quoted value.
+    /// Reads up to the first `>` outside quoted values.
     fn read(text: &'t str) -> Self {
         const NAMESPACE: &str = "xmlns";
         let mut tag = Self { text, attributes: 0, namespaces: 0, rest: "" };
@@ -148,7 +148,7 @@ mod tests {
             format!("<?xml {inside}?><WIM/>"),
             "<WIM><IMAGE/><IMAGES/></WIM>".to_owned(),
             "<WIM/>".repeat(100),
-            // What has no end is left to the parser.
+            // Unclosed markup is left to the parser.
             "<WIM a='".to_owned() + &inside,
             "<!--".to_owned() + &inside,
         ] {

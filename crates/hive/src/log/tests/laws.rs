@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic_or_grow_beyond_what_it_was_given(
+    fn arbitrary_bytes_cause_neither_a_panic_nor_a_result_longer_than_the_input(
         patches in prop::collection::vec((0..3_usize, any::<prop::sample::Index>(), any::<u32>()), 0..6),
         cut in any::<prop::sample::Index>(),
         fixed in any::<bool>(),

@@ -36,6 +36,14 @@ pub(crate) struct Packages {
     pub(crate) skipped: Vec<Skipped>,
 }
 
+/// The class and the version of the driver that an INF of an image describes; `None` if it is not an INF.
+pub(super) fn described(inf: &[u8]) -> (Option<String>, Option<String>) {
+    match inf::Inf::parse(inf) {
+        Ok(inf) => (inf.class(), inf.driver_version()),
+        Err(_) => (None, None),
+    }
+}
+
 /// An INF that is not used.
 #[derive(Debug)]
 pub(crate) struct Skipped {

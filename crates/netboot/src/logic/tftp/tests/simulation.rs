@@ -71,6 +71,19 @@ struct Client {
 }
 
 impl Client {
+    fn new(start: Instant) -> Self {
+        Self {
+            window: 1,
+            block_size: 512,
+            file: Vec::new(),
+            last: 0,
+            in_window: 0,
+            done: false,
+            patience: start + 1000 * MS,
+            said: Vec::new(),
+        }
+    }
+
     fn receive(&mut self, packet: &[u8], network: &mut Network) {
         match Packet::parse(packet).unwrap() {
             Packet::OptionAck(options) => {
@@ -142,16 +155,7 @@ fn simulate_within(
     let request = Request { file: "f", mode: Mode::Octet, options };
     let agreed = negotiate(&request, file.len() as u64, limits, usize::MAX);
     let mut server = Transfer::new(agreed, limits);
-    let mut client = Client {
-        window: 1,
-        block_size: 512,
-        file: Vec::new(),
-        last: 0,
-        in_window: 0,
-        done: false,
-        patience: start + 1000 * MS,
-        said: Vec::new(),
-    };
+    let mut client = Client::new(start);
     let whole = seed.is_multiple_of(3) && server.supply_whole(&file.to_vec().into());
     let mut read = if whole { file.len() } else { 0 };
     for _ in 0..1_000_000 {

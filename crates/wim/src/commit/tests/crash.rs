@@ -1,8 +1,8 @@
-//! A commit in place against lost power and full disks, on a medium that models what is durable.
+//! Simulates power cuts and full disks during a commit in place, on storage that models durability.
 //!
-//! What was written before a `sync` is durable after it. Of what was written since, any part may
-//! have reached the medium when the machine is lost, in any order, and a write may be torn between
-//! sectors.
+//! Data written before a `sync` is durable after it. Of data written since the last `sync`, any
+//! part may have reached the storage when power fails, in any order, and a write may be torn
+//! between sectors.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File, OpenOptions};
@@ -13,14 +13,14 @@ use std::time::SystemTime;
 
 use tempfile::TempDir;
 
-use super::plan::Plan;
-use super::storage::Storage;
-use super::target::append_and_switch;
-use super::{CommitOptions, Content, Erasure, FileChange, ImageChanges, Target};
 use crate::archive::Archive;
 use crate::coding::Compression;
+use crate::commit::plan::Plan;
+use crate::commit::storage::Storage;
+use crate::commit::target::append_and_switch;
+use crate::commit::{CommitOptions, Content, Erasure, FileChange, ImageChanges, Target};
 use crate::create::{NewImage, create};
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
 use crate::format::time;
 
 const SECTOR: usize = 512;
@@ -32,7 +32,7 @@ enum Op {
     Sync,
 }
 
-/// Does what it is asked, keeps a log of it, and fails once `budget` bytes are written.
+/// Performs operations and logs them, and fails once `budget` bytes are written.
 struct Recorder {
     file: File,
     log: RefCell<Vec<Op>>,
@@ -60,7 +60,7 @@ impl Storage for Recorder {
         self.file.write_all_at(fits, at)?;
         self.log.borrow_mut().push(Op::Write { at: at as usize, bytes: fits.to_vec() });
         if fits.len() < bytes.len() {
-            // The disk stays full for new data; what is overwritten needs no space.
+            // The disk stays full for new data; overwriting needs no space.
             self.budget.set(None);
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -88,7 +88,7 @@ struct Scene {
     _folder: TempDir,
     wim: PathBuf,
     changes: Vec<ImageChanges>,
-    /// Whether the commit overwrites what it drops.
+    /// Whether the commit erases dropped data.
     erase: bool,
 }
 
@@ -141,7 +141,7 @@ fn options() -> CommitOptions<'static> {
     }
 }
 
-/// 100 KB; two with other seeds share most of their chunks.
+/// 100 KB; contents with different seeds share most of their chunks.
 fn content(seed: u8) -> Vec<u8> {
     let mut bytes: Vec<u8> =
         (0..100_000_u32).map(|at| (at / 7) as u8 ^ (at / 1000) as u8).collect();
@@ -149,7 +149,7 @@ fn content(seed: u8) -> Vec<u8> {
     bytes
 }
 
-/// Everything that the images hold, each file read and compared with its SHA-1.
+/// All files of the images; each file is read and compared with its SHA-1.
 fn contents(wim: &Path) -> Result<Vec<(u32, String, Vec<u8>)>, WimError> {
     let archive = Archive::open(wim)?;
     let mut found = Vec::new();
@@ -167,7 +167,7 @@ fn contents(wim: &Path) -> Result<Vec<(u32, String, Vec<u8>)>, WimError> {
     Ok(found)
 }
 
-/// What the medium may hold after `log`, cut off at its end by a crash.
+/// A possible content of the storage after a crash at the end of `log`.
 fn after_crash(old: &[u8], log: &[Op], choose: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
     let synced = log.iter().rposition(|op| matches!(op, Op::Sync)).map_or(0, |at| at + 1);
     let mut bytes = old.to_vec();
@@ -186,7 +186,7 @@ fn after_crash(old: &[u8], log: &[Op], choose: &mut impl FnMut(usize) -> usize) 
             other => pending.push(other.clone()),
         }
     }
-    // How much of it arrived: nothing, everything, or each part by chance.
+    // How much of the operation is durable: nothing, everything, or a random part of it.
     match choose(4) {
         0 => {}
         1 => pending.iter().for_each(|op| apply(&mut bytes, op)),
@@ -226,7 +226,7 @@ fn choices() -> impl FnMut(usize) -> usize {
 }
 
 #[test]
-fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
+fn after_a_power_cut_the_wim_is_the_old_or_the_new_one() {
     let mut choose = choices();
     let mut points = 0;
     for (integrity, erase) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -252,7 +252,8 @@ fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
                 seen[usize::from(found == new)] += 1;
                 points += 1;
             }
-            // A later run finishes the work, or finds it done, and leaves nothing behind.
+            // A later commit finishes the work, or finds it finished, and leaves no unused bytes at
+            // the end.
             let done = contents(&scene.wim).expect("a whole WIM") == new;
             let left = if done { &[][..] } else { &scene.changes };
             let opened = Archive::open(&scene.wim).expect("a whole WIM");
@@ -269,16 +270,16 @@ fn after_a_lost_machine_the_wim_is_the_old_or_the_new_one() {
     assert!(points >= 200, "{points}");
 }
 
-/// The commit holds, and says that something is left.
+/// The commit succeeds, and reports that erasing failed.
 #[test]
-fn a_medium_that_fails_while_it_erases_leaves_the_new_wim() {
+fn a_failure_while_erasing_leaves_the_new_wim() {
     for integrity in [false, true] {
         let scene = Scene { erase: true, ..Scene::new(integrity) };
         let before = fs::read(&scene.wim).expect("a WIM");
         let recorder = Recorder::open(&scene.wim, None);
         scene.commit(&recorder).expect("a commit");
         let new = contents(&scene.wim).expect("the new WIM");
-        // The bytes up to the first write after the header was switched.
+        // The bytes up to the first write after the switch of the header.
         let log = recorder.log.take();
         let switched = log.iter().position(|op| matches!(op, Op::Write { at: 0, .. }));
         let size = |op: &Op| if let Op::Write { bytes, .. } = op { bytes.len() } else { 0 };
@@ -301,7 +302,7 @@ fn a_medium_that_fails_while_it_erases_leaves_the_new_wim() {
 }
 
 #[test]
-fn a_disk_that_is_full_at_any_byte_leaves_the_wim_as_it_was() {
+fn a_disk_full_at_any_byte_leaves_the_wim_unchanged() {
     let scene = Scene::new(true);
     let before = fs::read(&scene.wim).expect("a WIM");
     let recorder = Recorder::open(&scene.wim, None);
@@ -310,7 +311,10 @@ fn a_disk_that_is_full_at_any_byte_leaves_the_wim_as_it_was() {
     for budget in (0..needed).step_by(needed / 60) {
         fs::write(&scene.wim, &before).expect("the old WIM");
         let refused = scene.commit(&Recorder::open(&scene.wim, Some(budget)));
-        assert!(matches!(refused, Err(WimError::NoSpace { .. })), "{budget}: {refused:?}");
+        assert!(
+            matches!(refused, Err(WimError::Commit(CommitError::NoSpace { .. }))),
+            "{budget}: {refused:?}"
+        );
         assert!(fs::read(&scene.wim).expect("a WIM") == before, "after {budget} of {needed} bytes");
     }
 }
@@ -319,7 +323,7 @@ fn a_disk_that_is_full_at_any_byte_leaves_the_wim_as_it_was() {
 fn a_mark_of_another_program_is_removed_or_refused() {
     let scene = Scene::new(false);
     let mut bytes = fs::read(&scene.wim).expect("a WIM");
-    // The flags of the header: WRITE_IN_PROGRESS. And what such a write leaves behind the end.
+    // The header flag WRITE_IN_PROGRESS, and the bytes that such a write leaves after the end.
     bytes[16] |= 0x40;
     bytes.extend([0xaa; 1000]);
     fs::write(&scene.wim, &bytes).expect("an interrupted WIM");
@@ -328,7 +332,10 @@ fn a_mark_of_another_program_is_removed_or_refused() {
     assert_eq!((leftover.marked, leftover.tail), (true, 1000));
     let strict = CommitOptions { repair: false, ..options() };
     let refused = open().commit(&scene.changes, &Target::InPlace, strict);
-    assert!(matches!(refused, Err(WimError::Interrupted { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WimError::Commit(CommitError::Interrupted { .. }))),
+        "{refused:?}"
+    );
     assert!(fs::read(&scene.wim).expect("a WIM") == bytes, "refused before anything is written");
     let done = open().commit(&[], &Target::InPlace, options()).expect("a repair");
     assert_eq!((done.changed, done.repaired), (false, Some(leftover)));

@@ -1,0 +1,3 @@
+//! Tests of commits.
+
+mod crash;
