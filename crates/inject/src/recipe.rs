@@ -107,6 +107,7 @@ pub struct Recipe {
     #[schemars(example = vec!["drivers/netkvm"])]
     pub driver: Vec<PathBuf>,
     /// Refuse a driver package of a tree or an archive that cannot be used, instead of skipping it.
+    #[schemars(example = true)]
     pub strict_drivers: bool,
 }
 
