@@ -212,9 +212,10 @@ pub(crate) fn new(args: &New, printer: &mut Printer) -> Outcome {
     let mut hive = Hive::create(args.minor, &name, FileTime::now()).map_err(Failure::new)?;
     set_time(&mut hive)?;
     let roots = Roots::of(&place, &hive).renamed(args.root.as_ref());
-    for edit in import::edits(&args.reg, false, &roots)? {
-        hive.apply(&edit).map_err(Failure::new)?;
-    }
+    let documents = import::documents(&args.reg, false)?;
+    import::each_edit(&documents, &roots, |edit| {
+        hive.apply(&edit).map(drop).map_err(Failure::new)
+    })?;
     import::unharmed(&hive, &place)?;
     let output = Output { output: Some(args.hive.clone()), force: args.force, dry_run: false };
     output.allows(&place)?;

@@ -1,7 +1,7 @@
 //! `hive import`: `.reg` files applied to a hive.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use winpe_hive::{Findings, Hive, Severity};
@@ -65,14 +65,14 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     args.output.allows(&args.hive)?;
     let mut hive = args.hive.load()?.open(printer)?;
     let roots = Roots::of(&args.hive, &hive).renamed(args.root.as_ref());
-    let edits = edits(&args.reg, args.lenient, &roots)?;
+    let documents = documents(&args.reg, args.lenient)?;
     set_time(&mut hive)?;
     sound(&hive, &args.hive)?;
 
     let failed = |error: &dyn Display| Failure::new(format!("{}: {error}", args.hive));
     let sets = ControlSets::of(&roots, &hive, args.control_set).map_err(|error| failed(&error))?;
     let mut changes = Vec::new();
-    for edit in edits {
+    each_edit(&documents, &roots, |edit| {
         let keys = sets.resolve(edit.key.clone());
         if keys.is_empty() {
             return Err(no_control_set(args));
@@ -81,7 +81,9 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
             let edit = Edit { key, ..edit.clone() };
             changes.push(hive.apply(&edit).map_err(|error| failed(&error))?);
         }
-    }
+        Ok(())
+    })?;
+    drop(documents);
     unharmed(&hive, &args.hive)?;
     show(args, &roots.shown, &changes, printer)?;
     if hive.is_modified() || args.output.is_new_file() {
@@ -92,13 +94,23 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The edits of all files, their keys counted from the hive's root.
-pub(super) fn edits(reg: &[PathBuf], lenient: bool, roots: &Roots) -> Result<Vec<Edit>, Failure> {
+/// All files, read.
+pub(super) fn documents(reg: &[PathBuf], lenient: bool) -> Result<Vec<(&Path, Document)>, Failure> {
     let options = if lenient { ParseOptions::lenient() } else { ParseOptions::default() };
-    let mut edits = Vec::new();
-    for path in reg {
-        let document = Document::parse(&read(path)?, &options)
-            .map_err(|error| Failure::new(error.in_file(path)))?;
+    let parse = |path: &PathBuf| {
+        Document::parse(&read(path)?, &options).map_err(|error| Failure::new(error.in_file(path)))
+    };
+    reg.iter().map(|path| Ok((path.as_path(), parse(path)?))).collect()
+}
+
+/// Passes on the edits of all files, their keys counted from the hive's root. They are not all in memory: a value
+/// of ten bytes of text takes a hundred there.
+pub(super) fn each_edit(
+    documents: &[(&Path, Document)],
+    roots: &Roots,
+    mut take: impl FnMut(Edit) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for (path, document) in documents {
         for (edit, span) in document.edits() {
             let Some(key) = roots.strip(&edit.key) else {
                 let place = format!("{}:{}:{}", path.display(), span.line, span.column);
@@ -106,10 +118,10 @@ pub(super) fn edits(reg: &[PathBuf], lenient: bool, roots: &Roots) -> Result<Vec
                 let failure = Failure::new(format!("{place}: {} is not below {root}", edit.key));
                 return Err(failure.hint("--root KEY says what the hive's root key is called"));
             };
-            edits.push(Edit { key, ..edit });
+            take(Edit { key, ..edit })?;
         }
     }
-    Ok(edits)
+    Ok(())
 }
 
 fn no_control_set(args: &Args) -> Failure {
