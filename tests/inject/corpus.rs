@@ -55,7 +55,10 @@ fn real_hives_in_a_captured_image() {
         let again = run(dir, &inject).expect(0);
         assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
         assert!(fs::read(dir.join("winpe.wim")).unwrap() == once, "the second run wrote");
-        run(dir, &["verify", "winpe.wim", profile[0], profile[1]]).expect(0);
+        // The hive is that of an installed Windows, so WinPE would not start from it.
+        let verified = run(dir, &["verify", "winpe.wim", profile[0], profile[1]]).expect(1);
+        assert!(verified.stdout.contains("SystemRoot"), "{}", verified.stdout);
+        assert!(verified.stderr.contains("1 of "), "{}", verified.stderr);
 
         wimlib(&["verify", "--nocheck", word(&dir.join("winpe.wim"))]).unwrap();
         let out = dir.join("out");
