@@ -132,9 +132,13 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
         Ok(drivers) => Drivers::Drivers(drivers),
         Err(error) => Drivers::DriversUnknown(Failure::new(error).message()),
     };
-    // So is one that does not say from where the image runs.
-    let warnings = boot_warnings(archive, image.index).unwrap_or_default();
-    let of_image = warnings.iter().filter(|it| !matches!(it, Warning::NotBootable { .. }));
+    let boot_findings = match boot_warnings(archive, image.index) {
+        Ok(warnings) => {
+            let of_image = warnings.iter().filter(|it| !matches!(it, Warning::NotBootable { .. }));
+            of_image.map(ToString::to_string).collect()
+        }
+        Err(error) => vec![format!("whether it starts is unknown: {error}")],
+    };
     ImageInfo {
         index: image.index,
         name: image.name.clone(),
@@ -146,7 +150,7 @@ fn describe(archive: &Archive, image: &Image, profile: &Profile) -> ImageInfo {
         files: image.stats.files,
         folders: image.stats.dirs,
         bytes: image.stats.bytes,
-        boot_findings: of_image.map(ToString::to_string).collect(),
+        boot_findings,
         initiator,
         drivers,
     }

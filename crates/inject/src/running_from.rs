@@ -64,7 +64,7 @@ impl OtherFolder {
         Warning::OtherFolder { key, value, found, expected }
     }
 
-    /// What stands in the place of the drive: `X:\$windows.~bt\` in `X:\$windows.~bt\Windows`. `None` if it is
+    /// The folder that the value states instead of the drive: `X:\$windows.~bt\` in `X:\$windows.~bt\Windows`. `None` if it is
     /// another drive, whose name may occur elsewhere with good reason.
     fn above(&self) -> Option<String> {
         let tail = self.expected.strip_prefix(DRIVE)?;

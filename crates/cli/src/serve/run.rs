@@ -63,7 +63,7 @@ fn run(
         };
         let (configs, receiver) = mpsc::channel(RELOADS);
         let mut changes = Changes::of(file);
-        // In a task of its own thread, so that reading a configuration here delays no answer.
+        // A separate task, so that the server answers while this one reads a configuration.
         let mut server = tokio::spawn(server.run(Arc::clone(log), receiver, stop));
         loop {
             let reload = tokio::select! {

@@ -1,4 +1,4 @@
-//! Parts: files and keys that belong together, and how an image gets them from a source of its own build.
+//! Parts: files and keys that belong together, and how an image gets them from a source of the same build.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -13,7 +13,7 @@ pub(super) const GRUB_ARM64: &str = "grubaa64.efi";
 /// Platform, the shim that starts GRUB, and GRUB as that shim calls it.
 const GRUB: &[(Platform, &str, &str)] =
     &[(Platform::UefiX64, SHIM_X64, GRUB_X64), (Platform::UefiArm64, SHIM_ARM64, GRUB_ARM64)];
-/// iPXE's shim starts the file of its own name without `-shim`.
+/// iPXE's shim starts the file that has the shim's name without `-shim`, here `snponly.efi`.
 pub(crate) const IPXE_SHIM: &str = "snponly-shim.efi";
 
 /// Platform, first program of the iPXE chain, first program of the PXELINUX chains. PXELINUX is

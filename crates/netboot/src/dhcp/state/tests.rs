@@ -9,7 +9,8 @@ use super::*;
 const NOBODY: Recipient = Recipient { uid: 65534, gid: 65534 };
 const NAMES: [&str; 3] = ["leases.log", "leases.lock", "leases.new"];
 
-/// A folder of root with a state folder of the user `nobody` in it; none, with a visible skip, without the rights of root.
+/// A folder of root that contains a state folder of the user `nobody`. Without the rights of root it is `None`,
+/// and the skip is printed.
 fn theirs() -> Option<(tempfile::TempDir, PathBuf)> {
     if !geteuid().is_root() {
         assert!(std::env::var_os("CI").is_none(), "in CI nothing is skipped");

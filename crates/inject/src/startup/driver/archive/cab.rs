@@ -217,8 +217,8 @@ impl<I: Read + Seek> Read for Blocks<'_, I> {
     }
 }
 
-/// Decompresses a block of MSZIP: `CK` and a deflate stream that may refer to the block before. A stored
-/// deflate block in front of it, with that block as its content, makes it a stream of its own.
+/// Decompresses a block of MSZIP: `CK` and a deflate stream that may refer to the data of the block before. That
+/// data is put in front of it as a stored deflate block, so that the stream refers to itself only.
 fn mszip(data: &[u8], before: &[u8]) -> io::Result<Vec<u8>> {
     let stream =
         data.strip_prefix(b"CK").ok_or_else(|| invalid("a block does not begin with CK"))?;

@@ -343,7 +343,7 @@ fn why_a_packet_is_no_request_is_reported() {
     assert!(bench.send(&bootp).reason().contains("plain BOOTP"));
     assert!(bench.send(&with(&[3])).reason().contains("names no address"));
     let own = bench.send_from(&rom(1), "192.168.0.10:68", Port::Server);
-    assert!(own.effects.is_empty(), "it says nothing of its own question: {own:?}");
+    assert!(own.effects.is_empty(), "the server does not answer its own request: {own:?}");
     let arrival = Arrival { from: "10.0.0.1:68".parse().unwrap(), port: Port::Server };
     let effects = bench.server.receive(b"hello", arrival, bench.now);
     assert!(Answered::from(effects).reason().contains("no DHCP message"));
