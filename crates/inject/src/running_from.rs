@@ -81,7 +81,7 @@ impl OtherFolder {
 /// The edits by which an image runs from the folder that it boots from; none if it does.
 pub(crate) fn mend(tree: Tree<'_>) -> Result<Vec<SourcedEdit>, HiveError> {
     let others = other_folders(tree)?;
-    let origin = Origin { file: "--fix-systemroot".into(), line: 0 };
+    let origin = Origin::whole("--fix-systemroot");
     let mut edits = Vec::new();
     if let Some(above) = others.iter().find_map(OtherFolder::above) {
         let roots = HiveRoots::standard();

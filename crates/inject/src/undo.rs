@@ -24,14 +24,14 @@ pub(crate) fn undo(
             continue;
         };
         warn_of_changes(&mut editor, file, &record.done)?;
-        let origin = Origin { file: Record::place().to_string().into(), line: 1 };
+        let origin = Origin { line: 1, ..Origin::whole(Record::place().as_str()) };
         for edit in &record.undo {
             if edit.op == Op::DeleteKey && !is_empty(&editor, file, edit)? {
                 let (hive, key) = (file.clone(), edit.key.clone());
                 editor.warn(Warning::KeyStays { hive, key });
                 continue;
             }
-            editor.apply(edit, &origin)?;
+            editor.apply(edit.key.clone(), edit, &origin)?;
         }
         let edited = editor.finish()?;
         plan.add(file, edited.edits(), edited, &roots)?;

@@ -3,9 +3,11 @@
 //! The record is one file beside our scripts. The earlier content of each replaced file is kept beside it: a
 //! WIM stores equal data once, so this only gives the data another name.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use winpe_registry::{Change, Edit};
 use winpe_wim::Content;
 
@@ -21,7 +23,7 @@ const SCHEMA: u32 = 1;
 const LIMIT: u64 = 64 << 20;
 
 /// All that was ever put into an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
     schema: u32,
@@ -32,12 +34,62 @@ pub(crate) struct Record {
     /// Folders that were created, outermost first.
     pub(crate) folders: Vec<ImagePath>,
     /// What WinPE does at its start, if a run ever concerned that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) startup: Option<Started>,
 }
 
+/// A record as it is written: what is known, and what is done now. Its edits are not collected.
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: u32,
+    profile: &'a str,
+    hives: Vec<WrittenHive<'a>>,
+    files: &'a [FileRecord],
+    folders: &'a [ImagePath],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup: Option<&'a Started>,
+}
+
+/// A [`HiveRecord`] as it is written.
+struct WrittenHive<'a> {
+    file: &'a ImagePath,
+    known: Option<&'a HiveRecord>,
+    changes: &'a [Change],
+}
+
+impl<'a> WrittenHive<'a> {
+    fn done(&self) -> impl Iterator<Item = &'a Edit> {
+        let known = self.known.into_iter().flat_map(|known| &known.done);
+        known.chain(self.changes.iter().map(|change| &change.edit))
+    }
+
+    fn undo(&self) -> impl Iterator<Item = Cow<'a, Edit>> {
+        let known = self.known.into_iter().flat_map(|known| &known.undo);
+        undo(self.changes).map(Cow::Owned).chain(known.map(Cow::Borrowed))
+    }
+}
+
+impl Serialize for WrittenHive<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut hive = serializer.serialize_struct("HiveRecord", 3)?;
+        hive.serialize_field("file", self.file)?;
+        hive.serialize_field("done", &Listed(|| self.done()))?;
+        hive.serialize_field("undo", &Listed(|| self.undo()))?;
+        hive.end()
+    }
+}
+
+/// The items of an iterator, as a list.
+struct Listed<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Listed<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
 /// What was done to a hive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HiveRecord {
     pub(crate) file: ImagePath,
@@ -136,7 +188,6 @@ impl Record {
         self.files.retain(|file| !deleted.contains(&file.path));
         let emptied = files.emptied()?;
         self.folders.retain(|folder| !emptied.contains(folder));
-        hives.iter().filter(|hive| !hive.is_unchanged()).for_each(|hive| self.add_hive(hive));
         let mut plan = FilePlan::new(image);
         let known = self.files.iter().enumerate();
         let known: HashMap<_, _> = known.map(|(at, file)| (file.path.clone(), at)).collect();
@@ -151,26 +202,36 @@ impl Record {
         }
         self.folders.extend(folders.missing(&place())?);
         // In one line: with indents it would be three times as large, in the image and when it is read.
-        let text = serde_json::to_vec(&self)
+        let text = serde_json::to_vec(&self.with(hives))
             .map_err(|source| RecordError::Json { file: place(), source })?;
         check_size(text.len() as u64, image)?;
         plan.put(place(), Content::Bytes(text), "what was put in, so that it can be taken out")?;
         Ok(plan)
     }
 
-    fn add_hive(&mut self, hive: &HiveReport) {
-        let mut undo = undo(&hive.changes);
-        let done = hive.changes.iter().map(|change| change.edit.clone());
-        match self.hives.iter_mut().find(|known| known.file == hive.file) {
-            Some(known) => {
-                known.done.extend(done);
-                undo.append(&mut known.undo);
-                known.undo = undo;
-            }
-            None => {
-                let (file, done) = (hive.file.clone(), done.collect());
-                self.hives.push(HiveRecord { file, done, undo });
-            }
+    /// This record and what is done to hives now. The hives that it knows come first.
+    fn with<'a>(&'a self, hives: &'a [HiveReport]) -> Written<'a> {
+        let changes_of = |file: &ImagePath| {
+            let now = hives.iter().find(|hive| hive.file == *file);
+            now.map_or(&[][..], |hive| &hive.changes)
+        };
+        let is_known = |file: &ImagePath| self.hives.iter().any(|known| known.file == *file);
+        let known = self.hives.iter().map(|known| {
+            let file = &known.file;
+            WrittenHive { file, known: Some(known), changes: changes_of(file) }
+        });
+        let new = hives.iter().filter(|hive| !hive.is_unchanged() && !is_known(&hive.file));
+        let new = new.map(|hive| {
+            let HiveReport { file, changes, .. } = hive;
+            WrittenHive { file, known: None, changes }
+        });
+        Written {
+            schema: self.schema,
+            profile: &self.profile,
+            hives: known.chain(new).collect(),
+            files: &self.files,
+            folders: &self.folders,
+            startup: self.startup.as_ref(),
         }
     }
 
@@ -248,8 +309,8 @@ fn check_size(size: u64, image: ImageView<'_>) -> Result<(), RecordError> {
 }
 
 /// The edits that undo changes of a hive, the last change first.
-fn undo(changes: &[Change]) -> Vec<Edit> {
-    changes.iter().rev().flat_map(Change::inverse_by_key).collect()
+fn undo(changes: &[Change]) -> impl Iterator<Item = Edit> + '_ {
+    changes.iter().rev().flat_map(Change::inverse_by_key)
 }
 
 #[cfg(test)]

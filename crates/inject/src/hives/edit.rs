@@ -1,5 +1,6 @@
 //! Edits copies of an image's hives, and has each edited hive checked and confirmed.
 
+use std::iter::repeat;
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -104,8 +105,7 @@ fn edit_hive(
     })?;
     let sets = ControlSets::of(editor.hive(), file)?;
     for (location, SourcedEdit { edit, origin }) in &group.edits {
-        let edit = Edit { key: sets.resolve(location, origin)?, ..edit.clone() };
-        editor.apply(&edit, origin)?;
+        editor.apply(sets.resolve(location, origin)?, edit, origin)?;
     }
     let keys = group.edits.iter().map(|(location, _)| &location.key);
     sets.warning(keys).into_iter().for_each(|warning| editor.warn(warning));
@@ -116,7 +116,7 @@ fn edit_hive(
 pub(crate) struct HiveEditor<'a> {
     file: &'a ImagePath,
     opened: Opened,
-    expected: ExpectedState,
+    expected: ExpectedState<'a>,
     changes: Vec<Change>,
 }
 
@@ -161,14 +161,20 @@ impl<'a> HiveEditor<'a> {
         self.opened.warnings.push(warning);
     }
 
-    /// Applies an edit whose key is relative to the hive's root.
-    pub(crate) fn apply(&mut self, edit: &Edit, origin: &Origin) -> Result<(), HiveError> {
-        let change = self.opened.hive.apply(edit).map_err(|source| HiveError::Edit {
+    /// Applies an edit to `key`, which is relative to the hive's root; the edit may name it by an alias.
+    pub(crate) fn apply(
+        &mut self,
+        key: KeyPath,
+        edit: &'a Edit,
+        origin: &Origin,
+    ) -> Result<(), HiveError> {
+        self.expected.add(&key, &edit.op);
+        let edit = Edit { key, ..edit.clone() };
+        let change = self.opened.hive.apply(&edit).map_err(|source| HiveError::Edit {
             hive: self.file.clone(),
             origin: origin.clone(),
             source: Box::new(source),
         })?;
-        self.expected.add(edit);
         self.changes.push(change);
         Ok(())
     }
@@ -177,7 +183,7 @@ impl<'a> HiveEditor<'a> {
     pub(crate) fn finish(self) -> Result<EditedHive, HiveError> {
         let Self { file, opened: Opened { hive, old, warnings }, expected, changes } = self;
         let before = Sha256::of(&old);
-        if !hive.is_modified() || is_same(&old, &hive) {
+        if !hive.is_modified() || is_same(&old, &hive, &expected) {
             let digests = (before, before);
             return Ok(EditedHive { data: None, changes: vec![], digests, warnings });
         }
@@ -195,12 +201,33 @@ impl<'a> HiveEditor<'a> {
 
 /// Whether edits that cancelled each other left everything as it was: a value set twice, a key deleted
 /// and created again. Such a hive would have other bytes after each run, so it is not written.
-fn is_same(old: &[u8], new: &Hive) -> bool {
-    Hive::open(old.to_vec())
-        .is_ok_and(|old| winpe_hive::diff(old.root(), new.root()).next().is_none())
+fn is_same(old: &[u8], new: &Hive, expected: &ExpectedState<'_>) -> bool {
+    Hive::open(old.to_vec()).is_ok_and(|old| !lacks_a_value(&old, expected) && !differ(&old, new))
+}
+
+/// Whether a hive lacks a value that is expected. It is found without a walk over the hive, and nearly all edits set one.
+fn lacks_a_value(hive: &Hive, expected: &ExpectedState<'_>) -> bool {
+    let found = expected.visit(&mut |key, expected| {
+        let names = expected.values().map(|(name, _)| name);
+        let found = match hive.key(key) {
+            Ok(Some(key)) => key.values_named(names).unwrap_or_default(),
+            _ => vec![],
+        };
+        let mut pairs = expected.values().zip(found.iter().map(Option::as_ref).chain(repeat(None)));
+        match pairs.any(|((_, expected), found)| expected.is_some() && found != expected) {
+            true => Err(()),
+            false => Ok(()),
+        }
+    });
+    found.is_err()
+}
+
+fn differ(one: &Hive, other: &Hive) -> bool {
+    winpe_hive::diff(one.root(), other.root()).next().is_some()
 }
 
 /// Whether two hives have the same keys and values, whatever their times are.
 pub(crate) fn have_same_content(one: &[u8], other: Vec<u8>) -> bool {
-    Hive::open(other).is_ok_and(|other| is_same(one, &other))
+    let hives = Hive::open(one.to_vec()).and_then(|one| Ok((one, Hive::open(other)?)));
+    hives.is_ok_and(|(one, other)| !differ(&one, &other))
 }

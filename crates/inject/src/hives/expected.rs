@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use winpe_registry::{Edit, KeyName, KeyPath, Op, Value, ValueName};
 
-/// What edits say of one key and of those below it.
+/// What edits say of one key and of those below it. Values are those of the edits, not copies.
 #[derive(Debug, Default)]
-pub(crate) struct ExpectedState {
+pub(crate) struct ExpectedState<'e> {
     /// Whether the key must exist; `None` if that is as before.
     pub(super) exists: Option<bool>,
     /// Whether an edit creates or deletes this key itself, or sets a value in it.
@@ -14,34 +14,34 @@ pub(crate) struct ExpectedState {
     /// Whether the key was deleted by an edit, so that nothing of the old key may be left.
     pub(super) emptied: bool,
     /// Values that are set (`Some`) and deleted (`None`).
-    pub(super) values: BTreeMap<ValueName, Option<Value>>,
-    pub(super) subkeys: BTreeMap<KeyName, ExpectedState>,
+    pub(super) values: BTreeMap<&'e ValueName, Option<&'e Value>>,
+    pub(super) subkeys: BTreeMap<KeyName, ExpectedState<'e>>,
 }
 
-impl ExpectedState {
+impl<'e> ExpectedState<'e> {
     /// The state after these edits, in order.
-    pub(crate) fn of<'a>(edits: impl IntoIterator<Item = &'a Edit>) -> Self {
+    pub(crate) fn of(edits: impl IntoIterator<Item = &'e Edit>) -> Self {
         let mut state = Self::default();
-        edits.into_iter().for_each(|edit| state.add(edit));
+        edits.into_iter().for_each(|edit| state.add(&edit.key, &edit.op));
         state
     }
 
-    /// Adds one more edit; its key is relative to this one.
-    pub(crate) fn add(&mut self, edit: &Edit) {
-        match &edit.op {
+    /// Adds one more edit of a key, which is relative to this one.
+    pub(crate) fn add(&mut self, key: &KeyPath, op: &'e Op) {
+        match op {
             Op::CreateKey => {
-                self.create(&edit.key);
+                self.create(key);
             }
             Op::SetValue { name, value } => {
-                self.create(&edit.key).values.insert(name.clone(), Some(value.clone()));
+                self.create(key).values.insert(name, Some(value));
             }
             Op::DeleteValue { name } => {
-                self.at(&edit.key).values.insert(name.clone(), None);
+                self.at(key).values.insert(name, None);
             }
             Op::DeleteKey => {
                 let deleted =
                     Self { exists: Some(false), named: true, emptied: true, ..Self::default() };
-                *self.at(&edit.key) = deleted;
+                *self.at(key) = deleted;
             }
         }
     }
@@ -52,8 +52,8 @@ impl ExpectedState {
     }
 
     /// The values of this key that edits set, and `None` for those that they delete.
-    pub(crate) fn values(&self) -> impl Iterator<Item = (&ValueName, Option<&Value>)> {
-        self.values.iter().map(|(name, value)| (name, value.as_ref()))
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'e ValueName, Option<&'e Value>)> {
+        self.values.iter().map(|(name, value)| (*name, *value))
     }
 
     /// Shows this key and all below it, each key before its subkeys.

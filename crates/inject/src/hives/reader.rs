@@ -131,7 +131,7 @@ impl<'a> Hives<'a> {
         let Some(opened) = self.open.get(file).and_then(Option::as_ref) else { return Ok(None) };
         let failed = |source| HiveError::Read { hive: file.clone(), source };
         let sets = ControlSets::of(&opened.hive, file)?;
-        let origin = Origin { file: self.tree.name().into(), line: 0 };
+        let origin = Origin::whole(self.tree.name());
         let within = sets.resolve(&location, &origin)?;
         let found = opened.hive.key(&within).map_err(failed)?;
         found.map(read).transpose().map_err(failed)

@@ -1,6 +1,7 @@
 //! `.reg` files as edits, each with the line that it comes from.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt, fs, io};
 
 use thiserror::Error;
@@ -16,13 +17,26 @@ pub struct SourcedEdit {
     pub origin: Origin,
 }
 
-/// A line of a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A line of a file. The lines of one file share its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// The file.
-    pub file: PathBuf,
+    pub file: Arc<Path>,
     /// The line, counted from 1; 0 if it is the file as a whole.
     pub line: usize,
+}
+
+impl Origin {
+    /// A file as a whole.
+    pub(crate) fn whole(file: impl AsRef<Path>) -> Self {
+        Self { file: file.as_ref().into(), line: 0 }
+    }
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self::whole("")
+    }
 }
 
 impl fmt::Display for Origin {
@@ -50,8 +64,9 @@ impl fmt::Display for Origin {
 pub fn parse_reg(file: &Path, text: &[u8]) -> Result<Vec<SourcedEdit>, ParseError> {
     let document =
         Document::parse(text, &ParseOptions::default()).map_err(|error| error.in_file(file))?;
+    let file: Arc<Path> = file.into();
     let sourced = |(edit, span): (Edit, Span)| {
-        let origin = Origin { file: file.into(), line: span.line };
+        let origin = Origin { file: Arc::clone(&file), line: span.line };
         SourcedEdit { edit, origin }
     };
     Ok(document.edits().map(sourced).collect())
@@ -89,7 +104,7 @@ mod tests {
 
     #[test]
     fn an_origin_shows_its_line_if_it_has_one() {
-        let origin = |line| Origin { file: "a.reg".into(), line }.to_string();
+        let origin = |line| Origin { line, ..Origin::whole("a.reg") }.to_string();
         assert_eq!([origin(7), origin(0)], ["a.reg:7", "a.reg"]);
     }
 }

@@ -196,7 +196,8 @@ impl Profile {
                 Ok(RegPart { file: entry.file.clone(), why: entry.why.clone(), edits })
             })
             .collect::<Result<_, ProfileError>>()?;
-        let at = |offset: usize| Origin { file: path.clone(), line: line_of(&text, offset) };
+        let whole = Origin::whole(&path);
+        let at = |offset: usize| Origin { line: line_of(&text, offset), ..whole.clone() };
         manifest.parts.iter_mut().for_each(|part| part.place(&at));
         manifest.left_out.iter_mut().for_each(|rule| rule.place(&at));
         let profile = Self { name: name.to_owned(), manifest, reg, roots };
@@ -228,7 +229,7 @@ impl Profile {
             let keys = part.keys().map(|(key, origin)| (key, Some(origin)));
             for (key, origin) in marks.chain(keys) {
                 if self.roots.locate(key).is_none() {
-                    let origin = origin.cloned().unwrap_or(Origin { file: path(), line: 0 });
+                    let origin = origin.cloned().unwrap_or_else(|| Origin::whole(path()));
                     return Err(ProfileError::NoHive { origin, key: key.clone() });
                 }
             }

@@ -40,7 +40,8 @@ impl HiveReport {
         let mut diff = DiffWriter::new(Vec::new());
         let diff = diff.changes(&changes, &root).and_then(|()| diff.finish());
         let diff = diff.map_err(|source| DiffError { hive: file.clone(), source })?;
-        let diff = String::from_utf8_lossy(&diff).into_owned();
+        let diff = String::from_utf8(diff)
+            .unwrap_or_else(|diff| String::from_utf8_lossy(diff.as_bytes()).into_owned());
         let unchanged = edits - changes.len();
         Ok(Self { file, root, changes, unchanged, diff, old_sha256, sha256 })
     }

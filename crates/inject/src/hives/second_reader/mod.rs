@@ -117,8 +117,8 @@ fn compare_values(
         }
         (_, Err(error)) => return Err(unreadable(NEW, path)(error)),
     };
-    for (name, value) in edited.into_iter().flatten() {
-        match (value, new.remove(name)) {
+    for (&name, &value) in edited.into_iter().flatten() {
+        match (value, new.remove(name).as_ref().map(Seen::of)) {
             (None, None) => {}
             (Some(value), Some(seen)) if seen.is(value) => {}
             (expected, seen) => {
@@ -134,7 +134,7 @@ fn compare_values(
         if edited.is_some_and(|edited| edited.contains_key(&name)) {
             continue;
         }
-        let seen = new.remove(&name);
+        let (seen, was) = (new.remove(&name).as_ref().map(Seen::of), Seen::of(&was));
         if seen.as_ref() != Some(&was) {
             let expected = format!("value {name:?} as before, {}", was.describe());
             return Err(differs(path, &expected, &seen.map_or("none".into(), Seen::describe)));

@@ -8,6 +8,9 @@ use winpe_registry::{NtString, Value, ValueName};
 /// A key of nt-hive.
 pub(super) type Key<'h> = KeyNode<'h, &'h [u8]>;
 
+/// A place of a value in the hive; its data is read when it is compared.
+type Place<'h> = KeyValue<'h, &'h [u8]>;
+
 /// A value as nt-hive sees it. nt-hive knows few types, and treats data of more than 16,344 bytes as
 /// segmented in every version of the format; a part that it cannot read is left out of the comparison.
 #[derive(PartialEq)]
@@ -18,7 +21,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(value: &KeyValue<'_, &[u8]>) -> Self {
+    pub(super) fn of(value: &Place<'_>) -> Self {
         Self {
             ty: value.data_type().ok().map(|ty| ty as u32),
             size: value.data_size(),
@@ -39,12 +42,12 @@ impl Seen {
 }
 
 /// The values of a key by name.
-pub(super) fn values(key: &Key<'_>) -> Result<BTreeMap<ValueName, Seen>, NtHiveError> {
+pub(super) fn values<'h>(key: &Key<'h>) -> Result<BTreeMap<ValueName, Place<'h>>, NtHiveError> {
     let mut found = BTreeMap::new();
     if let Some(values) = key.values() {
         for value in values? {
             let value = value?;
-            found.insert(ValueName::from_stored(text(&value.name()?)), Seen::of(&value));
+            found.insert(ValueName::from_stored(text(&value.name()?)), value);
         }
     }
     Ok(found)
