@@ -34,18 +34,18 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Whether it satisfies the rule, which has two exceptions.
+    /// Whether it satisfies the rule, which has an exception: a copy out of an image creates files; 70,000 take
+    /// the kernel four seconds, and more with long paths.
     ///
-    /// A copy out of an image creates files; 70,000 take the kernel four seconds, and more with
-    /// long paths. An edit of a `.reg` text is held by each step of `inject` that checks, applies,
-    /// compares, records and reports it: 130 bytes of memory for each byte of text of the shortest edits.
+    /// A test build of the program has 15 MiB of code that a release build does not have. It counts where a command
+    /// comes close to the rule: `inject` holds each edit of a `.reg` text twice, and 82,000 values fit into 1 MiB.
     pub(crate) fn is_bounded(&self, command: &[&str]) -> bool {
-        let (memory, time) = match command {
-            ["wim", "cp", ..] => (1, 10),
-            ["inject", .., "--reg", _, "--dry-run"] => (3, 1),
-            _ => (1, 1),
+        let time = if let ["wim", "cp", ..] = command { 10 } else { 1 };
+        let code = match command {
+            ["inject", .., "--reg", _, "--dry-run"] if env::var_os(PROGRAM).is_none() => 15 << 20,
+            _ => 0,
         };
-        self.memory <= MOST_MEMORY * memory && self.time <= most_time() * time
+        self.memory <= MOST_MEMORY + code && self.time <= most_time() * time
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn undo(
     let mut plan = HivePlan::default();
     for record in records {
         let file = &record.file;
-        let Some(mut editor) = HiveEditor::open(image, file, time)? else {
+        let Some(mut editor) = HiveEditor::open(image, file, record.undo.len(), time)? else {
             plan.warnings.push(Warning::Gone { path: file.clone() });
             continue;
         };

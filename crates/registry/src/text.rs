@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 /// Text as the registry stores it: any sequence of UTF-16 code units.
 ///
 /// Equality and order are exact, unit by unit. For names, whose case does not count, see
@@ -15,13 +17,16 @@ use std::fmt;
 /// assert_eq!(NtString::from_units(vec![0xd800]).to_utf8(), None);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NtString(Vec<u16>);
+pub struct NtString(Units);
+
+/// Up to eight units take no allocation, and no more room than a `Vec`: most names are short, and a tool holds many.
+type Units = SmallVec<[u16; 8]>;
 
 impl NtString {
     /// Takes the code units as they are.
     #[must_use]
     pub fn from_units(units: Vec<u16>) -> Self {
-        Self(units)
+        Self(units.into())
     }
 
     /// Reads little-endian UTF-16. A last odd byte is not part of the text.
@@ -42,10 +47,10 @@ impl NtString {
         &self.0
     }
 
-    /// The code units, without a copy.
+    /// The code units; those of a long text are not copied.
     #[must_use]
     pub fn into_units(self) -> Vec<u16> {
-        self.0
+        self.0.into_vec()
     }
 
     /// The number of code units.
@@ -180,7 +185,7 @@ mod serde_impl {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             match self.to_utf8() {
                 Some(text) => Form::Text(text),
-                None => Form::Units { utf16: self.0.clone() },
+                None => Form::Units { utf16: self.0.to_vec() },
             }
             .serialize(serializer)
         }
@@ -190,7 +195,7 @@ mod serde_impl {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
             Ok(match Form::deserialize(deserializer)? {
                 Form::Text(text) => NtString::from(text),
-                Form::Units { utf16 } => NtString(utf16),
+                Form::Units { utf16 } => NtString::from_units(utf16),
             })
         }
     }

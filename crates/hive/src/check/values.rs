@@ -1,8 +1,10 @@
 //! Checks of values and their data.
 
+use std::cmp::Ordering;
+
 use super::{Checker, Rule};
 use crate::format::{BigData, CellOffset, INLINE, KeyValue, Record, SEGMENT_LEN, Signed, lh_hash};
-use crate::read::{Key, ValueEntry};
+use crate::read::{Image, Key, ValueEntry};
 
 impl<'h> Checker<'h> {
     pub(super) fn values(&mut self, key: &Key<'h>) {
@@ -13,7 +15,7 @@ impl<'h> Checker<'h> {
         let list = CellOffset::new(key.node().value_list.get());
         let len = u64::from(count) * 4;
         let Some(offsets) = self.claim(list, Record::ValueList, len) else { return };
-        let mut names = Vec::with_capacity(count as usize);
+        let mut places = Vec::with_capacity(count as usize);
         let (mut longest_name, mut longest_data) = (0, 0);
         for offset in offsets[..len as usize].chunks_exact(4) {
             let at =
@@ -21,7 +23,8 @@ impl<'h> Checker<'h> {
             let Some(entry) = self.value(at) else { continue };
             longest_name = longest_name.max(entry.stored_name().len() as u32 * 2);
             longest_data = longest_data.max(entry.data_len());
-            names.push((lh_hash(entry.stored_name().units()), entry));
+            let hash = lh_hash(entry.stored_name().units());
+            places.push(Place { hash, position: places.len() as u32, offset: at });
         }
         let node = key.node();
         for (rule, stated, found) in [
@@ -34,7 +37,7 @@ impl<'h> Checker<'h> {
                 });
             }
         }
-        self.twins(names);
+        self.twins(places);
     }
 
     fn value(&mut self, at: CellOffset) -> Option<ValueEntry<'h>> {
@@ -98,18 +101,38 @@ impl<'h> Checker<'h> {
     }
 
     /// Finds values with the same name by the hashes of their names, so that many values take
-    /// little time.
-    fn twins(&mut self, mut names: Vec<(u32, ValueEntry<'h>)>) {
-        let name = |entry: &ValueEntry<'h>| entry.stored_name();
-        names.sort_by(|(a_hash, a), (b_hash, b)| {
-            a_hash.cmp(b_hash).then_with(|| name(a).cmp_ignore_case(name(b).units()))
-        });
-        for pair in names.windows(2) {
-            let [(a_hash, a), (b_hash, b)] = pair else { continue };
-            if a_hash == b_hash && a.stored_name().cmp_ignore_case(b.stored_name().units()).is_eq()
+    /// little time. A name is read again where two hashes are equal, so that they take little memory too.
+    fn twins(&mut self, mut places: Vec<Place>) {
+        let image = self.image;
+        let order = |a: &Place, b: &Place| {
+            let by_name = || match (a.entry(image), b.entry(image)) {
+                (Some(a), Some(b)) => a.stored_name().cmp_ignore_case(b.stored_name().units()),
+                _ => Ordering::Equal,
+            };
+            a.hash.cmp(&b.hash).then_with(by_name)
+        };
+        places.sort_unstable_by(|a, b| order(a, b).then(a.position.cmp(&b.position)));
+        for pair in places.windows(2) {
+            if order(&pair[0], &pair[1]).is_eq()
+                && let Some(entry) = pair[1].entry(image)
             {
-                self.add(b.offset(), Rule::ValueTwice, || format!("{:?}", b.stored_name()));
+                self.add(entry.offset(), Rule::ValueTwice, || format!("{:?}", entry.stored_name()));
             }
         }
+    }
+}
+
+/// A value that could be read.
+struct Place {
+    /// The hash of its name.
+    hash: u32,
+    /// Its index among the values of its key that could be read.
+    position: u32,
+    offset: CellOffset,
+}
+
+impl Place {
+    fn entry<'h>(&self, image: Image<'h>) -> Option<ValueEntry<'h>> {
+        ValueEntry::new(image, self.offset).ok()
     }
 }

@@ -13,7 +13,7 @@ impl Store {
     pub(crate) fn apply(&mut self, edit: &Edit) -> Result<Change, Refusal> {
         let (at, missing, path) = self.resolve_spelled(&edit.key)?;
         let path = self.shared(path);
-        let expect = edit.expect.as_ref();
+        let expect = edit.expect.as_deref();
         let mut edit = Edit { key: path, ..edit.clone() };
         let before = match &mut edit.op {
             Op::CreateKey => {

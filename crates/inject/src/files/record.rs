@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::io;
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
@@ -201,10 +202,7 @@ impl Record {
             }
         }
         self.folders.extend(folders.missing(&place())?);
-        // In one line: with indents it would be three times as large, in the image and when it is read.
-        let text = serde_json::to_vec(&self.with(hives))
-            .map_err(|source| RecordError::Json { file: place(), source })?;
-        check_size(text.len() as u64, image)?;
+        let text = text(&self.with(hives), image)?;
         plan.put(place(), Content::Bytes(text), "what was put in, so that it can be taken out")?;
         Ok(plan)
     }
@@ -299,6 +297,32 @@ fn keep(
     let Some(entry) = image.entry(file)? else { return Ok(()) };
     let content = entry.sha1.map_or(Content::Bytes(vec![]), Content::Blob);
     Ok(plan.put(to.clone(), content, &format!("what {file} was before"))?)
+}
+
+/// A record in one line: with indents it would be three times as large, in the image and when it is read. Its
+/// size is counted first, since a text that grows takes twice its size.
+fn text(record: &Written<'_>, image: ImageView<'_>) -> Result<Vec<u8>, RecordError> {
+    let failed = |source| RecordError::Json { file: place(), source };
+    let mut size = Counter(0);
+    serde_json::to_writer(&mut size, record).map_err(failed)?;
+    check_size(size.0 as u64, image)?;
+    let mut text = Vec::with_capacity(size.0);
+    serde_json::to_writer(&mut text, record).map_err(failed)?;
+    Ok(text)
+}
+
+/// Counts bytes.
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A record takes up to 20 times its size in memory when an image is verified, so it may be a third of what any other

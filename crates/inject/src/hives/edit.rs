@@ -99,7 +99,7 @@ fn edit_hive(
     time: Option<SystemTime>,
 ) -> Result<EditedHive, HiveError> {
     let file = &group.file;
-    let mut editor = HiveEditor::open(image, file, time)?.ok_or_else(|| {
+    let mut editor = HiveEditor::open(image, file, group.edits.len(), time)?.ok_or_else(|| {
         let origin = group.edits.first().map(|(_, edit)| edit.origin.clone());
         HiveError::Missing { hive: file.clone(), origin: origin.unwrap_or_default() }
     })?;
@@ -117,7 +117,9 @@ pub(crate) struct HiveEditor<'a> {
     file: &'a ImagePath,
     opened: Opened,
     expected: ExpectedState<'a>,
+    /// Those that change something.
     changes: Vec<Change>,
+    edits: usize,
 }
 
 /// An edited hive that passed all checks.
@@ -125,6 +127,8 @@ pub(crate) struct EditedHive {
     /// Its bytes; `None` if nothing changed.
     data: Option<Vec<u8>>,
     changes: Vec<Change>,
+    /// How many edits were applied; 0 if the hive is unchanged.
+    edits: usize,
     /// Before and after.
     digests: (Sha256, Sha256),
     warnings: Vec<Warning>,
@@ -133,16 +137,17 @@ pub(crate) struct EditedHive {
 impl EditedHive {
     /// How many edits were applied; 0 if the hive is unchanged.
     pub(crate) fn edits(&self) -> usize {
-        self.changes.len()
+        self.edits
     }
 }
 
 impl<'a> HiveEditor<'a> {
-    /// Opens an undamaged hive; `None` if the image has no such file. `time` is what changed keys get as
-    /// their time of last write, by default the present.
+    /// Opens an undamaged hive for `edits` edits; `None` if the image has no such file. `time` is what changed
+    /// keys get as their time of last write, by default the present.
     pub(crate) fn open(
         image: Tree<'_>,
         file: &'a ImagePath,
+        edits: usize,
         time: Option<SystemTime>,
     ) -> Result<Option<Self>, HiveError> {
         let Some(mut opened) = open_hive(image, file)? else { return Ok(None) };
@@ -150,7 +155,8 @@ impl<'a> HiveEditor<'a> {
         if let Some(time) = time {
             opened.hive.set_time(file_time(time));
         }
-        Ok(Some(Self { file, opened, expected: ExpectedState::default(), changes: vec![] }))
+        let (expected, changes) = (ExpectedState::default(), Vec::with_capacity(edits));
+        Ok(Some(Self { file, opened, expected, changes, edits: 0 }))
     }
 
     pub(crate) fn hive(&self) -> &Hive {
@@ -175,17 +181,18 @@ impl<'a> HiveEditor<'a> {
             origin: origin.clone(),
             source: Box::new(source),
         })?;
-        self.changes.push(change);
+        self.edits += 1;
+        self.changes.extend(Some(change).filter(|change| !change.is_noop()));
         Ok(())
     }
 
     /// Checks the hive, and has the second reader confirm it.
     pub(crate) fn finish(self) -> Result<EditedHive, HiveError> {
-        let Self { file, opened: Opened { hive, old, warnings }, expected, changes } = self;
+        let Self { file, opened: Opened { hive, old, warnings }, expected, changes, edits } = self;
         let before = Sha256::of(&old);
         if !hive.is_modified() || is_same(&old, &hive, &expected) {
             let digests = (before, before);
-            return Ok(EditedHive { data: None, changes: vec![], digests, warnings });
+            return Ok(EditedHive { data: None, changes: vec![], edits: 0, digests, warnings });
         }
         let findings = damage(&hive);
         if !findings.is_empty() {
@@ -195,7 +202,7 @@ impl<'a> HiveEditor<'a> {
         second_reader::confirm(&old, &data, &expected)
             .map_err(|source| HiveError::NotConfirmed { hive: file.clone(), source })?;
         let digests = (before, Sha256::of(&data));
-        Ok(EditedHive { data: Some(data), changes, digests, warnings })
+        Ok(EditedHive { data: Some(data), changes, edits, digests, warnings })
     }
 }
 

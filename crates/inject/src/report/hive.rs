@@ -36,7 +36,6 @@ impl HiveReport {
         edits: usize,
         (old_sha256, sha256): (Sha256, Sha256),
     ) -> Result<Self, DiffError> {
-        let changes: Vec<_> = changes.into_iter().filter(|change| !change.is_noop()).collect();
         let mut diff = DiffWriter::new(Vec::new());
         let diff = diff.changes(&changes, &root).and_then(|()| diff.finish());
         let diff = diff.map_err(|source| DiffError { hive: file.clone(), source })?;

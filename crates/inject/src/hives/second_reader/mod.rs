@@ -5,6 +5,7 @@
 //! names are compared item by item, without collecting them.
 
 mod seen;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +15,8 @@ use thiserror::Error;
 use winpe_registry::{KeyName, KeyPath};
 
 use super::ExpectedState;
-use seen::{Key, Seen, text, values};
+use seen::{Key, Seen, text};
+use values::compare_values;
 
 /// What the second reader sees that the edits do not say.
 #[derive(Debug, Error)]
@@ -99,51 +101,6 @@ fn compare(
         path.pop();
     }
     Ok(())
-}
-
-fn compare_values(
-    old: Option<&Key>,
-    new: &Key,
-    expected: Option<&ExpectedState>,
-    path: &KeyPath,
-) -> Result<(), Disagreement> {
-    let edited = expected.map(|expected| &expected.values);
-    // nt-hive reads the value list even of a key without values, where its offset may be anything. A list
-    // that it could not read before the edit either is accepted, unless an edit concerns it.
-    let (old, mut new) = match (old.map(values), values(new)) {
-        (old, Ok(new)) => (old.and_then(Result::ok).unwrap_or_default(), new),
-        (Some(Err(old)), Err(new)) if old == new && edited.is_none_or(BTreeMap::is_empty) => {
-            return Ok(());
-        }
-        (_, Err(error)) => return Err(unreadable(NEW, path)(error)),
-    };
-    for (&name, &value) in edited.into_iter().flatten() {
-        match (value, new.remove(name).as_ref().map(Seen::of)) {
-            (None, None) => {}
-            (Some(value), Some(seen)) if seen.is(value) => {}
-            (expected, seen) => {
-                let expected = match expected {
-                    Some(value) => format!("value {name:?} = {value:?}"),
-                    None => format!("no value {name:?}"),
-                };
-                return Err(differs(path, &expected, &seen.map_or("none".into(), Seen::describe)));
-            }
-        }
-    }
-    for (name, was) in old {
-        if edited.is_some_and(|edited| edited.contains_key(&name)) {
-            continue;
-        }
-        let (seen, was) = (new.remove(&name).as_ref().map(Seen::of), Seen::of(&was));
-        if seen.as_ref() != Some(&was) {
-            let expected = format!("value {name:?} as before, {}", was.describe());
-            return Err(differs(path, &expected, &seen.map_or("none".into(), Seen::describe)));
-        }
-    }
-    match new.into_keys().next() {
-        Some(name) => Err(differs(path, &format!("no value {name:?}"), "one")),
-        None => Ok(()),
-    }
 }
 
 /// Compares a key that no edit names, nor any below it: names, values and their order must be unchanged.

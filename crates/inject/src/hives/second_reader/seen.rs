@@ -9,7 +9,7 @@ use winpe_registry::{NtString, Value, ValueName};
 pub(super) type Key<'h> = KeyNode<'h, &'h [u8]>;
 
 /// A place of a value in the hive; its data is read when it is compared.
-type Place<'h> = KeyValue<'h, &'h [u8]>;
+pub(super) type Place<'h> = KeyValue<'h, &'h [u8]>;
 
 /// A value as nt-hive sees it. nt-hive knows few types, and treats data of more than 16,344 bytes as
 /// segmented in every version of the format; a part that it cannot read is left out of the comparison.
@@ -41,13 +41,19 @@ impl Seen {
     }
 }
 
-/// The values of a key by name.
-pub(super) fn values<'h>(key: &Key<'h>) -> Result<BTreeMap<ValueName, Place<'h>>, NtHiveError> {
+/// The values of a key by name, without those that `takes` takes.
+pub(super) fn values<'h>(
+    key: &Key<'h>,
+    mut takes: impl FnMut(&ValueName, &Place<'h>) -> bool,
+) -> Result<BTreeMap<ValueName, Place<'h>>, NtHiveError> {
     let mut found = BTreeMap::new();
     if let Some(values) = key.values() {
         for value in values? {
             let value = value?;
-            found.insert(ValueName::from_stored(text(&value.name()?)), value);
+            let name = ValueName::from_stored(text(&value.name()?));
+            if !takes(&name, &value) {
+                found.insert(name, value);
+            }
         }
     }
     Ok(found)
