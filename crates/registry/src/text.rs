@@ -20,7 +20,19 @@ use smallvec::SmallVec;
 pub struct NtString(Units);
 
 /// Up to eight units take no allocation, and no more room than a `Vec`: most names are short, and a tool holds many.
-type Units = SmallVec<[u16; 8]>;
+type Units = SmallVec<[u16; SHORT]>;
+const SHORT: usize = 8;
+
+/// Collects units whose number is known, which is faster than to append them one by one.
+fn collect(units: impl ExactSizeIterator<Item = u16>) -> Units {
+    let len = units.len();
+    if len > SHORT {
+        return units.collect::<Vec<_>>().into();
+    }
+    let mut short = [0; SHORT];
+    short.iter_mut().zip(units).for_each(|(place, unit)| *place = unit);
+    Units::from_buf_and_len(short, len)
+}
 
 impl NtString {
     /// Takes the code units as they are.
@@ -32,13 +44,13 @@ impl NtString {
     /// Reads little-endian UTF-16. A last odd byte is not part of the text.
     #[must_use]
     pub fn from_utf16le(bytes: &[u8]) -> Self {
-        Self(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
+        Self(collect(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]))))
     }
 
     /// Reads Latin-1, the form in which a hive stores names whose units are all below 256.
     #[must_use]
     pub fn from_latin1(bytes: &[u8]) -> Self {
-        Self(bytes.iter().map(|&byte| u16::from(byte)).collect())
+        Self(collect(bytes.iter().map(|&byte| u16::from(byte))))
     }
 
     /// The code units.

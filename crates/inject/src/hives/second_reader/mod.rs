@@ -4,6 +4,7 @@
 //! each key and value as the [`ExpectedState`] says, and everything else unchanged. Subtrees that no edit
 //! names are compared item by item, without collecting them.
 
+mod disagreement;
 mod seen;
 mod values;
 
@@ -11,40 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nt_hive::{Hive, NtHiveError};
-use thiserror::Error;
 use winpe_registry::{KeyName, KeyPath};
 
 use super::ExpectedState;
+pub use disagreement::Disagreement;
+use disagreement::{NEW, OLD, differs, unreadable};
 use seen::{Key, Seen, text};
 use values::compare_values;
-
-/// What the second reader sees that the edits do not say.
-#[derive(Debug, Error)]
-pub enum Disagreement {
-    /// It cannot read the hive.
-    #[error("the second reader cannot read {side} hive at key {key:?}: {source}")]
-    Unreadable {
-        /// `the old` or `the edited`.
-        side: &'static str,
-        /// The key that it was reading.
-        key: String,
-        /// Its error.
-        source: NtHiveError,
-    },
-    /// It panicked.
-    #[error("the second reader panicked on the edited hive")]
-    Panicked,
-    /// It sees another content.
-    #[error("the second reader sees {seen} at key {key:?}, expected {expected}")]
-    Differs {
-        /// The key.
-        key: String,
-        /// What the edits say.
-        expected: String,
-        /// What it sees.
-        seen: String,
-    },
-}
 
 /// Confirms that `new` is `old` with exactly the expected edits applied.
 pub(crate) fn confirm(
@@ -64,9 +38,6 @@ pub(crate) fn confirm(
     }))
     .unwrap_or(Err(Disagreement::Panicked))
 }
-
-const OLD: &str = "the old";
-const NEW: &str = "the edited";
 
 fn compare(
     old: Option<&Key>,
@@ -192,19 +163,6 @@ fn subkeys<'h>(
         }
     }
     Ok(found)
-}
-
-fn unreadable(side: &'static str, path: &KeyPath) -> impl Fn(NtHiveError) -> Disagreement {
-    let key = path.to_string();
-    move |source| Disagreement::Unreadable { side, key: key.clone(), source }
-}
-
-fn differs(path: &KeyPath, expected: &str, seen: &str) -> Disagreement {
-    Disagreement::Differs {
-        key: path.to_string(),
-        expected: expected.to_owned(),
-        seen: seen.to_owned(),
-    }
 }
 
 #[cfg(test)]

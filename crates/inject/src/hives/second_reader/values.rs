@@ -5,8 +5,9 @@ use std::ptr;
 
 use winpe_registry::{KeyPath, Value, ValueName};
 
+use super::disagreement::{Disagreement, NEW, differs, unreadable};
 use super::seen::{Key, Place, Seen, values};
-use super::{Disagreement, ExpectedState, NEW, differs, unreadable};
+use crate::hives::ExpectedState;
 
 pub(super) fn compare_values(
     old: Option<&Key>,
