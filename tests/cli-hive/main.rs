@@ -1,5 +1,6 @@
 //! `winpe-iscsi hive` as a user runs it: on generated hives, separate and inside an image.
 
+mod apply;
 mod bench;
 mod change;
 mod names;

@@ -85,6 +85,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     })?;
     drop(documents);
     unharmed(&hive, &args.hive)?;
+    args.output.admits(&args.hive, &hive)?;
     show(args, &roots.shown, &changes, printer)?;
     if hive.is_modified() || args.output.is_new_file() {
         args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;

@@ -37,7 +37,7 @@ impl std::str::FromStr for Place {
 }
 
 /// A name means a hive of the machine, anything longer is a path in the image.
-fn in_image(hive: &str) -> ImagePath {
+pub(super) fn in_image(hive: &str) -> ImagePath {
     let path = ImagePath::new(hive);
     if hive.contains(['/', '\\']) { path } else { machine_hive(hive).unwrap_or(path) }
 }

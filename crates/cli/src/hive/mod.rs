@@ -1,5 +1,6 @@
 //! `winpe-iscsi hive`.
 
+pub(crate) mod apply;
 mod check;
 mod compact;
 mod diff;
