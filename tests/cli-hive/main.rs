@@ -3,6 +3,7 @@
 mod apply;
 mod bench;
 mod change;
+mod mend;
 mod names;
 mod read;
 mod recover;

@@ -212,7 +212,8 @@ fn failure(place: &Place, error: OpenError) -> Failure {
         ),
         OpenError::NotAHive { .. } => None,
         _ => Some(
-            "--lenient reads a damaged hive as far as it goes, where only reading is asked for",
+            "winpe-iscsi hive mend writes a sound hive of what can be read; --lenient reads a damaged \
+             one as far as it goes, where only reading is asked for",
         ),
     };
     let failure = Failure::new(format!("{place}: {error}"));

@@ -10,6 +10,7 @@ mod find;
 mod import;
 mod info;
 mod input;
+mod mend;
 mod output;
 mod query;
 mod recover;
@@ -56,6 +57,7 @@ enum Command {
     Diff(diff::Args),
     Check(check::Args),
     Recover(recover::Args),
+    Mend(mend::Args),
     Compact(compact::Args),
 }
 
@@ -74,6 +76,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Command::Diff(args) => diff::run(args, printer),
         Command::Check(args) => check::run(args, printer),
         Command::Recover(args) => recover::run(args, printer),
+        Command::Mend(args) => mend::run(args, printer),
         Command::Compact(args) => compact::run(args, printer),
     }
 }
