@@ -71,7 +71,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// The bytes of each hive behind a target.
+/// The bytes of each hive of a target.
 fn contents(bench: &Bench, target: &str) -> Vec<Vec<u8>> {
     let archive = (target == "all.wim").then(|| Archive::open(&bench.path(target)).unwrap());
     let read = |path: &str| match (&archive, target) {
