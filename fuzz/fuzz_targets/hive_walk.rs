@@ -1,5 +1,5 @@
-//! Arbitrary bytes: opened strictly and leniently, walked, checked. Every call returns without a
-//! panic.
+//! Arbitrary bytes: opened strictly and leniently, walked, checked, mended. Every call returns
+//! without a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +10,9 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(hive) = Hive::open_lenient(data.to_vec()) {
         winpe_fuzz::read_all(&hive);
         let _ = hive.check();
+        if let Ok(mended) = hive.mend() {
+            assert!(mended.hive.check().is_sound(), "a mended hive is sound");
+        }
         for name in ["ControlSet001", "a", "~"] {
             let _ = hive.root().subkey(&KeyName::new(name).unwrap());
         }

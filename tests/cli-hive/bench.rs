@@ -68,8 +68,12 @@ impl Bench {
 
     /// Runs `winpe-iscsi hive` in the folder.
     pub(crate) fn hive(&self, words: &[&str]) -> Ran {
+        self.run(&[&["hive"], words].concat())
+    }
+
+    /// Runs `winpe-iscsi` in the folder.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
         let output = Command::new(winpe_iscsi())
-            .arg("hive")
             .args(words)
             .current_dir(self.folder.path())
             .env("SOURCE_DATE_EPOCH", "1600000000")
@@ -89,7 +93,7 @@ impl Bench {
 }
 
 impl Ran {
-    fn new(output: &Output) -> Self {
+    pub(crate) fn new(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Self {
             code: output.status.code().unwrap(),

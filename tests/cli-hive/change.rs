@@ -112,7 +112,7 @@ fn a_damaged_hive_is_not_edited() {
     let ran = bench.hive(&["import", "SYSTEM", "new.reg"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(ran.err.contains("is damaged") && ran.err.contains("hive check SYSTEM"), "{}", ran.err);
-    assert!(ran.err.contains("hive recover"), "{}", ran.err);
+    assert!(ran.err.contains("hive mend SYSTEM -o OUT"), "{}", ran.err);
     assert_eq!(bench.bytes("SYSTEM"), bytes);
     assert_eq!(bench.hive(&["check", "SYSTEM"]).code, 1);
 }

@@ -1,8 +1,9 @@
 //! Subcommands that only read.
 
 use serde_json::json;
+use winpe_registry::{Value, ValueName, ValueType};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, set, system};
 
 #[test]
 fn info_describes_a_hive() {
@@ -147,4 +148,34 @@ fn diff_is_a_reg_file_on_its_plus_side() {
     let (code, json) = bench.json(&["diff", "winpe.wim:1:SYSTEM", "winpe.wim:2:SYSTEM"]);
     assert_eq!((code, &json["values_added"]), (1, &json!(1)));
     assert_eq!(json["changes"].as_array().unwrap().len(), 1);
+}
+
+/// Other programs take the comment `;exact` for data, or refuse it.
+#[test]
+fn a_plain_export_has_no_comments() {
+    let bench = Bench::new();
+    let open = Value::new(ValueType::SZ, b"a\0b\0".to_vec());
+    let mut hive = system();
+    hive.apply(&set("Lab", "Open", open.clone())).unwrap();
+    bench.put("SYSTEM", &hive.into_bytes());
+    let usual = bench.hive(&["export", "SYSTEM", "Lab"]).out;
+    assert!(usual.contains("\"Open\"=hex(1):61,00,62,00 ;exact\n"), "{usual}");
+    let plain = bench.hive(&["export", "SYSTEM", "Lab", "--plain"]).out;
+    assert_eq!(plain, usual.replace(" ;exact", ""));
+    for format in [&[][..], &["--utf8"]] {
+        let words = ["export", "SYSTEM", "Lab", "--plain", "--force", "-o", "lab.reg"];
+        assert_eq!(bench.hive(&[&words[..], format].concat()).code, 0);
+        let bytes = bench.bytes("lab.reg");
+        assert!(!bytes.iter().any(|byte| *byte == b';'), "{format:?}");
+    }
+    let Some(hivex) = winpe_tests::tool("hivexregedit", "libwin-hivex-perl") else { return };
+    assert_eq!(bench.hive(&["new", "THEIRS"]).code, 0);
+    let [theirs, file] = ["THEIRS", "lab.reg"].map(|name| bench.path(name).display().to_string());
+    let prefix = r"HKEY_LOCAL_MACHINE\SYSTEM";
+    let merged =
+        winpe_tests::run(&hivex, ["--merge", "--prefix", prefix, theirs.as_str(), file.as_str()]);
+    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
+    let theirs = winpe_hive::Hive::open(bench.bytes("THEIRS")).unwrap();
+    let key = theirs.key(&"Lab".parse().unwrap()).unwrap().unwrap();
+    assert_eq!(key.value(&ValueName::new("Open").unwrap()).unwrap(), Some(open));
 }

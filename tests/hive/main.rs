@@ -4,6 +4,7 @@ mod corpus;
 mod dump;
 mod edited;
 mod edits;
+mod mend;
 mod model;
 mod oracles;
 mod pairs;

@@ -10,6 +10,7 @@ mod fidelity;
 mod ground;
 mod hostile;
 mod iso;
+mod odd;
 mod process;
 mod program;
 mod raw;

@@ -31,6 +31,8 @@ pub(crate) enum What {
     Junction(String),
     /// A folder with a reparse tag that is not a link.
     Tagged(u32),
+    /// A file with such a tag, and no data besides those of the reparse point.
+    TaggedFile(u32),
 }
 
 /// 2024-01-02 03:04:05 UTC.
@@ -153,6 +155,7 @@ impl Writer {
             }
             What::Junction(target) => (0x410, 0xa000_0003, buffer(target, false)),
             What::Tagged(tag) => (0x410, *tag, b"reparse data".to_vec()),
+            What::TaggedFile(tag) => (0x420, *tag, b"reparse data".to_vec()),
         };
         let sha1 = self.blob(&data);
         let name: Vec<u8> = raw.name.iter().flat_map(|unit| unit.to_le_bytes()).collect();

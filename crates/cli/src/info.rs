@@ -255,7 +255,13 @@ fn show_presence(presence: &Presence, printer: &mut Printer) -> Result<(), Failu
         needed => format!("{present} of {needed} files; "),
     };
     let services = services(presence);
-    printer.line(format_args!("  {:13} {verdict}: {files}services {services}", "initiator"))?;
+    let services = match services.is_empty() {
+        true => services,
+        false => format!("services {services}"),
+    };
+    let details = format!("{files}{services}");
+    let details = details.trim_end_matches("; ");
+    printer.line(format_args!("  {:13} {verdict}: {details}", label(&presence.profile)))?;
     for part in &presence.parts {
         let extent = match part.extent {
             Extent::Whole => "there",
@@ -273,6 +279,11 @@ fn show_presence(presence: &Presence, printer: &mut Printer) -> Result<(), Failu
         }
     }
     Ok(())
+}
+
+/// What a profile puts in: the built-in ones the initiator, any other something that its name says.
+fn label(profile: &str) -> &str {
+    if Profile::builtin_names().contains(&profile) { "initiator" } else { profile }
 }
 
 fn services(presence: &Presence) -> String {

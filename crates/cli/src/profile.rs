@@ -1,8 +1,14 @@
 //! `winpe-iscsi profile`: what a profile puts in, and why.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 use winpe_inject::{CatalogueRule, Choice, LeaveOut, Part, Profile, ProfileFile, Service};
 
+use crate::atomic_file;
+use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
@@ -12,12 +18,21 @@ use crate::{Exit, Outcome};
 ///   winpe-iscsi profile
 ///   winpe-iscsi profile iscsi-winpe4
 ///   winpe-iscsi profile ./my-profile
+///   winpe-iscsi profile iscsi-winpe4 --export my-profile
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// A built-in profile, or a folder with a profile.toml
     #[arg(value_name = "NAME|DIR")]
     profile: Option<String>,
+    /// Write the files of the built-in profile into a new folder, as a start for one of your own
+    #[arg(long, value_name = "DIR", requires = "profile")]
+    export: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Profiles<'a> {
+    profiles: Vec<Shown<'a>>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +57,9 @@ struct ShownReg<'a> {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
+    if let (Some(dir), Some(name)) = (&args.export, &args.profile) {
+        return export(name, dir, printer);
+    }
     let profiles = match &args.profile {
         Some(name) => vec![Profile::find(name)?],
         None => {
@@ -50,8 +68,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         }
     };
     if printer.is_json() {
-        let shown: Vec<_> = profiles.iter().map(shown).collect();
-        printer.json(&shown)?;
+        printer.json(&Profiles { profiles: profiles.iter().map(shown).collect() })?;
     } else if args.profile.is_none() {
         for profile in &profiles {
             printer.line(format_args!("{:16} {}", profile.name(), profile.title()))?;
@@ -61,6 +78,30 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
             show(profile, printer)?;
         }
     }
+    Ok(Exit::Done)
+}
+
+/// Writes a built-in profile into a folder that does not exist yet.
+fn export(name: &str, dir: &Path, printer: &mut Printer) -> Outcome {
+    let Some(files) = Profile::builtin_files(name) else {
+        // The error lists the names that there are.
+        Profile::builtin(name)?;
+        return Err(Failure::new(format!("{name} is not built in")));
+    };
+    let about = |path: &Path, error| Failure::new(format!("{}: {error}", path.display()));
+    fs::create_dir(dir).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Failure::new(format!("{} exists already", dir.display())).hint("name a new folder")
+        }
+        _ => about(dir, error),
+    })?;
+    for (file, text) in files {
+        let path = dir.join(file);
+        atomic_file::create(&path, None, text.as_bytes(), printer)
+            .map_err(|error| about(&path, error))?;
+    }
+    let (count, dir) = (files.len(), dir.display());
+    printer.status(format_args!("{dir} holds the profile now, in {count} files"));
     Ok(Exit::Done)
 }
 

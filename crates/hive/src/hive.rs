@@ -3,7 +3,7 @@
 use winpe_registry::{Change, Edit, KeyName, KeyPath, NtString};
 
 use crate::check::{Findings, check};
-use crate::edit::{CreateError, EditError, Refusal, Store};
+use crate::edit::{CreateError, EditError, Lost, Refusal, Store};
 use crate::file_bytes::FileBytes;
 use crate::log::{self, Recovery};
 use crate::read::{Damage, FileTime, Header, Image, Key, OpenError, ReadError, open, open_lenient};
@@ -33,6 +33,22 @@ pub struct Hive {
     damage: Vec<Damage>,
     lenient: bool,
     clock: Option<FileTime>,
+}
+
+/// A hive made of what could be read of a damaged one; see [`Hive::mend`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Mended {
+    /// The new hive.
+    pub hive: Hive,
+    /// The number of its keys, the root included.
+    pub keys: usize,
+    /// The number of its values.
+    pub values: usize,
+    /// What it lacks: the first thousand parts.
+    pub lost: Vec<Lost>,
+    /// The number of parts that it lacks, listed or not.
+    pub lost_count: usize,
 }
 
 impl Hive {
@@ -230,6 +246,36 @@ impl Hive {
         }
         let store = self.store.compacted()?;
         Ok(Self { store, damage: Vec::new(), lenient: false, clock: self.clock })
+    }
+
+    /// A new hive with everything that can be read of this one, which may be damaged: of a hive that was opened
+    /// by [`Hive::open_lenient`] too. Lists, hashes, counts and all that else only describes the keys is made
+    /// new, so the result is sound. It needs up to three times the memory of the hive.
+    ///
+    /// ```
+    /// # use winpe_hive::{FileTime, Hive};
+    /// # let name = winpe_registry::KeyName::new("ROOT")?;
+    /// # let mut bytes = Hive::create(5, &name, FileTime::from_unix(0))?.into_bytes();
+    /// bytes[0x1fc] ^= 1; // The checksum.
+    /// let hive = Hive::open_lenient(bytes)?;
+    /// let mended = hive.mend()?;
+    /// assert!(mended.lost.is_empty() && mended.hive.check().is_sound());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The result would be larger than a hive can be.
+    pub fn mend(&self) -> Result<Mended, Refusal> {
+        let mended = self.store.mended(self.now())?;
+        let hive =
+            Self { store: mended.store, damage: Vec::new(), lenient: false, clock: self.clock };
+        Ok(Mended {
+            hive,
+            keys: mended.keys,
+            values: mended.values,
+            lost: mended.losses.list,
+            lost_count: mended.losses.count,
+        })
     }
 
     /// Checks the whole hive against what Windows expects of one.

@@ -40,10 +40,10 @@ mod show;
 mod tests;
 
 pub use check::{Finding, Findings, Rule, Severity};
-pub use edit::{CreateError, EditError, Refusal};
+pub use edit::{CreateError, EditError, Lost, LostPart, LostReason, Refusal};
 pub use file_bytes::FileBytes;
 pub use format::{CellOffset, KeyFlags, Record};
-pub use hive::Hive;
+pub use hive::{Hive, Mended};
 pub use read::{
     Damage, FileTime, Header, Key, OpenError, ReadError, Security, StoredName, Subkeys, ValueEntry,
     Values, Visit, Walk, WalkValues,

@@ -88,7 +88,8 @@ fn write_key(
         };
         let mut line = vec![];
         if render::key_line(&mut line, key, delete, UTF8_LF).is_err() {
-            line = format!("; {key:?}\n").into_bytes();
+            line = format!("; {}key {:?}\n", if delete { "deleted " } else { "" }, key.to_string())
+                .into_bytes();
         }
         write_lines(writer, sign, &line)?;
     }
@@ -124,7 +125,9 @@ fn write_value(
         None => render::deletion_line(&mut lines, name, UTF8_LF),
     };
     if written.is_err() {
-        lines = format!("; {name:?} {value:?}\n").into_bytes();
+        let value =
+            value.as_ref().map_or_else(|| "deleted".to_owned(), |value| format!("{value:?}"));
+        lines = format!("; value {:?}: {value}\n", name.to_string()).into_bytes();
     }
     let is_hex = lines.windows(5).any(|at| at == b"=hex(");
     if let Some(text) = value.as_ref().filter(|_| explained && is_hex).and_then(explain) {

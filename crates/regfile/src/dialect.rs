@@ -54,6 +54,7 @@ impl Dialect {
             line_break: if surrogates { b"\r\n" } else { b"\n" },
             surrogates,
             codepage: (self.version == Version::V4).then_some(self.codepage),
+            marks_exact: true,
         }
     }
 

@@ -15,10 +15,13 @@ pub(crate) struct Layout {
     pub(crate) surrogates: bool,
     /// The code page of the bytes of text values, in `REGEDIT4`.
     pub(crate) codepage: Option<&'static encoding_rs::Encoding>,
+    /// Whether bytes to which regedit would add a NUL get the comment that keeps it away.
+    pub(crate) marks_exact: bool,
 }
 
 /// UTF-8 with LF.
-pub(crate) const UTF8_LF: Layout = Layout { line_break: b"\n", surrogates: false, codepage: None };
+pub(crate) const UTF8_LF: Layout =
+    Layout { line_break: b"\n", surrogates: false, codepage: None, marks_exact: true };
 
 /// Appends `[path]` or `[-path]`.
 pub(crate) fn key_line(
@@ -179,7 +182,7 @@ pub(crate) fn data(
             }
             _ => {
                 push_hex(text, width, ty, data, layout);
-                if is_completed(ty, data) {
+                if layout.marks_exact && is_completed(ty, data) {
                     text.extend_from_slice(b" ;");
                     text.extend_from_slice(EXACT.as_bytes());
                 }

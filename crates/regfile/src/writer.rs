@@ -30,7 +30,7 @@ impl Format {
 
     fn layout(self) -> Layout {
         match self {
-            Self::Regedit => Layout { line_break: b"\r\n", surrogates: true, codepage: None },
+            Self::Regedit => Layout { line_break: b"\r\n", surrogates: true, ..render::UTF8_LF },
             Self::Utf8Lf => render::UTF8_LF,
         }
     }
@@ -107,6 +107,7 @@ pub enum WriteError {
 pub struct Writer<W> {
     writer: W,
     format: Format,
+    is_plain: bool,
     /// Text not yet encoded.
     text: Vec<u8>,
     bytes: Vec<u8>,
@@ -130,7 +131,19 @@ impl<W: io::Write> Writer<W> {
         let line_break = format.layout().line_break;
         let text = [Version::V5.header().as_bytes(), line_break].concat();
         let bytes = format.encoding().mark().to_vec();
-        Self { writer, format, text, bytes, block: Block::Header }
+        Self { writer, format, is_plain: false, text, bytes, block: Block::Header }
+    }
+
+    /// Leaves out the comments `;exact`, for programs that take them for data or refuse them, and that add no
+    /// NUL themselves, such as hivexregedit. Regedit and this crate then add one.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.is_plain = true;
+        self
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { marks_exact: !self.is_plain, ..self.format.layout() }
     }
 
     /// Starts a key; the values that follow belong to it.
@@ -152,8 +165,9 @@ impl<W: io::Write> Writer<W> {
 
     fn start_block(&mut self, path: &KeyPath, delete: bool) -> Result<(), WriteError> {
         let start = self.text.len();
-        self.text.extend_from_slice(self.format.layout().line_break);
-        if let Err(error) = render::key_line(&mut self.text, path, delete, self.format.layout()) {
+        self.text.extend_from_slice(self.layout().line_break);
+        let layout = self.layout();
+        if let Err(error) = render::key_line(&mut self.text, path, delete, layout) {
             self.text.truncate(start);
             return Err(error);
         }
@@ -173,7 +187,8 @@ impl<W: io::Write> Writer<W> {
         data: &[u8],
     ) -> Result<(), WriteError> {
         self.expect_key(name)?;
-        render::value_lines(&mut self.text, name, ty, data, self.format.layout())?;
+        let layout = self.layout();
+        render::value_lines(&mut self.text, name, ty, data, layout)?;
         self.flush_chunk()
     }
 
@@ -183,7 +198,8 @@ impl<W: io::Write> Writer<W> {
     /// As for [`value`](Self::value).
     pub fn delete_value(&mut self, name: &ValueName) -> Result<(), WriteError> {
         self.expect_key(name)?;
-        render::deletion_line(&mut self.text, name, self.format.layout())?;
+        let layout = self.layout();
+        render::deletion_line(&mut self.text, name, layout)?;
         self.flush_chunk()
     }
 
@@ -202,7 +218,7 @@ impl<W: io::Write> Writer<W> {
         for line in comment.split(['\r', '\n']) {
             self.text.push(b';');
             self.text.extend_from_slice(line.as_bytes());
-            self.text.extend_from_slice(self.format.layout().line_break);
+            self.text.extend_from_slice(self.layout().line_break);
         }
         self.flush_chunk()
     }
@@ -225,7 +241,7 @@ impl<W: io::Write> Writer<W> {
     /// # Errors
     /// [`WriteError::Io`].
     pub fn finish(mut self) -> Result<W, WriteError> {
-        self.text.extend_from_slice(self.format.layout().line_break);
+        self.text.extend_from_slice(self.layout().line_break);
         self.flush()?;
         self.writer.flush()?;
         Ok(self.writer)

@@ -22,6 +22,7 @@ use crate::metadata::{Id, Metadata, display};
 use crate::name::ImagePath;
 use crate::part::Part;
 use crate::reader::{BlobReader, ByteRange, LastChunk, sha1_text};
+use crate::reparse::is_link;
 use crate::tree::Tree;
 use crate::xml::{self, Xml};
 
@@ -294,7 +295,17 @@ impl Archive {
             return Err(self.wrong_kind(image, tree, id, "a file", "a folder"));
         }
         match dentry.data().filter(|sha1| *sha1 != EMPTY) {
+            Some(sha1) if self.blob(&sha1).is_none() => {
+                Err(self.missing_data(tree.metadata.path(id)))
+            }
             Some(sha1) => self.blob_reader(&sha1),
+            None if is_link(dentry.reparse_tag()) => {
+                Err(self.wrong_kind(image, tree, id, "a file", "a link"))
+            }
+            None if dentry.reparse_tag().is_some() => {
+                let actual = "a reparse point whose data only a driver of Windows finds";
+                Err(self.wrong_kind(image, tree, id, "a file", actual))
+            }
             None => self.empty_reader(),
         }
     }
@@ -408,7 +419,9 @@ impl Archive {
 
     pub(crate) fn missing_data(&self, what: String) -> WimError {
         let Header { part, parts, .. } = self.header;
-        WimError::Read(ReadError::MissingData { path: self.part.path.clone(), what, part, parts })
+        let path = self.part.path.clone();
+        let missing = self.part.missing(self.others());
+        WimError::Read(ReadError::MissingData { path, what, part, parts, missing })
     }
 
     fn wrong_kind(

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::blobs::{EMPTY, Sha1};
 use crate::format::time;
 use crate::metadata::Id;
+use crate::reparse::is_link;
 use crate::tree::Tree;
 
 /// A file or folder of an image.
@@ -49,6 +50,15 @@ pub struct Entry {
     pub reparse_sha1: Option<[u8; 20]>,
     /// Alternate data streams.
     pub streams: Vec<Stream>,
+}
+
+impl Entry {
+    /// The reparse tag of a file whose data only a driver of Windows finds, as for a file that is compressed by
+    /// its host volume (WOF). What is in the image of it are the driver's notes.
+    pub(crate) fn foreign_data(&self) -> Option<u32> {
+        let has_data = self.sha1.is_some_and(|sha1| sha1 != EMPTY);
+        self.reparse_tag.filter(|tag| !self.is_dir && !has_data && !is_link(Some(*tag)))
+    }
 }
 
 /// An alternate data stream.

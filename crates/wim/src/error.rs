@@ -178,7 +178,7 @@ pub enum ReadError {
         actual: &'static str,
     },
     /// The data of a file is in another part of a split WIM, or in a base WIM, which was not found.
-    #[error("{}: the data of {what} is not in this file (part {part} of {parts})", .path.display())]
+    #[error("{}: the data of {what} is not in {}", .path.display(), where_from(*.part, *.parts, .missing))]
     MissingData {
         /// The file.
         path: PathBuf,
@@ -188,6 +188,8 @@ pub enum ReadError {
         part: u16,
         /// The number of parts.
         parts: u16,
+        /// The first five parts that were not found, by the names that they are expected to have.
+        missing: Vec<PathBuf>,
     },
     /// The ISO image has no such file.
     #[error("{}: the ISO image has no {wanted}", .path.display())]
@@ -392,4 +394,17 @@ impl std::fmt::Display for List<'_> {
         }
         Ok(())
     }
+}
+
+/// Where data were searched for, and where they can be.
+fn where_from(part: u16, parts: u16, missing: &[PathBuf]) -> String {
+    /// As many parts as a person looks for one by one.
+    const NAMED: usize = 4;
+    if missing.is_empty() {
+        return format!("this file (part {part} of {parts})");
+    }
+    let names = missing.iter().take(NAMED).map(|path| path.display().to_string());
+    let names = names.collect::<Vec<_>>().join(", ");
+    let more = if missing.len() > NAMED { ", …" } else { "" };
+    format!("the parts that are there; missing of {parts} parts: {names}{more}")
 }

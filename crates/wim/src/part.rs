@@ -1,5 +1,6 @@
 //! A WIM file as a store of resources: a whole WIM, or one part of a split one.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::sink;
@@ -93,6 +94,27 @@ impl Part {
         found.sort_by_key(|part| part.disk.part.get());
         found.dedup_by_key(|part| part.disk.part.get());
         found
+    }
+
+    /// The parts of a split WIM that are neither this one nor among `others`, by the names that they would have:
+    /// the first five of them.
+    pub(crate) fn missing(&self, others: &[Self]) -> Vec<PathBuf> {
+        let number = |part: &Self| part.disk.part.get();
+        let stem = self.path.file_stem().and_then(OsStr::to_str);
+        let extension = self.path.extension().and_then(OsStr::to_str);
+        let (Some(stem), Some(extension)) = (stem, extension) else { return Vec::new() };
+        // `install.swm` is the first, but `boot1.swm` can be too.
+        let own = number(self).to_string();
+        let stem = if number(self) == 1 { stem } else { stem.strip_suffix(&own).unwrap_or(stem) };
+        (1..=self.disk.parts.get())
+            .filter(|part| number(self) != *part && others.iter().all(|it| number(it) != *part))
+            .map(|part| match part {
+                1 => format!("{stem}.{extension}"),
+                part => format!("{stem}{part}.{extension}"),
+            })
+            .map(|name| self.path.with_file_name(name))
+            .take(5)
+            .collect()
     }
 
     pub(crate) fn source(&self) -> Source<'_> {

@@ -9,6 +9,7 @@
 use crate::archive::Archive;
 use crate::entry::Entry;
 use crate::error::WimError;
+use crate::name::fold_name;
 
 const JUNCTION: u32 = 0xa000_0003;
 const SYMLINK: u32 = 0xa000_000c;
@@ -30,6 +31,16 @@ impl Archive {
     /// [`ReadError::MissingData`](crate::ReadError::MissingData),
     /// [`FormatError::Corrupt`](crate::FormatError::Corrupt), [`WimError::Io`].
     pub fn link_target(&self, entry: &Entry) -> Result<Option<String>, WimError> {
+        self.link_target_below(entry, &[])
+    }
+
+    /// The same for a copy of the folder `top`, given by its names: what the link leads to in that folder is
+    /// reached without leaving the copy, which can have another name.
+    pub(crate) fn link_target_below(
+        &self,
+        entry: &Entry,
+        top: &[String],
+    ) -> Result<Option<String>, WimError> {
         let (Some(tag), Some(sha1)) = (entry.reparse_tag, &entry.reparse_sha1) else {
             return Ok(None);
         };
@@ -43,7 +54,7 @@ impl Archive {
         reader.read_at(0, &mut buffer)?;
         let Some(target) = substitute_name(&buffer, head) else { return Ok(None) };
         let depth = entry.path.names().len();
-        Ok(Some(from_link(&target, depth)))
+        Ok(Some(from_link(&target, depth, top)))
     }
 }
 
@@ -61,8 +72,8 @@ fn substitute_name(buffer: &[u8], head: usize) -> Option<String> {
     (!name.is_empty() && !name.contains('\0')).then_some(name)
 }
 
-/// The target as a path from the folder of a link that is `depth` names below the root.
-fn from_link(target: &str, depth: usize) -> String {
+/// The target as a path from the folder of a link that is `depth` names below the root, of which the first are `top`.
+fn from_link(target: &str, depth: usize, top: &[String]) -> String {
     let path = target.strip_prefix(r"\??\").unwrap_or(target);
     let mut characters = path.chars();
     let drive = (characters.next(), characters.next(), characters.next());
@@ -73,8 +84,12 @@ fn from_link(target: &str, depth: usize) -> String {
         _ => None,
     };
     let Some(below_root) = below_root else { return path.replace('\\', "/") };
-    let up = "../".repeat(depth.saturating_sub(1));
-    let relative = up + &below_root.replace('\\', "/");
+    let names: Vec<&str> = below_root.split('\\').collect();
+    let shared = top.iter().zip(&names).take_while(|(top, name)| fold_name(top) == fold_name(name));
+    let is_inside = depth > top.len() && shared.count() == top.len();
+    let shared = if is_inside { top.len() } else { 0 };
+    let up = "../".repeat(depth.saturating_sub(1 + shared));
+    let relative = up + &names[shared..].join("/");
     if relative.is_empty() { ".".to_owned() } else { relative }
 }
 
@@ -101,7 +116,25 @@ mod tests {
             (r"\Windows\x", 2, "../Windows/x"),
             (r"\\server\share", 2, "//server/share"),
         ] {
-            assert_eq!(from_link(target, depth), expected, "{target}");
+            assert_eq!(from_link(target, depth, &[]), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_copied_folder_is_not_left() {
+        let top = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+        for (target, depth, copied, expected) in [
+            (r"C:\Windows\x", 2, "Windows", "x"),
+            (r"\??\C:\windows\x\y", 3, "Windows", "../x/y"),
+            (r"C:\Windows", 2, "Windows", "."),
+            (r"C:\Windows\a\b", 4, "Windows/a", "../b"),
+            // Outside of the copy, and the link itself.
+            (r"C:\Users\x", 2, "Windows", "../Users/x"),
+            (r"C:\Windows2", 2, "Windows", "../Windows2"),
+            (r"C:\Windows\x", 2, "Windows/link", "../Windows/x"),
+            (r"..\x", 2, "Windows", "../x"),
+        ] {
+            assert_eq!(from_link(target, depth, &top(copied)), expected, "{target} in {copied}");
         }
     }
 

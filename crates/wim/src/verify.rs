@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::archive::Archive;
 use crate::error::WimError;
-use crate::extract::faults;
+use crate::extract::{faults, other_cases};
 use crate::ffi::Reader;
 use crate::metadata::{Id, ROOT};
 use crate::progress::Progress;
@@ -39,7 +39,7 @@ impl Archive {
     }
 
     /// All faults of the WIM, as far as it can be read: metadata, entries that [`Archive::extract`]
-    /// refuses, data, references to missing data, the integrity table.
+    /// refuses, names that differ only in case, data, references to missing data, the integrity table.
     pub fn findings(&self, progress: Option<&mut dyn FnMut(Progress)>) -> Vec<WimError> {
         let mut ignored = |_| {};
         let progress = progress.unwrap_or(&mut ignored);
@@ -48,7 +48,7 @@ impl Archive {
             match self.tree(image) {
                 Err(error) => findings.push(error),
                 Ok(tree) => {
-                    let faults = faults(&tree.metadata, ROOT);
+                    let faults = faults(&tree.metadata, ROOT).chain(other_cases(&tree.metadata));
                     findings
                         .extend(faults.map(|fault| self.bad_entry(image, &tree.metadata, fault)));
                     findings.extend(self.without_data(image, tree));

@@ -41,11 +41,11 @@ struct Checked {
     errors: usize,
     warnings: usize,
     counts: BTreeMap<&'static str, usize>,
-    findings: Vec<Shown>,
+    findings: Vec<ShownFinding>,
 }
 
 #[derive(Serialize)]
-struct Shown {
+pub(super) struct ShownFinding {
     offset: u64,
     severity: String,
     rule: &'static str,
@@ -108,8 +108,8 @@ fn verdict(errors: usize, warnings: usize) -> String {
     }
 }
 
-fn shown(finding: &Finding) -> Shown {
-    Shown {
+pub(super) fn shown(finding: &Finding) -> ShownFinding {
+    ShownFinding {
         offset: finding.offset,
         severity: finding.severity().to_string(),
         rule: finding.rule.name(),

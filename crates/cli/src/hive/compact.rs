@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::import::sound;
 use super::input::Place;
 use super::output::set_time;
 use crate::failure::Failure;
@@ -10,6 +11,8 @@ use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
 /// Rewrite a hive without waste: the same keys, values and security, in less room
+///
+/// A damaged hive is refused: winpe-iscsi hive mend writes a sound one.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The hive: a file, or WIM:HIVE
@@ -30,6 +33,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let loaded = args.hive.load()?;
     let bytes_before = loaded.bytes.len();
     let mut hive = loaded.open(printer)?;
+    sound(&hive, &args.hive)?;
     set_time(&mut hive)?;
     let compacted =
         hive.compact().map_err(|error| Failure::new(format!("{}: {error}", args.hive)))?;

@@ -176,6 +176,7 @@ impl<'a> Editing<'a> {
     /// Shows what differs, and writes it.
     fn finish(self, printer: &mut Printer) -> Outcome {
         import::unharmed(&self.hive, self.place)?;
+        self.output.admits(self.place, &self.hive)?;
         show(&self, printer)?;
         if self.hive.is_modified() || self.output.is_new_file() {
             self.output.write(self.place, &self.hive.into_file_bytes(), printer)?;

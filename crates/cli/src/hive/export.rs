@@ -19,6 +19,7 @@ use crate::{Exit, Outcome};
 /// Examples:
 ///   winpe-iscsi hive export SYSTEM > system.reg
 ///   winpe-iscsi hive export winpe.wim:SYSTEM 'ControlSet001\Services\MSiSCSI' -o msiscsi.reg
+///   winpe-iscsi hive export SYSTEM --plain | winpe-iscsi reg convert - --to regedit4 -o old.reg
 ///
 /// To a terminal or a pipe goes UTF-8; to a file with -o, UTF-16 as regedit writes it. What cannot be read, or
 /// has a name that a .reg file cannot hold, is left out with a warning; the command then exits with 1.
@@ -38,6 +39,10 @@ pub(crate) struct Args {
     /// Write UTF-8 to the file too
     #[arg(long, requires = "output")]
     utf8: bool,
+    /// Leave out the comments ;exact after texts without a closing NUL: hivexregedit takes them for data,
+    /// and reged refuses them. Regedit adds the NUL
+    #[arg(long)]
+    plain: bool,
     /// Name the hive's root key so [default: by the hive's name]
     #[arg(long, value_name = "KEY")]
     root: Option<KeyArg>,
@@ -51,7 +56,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let at = roots.shown.join(&path);
 
     let skipped = match &args.output {
-        None => write(&key, at, printer.raw(), Format::Utf8Lf)?,
+        None => write(&key, at, (printer.raw(), Format::Utf8Lf, args.plain))?,
         Some(out) => {
             let about = |error| Failure::new(format!("{}: {error}", out.display()));
             let new = atomic_file::begin(out, Some(place.file()), args.force, printer);
@@ -61,7 +66,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
                 if exists { failure.hint("--force overwrites it") } else { failure }
             })?;
             let format = if args.utf8 { Format::Utf8Lf } else { Format::Regedit };
-            let skipped = write(&key, at, BufWriter::new(new.file()), format)?;
+            let skipped = write(&key, at, (BufWriter::new(new.file()), format, args.plain))?;
             new.finish().map_err(about)?;
             skipped
         }
@@ -80,11 +85,13 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
 fn write(
     key: &Key<'_>,
     at: KeyPath,
-    out: impl Write,
-    format: Format,
+    (out, format, is_plain): (impl Write, Format, bool),
 ) -> Result<Vec<String>, Failure> {
     let mut skipped = Vec::new();
     let mut writer = Writer::new(out, format);
+    if is_plain {
+        writer = writer.plain();
+    }
     let mut export = key.export(at);
     while let Some(exported) = export.next() {
         let exported = match exported {

@@ -85,6 +85,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     })?;
     drop(documents);
     unharmed(&hive, &args.hive)?;
+    args.output.admits(&args.hive, &hive)?;
     show(args, &roots.shown, &changes, printer)?;
     if hive.is_modified() || args.output.is_new_file() {
         args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;
@@ -142,8 +143,7 @@ pub(super) fn sound(hive: &Hive, place: &Place) -> Result<(), Failure> {
     }
     let failure = Failure::new(format!("{place} is damaged: {}", worst(&findings)));
     Err(failure.hint(format!("winpe-iscsi hive check {place} lists all that is wrong")).hint(
-        "if logs of the same moment exist, put them beside it (.LOG1 and .LOG2) and try \
-         winpe-iscsi hive recover",
+        format!("winpe-iscsi hive mend {place} -o OUT writes a sound hive of what can be read"),
     ))
 }
 

@@ -37,7 +37,7 @@ impl std::str::FromStr for Place {
 }
 
 /// A name means a hive of the machine, anything longer is a path in the image.
-fn in_image(hive: &str) -> ImagePath {
+pub(super) fn in_image(hive: &str) -> ImagePath {
     let path = ImagePath::new(hive);
     if hive.contains(['/', '\\']) { path } else { machine_hive(hive).unwrap_or(path) }
 }
@@ -212,7 +212,8 @@ fn failure(place: &Place, error: OpenError) -> Failure {
         ),
         OpenError::NotAHive { .. } => None,
         _ => Some(
-            "--lenient reads a damaged hive as far as it goes, where only reading is asked for",
+            "winpe-iscsi hive mend writes a sound hive of what can be read; --lenient reads a damaged \
+             one as far as it goes, where only reading is asked for",
         ),
     };
     let failure = Failure::new(format!("{place}: {error}"));

@@ -1,5 +1,6 @@
 //! `winpe-iscsi hive`.
 
+pub(crate) mod apply;
 mod check;
 mod compact;
 mod diff;
@@ -9,6 +10,7 @@ mod find;
 mod import;
 mod info;
 mod input;
+mod mend;
 mod output;
 mod query;
 mod recover;
@@ -55,6 +57,7 @@ enum Command {
     Diff(diff::Args),
     Check(check::Args),
     Recover(recover::Args),
+    Mend(mend::Args),
     Compact(compact::Args),
 }
 
@@ -73,6 +76,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Command::Diff(args) => diff::run(args, printer),
         Command::Check(args) => check::run(args, printer),
         Command::Recover(args) => recover::run(args, printer),
+        Command::Mend(args) => mend::run(args, printer),
         Command::Compact(args) => compact::run(args, printer),
     }
 }

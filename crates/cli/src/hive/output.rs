@@ -38,6 +38,14 @@ impl Output {
         }
     }
 
+    /// Refuses a changed hive that cannot be written in place, before a line of the change is shown.
+    pub(super) fn admits(&self, place: &Place, hive: &Hive) -> Result<(), Failure> {
+        if self.output.is_some() || !hive.is_modified() {
+            return Ok(());
+        }
+        place.check_writable()
+    }
+
     /// Writes the hive where it belongs, whole or not at all.
     pub(super) fn write(
         &self,
@@ -60,6 +68,22 @@ impl Output {
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
         printer.status(format_args!("{} is written, {} bytes", path.display(), bytes.len()));
         Ok(())
+    }
+}
+
+impl Place {
+    /// Refuses what cannot be written in place. Unlike [`Output::allows`] it is for a result that differs: a
+    /// read-only image is an error only if it would be written to.
+    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+        match self {
+            Self::File(path) if is_device(path) => Ok(()),
+            Self::File(path) => newfile::check(path, true)
+                .map_err(|error| Failure::new(format!("{}: {error}", path.display()))),
+            Self::Image { wim, .. } => {
+                Archive::open(wim)?.check_target(&Target::InPlace, true)?;
+                Ok(())
+            }
+        }
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn machine_hive(name: &str) -> Option<ImagePath> {
     Some(ImagePath::new(folder).join(name))
 }
 
-fn same(a: &str, b: &str) -> bool {
+pub(super) fn same(a: &str, b: &str) -> bool {
     let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
     eq_ignore_case(&units(a), &units(b))
 }

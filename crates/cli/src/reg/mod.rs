@@ -9,9 +9,10 @@ mod fmt;
 use clap::Subcommand;
 
 use crate::Outcome;
+use crate::hive::apply;
 use crate::printer::Printer;
 
-/// Check, lay out, convert and compare .reg files
+/// Check, lay out, convert, compare and apply .reg files
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -24,6 +25,7 @@ enum Command {
     Fmt(fmt::Args),
     Convert(convert::Args),
     Diff(diff::Args),
+    Apply(apply::Args),
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
@@ -32,5 +34,6 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Command::Fmt(args) => fmt::run(args, printer),
         Command::Convert(args) => convert::run(args, printer),
         Command::Diff(args) => diff::run(args, printer),
+        Command::Apply(args) => apply::run(args, printer),
     }
 }

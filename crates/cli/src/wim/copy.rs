@@ -19,16 +19,18 @@ use crate::{Exit, Outcome};
 /// Examples:
 ///   winpe-iscsi wim cp startnet.cmd winpe.wim:Windows/System32
 ///   winpe-iscsi wim cp tools/ winpe.wim:Tools
+///   winpe-iscsi wim cp overlay/. winpe.wim:
 ///   winpe-iscsi wim cp install.wim:1:Windows/System32/drivers/msiscsi.sys .
 ///   winpe-iscsi wim cp winpe.wim:Windows/System32 ./System32
 ///
 /// Where the destination is a folder, or ends with /, copies go into it under their own names;
 /// otherwise it is the name of the copy. Folders are copied with everything in them, and into a folder
-/// of their name.
+/// of their name; of DIR/. the content is copied.
 ///
 /// Into an image, everything is copied at once or nothing; a file that is there gets new content and
 /// stays the same file otherwise. Links within a folder are followed, and none that leads out of it. Out of an image, links within Windows become symbolic links, times
-/// are kept where they can be, and nothing is overwritten without --force. Nothing is written outside of
+/// are kept where they can be, and nothing is overwritten without --force. If a file is left out, since only
+/// Windows finds its data, the command exits with 1. Nothing is written outside of
 /// the destination: links in it are not followed, and an image whose entries would lead out of it is
 /// refused before anything is written.
 #[derive(clap::Args)]
@@ -83,8 +85,10 @@ fn copy_in(from: &[String], to: &str, printer: &mut Printer) -> Outcome {
     let mut changes = Vec::new();
     for source in from {
         let source = Path::new(source);
-        let name = name_of(source)?;
-        let target = if into { join(path, &name) } else { path.clone() };
+        let target = match is_content(source) {
+            false if into => join(path, &name_of(source)?),
+            _ => path.clone(),
+        };
         gather(source, &target, &mut changes)?;
     }
     let Found { archive, image, .. } = found;
@@ -130,7 +134,9 @@ fn gather_folder(
     above: &mut Vec<Identity>,
     changes: &mut Vec<FileChange>,
 ) -> Result<(), Failure> {
-    changes.push(FileChange::AddFolder { path: target.to_owned() });
+    if !target.is_empty() {
+        changes.push(FileChange::AddFolder { path: target.to_owned() });
+    }
     let folder = top.subfolder(below)?;
     let identity = folder.identity()?;
     if above.contains(&identity) {
@@ -164,25 +170,35 @@ fn gather_folder(
 fn copy_out(from: &[String], to: &str, force: bool, printer: &mut Printer) -> Outcome {
     let into = Path::new(to).is_dir() || to.ends_with('/') || from.len() > 1;
     let mut copied = CopiedOut { files: 0, warnings: Vec::new() };
+    let mut incomplete = false;
     for source in from {
         let place: Place =
             source.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
         let found = place.open()?;
-        let Extracted { files, lost } = extract(&found, (Path::new(to), into), force, printer)?;
+        let Extracted { files, lost, incomplete: left_out } =
+            extract(&found, (Path::new(to), into), force, printer)?;
         copied.files += files;
+        incomplete |= left_out;
         copied.warnings.extend(lost);
     }
+    let exit = if incomplete { Exit::Differs } else { Exit::Done };
     for warning in &copied.warnings {
         printer.warning(warning);
     }
     if printer.is_json() {
         printer.json(&copied)?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let files = copied.files;
     let s = if files == 1 { "" } else { "s" };
     printer.status(format_args!("{files} file{s} written"));
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// Whether the content of a folder is meant, and not the folder: `overlay/.`, as for cp.
+fn is_content(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes == b"." || bytes.ends_with(b"/.")
 }
 
 fn name_of(path: &Path) -> Result<String, Failure> {

@@ -17,6 +17,8 @@ use crate::secret;
 pub(super) struct Extracted {
     pub(super) files: u64,
     pub(super) lost: Vec<String>,
+    /// Whether a file is left out.
+    pub(super) incomplete: bool,
 }
 
 /// Writes the file or folder into the folder `to`, under its own name, or else as `to`.
@@ -49,7 +51,16 @@ pub(super) fn extract(
         let what = if count == 1 { "file or folder" } else { "files and folders" };
         format!("the time of {count} {what} cannot be set, {}: {error}", first.display())
     });
+    let foreign = done.foreign.iter().map(|(path, tag)| {
+        format!(
+            "{} is left out: its data are in a reparse point ({tag:#010x}) that only Windows reads",
+            found.shown(path)
+        )
+    });
+    let foreign: Vec<String> = foreign.collect();
     let more = (done.more_streams > 0)
         .then(|| format!("{} more alternate streams are left out", done.more_streams));
-    Ok(Extracted { files: done.files, lost: streams.chain(more).chain(untimed).collect() })
+    let incomplete = !foreign.is_empty();
+    let lost = foreign.into_iter().chain(streams).chain(more).chain(untimed).collect();
+    Ok(Extracted { files: done.files, lost, incomplete })
 }

@@ -78,7 +78,7 @@ fn base_block(minor: u32) -> BaseBlock {
 /// full access, users and app containers may read; subkeys inherit it. The owner is Administrators.
 ///
 /// Layout: Microsoft, [MS-DTYP] 2.4.6 `SECURITY_DESCRIPTOR`, 2.4.5 `ACL`, 2.4.2 `SID`.
-fn default_descriptor() -> Vec<u8> {
+pub(super) fn default_descriptor() -> Vec<u8> {
     const KEY_ALL_ACCESS: u32 = 0x000f_003f;
     const KEY_READ: u32 = 0x0002_0019;
     /// `SE_SELF_RELATIVE | SE_DACL_PRESENT`

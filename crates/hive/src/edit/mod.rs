@@ -16,6 +16,7 @@ mod data;
 mod error;
 mod keys;
 mod lists;
+mod mend;
 mod names;
 mod rename;
 mod security;
@@ -25,4 +26,5 @@ mod values;
 
 pub use create::CreateError;
 pub use error::{EditError, Refusal};
+pub use mend::{Lost, LostPart, LostReason};
 pub(crate) use store::Store;

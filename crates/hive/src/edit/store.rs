@@ -87,6 +87,19 @@ impl Store {
         Self::new(bytes.into(), 0, self.minor, root)
     }
 
+    /// Gives the fields of the base block that have one right value this value. An unknown version becomes 1.5.
+    pub(super) fn correct_base_block(&mut self) {
+        let (block, _) =
+            BaseBlock::mut_from_prefix(&mut self.bytes).expect("an open hive has a base block");
+        if block.major.get() != 1 || !(1..=6).contains(&block.minor.get()) {
+            block.major.set(1);
+            block.minor.set(5);
+        }
+        block.file_format.set(1);
+        block.cluster.set(1);
+        self.minor = block.minor.get();
+    }
+
     /// Sets the time in the header of the first bin.
     pub(super) fn set_first_bin_time(&mut self, time: U64) {
         let at = BASE_BLOCK_LEN + offset_of!(BinHeader, timestamp);

@@ -35,6 +35,14 @@ impl<'h> List<'h> {
         Ok(Self { at, kind, entries })
     }
 
+    /// The entries that fit in the cell of a list whose count is too large.
+    pub(crate) fn as_far_as_it_goes(image: Image<'h>, at: CellOffset) -> Option<Self> {
+        let (head, rest) = image.record::<ListHeader>(at, Record::SubkeyList).ok()?;
+        let kind = ListKind::from_signature(head.signature)?;
+        let count = usize::from(head.count.get()).min(rest.len() / kind.entry_len());
+        Some(Self { at, kind, entries: &rest[..count * kind.entry_len()] })
+    }
+
     /// A list that holds keys, as every list under an `ri` must.
     fn leaf(image: Image<'h>, at: CellOffset) -> Result<Self, ReadError> {
         let list = Self::new(image, at)?;

@@ -23,6 +23,28 @@ impl Claims {
         // Cells outside the bins cannot be read either, and that is the better error.
         self.0.try_insert(at.get() as usize / 8).unwrap_or(true)
     }
+
+    /// Claims the cells of a value's data.
+    #[inline]
+    pub(crate) fn data(&mut self, entry: &ValueEntry<'_>) -> Result<(), ReadError> {
+        let Some(at) = entry.data_cell() else { return Ok(()) };
+        if !self.claim(at) {
+            return Err(ReadError::Twice { record: Record::Data, at });
+        }
+        if entry.may_be_segmented() { self.segments(entry) } else { Ok(()) }
+    }
+
+    fn segments(&mut self, entry: &ValueEntry<'_>) -> Result<(), ReadError> {
+        let Placed::Segments(segments) = entry.placed()? else { return Ok(()) };
+        let mut claim = |record, at| {
+            if self.claim(at) { Ok(()) } else { Err(ReadError::Twice { record, at }) }
+        };
+        claim(Record::SegmentList, segments.list)?;
+        for segment in segments {
+            claim(Record::Segment, segment?.0)?;
+        }
+        Ok(())
+    }
 }
 
 /// One key on a walk.
@@ -207,30 +229,9 @@ impl<'h> Iterator for WalkValues<'h, '_> {
             Ok(entry) => entry,
             Err(error) => return Some(Err(error)),
         };
-        if let Some(at) = entry.data_cell() {
-            if !self.claims.claim(at) {
-                return Some(Err(ReadError::Twice { record: Record::Data, at }));
-            }
-            if entry.may_be_segmented()
-                && let Err(error) = self.claim_segments(&entry)
-            {
-                return Some(Err(error));
-            }
+        if let Err(error) = self.claims.data(&entry) {
+            return Some(Err(error));
         }
         Some(Ok(entry))
-    }
-}
-
-impl WalkValues<'_, '_> {
-    fn claim_segments(&mut self, entry: &ValueEntry<'_>) -> Result<(), ReadError> {
-        let Placed::Segments(segments) = entry.placed()? else { return Ok(()) };
-        let mut claim = |record, at| {
-            if self.claims.claim(at) { Ok(()) } else { Err(ReadError::Twice { record, at }) }
-        };
-        claim(Record::SegmentList, segments.list)?;
-        for segment in segments {
-            claim(Record::Segment, segment?.0)?;
-        }
-        Ok(())
     }
 }

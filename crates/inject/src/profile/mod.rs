@@ -126,6 +126,18 @@ impl Profile {
         BUILTIN.iter().map(|builtin| builtin.name).collect()
     }
 
+    /// The files of a built-in profile by their names, as a start for one of your own: in a folder,
+    /// [`from_dir`](Self::from_dir) reads them. `None` if there is no such profile.
+    ///
+    /// ```
+    /// let files = winpe_inject::Profile::builtin_files("iscsi-winpe3").expect("it is built in");
+    /// assert!(files.iter().any(|(name, text)| *name == "profile.toml" && text.contains("title")));
+    /// ```
+    #[must_use]
+    pub fn builtin_files(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
+        BUILTIN.iter().find(|builtin| builtin.name == name).map(|builtin| builtin.files)
+    }
+
     /// A built-in profile.
     ///
     /// # Errors

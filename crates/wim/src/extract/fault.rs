@@ -1,8 +1,10 @@
 //! Malformed entries that Windows never writes, and by which an image could make an extraction
 //! leave its folder.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+
+use winpe_registry::upcase;
 
 use crate::archive::Archive;
 use crate::error::{FormatError, WimError};
@@ -23,6 +25,9 @@ pub enum EntryFault {
     Doubled,
     /// It is a symbolic link or junction, and has entries below it.
     LinkWithEntries,
+    /// An earlier entry in the same folder has a name that differs only in case. It can be extracted, but Windows
+    /// and programs that look for one of them can find the other.
+    OtherCase,
 }
 
 impl fmt::Display for EntryFault {
@@ -32,6 +37,7 @@ impl fmt::Display for EntryFault {
             Self::Dots => "`.` and `..` cannot be the name of an entry",
             Self::Separator => r"a name cannot hold a NUL, `/` or `\`",
             Self::Doubled => "a second entry of this name in one folder",
+            Self::OtherCase => "a second entry whose name differs only in case in one folder",
             Self::LinkWithEntries => "a symbolic link or junction that has entries below it",
         })
     }
@@ -46,6 +52,25 @@ pub(crate) fn faults(metadata: &Metadata, top: Id) -> impl Iterator<Item = (Id, 
         Some(in_folder(metadata, folder))
     })
     .flatten()
+}
+
+/// Entries whose names differ from earlier ones in their folder only in case.
+pub(crate) fn other_cases(metadata: &Metadata) -> impl Iterator<Item = (Id, EntryFault)> + '_ {
+    let folders = metadata.all().filter(|id| metadata.entries(*id).len() > 1);
+    folders.flat_map(|folder| {
+        let mut names: HashMap<Vec<u16>, &[u8]> = HashMap::new();
+        let mut found = Vec::new();
+        for id in metadata.entries(folder) {
+            let dentry = metadata.dentry(*id);
+            let folded = dentry.name().map(upcase).collect();
+            let first = *names.entry(folded).or_insert(dentry.name_bytes());
+            // One of exactly the same name is another fault.
+            if first != dentry.name_bytes() {
+                found.push((*id, EntryFault::OtherCase));
+            }
+        }
+        found
+    })
 }
 
 /// The faults of an entry as a folder, and of the names in it.

@@ -22,7 +22,7 @@ use crate::error::WimError;
 use crate::progress::Progress;
 
 pub use fault::EntryFault;
-pub(crate) use fault::faults;
+pub(crate) use fault::{faults, other_cases};
 
 /// Options of an extraction. `ExtractOptions::default()` overwrites nothing.
 #[derive(Default)]
@@ -49,6 +49,9 @@ pub struct Extracted {
     pub streams: Vec<(String, String)>,
     /// The number of streams not listed in `streams`.
     pub more_streams: u64,
+    /// Files that are left out, since their data are in a reparse point of a kind that only a driver of Windows
+    /// reads: path and reparse tag.
+    pub foreign: Vec<(String, u32)>,
     /// Files whose times could not be set, if any.
     pub untimed: Option<Untimed>,
 }

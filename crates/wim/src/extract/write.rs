@@ -26,6 +26,8 @@ pub(super) struct Extraction<'a, 'p> {
     archive: &'a Archive,
     tree: &'a Tree,
     base: &'a Folder,
+    /// The names of the path that is copied.
+    top: Vec<String>,
     options: ExtractOptions<'p>,
     /// The folders from the first one down to the current one.
     levels: Vec<Level>,
@@ -70,12 +72,14 @@ impl<'a, 'p> Extraction<'a, 'p> {
         options: ExtractOptions<'p>,
     ) -> Self {
         let (levels, links, done) = (Vec::new(), HashMap::new(), Extracted::default());
-        Self { archive, tree, base, options, levels, links, bytes: Bytes::default(), done }
+        let (top, bytes) = (Vec::new(), Bytes::default());
+        Self { archive, tree, base, top, options, levels, links, bytes, done }
     }
 
     /// `top` and everything below it have been checked.
     pub(super) fn run(mut self, top: Id, name: &OsStr) -> Result<Extracted, WimError> {
         self.bytes.total = self.size(top);
+        self.top = self.tree.path(top).names().into_iter().map(str::to_owned).collect();
         self.place(top, name.to_owned())?;
         while let Some(level) = self.levels.last_mut() {
             match level.left.pop() {
@@ -110,12 +114,16 @@ impl<'a, 'p> Extraction<'a, 'p> {
         };
         let entry = self.archive.entry_of(self.tree, id, path);
         self.leave_out_streams(&entry);
-        if let Some(target) = self.archive.link_target(&entry)? {
+        if let Some(target) = self.archive.link_target_below(&entry, &self.top)? {
             self.done.files += u64::from(!entry.is_dir);
             return self.symlink(&entry, &target, &name);
         }
         if entry.is_dir {
             return self.begin(id, entry.path, name);
+        }
+        if let Some(tag) = entry.foreign_data() {
+            self.done.foreign.push((entry.path.to_string(), tag));
+            return Ok(());
         }
         self.file(&entry, name)
     }

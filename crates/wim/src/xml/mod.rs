@@ -1,6 +1,7 @@
 //! The XML data: names, counts and Windows versions of the images. They are edited as text:
 //! everything that an edit does not concern keeps every character.
 
+mod references;
 mod scan;
 
 use std::fmt::Write as _;
@@ -50,9 +51,11 @@ impl Xml {
         }
     }
 
+    /// The resource. It has no numeric references, which wimlib does not read.
     pub(crate) fn encode(&self) -> Vec<u8> {
+        let text = references::named(&self.text);
         std::iter::once(BYTE_ORDER_MARK)
-            .chain(self.text.encode_utf16())
+            .chain(text.encode_utf16())
             .flat_map(u16::to_le_bytes)
             .collect()
     }

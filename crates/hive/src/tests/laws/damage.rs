@@ -36,14 +36,14 @@ static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// A replacement for a word: limits of ranges, other words of the hive (so that offsets lead to
 /// other cells), or any number.
 #[derive(Debug, Clone)]
-enum Damage {
+pub(super) enum Damage {
     Word(Index, u32),
     Copy(Index, Index),
     Byte(Index, u8),
     Cut(Index),
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+pub(super) fn damage() -> impl Strategy<Value = Damage> {
     let words =
         vec![0, 1, 4, 0x20, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, u32::MAX, 0x1000, 65_535];
     prop_oneof![
@@ -54,7 +54,7 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn damaged(damages: &[Damage]) -> Vec<u8> {
+pub(super) fn damaged(damages: &[Damage]) -> Vec<u8> {
     let mut bytes = SOUND.clone();
     // The base block stays intact, so that most of the results can be opened.
     const BINS: usize = 4096;
@@ -95,6 +95,7 @@ fn read_all(hive: &Hive, other: &Hive) {
     let find = Find::everywhere(regex::Regex::new("5").unwrap());
     let _ = find.below(&hive.root()).count();
     let _ = hive.compact();
+    let _ = hive.mend();
 }
 
 proptest! {

@@ -4,5 +4,6 @@ mod damage;
 mod edits;
 mod growth;
 mod lists;
+mod mend;
 mod model;
 mod show;
