@@ -151,3 +151,40 @@ impl BoundSockets {
         self.0.iter().filter_map(address).any(|address| !address.ip().is_unspecified())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The loopback interface, served from an address that no other program has.
+    fn interface() -> Interface {
+        let found = Interface::find(Some("lo")).unwrap();
+        Interface { address: [127, 0, 0, 2].into(), ..found }
+    }
+
+    #[test]
+    fn a_port_that_is_free_is_taken_at_all_addresses() {
+        let opened = udp(&interface(), At::All, Service::Tftp, 0).unwrap();
+        let mut bound = BoundSockets::default();
+        bound.add(&opened).unwrap();
+        assert!(!bound.is_at_one_address());
+    }
+
+    #[test]
+    fn a_port_that_others_have_at_their_addresses_is_taken_at_the_announced_one() {
+        let http = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = tcp(&interface(), http.local_addr().unwrap().port()).unwrap();
+        let tftp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = tftp.local_addr().unwrap().port();
+        let also = udp(&interface(), At::All, Service::Tftp, port).unwrap();
+        for socket in [&ours, &also] {
+            let address = socket.local_addr().unwrap().as_socket_ipv4().unwrap();
+            assert_eq!(*address.ip(), interface().address);
+        }
+        let mut bound = BoundSockets::default();
+        bound.add(&also).unwrap();
+        assert!(bound.is_at_one_address());
+        let error = udp(&interface(), At::Announced, Service::Tftp, port).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+}
