@@ -155,8 +155,11 @@ fn server(role: Role) -> Server {
 }
 
 fn configured(role: Role, config: &str) -> Server {
-    let link =
-        Link { address: [192, 168, 0, 10].into(), network: "192.168.0.0/24".parse().unwrap() };
+    let link = Link {
+        address: [192, 168, 0, 10].into(),
+        network: "192.168.0.0/24".parse().unwrap(),
+        others: vec![],
+    };
     Server::new(Arc::new(config.parse().unwrap()), link, role)
 }
 

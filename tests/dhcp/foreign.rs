@@ -107,10 +107,92 @@ fn dnsmasq(network: &Network) -> Option<Running> {
 fn beside_another_server_it_is_a_proxy() {
     let Some(network) = Network::new() else { return };
     let Some(_dnsmasq) = dnsmasq(&network) else { return };
-    let serving = network.serve("");
+    let subnet = "[[serve.subnet]]\nnetwork = '192.168.0.0/24'\n\
+                  first = '192.168.0.50'\nlast = '192.168.0.60'";
+    let serving = network.serve(subnet);
     let log = serving.log();
     assert!(log.contains("another DHCP server answers: 192.168.0.1"), "{log}");
     assert!(log.contains("giving boot files beside another DHCP server on near"), "{log}");
+    serving.end().unwrap();
+}
+
+#[test]
+fn addresses_are_given_on_request_only() {
+    let Some(network) = Network::new() else { return };
+    let Some(udhcpc) = tool("udhcpc", "udhcpc") else { return };
+    let serving = network.serve("");
+    assert!(serving.log().contains("giving boot files and no addresses on near"));
+    let mut client = network.there(&udhcpc);
+    client.args(["-i", "far", "-f", "-q", "-n", "-t", "2", "-T", "1", "-s", "/bin/true"]);
+    assert!(!client.args(["-V", "PXEClient"]).output().unwrap().status.success());
+    assert!(serving.log().contains("(PXE on BIOS) OFFER file undionly.kpxe"), "{}", serving.log());
+    serving.wait_for(|line| line.contains("no DHCP server answers on near, so machines get no"));
+    // The other server comes, and the two of them serve the machine.
+    let Some(_dnsmasq) = dnsmasq(&network) else { return };
+    serving.wait_for(|line| line.contains("another DHCP server answers: 192.168.0.1"));
+    serving.end().unwrap();
+}
+
+#[test]
+fn a_server_that_appears_later_is_noticed() {
+    let Some(network) = Network::new() else { return };
+    let serving = network.serve("mode = 'dhcp'");
+    let Some(_dnsmasq) = dnsmasq(&network) else { return };
+    let appeared = "another DHCP server has appeared on near: 192.168.0.1";
+    let began = Instant::now();
+    serving.wait_for(|line| line.contains(appeared));
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(serving.log().contains("giving addresses"), "its leases are in use");
+    serving.end().unwrap();
+}
+
+#[test]
+fn dhclient_gets_further_options_and_its_name() {
+    let Some(network) = Network::new() else { return };
+    let Some(dhclient) = tool("dhclient", "isc-dhcp-client") else { return };
+    let text = network.ip(&["-n", &network.theirs, "-o", "link", "show", "far"]);
+    let mac = text.split("link/ether ").nth(1).unwrap().split(' ').next().unwrap();
+    let serving = network.serve(&format!(
+        "mode = 'dhcp'\n[serve.options]\nntp-servers = ['192.168.0.3', '192.168.0.4']\nmtu = 1400\n\
+         domain-search = ['a.example.org', 'b.example.org']\n\
+         static-routes = '10.0.0.0/8 via 192.168.0.1'\n224 = 'hex:05:dc'\n\
+         [[serve.reservation]]\nmac = '{mac}'\naddress = '192.168.0.50'\nname = 'pc50'\n"
+    ));
+    let config = "option routes code 121 = array of unsigned integer 8;\noption own code 224 = unsigned integer 16;\n\
+                  request subnet-mask, ntp-servers, interface-mtu, domain-search, routes, own, host-name;\n";
+    let (config, leases) = (network.write("dhclient.conf", config), network.write("leases", ""));
+    let mut command = network.there(&dhclient);
+    command.args(["-4", "-v", "-1", "-sf", "/bin/true", "-lf", &leases, "-cf", &config]);
+    command.arg("-pf").arg(network.folder.path().join("pid")).arg("far").output().unwrap();
+    let lease = fs::read_to_string(&leases).unwrap();
+    for line in [
+        "fixed-address 192.168.0.50;",
+        "option host-name \"pc50\";",
+        "option ntp-servers 192.168.0.3,192.168.0.4;",
+        "option interface-mtu 1400;",
+        "option domain-search \"a.example.org.\", \"b.example.org.\";",
+        "option routes 8,10,192,168,0,1;",
+        "option own 1500;",
+    ] {
+        assert!(lease.contains(line), "{line}\n{lease}\n{}", serving.log());
+    }
+    serving.end().unwrap();
+}
+
+#[test]
+fn of_two_addresses_that_of_the_subnet_is_announced_and_none_is_given() {
+    let Some(network) = Network::new() else { return };
+    if tool("udhcpc", "udhcpc").is_none() {
+        return;
+    }
+    let ours = network.ours.as_str();
+    network.ip(&["-n", ours, "addr", "add", "10.99.0.1/24", "dev", "near"]);
+    network.ip(&["-n", ours, "addr", "add", "10.99.0.100/32", "dev", "near"]);
+    let serving = network.serve(
+        "[[serve.subnet]]\nnetwork = '10.99.0.0/24'\nfirst = '10.99.0.100'\nlast = '10.99.0.110'",
+    );
+    let told = udhcpc(&network, &["-V", "PXEClient"]).unwrap();
+    assert!(told.starts_with("10.99.0.101 10.99.0.1 "), "{told}\n{}", serving.log());
     serving.end().unwrap();
 }
 

@@ -4,4 +4,6 @@
 mod captured;
 mod foreign;
 mod login;
+mod moves;
 mod network;
+mod one_port;

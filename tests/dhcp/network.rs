@@ -56,7 +56,7 @@ impl Network {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let interface = Interface::find(Some("near")).unwrap();
+                let interface = Interface::of(&config.serve, None).unwrap();
                 let sink =
                     Arc::new(move |event: Event| log.lock().unwrap().push(event.to_string()));
                 let stop = async { stopped.await.unwrap_or(()) };
@@ -92,7 +92,7 @@ impl Serving {
 
     /// Waits for a line of the log, or for the end of the server.
     pub(crate) fn wait_for(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(60);
         while Instant::now() < end {
             if self.events.lock().unwrap().iter().any(|line| wanted(line)) {
                 return true;

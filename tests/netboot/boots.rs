@@ -454,7 +454,7 @@ fn without_wimboot_the_network_loader_of_windows_runs() {
 }
 
 /// dnsmasq gives addresses at 192.168.0.1 and does not answer boot requests.
-fn other_server(rig: &mut Rig) -> Option<Running> {
+fn other_server(rig: &mut Rig, more: &[&str]) -> Option<Running> {
     let dnsmasq = tool("dnsmasq", "dnsmasq-base")?;
     let namespace = rig.neighbour();
     let leases = format!("--dhcp-leasefile={}", rig.file("other-leases", ""));
@@ -468,7 +468,7 @@ fn other_server(rig: &mut Rig) -> Option<Running> {
         "--dhcp-range=192.168.0.100,192.168.0.150,1h",
         &leases,
     ];
-    let server = rig.start(&namespace, &dnsmasq, &words);
+    let server = rig.start(&namespace, &dnsmasq, &[&words, more].concat());
     server.wait_for("DHCP, IP range", PATIENCE, &server);
     Some(server)
 }
@@ -476,9 +476,10 @@ fn other_server(rig: &mut Rig) -> Option<Running> {
 #[test]
 fn bios_beside_another_dhcp_server() {
     let Some(mut rig) = Rig::new() else { return };
-    let Some(other) = other_server(&mut rig) else { return };
+    let Some(other) = other_server(&mut rig, &[]) else { return };
     // The configuration does not mention the proxy: the server detects the other one.
-    let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"auto\"");
+    let subnet = "[[serve.subnet]]\nnetwork = \"192.168.0.0/24\"\n";
+    let config = config(&rig, "", &format!("{LOCAL}{subnet}")).replace("\"dhcp\"", "\"auto\"");
     let boot = Boot::start("proxy-bios", rig, Firmware::BiosPlain, &config, vec![other]);
     let Some(mut boot) = boot else { return };
     assert!(boot.server.printed().contains("beside another DHCP server"));
@@ -490,11 +491,35 @@ fn bios_beside_another_dhcp_server() {
 #[test]
 fn uefi_beside_another_dhcp_server() {
     let Some(mut rig) = Rig::new() else { return };
-    let Some(other) = other_server(&mut rig) else { return };
+    let Some(other) = other_server(&mut rig, &[]) else { return };
     let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"proxy\"");
     let boot = Boot::start("proxy-uefi", rig, Firmware::UefiPxe, &config, vec![other]);
     let Some(mut boot) = boot else { return };
     boot.log("TFTP sent snponly.efi");
     boot.log("filename /boot.ipxe");
     boot.console(MENU);
+}
+
+/// A router that names a boot file itself, as many do by default or by a leftover.
+const NAMES_A_FILE: &[&str] = &["--dhcp-boot=undionly.kpxe,other,192.168.0.1", "--log-dhcp"];
+
+/// Without a priority iPXE takes the file of the server that gave the address, which is itself, and never ends.
+fn beside_a_server_that_names_a_file(name: &'static str, firmware: Firmware) {
+    let Some(mut rig) = Rig::new() else { return };
+    let Some(other) = other_server(&mut rig, NAMES_A_FILE) else { return };
+    let config = config(&rig, "", LOCAL).replace("\"dhcp\"", "\"proxy\"");
+    let Some(mut boot) = Boot::start(name, rig, firmware, &config, vec![other]) else { return };
+    boot.log("filename /boot.ipxe");
+    boot.console(MENU);
+    assert!(!boot.requests().contains(&"undionly.kpxe".to_owned()), "{:?}", boot.requests());
+}
+
+#[test]
+fn bios_rom_beside_a_server_that_names_a_boot_file() {
+    beside_a_server_that_names_a_file("proxy-named-bios", Firmware::BiosRom);
+}
+
+#[test]
+fn uefi_beside_a_server_that_names_a_boot_file() {
+    beside_a_server_that_names_a_file("proxy-named-uefi", Firmware::UefiPxe);
 }

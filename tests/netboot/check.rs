@@ -12,13 +12,13 @@ use winpe_tests::{corpus, tool, winpe_iscsi};
 use winpe_wim::{Compression, NewImage, create};
 
 /// The output of a run: status, results, the rest.
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-fn check(folder: &Path, words: &[&str]) -> Run {
+pub(crate) fn check(folder: &Path, words: &[&str]) -> Run {
     let mut command = Command::new(winpe_iscsi());
     command.args(["serve", "--check", "--iface", "lo"]).args(words).current_dir(folder);
     let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
@@ -49,7 +49,8 @@ fn all_errors_of_a_configuration_are_shown_each_with_its_place() {
     // What the command line adds has no place in the file.
     fs::write(folder.path().join("c.toml"), "[serve]\ntimeout = 3\n").unwrap();
     let run = check(folder.path(), &["--config", "c.toml", "--iscsi", "http://h"]);
-    let expected = "error: entry \"san\": expected a URI of iscsi:, found \"http://h\"\n";
+    let expected =
+        "error: entry \"san\": \"http://h\", character 1: expected iscsi:, found \"http\"\n";
     assert_eq!((run.code, run.stderr.as_str()), (Some(2), expected));
 }
 
@@ -82,16 +83,19 @@ pub(crate) const WHOLE: &[&str] = &[
 const CLIENTS: &str = "\
 serving 127.0.0.0/8 from 127.0.0.1 on lo
 
+addresses
+  none: mode = \"dhcp\", a [[serve.subnet]] or --dhcp-range FIRST,LAST gives addresses
+
 all clients
   PXE on BIOS                   0      undionly.kpxe
   PXE on UEFI IA32              6      snponly-ia32.efi
   PXE on UEFI x64               7,9    snponly.efi
-  PXE on UEFI ARM32             10     snponly-arm32.efi
-  PXE on UEFI ARM64             11     snponly-arm64.efi
+  PXE on UEFI ARM32             10,21  snponly-arm32.efi
+  PXE on UEFI ARM64             11,22  snponly-arm64.efi
   HTTP Boot on UEFI IA32        15     http://127.0.0.1/snponly-ia32.efi
   HTTP Boot on UEFI x64         16,17  http://127.0.0.1/snponly.efi
-  HTTP Boot on UEFI ARM32       18     http://127.0.0.1/snponly-arm32.efi
-  HTTP Boot on UEFI ARM64       19     http://127.0.0.1/snponly-arm64.efi
+  HTTP Boot on UEFI ARM32       18,23  http://127.0.0.1/snponly-arm32.efi
+  HTTP Boot on UEFI ARM64       19,24  http://127.0.0.1/snponly-arm64.efi
   HTTP Boot on BIOS             20     http://127.0.0.1/undionly.kpxe
   PXE on UEFI RISC-V 64         27     snponly-riscv64.efi
   HTTP Boot on UEFI RISC-V 64   28     http://127.0.0.1/snponly-riscv64.efi

@@ -51,7 +51,7 @@ impl Drop for Other {
 
 /// The boot file and option 210 that a client gets.
 fn told(config: &Config, class: &str, user_class: &[u8]) -> (String, String) {
-    let link = Link { address: OURS, network: "127.0.0.0/8".parse().unwrap() };
+    let link = Link { address: OURS, network: "127.0.0.0/8".parse().unwrap(), others: vec![] };
     let mut server = Server::new(Arc::new(config.clone()), link, Role::Proxy);
     let mut discover = Message::request(1, [0x52, 0x54, 0, 0, 0, 4]);
     discover.options.set(code::MESSAGE_TYPE, [1]);

@@ -1,5 +1,6 @@
 //! The network boot server against clients of other projects.
 
+mod addresses;
 mod boots;
 mod check;
 mod files;

@@ -162,8 +162,9 @@ fn nothing_is_answered_before_the_leases_are_its_own() {
     fs::create_dir(cable.path("state")).unwrap();
     let lock = File::create(cable.path("state/leases.lock")).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
-    for mode in ["dhcp", "auto"] {
-        let config = config(&cable, mode, "");
+    let subnet = "[[serve.subnet]]\nnetwork = '192.168.0.0/24'\n";
+    for (mode, more) in [("dhcp", ""), ("auto", subnet)] {
+        let config = config(&cable, mode, more);
         let words = ["serve", "--config", &config];
         let output = cable.at(&cable.ours, winpe_iscsi(), &words).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);

@@ -87,7 +87,7 @@ fn nothing_that_a_machine_sends_becomes_part_of_the_page() {
     other.hears(
         MessageType::Discover,
         Kind::Pxe,
-        Some(Ignore::Loop { file: evil.to_owned(), times: 3 }),
+        Some(Ignore::Loop { file: evil.to_owned(), times: 3, other: None }),
     );
     let document = browser.document(&shown.url("/"));
     assert!(document.contains("&lt;img src=x onerror="), "it is shown\n{document}");

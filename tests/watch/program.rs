@@ -122,3 +122,60 @@ fn it_is_safe_to_leave_on() {
 
     server.ends_by("-TERM");
 }
+
+#[test]
+fn without_rights_it_ends_when_its_interface_is_another_one() {
+    let Some(cable) = Cable::new() else { return };
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(cable.folder.path(), open).unwrap();
+    let state = cable.path("state");
+    let config = format!(
+        "[serve]\ninterface = 'near'\nmode = 'dhcp'\nforce = true\nuser = 'nobody'\nstate = {state:?}\n"
+    );
+    let file = cable.write("etc/winpe-iscsi.toml", config);
+    let mut server = Serving::start(&cable, &["serve", "--config", &file]);
+    server.wait_for("giving addresses and boot files");
+    let (ours, theirs) = (cable.ours.as_str(), cable.theirs.as_str());
+    cable.ip(&["-n", ours, "link", "del", "near"]);
+    server.wait_for("no machine is served until it is there again");
+    cable.ip(&["-n", ours, "link", "add", "near", "type", "veth", "peer", "name", "far"]);
+    cable.ip(&["-n", ours, "link", "set", "far", "netns", theirs]);
+    cable.ip(&["-n", ours, "addr", "add", "192.168.0.10/24", "dev", "near"]);
+    // A supervisor starts it again, with the rights that it needs.
+    server
+        .wait_for("error: interface near was removed or has changed, and the server cannot go on");
+}
+
+#[test]
+fn from_one_port_files_are_served_without_other_rights() {
+    let Some(cable) = Cable::new() else { return };
+    let Some(tftp) = tool("tftp", "tftp-hpa") else { return };
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(cable.folder.path(), open).unwrap();
+    let config =
+        "[serve]\ninterface = 'near'\nmode = 'proxy'\nuser = 'nobody'\ntftp-single-port = true\n";
+    let file = cable.write("etc/winpe-iscsi.toml", config);
+    let mut server = Serving::start(&cable, &["serve", "--config", &file]);
+    server.wait_for("giving boot files");
+    let rights = rights(server.id());
+    // CAP_NET_BIND_SERVICE is bit 10.
+    assert!(rights.contains("CapEff:\t0000000000000400"), "{rights}");
+    assert!(rights.contains("Uid:\t65534"), "{rights}");
+    cable.ip(&["-n", &cable.theirs, "addr", "add", "192.168.0.20/24", "dev", "far"]);
+    let fetched = cable.path("fetched");
+    let words = [
+        "5",
+        tftp.to_str().unwrap(),
+        "-m",
+        "binary",
+        "192.168.0.10",
+        "-c",
+        "get",
+        "boot.ipxe",
+        &fetched,
+    ];
+    let _ = cable.there(Path::new("/usr/bin/timeout"), &words);
+    let script =
+        std::fs::read_to_string(&fetched).unwrap_or_else(|_| panic!("{}", server.printed()));
+    assert!(script.starts_with("#!ipxe"), "{script}");
+}

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("usage: serve winpe-iscsi.toml")?;
     let mut config: Config = std::fs::read_to_string(&path)?.parse()?;
     config.read_paths_from(Path::new(&path).parent().unwrap_or(Path::new("")));
-    let interface = Interface::find(config.serve.interface.as_deref())?;
+    let interface = Interface::of(&config.serve, None)?;
     let log = Arc::new(|event: Event| println!("{event}"));
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
     Ok(serve::run(Arc::new(config), &interface, log, stop).await?)

@@ -1,6 +1,7 @@
 //! `serve --check`: what each kind of client would get.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use serde::Serialize;
 use winpe_netboot::config::{Config, Origin};
@@ -8,8 +9,9 @@ use winpe_netboot::files::{Digest, File, FileRequest, FileSource};
 use winpe_netboot::http::Tls;
 use winpe_netboot::net::Interface;
 use winpe_netboot::policy::{self, Logins, MenuRow, Row, boot_table, menu_table};
-use winpe_netboot::serve::{Files, check_user};
+use winpe_netboot::serve::{Files, Missing, check_user, search_own_menus};
 
+use super::addresses::{self, Addresses};
 use super::images::boot_warnings;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -20,6 +22,7 @@ struct Report<'a> {
     interface: &'a str,
     address: String,
     network: String,
+    addresses: Addresses<'a>,
     http_base: Option<&'a str>,
     clients: Vec<ClientRow<'a>>,
     menu: Vec<EntryRow<'a>>,
@@ -77,17 +80,22 @@ struct MissingFile<'a> {
 }
 
 pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printer) -> Outcome {
+    let mut config = config.clone();
+    let tree = search_own_menus(&mut config);
+    let config = &config;
     let files = Files::prepare(config, interface.address).map_err(Failure::new)?;
     // What the server reads only once its ports are open.
     check_user(config).map_err(Failure::new)?;
     if let Some(tls) = &config.serve.tls {
         Tls::read(&tls.certificate, &tls.key).map_err(Failure::new)?;
     }
+    let subnets = addresses::table(config, interface);
     let clients = boot_table(config, interface.address);
     let menu = menu_table(config);
     let logins = Logins::read(config).map_err(Failure::new)?.rows();
     let hashed = hash(&files, interface, printer)?;
-    let warnings = boot_warnings(config);
+    let mut warnings = boot_warnings(config);
+    warnings.extend(addresses::warning(config, interface));
     let is_fine = files.missing.is_empty() && warnings.is_empty();
     let exit = if is_fine { Exit::Done } else { Exit::Differs };
     if printer.is_json() {
@@ -95,18 +103,15 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             interface: &interface.name,
             address: interface.address.to_string(),
             network: interface.network.to_string(),
+            addresses: Addresses::of(config, &subnets),
             http_base: config.serve.http_base.as_deref(),
             clients: clients.iter().map(ClientRow::of).collect(),
             menu: menu.iter().map(EntryRow::of).collect(),
             logins: logins.iter().map(LoginRow::of).collect(),
             files: &hashed,
-            missing: files
-                .missing
-                .iter()
-                .map(|it| MissingFile { file: &it.file, package: it.package })
-                .collect(),
+            missing: files.missing.iter().map(MissingFile::of).collect(),
             warnings: &warnings,
-            hints: hints(config, interface),
+            hints: hints(config, interface, tree.as_deref()),
         })?;
         return Ok(exit);
     }
@@ -114,6 +119,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
         "serving {} from {} on {}",
         interface.network, interface.address, interface.name
     ))?;
+    addresses::print(config, &subnets, printer)?;
     print_clients(&clients, printer)?;
     print_menu(&menu, printer)?;
     print_logins(&logins, printer)?;
@@ -128,7 +134,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     for warning in &warnings {
         printer.warning(warning);
     }
-    for hint in hints(config, interface) {
+    for hint in hints(config, interface, tree.as_deref()) {
         printer.status(format_args!("hint: {hint}"));
     }
     Ok(exit)
@@ -216,7 +222,7 @@ fn hash(files: &Files, interface: &Interface, printer: &Printer) -> Result<Vec<F
 }
 
 /// What no file is wrong about, and is worth knowing all the same.
-fn hints(config: &Config, interface: &Interface) -> Vec<String> {
+fn hints(config: &Config, interface: &Interface, tree: Option<&Path>) -> Vec<String> {
     // A machine without IPv6 has no table to read, and no router either.
     let router = interface.has_ipv6_router().unwrap_or(false);
     let name = &interface.name;
@@ -231,7 +237,14 @@ fn hints(config: &Config, interface: &Interface) -> Vec<String> {
              be there"
         )
     });
-    (!router).then_some(wait).into_iter().chain(elsewhere).collect()
+    let tree = tree.map(|tree| {
+        format!(
+            "{} has menus of PXELINUX, which searches them: option 209 is left out. config-file in \
+             [serve.pxelinux] names one file instead",
+            tree.display()
+        )
+    });
+    (!router).then_some(wait).into_iter().chain(elsewhere).chain(tree).collect()
 }
 
 fn place(origin: Origin) -> &'static str {
@@ -239,6 +252,12 @@ fn place(origin: Origin) -> &'static str {
         Origin::Image => "in the image",
         Origin::Disc => "on the disc",
         Origin::Made => "made",
+    }
+}
+
+impl<'a> MissingFile<'a> {
+    fn of(missing: &'a Missing) -> Self {
+        Self { file: &missing.file, package: missing.package }
     }
 }
 

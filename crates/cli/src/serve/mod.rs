@@ -1,10 +1,12 @@
 //! `winpe-iscsi serve`.
 
+mod addresses;
 mod changes;
 mod check;
 mod export;
 mod images;
 mod lines;
+mod range;
 mod recorder;
 mod run;
 
@@ -27,10 +29,13 @@ use crate::suggest::help_with_key;
 ///
 /// Examples:
 ///   winpe-iscsi serve --wim winpe.wim --iface eth1
-///   winpe-iscsi serve --iso Windows.iso
+///   winpe-iscsi serve --iso Windows.iso --dhcp-range 192.168.0.100,192.168.0.199
 ///   winpe-iscsi serve --wim winpe.wim --iscsi iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 ///   winpe-iscsi serve --config winpe-iscsi.toml --check
 ///   winpe-iscsi serve --config winpe-iscsi.toml --export-files /srv/www/boot
+///
+/// Addresses are given on request only: with --dhcp-range, --mode dhcp, or a [[serve.subnet]] of the
+/// configuration. Otherwise another DHCP server gives them, and this one adds what to boot (proxyDHCP).
 ///
 /// Boot managers, BCD and boot.sdi come out of the images. wimboot, which no distribution has, goes into
 /// a folder that is served; without it BIOS machines boot the first image by Windows' own network loader.
@@ -74,6 +79,9 @@ pub(crate) struct Args {
     /// Whether to give addresses
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeArg>,
+    /// Give these addresses, unless another DHCP server does; a lease such as 12h may follow
+    #[arg(long, value_name = "FIRST,LAST[,LEASE]", conflicts_with = "export_files")]
+    dhcp_range: Option<range::Range>,
     /// Give addresses though another DHCP server does
     #[arg(long)]
     force: bool,
@@ -87,7 +95,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ModeArg {
-    /// Unless another server does
+    /// Those of a range or a subnet, unless another server gives addresses
     Auto,
     /// Yes
     Dhcp,
@@ -102,7 +110,8 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Ok(config)
     };
     let config = read()?;
-    let interface = Interface::find(config.serve.interface.as_deref())?;
+    let interface = Interface::of(&config.serve, None)?;
+    fits(args, &config, &interface)?;
     if let Some(folder) = &args.export_files {
         export::export(&config, &interface, folder, printer)
     } else if args.check {
@@ -110,6 +119,16 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     } else {
         run::serve(config, &interface, args.config.as_deref(), read, printer)
     }
+}
+
+/// Whether the configuration fits the addresses of this machine; errors have their places in the file.
+fn fits(args: &Args, config: &Config, interface: &Interface) -> Result<(), Failure> {
+    let Err(errors) = config.check_addresses(interface.network, &interface.own()) else {
+        return Ok(());
+    };
+    let text = args.config.as_ref().and_then(|path| winpe_inject::Recipe::read_text(path).ok());
+    let text = text.unwrap_or_default();
+    Err(refused(args.config.as_deref(), &text, &errors.locate(&text)))
 }
 
 /// The file, with what the command line adds.
@@ -133,6 +152,9 @@ fn read(args: &Args) -> Result<Config, Failure> {
         serve.mode = mode.into();
     }
     serve.force |= args.force;
+    if let Some(range) = &args.dhcp_range {
+        range.add_to(serve)?;
+    }
     serve.folders.splice(0..0, args.folder.iter().cloned());
     let named = [&args.wim, &args.iso, &args.iscsi].iter().any(|names| !names.is_empty());
     if config.entries.is_empty() || named {

@@ -51,11 +51,14 @@ impl Client {
             .get(code::CLIENT_ARCH)
             .and_then(Architecture::from_list)
             .or_else(|| Architecture::from_vendor_class(&vendor_class));
+        let is_http = architecture.is_some_and(|found| found.http);
         let kind = if is_ipxe(message) {
             Kind::Ipxe { http: ipxe_has_http(message) }
-        } else if vendor_class.starts_with("HTTPClient") {
+        } else if vendor_class.starts_with("HTTPClient")
+            || (vendor_class.starts_with("U-Boot") && is_http)
+        {
             Kind::Http
-        } else if vendor_class.starts_with("PXEClient") {
+        } else if ["PXEClient", "U-Boot"].iter().any(|class| vendor_class.starts_with(class)) {
             Kind::Pxe
         } else {
             Kind::Other

@@ -50,6 +50,11 @@ const NUMBERS: &[(u16, Platform, bool)] = &[
     (18, Platform::UefiArm32, true),
     (19, Platform::UefiArm64, true),
     (20, Platform::Bios, true),
+    // U-Boot, which starts UEFI programs.
+    (21, Platform::UefiArm32, false),
+    (22, Platform::UefiArm64, false),
+    (23, Platform::UefiArm32, true),
+    (24, Platform::UefiArm64, true),
     (27, Platform::UefiRiscv64, false),
     (28, Platform::UefiRiscv64, true),
     (39, Platform::UefiLoongarch64, false),
@@ -74,6 +79,10 @@ impl Architecture {
     /// From a vendor class such as `PXEClient:Arch:00007:UNDI:003000`.
     #[must_use]
     pub(crate) fn from_vendor_class(class: &str) -> Option<Self> {
+        if let Some(processor) = class.strip_prefix("U-Boot.") {
+            let number = if processor.starts_with("armv8") { 22 } else { 21 };
+            return Self::from_number(number).filter(|_| processor.starts_with("arm"));
+        }
         let (_, after) = class.split_once(":Arch:")?;
         Self::from_number(after.split(':').next()?.parse().ok()?)
     }
@@ -137,6 +146,12 @@ mod tests {
         let class = "HTTPClient:Arch:00016:UNDI:003000";
         assert_eq!(Architecture::from_vendor_class(class), Some(http));
         assert_eq!(Architecture::from_vendor_class("PXEClient"), None);
+        let platform = |class| Architecture::from_vendor_class(class).map(|it| it.platform);
+        assert_eq!(platform("U-Boot.armv8"), Some(Platform::UefiArm64));
+        assert_eq!(platform("U-Boot.armv7"), Some(Platform::UefiArm32));
+        assert_eq!(platform("U-Boot.arm"), Some(Platform::UefiArm32));
+        assert_eq!(platform("U-Boot"), None);
+        assert_eq!(platform("U-Boot.mips"), None);
         assert_eq!(Architecture::from_vendor_class("PXEClient:Arch:99999999:"), None);
     }
 }

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::boot_file::BootFile;
+use winpe_san::SanUri;
+
 use super::error::{Checked, Reason};
 use super::text::{is_plain_in_scripts, is_url};
 
@@ -136,15 +138,18 @@ impl Entry {
             Target::Windows { disc, .. } => {
                 return (disc.is_empty() || is_url(disc)).then(|| Reason::Disc(entry()));
             }
-            Target::San(uri) if !uri.starts_with("iscsi:") => {
-                return Some(Reason::San { entry: entry(), found: uri.to_owned() });
-            }
             Target::Wim { image: path, .. } | Target::Iso(path) if !is_url(path) => {
                 return path.is_empty().then(|| Reason::Path(entry()));
             }
             Target::San(word) | Target::Iso(word) | Target::Pxe(word) => word,
             Target::Wim { image, .. } => image,
         };
+        if let (Target::San(uri), true) =
+            (target, !word.is_empty() && word.chars().all(is_plain_in_scripts))
+        {
+            let error = uri.parse::<SanUri>().err()?;
+            return Some(Reason::San { entry: entry(), why: error.to_string() });
+        }
         let wrong = word.is_empty() || !word.chars().all(is_plain_in_scripts);
         wrong.then(|| Reason::Word { entry: entry(), found: word.to_owned() })
     }
@@ -262,6 +267,18 @@ mod tests {
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn;shell'").is_err());
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn shell'").is_err());
         assert!(entry("name = 'a'\nsan = 'http://a'").is_err());
+        for (uri, says) in [
+            ("iscsi:h", "expected a colon after the host"),
+            ("iscsi:server:iqn.x", "character 14: expected a colon after the protocol"),
+            ("iscsi:h:x:::iqn.a:b", "expected the protocol 6"),
+            ("iscsi:h::0::iqn.2011-12.com.example:a", "expected a port"),
+            ("iscsi:h::::disk", "character 12: expected"),
+            ("", "has characters that scripts do not take"),
+        ] {
+            let error = entry(&format!("name = 'a'\nsan = '{uri}'")).unwrap_err().to_string();
+            assert!(error.contains(says), "{uri}: {error}");
+        }
+        assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn.2011-12.com.example:a'").is_ok());
         assert!(entry("name = 'a'\niso = 'http://h/${user}'").is_err());
         assert!(entry("name = 'a b'\nlocal = true").is_err());
     }

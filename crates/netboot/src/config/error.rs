@@ -7,8 +7,8 @@ use ipnet::Ipv4Net;
 use thiserror::Error;
 
 use super::network::MAX_POOL;
+use super::read::set_places;
 use super::text::{MAC, is_name};
-use crate::wire::dhcp::Hardware;
 
 /// All errors of a configuration, in the order of the file; never empty.
 ///
@@ -83,12 +83,12 @@ pub enum Reason {
     #[error("entry {0:?}: expected the path of an ISO image")]
     Disc(String),
     /// An iSCSI disk is not a URI of `iscsi:`.
-    #[error("entry {entry:?}: expected a URI of iscsi:, found {found:?}")]
+    #[error("entry {entry:?}: {why}")]
     San {
         /// The entry.
         entry: String,
-        /// What it has.
-        found: String,
+        /// Where it is wrong, and what was expected there.
+        why: String,
     },
     /// The path of an image is empty.
     #[error("entry {0:?}: no path")]
@@ -190,7 +190,27 @@ pub enum Reason {
     Overlap(Ipv4Net, Ipv4Net),
     /// Two addresses for one machine.
     #[error("{0} has two reservations")]
-    ReservedMachine(Hardware),
+    ReservedMachine(String),
+    /// An address that is kept for no machine.
+    #[error("the reservation of {0} needs mac or client-id")]
+    ReservedForNone(Ipv4Addr),
+    /// An address that no subnet has for a machine.
+    #[error("{0} is reserved, but no [[serve.subnet]] has it for a machine")]
+    ReservedOutside(Ipv4Addr),
+    /// An address that the link does not have, where there is no other subnet.
+    #[error("{address} is reserved, but is not in {link}, the network of this server")]
+    ReservedElsewhere {
+        /// The address.
+        address: Ipv4Addr,
+        /// The network.
+        link: Ipv4Net,
+    },
+    /// The server's own address.
+    #[error("{0} is reserved, but is this server's own address")]
+    ReservedOwn(Ipv4Addr),
+    /// A name that is none of a host.
+    #[error("expected a host name of letters, digits, hyphens and dots, found {0:?}")]
+    HostName(String),
     /// One address for two machines.
     #[error("{0} is reserved twice")]
     ReservedAddress(Ipv4Addr),
@@ -204,6 +224,8 @@ pub(super) enum Missing {
     Key,
     /// An entry of the menu.
     Entry,
+    /// A subnet.
+    Subnet,
 }
 
 impl Reason {
@@ -211,7 +233,9 @@ impl Reason {
     pub(super) fn missing(&self) -> Missing {
         match self {
             Self::Default(_) => Missing::Entry,
+            Self::ReservedOutside(_) => Missing::Subnet,
             Self::Targets(_)
+            | Self::ReservedForNone(_)
             | Self::Index(_)
             | Self::NoMatcher(_)
             | Self::LoginWithoutHardware(_)
@@ -230,6 +254,15 @@ impl ConfigErrors {
     pub(super) fn new(mut errors: Vec<ConfigError>) -> Result<(), Self> {
         errors.sort_by_key(|error| error.place);
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+    }
+
+    /// The same errors with their places in this text of a file, in its order.
+    #[must_use]
+    pub fn locate(self, text: &str) -> Self {
+        let mut errors = self.0;
+        set_places(&mut errors, text);
+        errors.sort_by_key(|error| error.place);
+        Self(errors)
     }
 
     /// Each error.

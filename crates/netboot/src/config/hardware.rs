@@ -1,7 +1,10 @@
 //! Hardware addresses as people write them.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Deserializer, de};
 
+use super::shapes::one_or_many;
 use crate::wire::dhcp::Hardware;
 
 /// Bytes with colons or hyphens between them.
@@ -20,11 +23,28 @@ pub(crate) fn parse_mac(text: &str) -> Option<Hardware> {
     Some(Hardware::ethernet(bytes.try_into().ok()?))
 }
 
-/// Reads a MAC address from text.
-pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hardware, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_mac(&text).ok_or_else(|| {
-        let expected = "a MAC address such as 00:14:22:01:23:45";
-        de::Error::invalid_value(de::Unexpected::Str(&text), &expected)
-    })
+/// A MAC address in the file.
+struct Mac(Hardware);
+
+impl FromStr for Mac {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_mac(text).map(Self).ok_or("expected a MAC address such as 00:14:22:01:23:45")
+    }
+}
+
+impl<'de> Deserialize<'de> for Mac {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error| de::Error::custom(format!("{error}, found {text:?}")))
+    }
+}
+
+/// Reads a MAC address, or a list of them.
+pub(super) fn read_many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Hardware>, D::Error> {
+    let macs: Vec<Mac> = one_or_many(deserializer)?;
+    Ok(macs.into_iter().map(|Mac(hardware)| hardware).collect())
 }

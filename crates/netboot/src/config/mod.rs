@@ -43,17 +43,22 @@ mod http_base;
 mod limits;
 mod login;
 mod network;
+mod options;
 mod read;
+mod reservation;
 mod schema;
 mod serve;
+mod shapes;
 mod subnet;
 #[cfg(test)]
 mod tests;
 mod text;
 mod watch;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -68,8 +73,11 @@ pub use http_base::MirroredKind;
 pub use limits::{Limit, Limits};
 pub use login::LoginConfig;
 pub(crate) use network::{host_network, is_host};
+pub use options::DhcpOptions;
+pub use reservation::{ClientId, Reservation};
 pub use schema::config_schema;
-pub use serve::{Allow, Mode, PxelinuxConfig, Reservation, Serve, TlsConfig};
+pub use serve::{Allow, Mode, PxelinuxConfig, Serve, TlsConfig};
+pub use shapes::parse_time;
 pub use subnet::SubnetConfig;
 pub(crate) use text::MAC;
 pub use text::is_url;
@@ -78,6 +86,7 @@ pub use watch::{Listen, WatchConfig};
 use client::check_clients;
 use entry::{check_default, check_entries};
 use error::Checked;
+use reservation::check_own_addresses;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -154,6 +163,42 @@ impl Config {
     /// All that does not hold, without places.
     pub fn check(&self) -> Result<(), ConfigErrors> {
         ConfigErrors::new(self.find_errors())
+    }
+
+    /// Checks what holds between the configuration and the addresses of a server: the network of the link that it
+    /// serves, and all its own addresses.
+    ///
+    /// # Errors
+    /// All that does not hold, without places; [`ConfigErrors::locate`] adds them.
+    pub fn check_addresses(&self, link: Ipv4Net, own: &[Ipv4Addr]) -> Result<(), ConfigErrors> {
+        let mut errors = Vec::new();
+        if self.serve.gives_addresses() {
+            let serve = &mut Checked::root(&mut errors);
+            let mut serve = serve.key("serve");
+            let Serve { reservations, subnets, .. } = &self.serve;
+            let checked = &mut serve.key("reservation");
+            check_own_addresses(reservations, !subnets.is_empty(), link, own, checked);
+        }
+        ConfigErrors::new(errors)
+    }
+
+    /// The subnets that a server of this address serves: those of the configuration, and that of its link. Where
+    /// the configuration names no subnet at all, addresses of the link are given; where it names others,
+    /// reservations at most.
+    #[must_use]
+    pub fn subnets_on(&self, link: Ipv4Net, address: Ipv4Addr) -> Vec<SubnetConfig> {
+        let mut subnets = self.serve.subnets.clone();
+        if !subnets.iter().any(|subnet| subnet.network.contains(&address)) {
+            let mut here = SubnetConfig::for_link(link);
+            if !subnets.is_empty() {
+                (here.first, here.last) = (None, None);
+            }
+            subnets.push(here);
+        }
+        for subnet in &mut subnets {
+            subnet.options = std::mem::take(&mut subnet.options).or(&self.serve.options);
+        }
+        subnets
     }
 
     /// All that does not hold, with keys and without places.

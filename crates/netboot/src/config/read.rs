@@ -31,13 +31,22 @@ impl FromStr for Config {
         if let Some(config) = &config {
             let mut found = config.find_errors();
             found.retain_mut(|error| incomplete.allows(error, &document));
-            for error in &mut found {
-                error.place = Some(lines.place(locate(&document, &error.key).start));
-            }
+            place(&mut found, &document, lines);
             errors.append(&mut found);
         }
         ConfigErrors::new(errors)?;
         Ok(config.expect("a file without errors was read"))
+    }
+}
+
+/// Gives errors their places in the text of a file.
+pub(super) fn set_places(errors: &mut [ConfigError], text: &str) {
+    place(errors, &DeTable::parse_recoverable(text).0, &Lines::of(text));
+}
+
+fn place(errors: &mut [ConfigError], document: &Spanned<DeTable<'_>>, lines: &Lines<'_>) {
+    for error in errors {
+        error.place = Some(lines.place(locate(document, &error.key).start));
     }
 }
 
@@ -70,6 +79,8 @@ struct Incomplete {
     tables: Vec<usize>,
     /// Whether one of them is an entry, or an entry is missing.
     entries: bool,
+    /// The same of subnets.
+    subnets: bool,
 }
 
 /// What was taken out.
@@ -80,12 +91,15 @@ struct Removed {
     table: Option<usize>,
     /// Whether it was in `[[entry]]`.
     of_entries: bool,
+    /// Whether it was in `[[serve.subnet]]`.
+    of_subnets: bool,
 }
 
 impl Incomplete {
     fn note(&mut self, removed: Removed) {
         self.tables.extend(removed.table);
         self.entries |= removed.of_entries;
+        self.subnets |= removed.of_subnets;
     }
 
     /// Whether an error does not come from what was taken out.
@@ -93,6 +107,7 @@ impl Incomplete {
         match error.reason.missing() {
             Missing::Nothing => true,
             Missing::Entry => !self.entries,
+            Missing::Subnet => !self.subnets,
             Missing::Key => !self.tables.contains(&table_of(document, &error.key)),
         }
     }
@@ -104,8 +119,9 @@ fn remove(root: &mut DeTable<'_>, wrong: &Range<usize>) -> Option<Removed> {
     let mut best: Option<(usize, Vec<Found>)> = None;
     search(root, wrong, &mut path, &mut best);
     let (_, path) = best?;
-    let of_entries = matches!(path.first(), Some(Found::Key(key)) if key == "entry");
-    take(root, &path, 0).map(|removed| Removed { of_entries, ..removed })
+    let is = |at: usize, name| matches!(path.get(at), Some(Found::Key(key)) if key == name);
+    let (of_entries, of_subnets) = (is(0, "entry"), is(0, "serve") && is(1, "subnet"));
+    take(root, &path, 0).map(|removed| Removed { of_entries, of_subnets, ..removed })
 }
 
 /// A step of a document whose keys are not known beforehand.
@@ -177,7 +193,7 @@ impl Removed {
     fn of(value: &Spanned<DeValue<'_>>, table: usize) -> Self {
         let is_table = matches!(value.get_ref(), DeValue::Table(_));
         let start = value.span().start;
-        Self { start, table: (!is_table).then_some(table), of_entries: false }
+        Self { start, table: (!is_table).then_some(table), of_entries: false, of_subnets: false }
     }
 }
 

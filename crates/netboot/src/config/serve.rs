@@ -12,9 +12,10 @@ use super::error::{Checked, Reason};
 use super::http_base::{MirroredKind, check_http_base, default_mirrored};
 use super::limits::Limits;
 use super::login::LoginConfig;
+use super::options::{DhcpOptions, OptionTable};
+use super::reservation::{Reservation, check_reservations};
 use super::subnet::{SubnetConfig, check_subnets};
 use super::text::is_plain_in_scripts;
-use crate::wire::dhcp::Hardware;
 
 /// `[serve]`: the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -23,6 +24,10 @@ pub struct Serve {
     /// The network interface to serve; by default the only one that has an address.
     #[schemars(example = &"eth1")]
     pub interface: Option<String>,
+    /// The address that is announced, where the interface has several; by default the first one that is in a
+    /// `[[serve.subnet]]`, or the first one at all.
+    #[schemars(example = &"192.168.0.10")]
+    pub address: Option<Ipv4Addr>,
     /// Whether to give addresses.
     #[schemars(example = &"dhcp")]
     pub mode: Mode,
@@ -32,7 +37,7 @@ pub struct Serve {
     /// Refuse clients that want an address that is wrong here.
     #[schemars(example = false)]
     pub authoritative: bool,
-    /// Which machines get an answer that says what to boot.
+    /// Which machines get an answer to their DHCP messages.
     #[schemars(example = &"known")]
     pub allow: Allow,
     /// The user whose rights the server keeps once its ports are open, where it is started as root.
@@ -47,6 +52,10 @@ pub struct Serve {
     /// The port of HTTP.
     #[schemars(example = 8080, range(min = 1))]
     pub http_port: u16,
+    /// Whether TFTP answers from its port 69 alone, as clients behind some address translation need, and servers
+    /// in containers whose ports are published. By default each transfer has its own port (RFC 1350).
+    #[schemars(example = true)]
+    pub tftp_single_port: bool,
     /// `[serve.tls]`: the same files by HTTPS.
     pub tls: Option<TlsConfig>,
     /// Another web server, or an object store, that has some of the files: a URL with a slash at its end.
@@ -80,6 +89,14 @@ pub struct Serve {
     pub pxelinux: PxelinuxConfig,
     /// `[serve.limits]`: how many clients are served at a time.
     pub limits: Limits,
+    /// Further DHCP options, by name or number, for clients that ask for them: `ntp-servers`, `mtu`,
+    /// `domain-search`, `static-routes` and others. An option without a name has a text, addresses, or bytes as
+    /// `hex:05:dc`.
+    #[schemars(
+        example = serde_json::json!({ "ntp-servers": "192.168.0.1", "mtu": 9000 }),
+        with = "OptionTable"
+    )]
+    pub options: DhcpOptions,
     /// `[[serve.subnet]]`: links and their addresses.
     #[serde(rename = "subnet")]
     pub subnets: Vec<SubnetConfig>,
@@ -92,6 +109,7 @@ impl Default for Serve {
     fn default() -> Self {
         Self {
             interface: None,
+            address: None,
             mode: Mode::Auto,
             force: false,
             authoritative: true,
@@ -100,6 +118,7 @@ impl Default for Serve {
             folders: Vec::new(),
             state: None,
             http_port: 80,
+            tftp_single_port: false,
             tls: None,
             http_base: None,
             http_base_holds: default_mirrored(),
@@ -112,6 +131,7 @@ impl Default for Serve {
             login: LoginConfig::default(),
             pxelinux: PxelinuxConfig::default(),
             limits: Limits::default(),
+            options: DhcpOptions::default(),
             subnets: Vec::new(),
             reservations: Vec::new(),
         }
@@ -122,24 +142,29 @@ impl Default for Serve {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Give addresses unless another server does.
+    /// Give the addresses of each `[[serve.subnet]]` unless another server gives addresses; without a subnet, give
+    /// none.
     #[default]
     Auto,
-    /// Give addresses.
+    /// Give addresses: without a `[[serve.subnet]]` up to 100 of the upper half of the link's network.
     Dhcp,
     /// Leave addresses to another server and say only what to boot.
     Proxy,
 }
 
-/// Which machines get an answer that says what to boot.
+/// Which machines get an answer to their DHCP messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
     /// All that ask.
     #[default]
     All,
-    /// Those that a `[[client]]` or a `[[serve.reservation]]` names.
+    /// Those that a `[[client]]` or a `[[serve.reservation]]` names, and what they start: machines that have a
+    /// lease.
     Known,
+    /// Those that boot from the network, and what they start: machines that have a lease; and those that
+    /// `known` answers.
+    Pxe,
 }
 
 /// `[serve.tls]`: the files by HTTPS too, for those that know the certificate.
@@ -166,8 +191,8 @@ fn https() -> u16 {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PxelinuxConfig {
-    /// Option 209, the name of the configuration file. Without it PXELINUX searches by UUID, MAC address and
-    /// IP address.
+    /// Option 209, the name of the configuration file; empty for none, so that PXELINUX searches by UUID, MAC
+    /// address and IP address. It searches too where a served folder has such files in `pxelinux.cfg`.
     #[schemars(example = &"pxelinux.cfg/lab")]
     pub config_file: Option<String>,
     /// Option 210, what PXELINUX puts before the names of files; ends in a slash.
@@ -176,19 +201,6 @@ pub struct PxelinuxConfig {
     /// Option 211, the seconds after which PXELINUX starts the machine again when it finds no file.
     #[schemars(example = 60)]
     pub reboot_time: Option<u32>,
-}
-
-/// `[[serve.reservation]]`: a machine that always gets the same address.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Reservation {
-    /// The machine's hardware address.
-    #[serde(deserialize_with = "super::hardware::read")]
-    #[schemars(example = &"52:54:00:12:34:56", with = "String")]
-    pub mac: Hardware,
-    /// The address that it gets.
-    #[schemars(example = &"192.168.0.10")]
-    pub address: Ipv4Addr,
 }
 
 impl Serve {
@@ -200,7 +212,17 @@ impl Serve {
         self.login.check("[serve]", &mut checked.key("login"));
         self.pxelinux.check(&mut checked.key("pxelinux"));
         check_subnets(&self.subnets, &mut checked.key("subnet"));
-        check_reservations(&self.reservations, &mut checked.key("reservation"));
+        check_reservations(&self.reservations, &self.subnets, &mut checked.key("reservation"));
+    }
+
+    /// Whether the server gives addresses, at least where no other server does.
+    #[must_use]
+    pub fn gives_addresses(&self) -> bool {
+        match self.mode {
+            Mode::Dhcp => true,
+            Mode::Auto => !self.subnets.is_empty(),
+            Mode::Proxy => false,
+        }
     }
 }
 
@@ -218,19 +240,6 @@ impl PxelinuxConfig {
             if !text.chars().all(is_plain_in_scripts) {
                 checked.key(key).report(Reason::Pxelinux { key, found: text.to_owned() });
             }
-        }
-    }
-}
-
-fn check_reservations(reservations: &[Reservation], checked: &mut Checked<'_>) {
-    let (mut macs, mut addresses) = (BTreeSet::new(), BTreeSet::new());
-    for (index, &Reservation { mac, address }) in reservations.iter().enumerate() {
-        let mut checked = checked.index(index);
-        if !macs.insert(mac) {
-            checked.key("mac").report(Reason::ReservedMachine(mac));
-        }
-        if !addresses.insert(address) {
-            checked.key("address").report(Reason::ReservedAddress(address));
         }
     }
 }

@@ -8,12 +8,14 @@ use serde::Deserialize;
 
 use super::error::{Checked, Reason};
 use super::network::{self, MAX_POOL, is_host};
+use super::options::{DhcpOptions, OptionTable};
+use super::shapes::{OneOrMany, Time, one_or_many, seconds};
 
 /// `[[serve.subnet]]`: a network, and the addresses given there.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SubnetConfig {
-    /// The network, with the bits of its prefix.
+    /// The network, with the bits of its prefix or its mask.
     #[serde(deserialize_with = "network::read")]
     #[schemars(example = &"192.168.0.0/24", with = "String")]
     pub network: Ipv4Net,
@@ -25,22 +27,26 @@ pub struct SubnetConfig {
     #[serde(default)]
     #[schemars(example = &"192.168.0.199")]
     pub last: Option<Ipv4Addr>,
-    /// Seconds of a lease.
-    #[serde(default = "default_lease")]
-    #[schemars(example = 86400, range(min = 60))]
+    /// The time of a lease, 60 s at least: seconds, or a number with `s`, `m`, `h` or `d`.
+    #[serde(default = "default_lease", deserialize_with = "seconds")]
+    #[schemars(example = 86400, example = &"12h", with = "Time")]
     pub lease: u32,
-    /// Routers, for option 3; 16 at most.
-    #[serde(default)]
-    #[schemars(example = vec!["192.168.0.1"])]
+    /// Routers, for option 3: one, or a list of 16 at most.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[schemars(example = &"192.168.0.1", with = "OneOrMany<Ipv4Addr>")]
     pub router: Vec<Ipv4Addr>,
-    /// DNS servers, for option 6; 16 at most.
-    #[serde(default)]
-    #[schemars(example = vec!["192.168.0.1"])]
+    /// DNS servers, for option 6: one, or a list of 16 at most.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[schemars(example = vec!["192.168.0.1", "192.168.0.2"], with = "OneOrMany<Ipv4Addr>")]
     pub dns: Vec<Ipv4Addr>,
     /// The domain, for option 15.
     #[serde(default)]
     #[schemars(example = &"example.org")]
     pub domain: Option<String>,
+    /// Options of this network, which come before those of `[serve.options]`.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "mtu": 9000 }), with = "OptionTable")]
+    pub options: DhcpOptions,
 }
 
 fn default_lease() -> u32 {
@@ -63,6 +69,7 @@ impl SubnetConfig {
             router: Vec::new(),
             dns: Vec::new(),
             domain: None,
+            options: DhcpOptions::default(),
         }
     }
 

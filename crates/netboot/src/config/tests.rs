@@ -163,7 +163,7 @@ domain = ''
 
 [[serve.subnet]]
 network = '10.1.0.0/16'
-dns = '10.0.0.1'
+dns = 1
 
 [[serve.reservation]]
 mac = '2:2'
@@ -205,14 +205,14 @@ fn all_errors_of_a_file_are_found_at_once_each_where_it_is() {
         ("14:9", "below 60 s"),
         ("15:10", "expected a domain"),
         ("18:11", "overlaps with subnet 10.0.0.0/8"),
-        ("19:7", "invalid type: string"),
+        ("19:7", "invalid type: integer"),
         ("22:7", "a MAC address"),
         ("26:8", "the name of client"),
         ("27:29", "expected a MAC address"),
         ("29:1", "needs one of mac"),
         ("31:11", "the default entry \"y\""),
         ("38:8", "two entries"),
-        ("39:7", "expected a URI of iscsi:"),
+        ("39:7", "character 1: expected iscsi:, found"),
         ("40:9", "index belongs to"),
         ("42:1", "needs exactly one of"),
     ];

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use crate::net::{Interface, Service, udp};
+use crate::net::{At, Interface, Service, udp};
 use crate::wire::dhcp::Hardware;
 
 /// How long a machine on the link has for its answer.
@@ -25,7 +25,7 @@ pub(super) async fn probe(
     interface: &Interface,
     address: Ipv4Addr,
 ) -> io::Result<Option<Hardware>> {
-    let socket = udp(interface, Some(interface.address), Service::Dhcp, 0)
+    let socket = udp(interface, At::Announced, Service::Dhcp, 0)
         .map_err(|error| io::Error::other(error.to_string()))?;
     let target = SocketAddr::V4(SocketAddrV4::new(address, DISCARD));
     socket.send_to(&[], &target.into())?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use crate::net::{Interface, PortError, Service, udp};
+use crate::net::{At, Interface, PortError, Service, udp};
 use crate::wire::dhcp::{Message, MessageType, Op, code};
 
 /// Between two questions.
@@ -19,45 +19,58 @@ const OTHERS: Duration = Duration::from_millis(300);
 
 /// The socket that receives the answers, on the port of clients, 68.
 pub(crate) fn question_socket(interface: &Interface) -> Result<std::net::UdpSocket, PortError> {
-    Ok(udp(interface, None, Service::Dhcp, 68)?.into())
+    Ok(udp(interface, At::Broadcasts, Service::Dhcp, 68)?.into())
 }
 
-/// Asks for an address, takes none, and returns the servers that offer one. Ends soon after the first
-/// offer, and after `patience` without one.
-pub(crate) async fn find_servers(
-    socket: std::net::UdpSocket,
-    interface: &Interface,
-    patience: Duration,
-) -> io::Result<Vec<Ipv4Addr>> {
-    let socket = UdpSocket::from_std(socket)?;
-    let random = RandomState::new().hash_one(interface.address).to_be_bytes();
-    let question = question(random);
-    let bytes = question.encode(548).expect("a short message is short");
-    let mut servers = BTreeSet::new();
-    let mut buffer = [0; 1500];
-    let mut end = Instant::now() + patience;
-    let mut ask = Instant::now();
-    while Instant::now() < end {
-        if ask <= Instant::now() && servers.is_empty() {
-            let everyone = SocketAddr::from((Ipv4Addr::BROADCAST, 67));
-            socket.send_to(&bytes, everyone).await?;
-            ask += REPEAT;
-        }
-        let wake = if servers.is_empty() { end.min(ask) } else { end };
-        let Ok(received) = timeout_at(wake, socket.recv_from(&mut buffer)).await else { continue };
-        let (length, _) = received?;
-        if let Some(server) = offer(&question, &buffer[..length]) {
-            servers.insert(server);
-            end = end.min(Instant::now() + OTHERS);
-        }
+/// A client that asks for an address and takes none, to find the servers that offer one.
+pub(crate) struct Questioner {
+    socket: UdpSocket,
+    /// Its made-up hardware address, the same each time, so that servers keep one offer for it.
+    mac: [u8; 4],
+    asked: u32,
+}
+
+impl Questioner {
+    pub(crate) fn new(socket: std::net::UdpSocket, interface: &Interface) -> io::Result<Self> {
+        let socket = UdpSocket::from_std(socket)?;
+        let [a, b, c, d, x @ ..] = RandomState::new().hash_one(interface.address).to_be_bytes();
+        Ok(Self { socket, mac: [a, b, c, d], asked: u32::from_be_bytes(x) })
     }
-    Ok(servers.into_iter().collect())
+
+    /// Returns the servers that offer an address. Ends soon after the first offer, and after `patience` without
+    /// one.
+    pub(crate) async fn ask(&mut self, patience: Duration) -> io::Result<Vec<Ipv4Addr>> {
+        self.asked = self.asked.wrapping_add(1);
+        let question = question(self.mac, self.asked);
+        let bytes = question.encode(548).expect("a short message is short");
+        let mut servers = BTreeSet::new();
+        let mut buffer = [0; 1500];
+        // What was sent to other clients since the last question.
+        while self.socket.try_recv_from(&mut buffer).is_ok() {}
+        let mut end = Instant::now() + patience;
+        let mut ask = Instant::now();
+        while Instant::now() < end {
+            if ask <= Instant::now() && servers.is_empty() {
+                let everyone = SocketAddr::from((Ipv4Addr::BROADCAST, 67));
+                self.socket.send_to(&bytes, everyone).await?;
+                ask += REPEAT;
+            }
+            let wake = if servers.is_empty() { end.min(ask) } else { end };
+            let received = timeout_at(wake, self.socket.recv_from(&mut buffer)).await;
+            let Ok(received) = received else { continue };
+            let (length, _) = received?;
+            if let Some(server) = offer(&question, &buffer[..length]) {
+                servers.insert(server);
+                end = end.min(Instant::now() + OTHERS);
+            }
+        }
+        Ok(servers.into_iter().collect())
+    }
 }
 
 /// A DISCOVER with a made-up hardware address.
-fn question(random: [u8; 8]) -> Message {
-    let [a, b, c, d, x @ ..] = random;
-    let mut message = Message::request(u32::from_be_bytes(x), [0x02, 0x57, a, b, c, d]);
+fn question([a, b, c, d]: [u8; 4], xid: u32) -> Message {
+    let mut message = Message::request(xid, [0x02, 0x57, a, b, c, d]);
     message.flags = Message::BROADCAST;
     // Some servers leave the first seconds to others.
     message.secs = 16;
@@ -83,7 +96,7 @@ mod tests {
 
     #[test]
     fn only_an_offer_of_an_address_counts() {
-        let question = question([1, 2, 3, 4, 5, 6, 7, 8]);
+        let question = question([1, 2, 3, 4], 5);
         let server = Ipv4Addr::new(192, 168, 0, 1);
         let answer = |change: &dyn Fn(&mut Message)| {
             let mut answer = question.reply();

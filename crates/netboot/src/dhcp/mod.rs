@@ -22,12 +22,12 @@ mod server;
 mod state;
 
 pub(crate) use arp::neighbour;
-pub(crate) use detect::{find_servers, question_socket};
+pub(crate) use detect::{Questioner, question_socket};
 pub(crate) use holder::{Holder, HolderQuery, QUERIES};
 pub use lease_log::LeaseLogError;
 pub(crate) use lease_log::{FILES, LeaseLog, Restored, state_folder};
 pub use role::Refusal;
 pub(crate) use role::decide_role;
-pub(crate) use server::{Driver, Inbox, Setup, Sockets};
+pub(crate) use server::{Change, Driver, Inbox, Setup, Sockets};
 pub use state::StateError;
 pub(crate) use state::{Recipient, StateFolder};

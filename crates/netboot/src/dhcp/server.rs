@@ -16,7 +16,7 @@ use super::lease_log::{LeaseLog, Restored};
 use crate::config::Config;
 use crate::event::{Event, Sink};
 use crate::logic::dhcp::{Arrival, Decided, Effect, Link, Port, Role, Server};
-use crate::net::{Interface, PortError, Service, udp};
+use crate::net::{At, BoundSockets, Interface, PortError, Service, udp};
 use crate::wire::dhcp::Hardware;
 
 /// Longest message that is read; bytes after it hold no option that a client needs answered.
@@ -53,10 +53,23 @@ pub(crate) struct Driver {
 
 /// What other tasks of the server send to the DHCP task.
 pub(crate) struct Inbox {
-    /// Configurations that come into force.
-    pub(crate) configs: mpsc::Receiver<Arc<Config>>,
+    /// Configurations that come into force, and interfaces that have changed.
+    pub(crate) changes: mpsc::Receiver<Change>,
     /// Questions about the holders of addresses.
     pub(crate) queries: mpsc::Receiver<HolderQuery>,
+}
+
+/// What changes while a DHCP server runs.
+pub(crate) enum Change {
+    /// Another configuration.
+    Config(Arc<Config>),
+    /// Another address, or other ones beside it.
+    Interface(Interface),
+}
+
+fn link(interface: &Interface) -> Link {
+    let Interface { address, network, ref others, .. } = *interface;
+    Link { address, network, others: others.clone() }
 }
 
 /// What a DHCP server starts with.
@@ -77,8 +90,16 @@ struct Probed {
 
 impl Sockets {
     pub(crate) fn open(interface: &Interface) -> Result<Self, PortError> {
-        let open = |port| udp(interface, None, Service::Dhcp, port).map(std::net::UdpSocket::from);
+        let open = |port| {
+            udp(interface, At::Broadcasts, Service::Dhcp, port).map(std::net::UdpSocket::from)
+        };
         Ok(Self { server: open(67)?, boot: open(4011)? })
+    }
+
+    /// Adds them to the sockets that can be bound again.
+    pub(crate) fn add_to(&self, bound: &mut BoundSockets) -> io::Result<()> {
+        bound.add(&self.server)?;
+        bound.add(&self.boot)
     }
 }
 
@@ -109,8 +130,7 @@ impl Driver {
     /// Where the runtime does not take the sockets.
     pub(crate) fn new(setup: Setup, events: &Arc<dyn Sink>) -> io::Result<Self> {
         let Setup { config, interface, role, sockets, log, inbox } = setup;
-        let link = Link { address: interface.address, network: interface.network };
-        let mut server = Server::new(config, link, role);
+        let mut server = Server::new(config, link(&interface), role);
         let clock = Clock::start();
         let mut problem = None;
         let log = log.map(|(log, restored)| {
@@ -159,9 +179,7 @@ impl Driver {
                     effects = self.pass(decided);
                 }
                 Some(query) = self.inbox.queries.recv() => self.answer(query),
-                Some(config) = self.inbox.configs.recv() => {
-                    self.server.reconfigure(config, self.clock.now());
-                }
+                Some(change) = self.inbox.changes.recv() => self.change(change),
                 _ = counts.tick() => {
                     let now = Some(self.server.bound(self.clock.now()));
                     if let Some(bound) = now.filter(|_| now != bound) {
@@ -181,6 +199,17 @@ impl Driver {
             }
             self.commits.begin();
             self.act(effects).await;
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        let now = self.clock.now();
+        match change {
+            Change::Config(config) => self.server.reconfigure(config, now),
+            Change::Interface(interface) => {
+                self.server.move_to(link(&interface), now);
+                self.interface = interface;
+            }
         }
     }
 

@@ -20,8 +20,8 @@ pub enum Ignore {
     /// It has a type that only servers send.
     #[error("{} is a server's message", .0.name())]
     FromServer(MessageType),
-    /// It is plain BOOTP.
-    #[error("plain BOOTP, without option 53")]
+    /// It is plain BOOTP, from a machine without a reservation here.
+    #[error("plain BOOTP, without option 53, and no reservation here")]
     Bootp,
     /// Option 53 has an unknown value.
     #[error("option 53 is no known message type")]
@@ -85,16 +85,24 @@ pub enum Ignore {
     #[error("not one of the machines that may boot here")]
     NotAllowed,
     /// The client loads the same file again and again.
-    #[error("boot loop: {file} was given {times} times in 60 s, so it is not given again yet")]
+    #[error("boot loop: {file} was given {times} times in 60 s, so it is not given again yet{}", beside(*.other))]
     Loop {
         /// The file.
         file: String,
         /// How often.
         times: usize,
+        /// The server whose offer the client took, where that is another one. The client may load what that
+        /// one names.
+        other: Option<Ipv4Addr>,
     },
     /// The answer would not fit.
     #[error("cannot answer: {0}")]
     TooLong(#[from] EncodeError),
+}
+
+fn beside(other: Option<Ipv4Addr>) -> String {
+    let text = |other| format!("; its address is from {other}, which may name another file");
+    other.map_or_else(String::new, text)
 }
 
 impl Ignore {

@@ -8,5 +8,5 @@ mod socket;
 pub(crate) use busy_poll::{BusyPollPermit, NEAR_RTT};
 pub(crate) use epoll::register;
 pub use interface::{Interface, InterfaceError};
+pub(crate) use socket::{At, BoundSockets, tcp, udp};
 pub use socket::{PortError, Service};
-pub(crate) use socket::{tcp, udp};

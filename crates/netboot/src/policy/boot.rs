@@ -6,8 +6,8 @@ use super::bootfile::{SCRIPT, boot_file};
 use crate::client::Platform;
 use crate::client::{Client, Kind};
 use crate::config::MirroredKind;
-use crate::config::{Allow, ClientConfig, Config};
 use crate::config::{Chain, Overrides, SecureBoot};
+use crate::config::{ClientConfig, Config};
 
 /// What a client is to boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,13 +52,11 @@ impl Config {
         [None].into_iter().chain(tables).map(|client| View { config: self, client })
     }
 
-    /// Whether this client gets an answer that says what to boot.
+    /// Whether the configuration names this machine: a `[[client]]` or a reservation.
     #[must_use]
-    pub fn allows(&self, client: &Client) -> bool {
-        let reserved = |mac| self.serve.reservations.iter().any(|it| it.mac == mac);
-        self.serve.allow == Allow::All
-            || self.view(client).client.is_some()
-            || reserved(client.hardware)
+    pub fn knows(&self, client: &Client, client_id: Option<&[u8]>) -> bool {
+        self.view(client).client.is_some()
+            || self.serve.reservations.iter().any(|it| it.is_for(client.hardware, client_id))
     }
 
     /// Where files are, by HTTP: `http://192.168.0.10/`.

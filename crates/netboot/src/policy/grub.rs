@@ -97,7 +97,7 @@ mod tests {
         let menu = made(
             "[serve]\ntimeout = 5
             [[entry]]\nname = 'pe'\ntitle = 'Windows ^PE'\nwim = 'http://h/winpe.wim'
-            [[entry]]\nname = 'san'\nsan = 'iscsi:h::::iqn'
+            [[entry]]\nname = 'san'\nsan = 'iscsi:h::::iqn.a:b'
             [[entry]]\nname = 'local'\ntitle = 'The disk'\nlocal = true
             [[entry]]\nname = 'shell'\npxe = 'shellx64.efi'",
         );

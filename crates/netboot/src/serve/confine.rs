@@ -10,10 +10,11 @@ use landlock::{
     RulesetError, RulesetStatus, path_beneath_rules,
 };
 use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
 use thiserror::Error;
 
 use super::syscalls;
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::dhcp::{FILES, Recipient, StateError, StateFolder, state_folder};
 use crate::policy::distribution::distribution_paths;
 
@@ -60,12 +61,12 @@ pub(super) fn confine(
     more: &[PathBuf],
 ) -> Result<(Vec<String>, Option<StateFolder>), ConfineError> {
     let mut done = Vec::new();
-    let has_state = config.serve.mode != Mode::Proxy;
+    let has_state = config.serve.gives_addresses();
     let state = has_state.then(|| StateFolder::open(state_folder(config)));
     let mut state = state.transpose()?;
     match &config.serve.user {
         Some(name) if geteuid().is_root() => {
-            become_user(name, state.as_mut())?;
+            become_user(name, config.serve.tftp_single_port, state.as_mut())?;
             done.push(format!("runs as user {name} now"));
         }
         None if geteuid().is_root() => {
@@ -96,9 +97,14 @@ fn find_user(name: &str) -> Result<User, ConfineError> {
     user.ok_or_else(|| ConfineError::NoUser { name: name.to_owned() })
 }
 
-fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), ConfineError> {
-    let failed =
-        |error: nix::Error| ConfineError::Become { name: name.to_owned(), source: error.into() };
+/// `binds` where the user needs the right to bind low ports.
+fn become_user(
+    name: &str,
+    binds: bool,
+    state: Option<&mut StateFolder>,
+) -> Result<(), ConfineError> {
+    let lost = |source| ConfineError::Become { name: name.to_owned(), source };
+    let failed = |error: nix::Error| lost(error.into());
     let user = find_user(name)?;
     if let Some(folder) = state {
         // With what an earlier run as root has left there.
@@ -109,7 +115,15 @@ fn become_user(name: &str, state: Option<&mut StateFolder>) -> Result<(), Confin
     // step.
     setgroups(&[]).map_err(failed)?;
     setgid(user.gid).map_err(failed)?;
-    setuid(user.uid).map_err(failed)
+    set_keep_capabilities(binds).map_err(|error| lost(error.into()))?;
+    setuid(user.uid).map_err(failed)?;
+    if binds {
+        let right = CapabilitySet::NET_BIND_SERVICE;
+        let none = CapabilitySet::empty();
+        let rights = CapabilitySets { effective: right, permitted: right, inheritable: none };
+        set_capabilities(None, rights).map_err(|error| lost(error.into()))?;
+    }
+    Ok(())
 }
 
 fn restrict_files(

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::{ConfineError, FilesError};
+use crate::config::ConfigErrors;
 use crate::dhcp::{LeaseLogError, Refusal};
 use crate::http::TlsError;
 use crate::net::{PortError, Service};
@@ -14,6 +15,9 @@ use crate::policy::LoginError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
+    /// The configuration does not fit the addresses of this machine.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
     /// The files are not all there.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -28,6 +32,16 @@ pub enum ServeError {
     Lost {
         /// Which.
         service: Service,
+        /// Why.
+        source: io::Error,
+    },
+    /// The interface has changed in a way that needs a new start.
+    #[error(
+        "interface {name} was removed or has changed, and the server cannot go on with it: {source}"
+    )]
+    Interface {
+        /// The interface.
+        name: String,
         /// Why.
         source: io::Error,
     },

@@ -9,7 +9,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let config: Config = std::fs::read_to_string("winpe-iscsi.toml")?.parse()?;
-//! let interface = Interface::find(config.serve.interface.as_deref())?;
+//! let interface = Interface::of(&config.serve, None)?;
 //! let log = Arc::new(|event: Event| eprintln!("{event}"));
 //! let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
 //! serve::run(Arc::new(config), &interface, log, stop).await?;
@@ -21,7 +21,9 @@ mod confine;
 mod content;
 mod descriptors;
 mod error;
+mod link;
 mod logins;
+mod lookout;
 mod notify;
 mod ports;
 mod reload;
@@ -29,7 +31,7 @@ mod services;
 mod syscalls;
 
 pub use confine::{ConfineError, check_user};
-pub use content::{Files, FilesError, Missing};
+pub use content::{Files, FilesError, Missing, search_own_menus};
 pub use error::ServeError;
 
 use std::path::PathBuf;
@@ -39,7 +41,7 @@ use tokio::sync::{mpsc, watch as signal};
 
 use self::ports::{Ports, page_address};
 use self::services::{Services, Stop};
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::dhcp::{LeaseLog, Restored, StateFolder};
 use crate::event::{Event, Sink};
 use crate::net::Interface;
@@ -71,7 +73,7 @@ pub async fn run(
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let config: Config = std::fs::read_to_string("winpe-iscsi.toml")?.parse()?;
-/// let interface = Interface::find(config.serve.interface.as_deref())?;
+/// let interface = Interface::of(&config.serve, None)?;
 /// let server = Server::bind(Arc::new(config), &interface)?;
 ///
 /// // Other configurations may be sent while it runs.
@@ -88,6 +90,8 @@ pub struct Server {
     ports: Ports,
     files: Files,
     logins: Logins,
+    /// What was found, as texts for the log.
+    notes: Vec<String>,
     /// Which rights were given up, as texts for the log.
     confined: Vec<String>,
     /// Where leases are kept; none before rights are given up, or where no addresses are given.
@@ -101,14 +105,18 @@ impl Server {
     /// # Errors
     /// Where the configuration cannot be served, or a port cannot be had.
     pub fn bind(config: Arc<Config>, interface: &Interface) -> Result<Self, ServeError> {
+        config.check_addresses(interface.network, &interface.own())?;
+        let mut config = Arc::unwrap_or_clone(config);
+        let notes = Vec::from_iter(search_own_menus(&mut config).map(|tree| {
+            format!("{} has menus, so PXELINUX searches them (no option 209)", tree.display())
+        }));
         let files = Files::prepare(&config, interface.address)?;
         let logins = Logins::read(&config)?;
         let mut ports = Ports::open(&config, interface)?;
         ports.without.extend(descriptors::raise(config.serve.limits.descriptors()));
-        let mut config = Arc::unwrap_or_clone(config);
         config.watch.syslog = Some(ports.syslog.is_some());
         let (interface, confined) = (interface.clone(), Vec::new());
-        Ok(Self { config, interface, ports, files, logins, confined, state: None })
+        Ok(Self { config, interface, ports, files, logins, notes, confined, state: None })
     }
 
     /// Gives up what is not needed any more: the rights of root, where the configuration names a user,
@@ -163,7 +171,8 @@ impl Server {
         }
         let page = self.ports.watch.as_ref().and_then(page_address);
         let page = page.map(|address| format!("boots are shown at http://{address}/"));
-        for text in std::mem::take(&mut self.confined).into_iter().chain(page) {
+        let found = std::mem::take(&mut self.notes).into_iter();
+        for text in found.chain(std::mem::take(&mut self.confined)).chain(page) {
             events.event(Event::Note { text });
         }
     }
@@ -174,7 +183,7 @@ fn open_log(
     config: &Config,
     state: Option<StateFolder>,
 ) -> Result<Option<(LeaseLog, Restored)>, ServeError> {
-    if config.serve.mode == Mode::Proxy {
+    if !config.serve.gives_addresses() {
         return Ok(None);
     }
     Ok(Some(match state {

@@ -1,13 +1,14 @@
 //! Every port, opened before anything else: a server that cannot start fails early, and the rest needs no
 //! privileges.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use super::ServeError;
-use crate::config::{Config, Listen, Mode};
+use crate::config::{Config, Listen};
 use crate::dhcp::{Sockets, question_socket};
 use crate::http::Tls;
-use crate::net::{Interface, PortError, Service, tcp, udp};
+use crate::net::{At, BoundSockets, Interface, PortError, Service, tcp, udp};
 
 /// UDP, RFC 5426.
 const SYSLOG: u16 = 514;
@@ -15,7 +16,7 @@ const SYSLOG: u16 = 514;
 /// The ports of a server.
 pub(super) struct Ports {
     pub(super) dhcp: Sockets,
-    /// Receives the offers of other servers; none where the configuration does not ask for them.
+    /// Receives the offers of other servers; none where no addresses are given and the port is taken.
     pub(super) question: Option<UdpSocket>,
     pub(super) tftp: UdpSocket,
     pub(super) http: TcpListener,
@@ -29,17 +30,36 @@ pub(super) struct Ports {
 impl Ports {
     pub(super) fn open(config: &Config, interface: &Interface) -> Result<Self, ServeError> {
         let mut without = Vec::new();
-        let proxy = config.serve.mode == Mode::Proxy;
+        // A server that gives no addresses asks only in order to say so.
+        let gives = config.serve.gives_addresses();
+        let shared = if config.serve.tftp_single_port { At::AllShared } else { At::All };
         Ok(Self {
             dhcp: Sockets::open(interface)?,
-            question: (!proxy).then(|| question_socket(interface)).transpose()?,
-            tftp: udp(interface, Some(interface.address), Service::Tftp, 69)?.into(),
+            question: if gives {
+                Some(question_socket(interface)?)
+            } else {
+                question_socket(interface).ok()
+            },
+            tftp: udp(interface, shared, Service::Tftp, 69)?.into(),
             http: tcp(interface, config.serve.http_port)?.into(),
             https: https(config, interface)?,
             watch: watch(config, &mut without)?,
             syslog: syslog(config, interface, &mut without)?,
             without,
         })
+    }
+}
+
+impl Ports {
+    /// All sockets that are bound to the interface.
+    pub(super) fn bound(&self) -> io::Result<BoundSockets> {
+        let mut bound = BoundSockets::default();
+        self.dhcp.add_to(&mut bound)?;
+        bound.add(&self.tftp)?;
+        bound.add(&self.http)?;
+        self.https.iter().try_for_each(|(listener, _)| bound.add(listener))?;
+        self.question.iter().chain(&self.syslog).try_for_each(|socket| bound.add(socket))?;
+        Ok(bound)
     }
 }
 
@@ -74,7 +94,7 @@ fn syslog(
     if config.watch.syslog == Some(false) {
         return Ok(None);
     }
-    match udp(interface, Some(interface.address), Service::Syslog, SYSLOG) {
+    match udp(interface, At::All, Service::Syslog, SYSLOG) {
         Ok(socket) => Ok(Some(socket.into())),
         Err(error) if config.watch.syslog.is_some() => Err(error.into()),
         Err(error) => {

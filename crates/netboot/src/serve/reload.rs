@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::content::Files;
+use super::content::{Files, search_own_menus};
 use super::logins::with_logins;
 use super::{ServeError, notify};
 use crate::config::Config;
-use crate::dhcp::HolderQuery;
+use crate::dhcp::{Change, HolderQuery};
 use crate::event::{Event, Sink};
 use crate::files::{Hashed, Swap};
 use crate::net::Interface;
@@ -24,14 +24,26 @@ pub(super) struct Reload {
     /// Where the files ask whose an address is.
     pub(super) leases: mpsc::Sender<HolderQuery>,
     pub(super) hashed: Arc<Hashed>,
-    pub(super) dhcp: mpsc::Sender<Arc<Config>>,
+    pub(super) dhcp: mpsc::Sender<Change>,
+    /// The interface, where it has changed.
+    pub(super) moves: mpsc::Receiver<Interface>,
     pub(super) events: Arc<dyn Sink>,
 }
 
 impl Reload {
-    /// Applies configurations as they come. One that cannot be served changes nothing.
+    /// Applies configurations as they come, and changes of the interface. A configuration that cannot be served
+    /// changes nothing.
     pub(super) async fn run(mut self, mut configs: mpsc::Receiver<Config>) {
-        while let Some(config) = configs.recv().await {
+        loop {
+            let config = tokio::select! {
+                Some(config) = configs.recv() => config,
+                Some(interface) = self.moves.recv() => {
+                    self.move_to(interface).await;
+                    continue;
+                }
+                // The senders are gone; the server stays.
+                else => return std::future::pending().await,
+            };
             // A supervisor that does not get this sees a server that goes on.
             let _ = notify::send(&notify::reloading());
             let taken = self.take(config).await;
@@ -41,14 +53,40 @@ impl Reload {
                 self.events.event(Event::Warning { text });
             }
         }
-        // The sender is gone; the server stays.
-        std::future::pending::<()>().await;
+    }
+
+    /// Announces another address: in scripts and menus, and by DHCP.
+    async fn move_to(&mut self, interface: Interface) {
+        self.interface = interface;
+        let (wanted, address) = (Arc::clone(&self.config), self.interface.address);
+        let prepare = move || Files::prepare(&wanted, address).map_err(|error| error.to_string());
+        let prepared = tokio::task::spawn_blocking(prepare).await;
+        match prepared.map_err(|error| error.to_string()).and_then(|files| files) {
+            Ok(files) => self.put(files),
+            Err(reason) => {
+                let text =
+                    format!("the address is {address} now, and scripts have the old one: {reason}");
+                self.events.event(Event::Warning { text });
+            }
+        }
+        let _ = self.dhcp.send(Change::Interface(self.interface.clone())).await;
+    }
+
+    /// Serves these files from now on.
+    fn put(&self, files: Files) {
+        let (logins, leases) = (self.logins.clone(), self.leases.clone());
+        self.source.put(with_logins(files.source, logins, &self.interface, leases));
+        self.hashed.expect(files.served, self.interface.address.into());
     }
 
     async fn take(&mut self, mut config: Config) -> Result<(), String> {
         config.check().map_err(|errors| errors.to_string())?;
+        search_own_menus(&mut config);
         // Whether syslog is received was decided when the ports were opened.
         config.watch.syslog = self.config.watch.syslog;
+        let own = self.interface.own();
+        let fits = config.check_addresses(self.interface.network, &own);
+        fits.map_err(|errors| errors.to_string())?;
         if let Some(key) = fixed(&self.config, &config) {
             return Err(format!("{key} cannot change while the server runs; restart it"));
         }
@@ -68,15 +106,13 @@ impl Reload {
         if is_same && logins == self.logins {
             return Ok(());
         }
-        self.logins = logins.clone();
+        self.logins = logins;
         for missing in &files.missing {
             self.events.event(Event::Warning { text: missing.to_string() });
         }
-        let leases = self.leases.clone();
-        self.source.put(with_logins(files.source, logins, &self.interface, leases));
-        self.hashed.expect(files.served, self.interface.address.into());
+        self.put(files);
         // The DHCP task ends before this one only when the server ends.
-        let _ = self.dhcp.send(Arc::clone(&config)).await;
+        let _ = self.dhcp.send(Change::Config(Arc::clone(&config))).await;
         self.config = config;
         let text = "the new configuration is in force; transfers under way go on".to_owned();
         self.events.event(Event::Note { text });
@@ -108,8 +144,11 @@ fn fixed(old: &Config, new: &Config) -> Option<&'static str> {
     let (a, b) = (&old.serve, &new.serve);
     let same = [
         ("interface", a.interface == b.interface),
+        ("address", a.address == b.address),
         ("mode", a.mode == b.mode),
+        ("subnet", a.gives_addresses() == b.gives_addresses()),
         ("http-port", a.http_port == b.http_port),
+        ("tftp-single-port", a.tftp_single_port == b.tftp_single_port),
         ("state", a.state == b.state),
         ("user", a.user == b.user),
         ("tls", a.tls == b.tls),
@@ -127,6 +166,8 @@ mod tests {
     fn what_belongs_to_ports_rights_and_places_stays_as_it_is() {
         let old = Config::default();
         for (text, key) in [
+            ("[[serve.subnet]]\nnetwork = '10.0.0.0/8'", Some("subnet")),
+            ("[serve]\naddress = '10.0.0.1'", Some("address")),
             ("[serve]\nhttp-port = 81", Some("http-port")),
             ("[serve.limits]\nhttp-connections = 7", Some("limits")),
             ("[watch]\nlisten = 'off'", Some("watch")),

@@ -3,17 +3,17 @@
 use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as signal};
 
+use super::link::LinkWatch;
 use super::logins::with_logins;
+use super::lookout::Lookout;
 use super::reload::Reload;
 use super::{ServeError, Server, notify};
-use crate::config::Config;
+use crate::config::{Config, Mode, Serve};
 use crate::dhcp::{
-    Driver, HolderQuery, Inbox, LeaseLog, QUERIES, Restored, Setup, Sockets, decide_role,
-    find_servers,
+    Change, Driver, HolderQuery, Inbox, LeaseLog, QUERIES, Restored, Setup, Sockets, decide_role,
 };
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
@@ -21,12 +21,9 @@ use crate::http::{HttpServer, Tls};
 use crate::logic::dhcp::Role;
 use crate::meter::Meter;
 use crate::net::{Interface, Service};
+use crate::policy::{HOW_TO_GIVE, no_subnet_here, subnet_table};
 use crate::tftp::TftpServer;
 use crate::watch::{self, Watch};
-
-/// How long other DHCP servers have for an answer. Some check for three seconds whether an address is in use
-/// before they offer it.
-const DETECTION: Duration = Duration::from_secs(4);
 
 /// Ready when the server is to end.
 #[derive(Clone)]
@@ -56,6 +53,7 @@ pub(super) struct Services {
     page: Option<(TcpListener, Arc<Watch>)>,
     console: Option<UdpSocket>,
     reload: Reload,
+    link: LinkWatch,
 }
 
 /// What services share.
@@ -69,10 +67,10 @@ struct Common {
 /// What only the DHCP server needs.
 struct Dhcp {
     sockets: Sockets,
-    /// Receives the offers of other servers; none where the configuration does not ask for them.
+    /// Receives the offers of other servers.
     question: Option<UdpSocket>,
     log: Option<(LeaseLog, Restored)>,
-    configs: mpsc::Receiver<Arc<Config>>,
+    changes: mpsc::Receiver<Change>,
     queries: mpsc::Receiver<HolderQuery>,
 }
 
@@ -94,7 +92,10 @@ impl Services {
         hashed.expect(files.served, interface.address.into());
         let source: Arc<dyn FileSource> = Arc::clone(&hashed) as _;
         let (tftp, http) = file_servers(&config, &source, &events, &watch);
-        let (dhcp, configs) = mpsc::channel(1);
+        let (dhcp, changes) = mpsc::channel(1);
+        let (moved, moves) = mpsc::channel(1);
+        let bound = ports.bound().map_err(lost(Service::Dhcp))?;
+        let link = LinkWatch::new(&config.serve, &interface, bound, moved, &events);
         let reload = Reload {
             config: Arc::clone(&config),
             interface: interface.clone(),
@@ -103,16 +104,18 @@ impl Services {
             leases,
             hashed,
             dhcp,
+            moves,
             events: Arc::clone(&events),
         };
         Ok(Self {
-            dhcp: Dhcp { sockets: ports.dhcp, question: ports.question, log, configs, queries },
+            dhcp: Dhcp { sockets: ports.dhcp, question: ports.question, log, changes, queries },
             tftp: (tftp, ports.tftp),
             http: (http, ports.http),
             https: ports.https,
             page: ports.watch.map(|listener| (listener, watch)),
             console: ports.syslog,
             reload,
+            link,
             common: Common { config, interface, events, stop },
         })
     }
@@ -122,7 +125,7 @@ impl Services {
     /// # Errors
     /// Of the first service that fails.
     pub(super) async fn run(self, configs: mpsc::Receiver<Config>) -> Result<(), ServeError> {
-        let Self { common, dhcp, tftp, http, https, page, console, reload } = self;
+        let Self { common, dhcp, tftp, http, https, page, console, reload, link } = self;
         let https = https.map(|port| (http.0.clone(), port));
         tokio::try_join!(
             common.dhcp(dhcp),
@@ -133,6 +136,7 @@ impl Services {
             common.console(console),
             common.signs_of_life(),
             common.reload(reload, configs),
+            common.link(link),
         )
         .map(|_| ())
     }
@@ -140,8 +144,11 @@ impl Services {
 
 impl Common {
     async fn dhcp(&self, dhcp: Dhcp) -> Result<(), ServeError> {
+        let lookout =
+            dhcp.question.map(|socket| Lookout::new(socket, &self.interface, &self.events));
+        let mut lookout = lookout.transpose().map_err(lost(Service::Dhcp))?;
         let role = tokio::select! {
-            role = self.find_role(dhcp.question) => role?,
+            role = self.find_role(lookout.as_mut()) => role?,
             () = self.stop.wait() => return Ok(()),
         };
         let setup = Setup {
@@ -150,16 +157,20 @@ impl Common {
             role,
             sockets: dhcp.sockets,
             log: dhcp.log.filter(|_| role == Role::Full),
-            inbox: Inbox { configs: dhcp.configs, queries: dhcp.queries },
+            inbox: Inbox { changes: dhcp.changes, queries: dhcp.queries },
         };
         let driver = Driver::new(setup, &self.events).map_err(lost(Service::Dhcp))?;
-        if role == Role::Full {
-            for text in find_misfits(&self.config, &self.interface) {
-                self.events.event(Event::Warning { text });
+        ready(role, &self.config, &self.interface, &self.events);
+        let watched = async {
+            match lookout {
+                Some(lookout) => lookout.watch(role).await,
+                None => std::future::pending().await,
             }
+        };
+        tokio::select! {
+            ended = driver.run(self.stop.wait()) => ended.map_err(lost(Service::Dhcp)),
+            () = watched => Ok(()),
         }
-        ready(role, &self.interface, &self.events);
-        driver.run(self.stop.wait()).await.map_err(lost(Service::Dhcp))
     }
 
     async fn tftp(&self, (server, socket): (TftpServer, UdpSocket)) -> Result<(), ServeError> {
@@ -210,21 +221,25 @@ impl Common {
         Ok(())
     }
 
-    /// Asks for other DHCP servers, where the configuration does not decide alone.
-    async fn find_role(&self, question: Option<UdpSocket>) -> Result<Role, ServeError> {
-        let note = |text: String| self.events.event(Event::Note { text });
-        let others = match question {
-            None => Vec::new(),
-            Some(socket) => {
-                note(format!("looking for other DHCP servers on {}", self.interface.name));
-                let found = find_servers(socket, &self.interface, DETECTION);
-                found.await.map_err(lost(Service::Dhcp))?
-            }
-        };
-        for other in &others {
-            note(format!("another DHCP server answers: {other}"));
+    async fn link(&self, watch: LinkWatch) -> Result<(), ServeError> {
+        tokio::select! {
+            ended = watch.run() => ended,
+            () = self.stop.wait() => Ok(()),
         }
-        Ok(decide_role(self.config.serve.mode, self.config.serve.force, &others)?)
+    }
+
+    /// Asks for other DHCP servers, where this one is to give addresses.
+    async fn find_role(&self, lookout: Option<&mut Lookout>) -> Result<Role, ServeError> {
+        let Serve { mode, force, .. } = self.config.serve;
+        let gives = self.config.serve.gives_addresses();
+        let others = match lookout.filter(|_| gives) {
+            None => Vec::new(),
+            Some(lookout) => lookout.look().await.map_err(lost(Service::Dhcp))?,
+        };
+        if !gives {
+            return Ok(Role::Proxy);
+        }
+        Ok(decide_role(mode, force, &others)?)
     }
 }
 
@@ -244,6 +259,7 @@ fn file_servers(
     let shared = || (Arc::clone(files), Arc::clone(events), Arc::clone(&meter));
     let (source, sink, ours) = shared();
     let tftp = TftpServer::metered(source, limits.into(), sink, ours);
+    let tftp = if config.serve.tftp_single_port { tftp.from_one_port() } else { tftp };
     let (source, sink, ours) = shared();
     let http = HttpServer::metered(source, limits.into(), sink, ours);
     watch.bound(limits, meter, vec![Arc::new(tftp.clone()), Arc::new(http.clone())]);
@@ -251,68 +267,29 @@ fn file_servers(
 }
 
 /// Reports that all is served now. Files are served before it is known which server gives addresses.
-fn ready(role: Role, interface: &Interface, events: &Arc<dyn Sink>) {
+fn ready(role: Role, config: &Config, interface: &Interface, events: &Arc<dyn Sink>) {
+    let note = |text: String| events.event(Event::Note { text });
+    let gives = config.serve.gives_addresses();
     let what = match role {
         Role::Full => "giving addresses and boot files",
+        Role::Proxy if config.serve.mode == Mode::Auto && !gives => {
+            "giving boot files and no addresses"
+        }
         Role::Proxy => "giving boot files beside another DHCP server",
     };
     let Interface { name, address, network, .. } = interface;
-    events.event(Event::Note { text: format!("{what} on {name} ({address}, {network})") });
+    if role == Role::Full {
+        let table = subnet_table(config, *network, *address);
+        table.iter().for_each(|subnet| note(format!("subnet {subnet}")));
+        let far = no_subnet_here(config, *network, *address);
+        far.into_iter().for_each(|text| events.event(Event::Warning { text }));
+    }
+    note(format!("{what} on {name} ({address}, {network})"));
+    if config.serve.mode == Mode::Auto && !gives {
+        note(HOW_TO_GIVE.to_owned());
+    }
     if let Err(error) = notify::send(&format!("READY=1\nSTATUS={what} on {name}")) {
         let text = format!("cannot notify the supervisor that the server is ready: {error}");
         events.event(Event::Warning { text });
-    }
-}
-
-/// Finds subnets and reservations that do not fit the link, so that some machine does not get what was meant.
-fn find_misfits(config: &Config, interface: &Interface) -> Vec<String> {
-    let Interface { name, address, network, .. } = interface;
-    let subnets = &config.serve.subnets;
-    let holds = |address| subnets.iter().any(|subnet| subnet.network.contains(&address));
-    let mut found = Vec::new();
-    if !subnets.is_empty() && !holds(*address) {
-        found.push(format!(
-            "no [[serve.subnet]] is that of {name} ({network}): machines there get no address, only those \
-             behind relays"
-        ));
-    }
-    for reservation in &config.serve.reservations {
-        let (mac, reserved) = (reservation.mac, reservation.address);
-        if reserved == *address {
-            found.push(format!(
-                "{reserved} is reserved for {mac}, but is this server's own address"
-            ));
-        } else if !holds(reserved) && !network.contains(&reserved) {
-            found.push(format!("{reserved} is reserved for {mac}, but lies in no subnet"));
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_does_not_fit_the_link_is_warned_of() {
-        let interface = Interface {
-            name: "eth0".to_owned(),
-            address: [10, 9, 0, 1].into(),
-            network: "10.9.0.0/16".parse().unwrap(),
-        };
-        let found = |config: &str| find_misfits(&config.parse().unwrap(), &interface);
-        assert_eq!(found(""), [""; 0]);
-        let reserved = |address: &str| {
-            format!("[[serve.reservation]]\nmac = '02:02:02:02:02:02'\naddress = '{address}'\n")
-        };
-        assert_eq!(found(&reserved("10.9.7.7")), [""; 0]);
-        assert!(found(&reserved("10.9.0.1"))[0].contains("is this server's own address"));
-        assert!(found(&reserved("192.168.7.7"))[0].contains("lies in no subnet"));
-        let subnet = |network: &str| format!("[[serve.subnet]]\nnetwork = '{network}'\n");
-        assert_eq!(found(&(subnet("192.168.7.0/24") + &reserved("192.168.7.7"))).len(), 1);
-        assert!(
-            found(&subnet("192.168.50.0/24"))[0].starts_with("no [[serve.subnet]] is that of eth0")
-        );
-        assert_eq!(found(&subnet("10.9.0.0/16")), [""; 0]);
     }
 }

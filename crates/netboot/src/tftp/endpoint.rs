@@ -21,6 +21,7 @@ pub(super) struct Endpoint {
     socket: AsyncFd<UdpSocket>,
     /// The address that it is bound to; unspecified for all of them.
     local: IpAddr,
+    port: u16,
 }
 
 /// A datagram's length, source and destination.
@@ -34,12 +35,17 @@ pub(super) struct Datagram {
 
 impl Endpoint {
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
-        let local = socket.local_addr()?.ip();
+        let bound = socket.local_addr()?;
+        let (local, port) = (bound.ip(), bound.port());
         if local.is_ipv4() {
             setsockopt(&socket, Ipv4PacketInfo, &true)?;
         }
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: register(socket, Interest::READABLE)?, local })
+        Ok(Self { socket: register(socket, Interest::READABLE)?, local, port })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The next datagram; none where an earlier answer was not delivered.

@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod liveness;
+mod one_port;
 mod path;
 mod poller;
 mod reader;
@@ -23,7 +24,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::config::Limit;
@@ -33,6 +34,7 @@ use crate::logic::tftp::{Admission, Session, Sessions};
 use crate::meter::{Meter, Usage, Used};
 use crate::wire::tftp::{ErrorCode, Mode, Options, Packet, ParseError, Request, unreadable_name};
 use endpoint::{Datagram, Endpoint};
+use one_port::{OnePort, Strayed};
 use path::Paths;
 use poller::Poller;
 use transfer::Job;
@@ -41,6 +43,10 @@ use transfer::Job;
 const NAME_OFFSET: usize = 2;
 /// How long transfers under way may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Requests that wait because they came to the socket of an earlier transfer; the clients of further ones ask
+/// again.
+const STRAYED: usize = 64;
 
 /// A TFTP server that reads and never writes.
 ///
@@ -61,6 +67,7 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct TftpServer {
     shared: Arc<Shared>,
+    one_port: bool,
 }
 
 struct Shared {
@@ -104,6 +111,7 @@ impl TftpServer {
         let state = Mutex::new(State { sessions, running: HashMap::new() });
         let files = Opener::new(files);
         Self {
+            one_port: false,
             shared: Arc::new(Shared {
                 files,
                 pool: Pool::default(),
@@ -115,6 +123,13 @@ impl TftpServer {
                 poller: Arc::default(),
             }),
         }
+    }
+
+    /// The same, which sends each file from the port where requests arrive. The socket of that port must be
+    /// one that shares its address (`SO_REUSEADDR`).
+    #[must_use]
+    pub fn from_one_port(self) -> Self {
+        Self { one_port: true, ..self }
     }
 
     /// Answers what comes to `socket` until `shutdown` is ready, then lets the transfers that it began end,
@@ -132,10 +147,16 @@ impl TftpServer {
         let mut transfers = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         let mut buffer = vec![0; endpoint::MAX_REQUEST];
+        let (requests, mut strayed) = mpsc::channel(STRAYED);
+        let one_port = self.one_port.then(|| OnePort { port: endpoint.port(), requests });
         loop {
             let datagram = tokio::select! {
                 () = &mut shutdown => break,
                 datagram = endpoint.receive(&mut buffer) => datagram?,
+                Some(Strayed { datagram, bytes }) = strayed.recv(), if self.one_port => {
+                    buffer[..bytes.len()].copy_from_slice(&bytes);
+                    Some(datagram)
+                }
             };
             while transfers.try_join_next().is_some() {}
             let Some(datagram) = datagram else { continue };
@@ -143,7 +164,7 @@ impl TftpServer {
                 Answer::Nothing => {}
                 Answer::Packet(packet) => endpoint.send(&packet, datagram.client),
                 Answer::Transfer(job) => {
-                    transfers.spawn(job.run());
+                    transfers.spawn(Job { one_port: one_port.clone(), ..job }.run());
                 }
             }
         }
@@ -232,6 +253,7 @@ impl TftpServer {
         gives_way.iter().for_each(|(_, limit)| self.shared.met(*limit));
         self.requested(client, request.file);
         Answer::Transfer(Job {
+            one_port: None,
             shared: Arc::clone(&self.shared),
             session,
             ended,

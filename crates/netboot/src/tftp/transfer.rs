@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 
 use super::endpoint::is_passing;
 use super::liveness::{Liveness, Reported};
+use super::one_port::OnePort;
 use super::poller::PolledSocket;
 use super::reader::Reader;
 use super::receiver::Receiver;
@@ -41,6 +42,8 @@ pub(super) struct Job {
     pub(super) client: SocketAddr,
     pub(super) local: IpAddr,
     pub(super) asked: Asked,
+    /// None where the transfer has its own port.
+    pub(super) one_port: Option<OnePort>,
 }
 
 impl Job {
@@ -65,7 +68,11 @@ impl Job {
         let began = Instant::now();
         // Also where the task is ended from outside.
         let end = End { shared: Arc::clone(&self.shared), session: self.session };
-        let socket = Arc::new(PolledSocket::new(bind(self.local)?));
+        let socket = match &self.one_port {
+            None => bind(self.local)?,
+            Some(one) => one.connect(self.local, self.client)?,
+        };
+        let socket = Arc::new(PolledSocket::new(socket));
         let mut sender = Sender::new(&socket.socket, self.client);
         let opened = self.shared.files.open(&self.asked.path, None, self.client.ip(), self.local);
         let opened = tokio::select! {
@@ -102,6 +109,12 @@ impl Job {
         drop(end);
         for _ in 0..YIELDS_BEFORE_CLOSE {
             tokio::task::yield_now().await;
+        }
+        if let Some(one) = &self.one_port {
+            // The client may have asked for the next file already.
+            while let Some(Ok((length, _))) = running.receiver.receive_now() {
+                one.passes_on(running.receiver.packet(length), self.local, self.client);
+            }
         }
         let Running { transfer, reader, .. } = &running;
         let failure = ended.or_else(|| failure(transfer.outcome()?));
@@ -240,6 +253,10 @@ impl Job {
                 refuse_foreign(&mut running.sender, from).await?;
             }
             self.expire(running);
+            return Ok(());
+        }
+        let packet = running.receiver.packet(length);
+        if self.one_port.as_ref().is_some_and(|one| one.passes_on(packet, self.local, from)) {
             return Ok(());
         }
         running.reported.heard = running.now;

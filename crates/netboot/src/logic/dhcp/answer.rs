@@ -18,7 +18,9 @@ pub(super) struct Answer<'a> {
     pub(super) server: Ipv4Addr,
     /// The server identifier.
     pub(super) server_id: Ipv4Addr,
-    pub(super) given: Option<Given<'a>>,
+    pub(super) gives: Gives<'a>,
+    /// Whether another server's offer may name a boot file too.
+    pub(super) priority: bool,
     pub(super) boot: Option<&'a Boot>,
     /// Whether the server takes the client's log.
     pub(super) takes_log: bool,
@@ -30,6 +32,28 @@ pub(super) struct Given<'a> {
     pub(super) subnet: &'a SubnetConfig,
     /// Seconds of the lease.
     pub(super) seconds: u32,
+    /// The host name that belongs to the address.
+    pub(super) name: Option<&'a str>,
+}
+
+/// What an answer gives beside the boot file. A proxy gives nothing; a client that has its address (INFORM) gets
+/// no other one and no lease; one that speaks BOOTP gets no lease.
+#[derive(Default)]
+pub(super) struct Gives<'a> {
+    pub(super) address: Option<Ipv4Addr>,
+    /// Seconds of the lease.
+    pub(super) seconds: Option<u32>,
+    /// Whose options are given.
+    pub(super) subnet: Option<&'a SubnetConfig>,
+    pub(super) name: Option<&'a str>,
+}
+
+impl<'a> From<Given<'a>> for Gives<'a> {
+    fn from(given: Given<'a>) -> Self {
+        let Given { address, subnet, seconds, name } = given;
+        let (address, seconds) = (Some(address), Some(seconds));
+        Self { address, seconds, subnet: Some(subnet), name }
+    }
 }
 
 /// RFC 5071: F1 00 74 7E.
@@ -47,7 +71,8 @@ const MAX_FRAME: u16 = 1500;
 /// What is left out of an answer that would be too long, in this order. Options of the client and its relay
 /// go back in any case (RFC 6842, RFC 3046), and PXELINUX's own options stay as long as they are more than a
 /// delay.
-const EXPENDABLE: [Expendable; 7] = [
+const EXPENDABLE: [Expendable; 8] = [
+    Expendable::Option(code::HOST_NAME),
     Expendable::Option(code::DOMAIN),
     Expendable::Option(code::BROADCAST_ADDRESS),
     // `siaddr` says the same, and so did `sname`, which then takes options.
@@ -76,7 +101,9 @@ impl Answer<'_> {
         let size = self.request.options.number16(code::MAX_SIZE).unwrap_or(MIN_SIZE);
         let limit = usize::from(size.clamp(MIN_SIZE, MAX_FRAME) - HEADERS);
         let mut message = self.message();
-        for expendable in EXPENDABLE {
+        let further = self.gives.subnet.into_iter().flat_map(|subnet| subnet.options.iter().rev());
+        let further = further.map(|(code, _)| Expendable::Option(code));
+        for expendable in further.chain(EXPENDABLE) {
             match message.encode(limit) {
                 Err(EncodeError::TooLong { .. }) => expendable.remove(&mut message),
                 fits => return fits,
@@ -116,10 +143,8 @@ impl Answer<'_> {
         } else if self.kind == MessageType::Ack {
             message.ciaddr = self.request.ciaddr;
         }
-        if let Some(given) = &self.given {
-            message.yiaddr = given.address;
-            given.set_options(&mut message.options);
-        }
+        message.yiaddr = self.gives.address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        self.gives.set_options(&mut message.options, self.request);
         if let Some(boot) = self.boot {
             self.set_boot(&mut message, boot);
         }
@@ -149,6 +174,10 @@ impl Answer<'_> {
         message.options.set(code::BOOT_FILE, boot.file.as_str());
         if let Some(uuid) = self.request.options.get(code::CLIENT_UUID) {
             message.options.set(code::CLIENT_UUID, uuid);
+        }
+        if self.priority && matches!(self.client.kind, Kind::Ipxe { .. }) {
+            // Without it iPXE takes the boot file of the server that gave the address, where that names one.
+            message.options.set(code::IPXE, [code::ipxe::PRIORITY, 1, 1]);
         }
         // iPXE sends its console there.
         if self.takes_log && matches!(self.client.kind, Kind::Ipxe { .. }) {
@@ -188,24 +217,34 @@ impl Expendable {
     }
 }
 
-impl Given<'_> {
-    fn set_options(&self, options: &mut Options) {
-        let lease = self.seconds;
-        let network = self.subnet.network;
-        options.set(code::LEASE_TIME, lease.to_be_bytes());
-        options.set(code::RENEWAL_TIME, (lease / 2).to_be_bytes());
-        options.set(code::REBINDING_TIME, (lease / 8 * 7).to_be_bytes());
-        options.set(code::SUBNET_MASK, network.netmask().octets());
-        if !self.subnet.router.is_empty() {
-            options.set(code::ROUTER, octets(&self.subnet.router));
+impl Gives<'_> {
+    pub(super) fn set_options(&self, options: &mut Options, request: &Message) {
+        if let Some(lease) = self.seconds {
+            options.set(code::LEASE_TIME, lease.to_be_bytes());
+            options.set(code::RENEWAL_TIME, (lease / 2).to_be_bytes());
+            options.set(code::REBINDING_TIME, (lease / 8 * 7).to_be_bytes());
         }
-        if !self.subnet.dns.is_empty() {
-            options.set(code::DNS, octets(&self.subnet.dns));
+        let Some(subnet) = self.subnet else { return };
+        options.set(code::SUBNET_MASK, subnet.network.netmask().octets());
+        if !subnet.router.is_empty() {
+            options.set(code::ROUTER, octets(&subnet.router));
         }
-        if let Some(domain) = &self.subnet.domain {
+        if !subnet.dns.is_empty() {
+            options.set(code::DNS, octets(&subnet.dns));
+        }
+        if let Some(domain) = &subnet.domain {
             options.set(code::DOMAIN, domain.as_str());
         }
-        options.set(code::BROADCAST_ADDRESS, network.broadcast().octets());
+        if let Some(name) = self.name {
+            options.set(code::HOST_NAME, name);
+        }
+        options.set(code::BROADCAST_ADDRESS, subnet.network.broadcast().octets());
+        let wanted = request.options.get(code::PARAMETER_LIST);
+        for (code, value) in subnet.options.iter() {
+            if wanted.is_none_or(|list| list.contains(&code)) {
+                options.set(code, value);
+            }
+        }
     }
 }
 

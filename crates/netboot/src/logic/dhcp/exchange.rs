@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::answer::{Answer, Given};
+use super::answer::{Answer, Given, Gives};
 use super::lease::{Lease, LeaseState};
-use super::{Arrival, Decided, Effect, Identity, Server};
+use super::pool::Asker;
+use super::{Arrival, Decided, Effect, Identity, Role, Server};
 use crate::client::Client;
 use crate::config::is_host;
 use crate::event::{Event, Ignore};
@@ -45,12 +46,19 @@ pub(super) struct Exchange<'a> {
     pub(super) kind: MessageType,
     pub(super) identity: Identity,
     pub(super) client: Client,
+    /// The address that is kept for it.
+    pub(super) reserved: Option<Ipv4Addr>,
     pub(super) arrival: Arrival,
     /// When it was received.
     pub(super) now: Time,
 }
 
 impl Exchange<'_> {
+    /// The client as one that needs an address in a subnet.
+    fn asker(&self, subnet: usize) -> Asker<'_> {
+        Asker { subnet, identity: &self.identity, reserved: self.reserved, now: self.now }
+    }
+
     /// The same with its own message, to wait for a probe.
     fn into_owned(self) -> Exchange<'static> {
         Exchange { request: Cow::Owned(self.request.into_owned()), ..self }
@@ -60,7 +68,7 @@ impl Exchange<'_> {
 impl Server {
     pub(super) fn discover(&mut self, exchange: Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         let now = exchange.now;
-        let subnet = self.subnet(&exchange)?;
+        let subnet = self.subnet(&exchange.request)?;
         self.pending.retain(|_, pending| now.since(pending.now) < PROBE_LOST);
         let waiting = self.pending.iter_mut().find(|entry| entry.1.identity == exchange.identity);
         if let Some((address, pending)) = waiting {
@@ -74,7 +82,7 @@ impl Server {
         let wanted = exchange.request.options.address(code::REQUESTED_ADDRESS);
         let choice = self
             .pools
-            .choose(subnet, &exchange.identity, wanted, &self.leases, now)
+            .choose(exchange.asker(subnet), wanted, &self.leases)
             .ok_or_else(|| Ignore::PoolEmpty(self.pools.config(subnet).network))?;
         self.given(&exchange.identity, choice.address, now)?;
         self.hold(&exchange.identity, choice.address, now);
@@ -116,8 +124,8 @@ impl Server {
 
     fn offer(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
         let (boot, warning) = self.boot(exchange);
-        let given = Some(self.given(&exchange.identity, address, exchange.now)?);
-        let mut effects = self.answer(exchange, MessageType::Offer, given, boot.as_ref())?;
+        let given = self.given(&exchange.identity, address, exchange.now)?;
+        let mut effects = self.answer(exchange, MessageType::Offer, given.into(), boot.as_ref())?;
         effects.extend(warning);
         Ok(effects)
     }
@@ -128,6 +136,7 @@ impl Server {
         if let Some(server) = options.address(code::SERVER_ID) {
             if server != self.server_id(&exchange.request) {
                 self.leases.withdraw(&exchange.identity, None, exchange.now);
+                self.guard.took(&exchange.identity, server, exchange.now);
                 self.pending.retain(|_, pending| pending.identity != exchange.identity);
                 return Err(Ignore::OtherServer(server));
             }
@@ -155,12 +164,12 @@ impl Server {
         asks: Asks,
     ) -> Result<Decided, Ignore> {
         let Exchange { identity, now, .. } = exchange;
-        let subnet = self.subnet(exchange)?;
+        let subnet = self.subnet(&exchange.request)?;
         let authority = asks == Asks::Selecting || self.config.serve.authoritative;
         let own = self.leases.is_own(identity, address);
-        let may = self.pools.may_have(subnet, identity, address, &self.leases, *now);
+        let may = self.pools.may_have(exchange.asker(subnet), address, &self.leases);
         let bound = self.leases.bound(identity, subnet, *now).map(|lease| lease.address);
-        let reserved = self.pools.reservation(subnet, identity, &self.leases, *now);
+        let reserved = self.pools.reservation(exchange.asker(subnet), &self.leases);
         let elsewhere = bound.into_iter().chain(reserved).any(|other| other != address);
         let refused = authority && asks == Asks::InitReboot && elsewhere;
         if may && !refused && (own || authority) {
@@ -179,7 +188,7 @@ impl Server {
         let (boot, warning) = self.boot(exchange);
         let given = self.given(&exchange.identity, address, now)?;
         let expires = now + Duration::from_secs(given.seconds.into());
-        let mut effects = self.answer(exchange, MessageType::Ack, Some(given), boot.as_ref())?;
+        let mut effects = self.answer(exchange, MessageType::Ack, given.into(), boot.as_ref())?;
         if let Some(boot) = &boot {
             self.guard.count(&exchange.identity, &boot.file, exchange.request.xid, now);
         }
@@ -194,7 +203,7 @@ impl Server {
     }
 
     fn refuse(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Decided, Ignore> {
-        let mut effects = self.answer(exchange, MessageType::Nak, None, None)?;
+        let mut effects = self.answer(exchange, MessageType::Nak, Gives::default(), None)?;
         let text = format!("{} may not have {address}", exchange.identity);
         effects.push(Effect::Report(Event::Note { text }));
         Ok(effects.into())
@@ -234,9 +243,11 @@ impl Server {
 
     /// Section 4.3.5: no address, no lease time, to the address that the client has.
     pub(super) fn inform(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
-        self.subnet(exchange)?;
+        let subnet = self.subnet(&exchange.request)?;
         let (boot, warning) = self.boot(exchange);
-        let mut effects = self.answer(exchange, MessageType::Ack, None, boot.as_ref())?;
+        let subnet = Some(self.pools.config(subnet));
+        let given = Gives { subnet, ..Gives::default() };
+        let mut effects = self.answer(exchange, MessageType::Ack, given, boot.as_ref())?;
         effects.extend(warning);
         Ok(effects)
     }
@@ -278,7 +289,7 @@ impl Server {
                 return Err(Ignore::NotRecorded(address));
             }
         }
-        Ok(Given { address, subnet, seconds })
+        Ok(Given { address, subnet, seconds, name: self.pools.name(address) })
     }
 
     /// A lease that is to be recorded; none while nothing can be.
@@ -288,8 +299,7 @@ impl Server {
 
     /// The subnet that the client is on, as the relay says it (RFC 3527, RFC 3011, RFC 2131), the
     /// client's own address shows it, or the link is.
-    pub(super) fn subnet(&self, exchange: &Exchange<'_>) -> Result<usize, Ignore> {
-        let request = &exchange.request;
+    pub(super) fn subnet(&self, request: &Message) -> Result<usize, Ignore> {
         let there = if request.giaddr.is_unspecified() {
             if !request.ciaddr.is_unspecified() {
                 return self.machine("ciaddr", request.ciaddr);
@@ -310,7 +320,7 @@ impl Server {
     /// or to networks that the configuration does not name.
     pub(super) fn machine(&self, field: &'static str, address: Ipv4Addr) -> Result<usize, Ignore> {
         let subnet = self.pools.find(address).ok_or(Ignore::UnknownNetwork(address))?;
-        if address == self.link.address {
+        if self.link.is_own(address) {
             return Err(Ignore::OwnAddress { field, address });
         }
         if !is_host(self.pools.config(subnet).network, address) {
@@ -331,7 +341,7 @@ impl Server {
         &self,
         exchange: &Exchange<'_>,
         kind: MessageType,
-        given: Option<Given<'_>>,
+        gives: Gives<'_>,
         boot: Option<&Boot>,
     ) -> Result<Vec<Effect>, Ignore> {
         let answer = Answer {
@@ -341,7 +351,8 @@ impl Server {
             kind,
             server: self.link.address,
             server_id: self.server_id(&exchange.request),
-            given,
+            priority: self.role == Role::Proxy,
+            gives,
             boot,
             takes_log: self.config.watch.syslog == Some(true),
         };
@@ -351,7 +362,7 @@ impl Server {
             kind: exchange.client.to_string(),
             message: exchange.kind,
             answer: kind,
-            address: answer.given.as_ref().map(|given| given.address),
+            address: answer.gives.address,
             file: boot.map(|boot| boot.file.clone()),
         };
         let from = exchange.arrival.port;

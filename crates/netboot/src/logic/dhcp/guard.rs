@@ -1,6 +1,7 @@
 //! Detects boot loops.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::{Identity, Ignore};
@@ -17,6 +18,8 @@ const WATCHED: usize = 8192;
 pub(super) struct Guard {
     /// For each client and file, the exchanges that named it.
     boots: HashMap<(Identity, String), Vec<(u32, Time)>>,
+    /// The other server whose offer each client took last.
+    others: HashMap<Identity, (Ipv4Addr, Time)>,
     swept: Time,
 }
 
@@ -36,7 +39,9 @@ impl Guard {
         let lately = || seen.iter().filter(|(_, time)| now.since(*time) < WINDOW);
         let times = lately().count();
         if times >= TIMES && !lately().any(|(known, _)| *known == xid) {
-            return Err(Ignore::Loop { file: file.to_owned(), times });
+            let other = self.others.get(identity).filter(|(_, time)| now.since(*time) < WINDOW);
+            let (file, other) = (file.to_owned(), other.map(|(server, _)| *server));
+            return Err(Ignore::Loop { file, times, other });
         }
         Ok(())
     }
@@ -55,10 +60,19 @@ impl Guard {
         }
     }
 
+    /// Remembers that the client took the offer of another server.
+    pub(super) fn took(&mut self, identity: &Identity, other: Ipv4Addr, now: Time) {
+        self.sweep(now);
+        if self.others.len() < WATCHED || self.others.contains_key(identity) {
+            self.others.insert(identity.clone(), (other, now));
+        }
+    }
+
     fn sweep(&mut self, now: Time) {
         if now.since(self.swept) >= WINDOW || now < self.swept {
             self.swept = now;
             self.boots.retain(|_, seen| seen.iter().any(|(_, time)| now.since(*time) < WINDOW));
+            self.others.retain(|_, (_, time)| now.since(*time) < WINDOW);
         }
     }
 }
@@ -98,10 +112,11 @@ mod tests {
             let [a, b, c, d] = number.to_be_bytes();
             let identity = Identity::Hardware(Hardware::ethernet([2, 0, a, b, c, d]));
             guard.count(&identity, "a", 1, now);
+            guard.took(&identity, Ipv4Addr::LOCALHOST, now);
         }
-        assert_eq!(guard.boots.len(), WATCHED);
+        assert_eq!((guard.boots.len(), guard.others.len()), (WATCHED, WATCHED));
         let later = now + WINDOW + WINDOW;
         guard.count(&Identity::Hardware(Hardware::ethernet([2; 6])), "a", 1, later);
-        assert_eq!(guard.boots.len(), 1);
+        assert_eq!((guard.boots.len(), guard.others.len()), (1, 0));
     }
 }

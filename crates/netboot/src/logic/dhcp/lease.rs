@@ -128,6 +128,14 @@ impl Leases {
         })
     }
 
+    /// Whether a client has an address now.
+    pub(super) fn holds(&self, identity: &Identity, now: Time) -> bool {
+        self.claims(identity).any(|claim| {
+            let lease = self.at(claim.address);
+            lease.is_some_and(|it| it.state == LeaseState::Bound && it.expires > now)
+        })
+    }
+
     /// Whether another client holds the address now.
     pub(super) fn is_taken(&self, address: Ipv4Addr, identity: &Identity, now: Time) -> bool {
         self.at(address).is_some_and(|lease| {

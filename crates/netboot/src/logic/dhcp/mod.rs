@@ -18,7 +18,7 @@
 //! use winpe_netboot::config::Config;
 //! use winpe_netboot::wire::dhcp::{Message, code};
 //!
-//! let link = Link { address: [192, 168, 0, 10].into(), network: "192.168.0.0/24".parse()? };
+//! let link = Link { address: [192, 168, 0, 10].into(), network: "192.168.0.0/24".parse()?, others: vec![] };
 //! let mut server = Server::new(Arc::new(Config::default()), link, Role::Proxy);
 //!
 //! let mut discover = Message::request(1, [0x52, 0x54, 0, 0, 0, 4]);
@@ -35,7 +35,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admission;
 mod answer;
+mod bootp;
 mod exchange;
 mod guard;
 mod identity;
@@ -56,15 +58,16 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::admission::heard;
 use self::exchange::Exchange;
 use self::guard::Guard;
 use self::lease::Leases;
 use self::pool::Pools;
 use self::rate::Rate;
 use super::Time;
-use crate::client::{Client, Kind};
+use crate::client::Client;
 use crate::config::Config;
-use crate::event::{Event, Heard, Ignore};
+use crate::event::{Event, Ignore};
 use crate::wire::dhcp::{Hardware, Message, MessageType, Op, code};
 use ipnet::Ipv4Net;
 
@@ -90,12 +93,22 @@ pub struct Server {
 }
 
 /// The link that the server is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// The server's own address.
     pub address: Ipv4Addr,
     /// The network around it.
     pub network: Ipv4Net,
+    /// Further addresses of this machine, on this link and on others. No client gets them.
+    pub others: Vec<Ipv4Addr>,
+}
+
+impl Link {
+    /// Whether an address is this machine's own.
+    #[must_use]
+    pub fn is_own(&self, address: Ipv4Addr) -> bool {
+        address == self.address || self.others.contains(&address)
+    }
 }
 
 /// Whether the server gives addresses.
@@ -162,7 +175,7 @@ impl Server {
     /// A server that remembers nothing yet.
     #[must_use]
     pub fn new(config: Arc<Config>, link: Link, role: Role) -> Self {
-        let pools = Pools::new(&config, link);
+        let pools = Pools::new(&config, &link);
         Self {
             config,
             link,
@@ -202,7 +215,7 @@ impl Server {
 
     /// Uses another configuration from now on. Leases stay, except those outside every pool now.
     pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
-        self.pools = Pools::new(&config, self.link);
+        self.pools = Pools::new(&config, &self.link);
         self.config = config;
         self.pending.clear();
         self.exhausted.clear();
@@ -212,6 +225,12 @@ impl Server {
                 self.leases.put(lease, subnet, now);
             }
         }
+    }
+
+    /// The server has another address from now on, or others beside it.
+    pub fn move_to(&mut self, link: Link, now: Time) {
+        self.link = link;
+        self.reconfigure(Arc::clone(&self.config), now);
     }
 
     /// From now on no lease can be recorded. What is given then is what these leases, which are recorded,
@@ -325,7 +344,8 @@ impl Server {
     /// Whether this is the server's own question for other servers: broadcasts come back to their sender. A
     /// machine that has an address sends only that question and renewals from a client's port.
     fn is_own_question(&self, request: &Message, arrival: Arrival) -> bool {
-        arrival.from == SocketAddrV4::new(self.link.address, 68)
+        self.link.is_own(*arrival.from.ip())
+            && arrival.from.port() == 68
             && request.ciaddr.is_unspecified()
             && request.message_type() == Some(MessageType::Discover)
     }
@@ -340,19 +360,21 @@ impl Server {
             return Err(Ignore::Reply);
         }
         let kind = match (request.message_type(), request.options.get(code::MESSAGE_TYPE)) {
-            (Some(kind), _) => kind,
-            (None, None) => return Err(Ignore::Bootp),
+            (Some(kind), _) => Some(kind),
+            (None, None) => None,
             (None, Some(_)) => return Err(Ignore::MessageType),
         };
         let identity = Identity::of(request).ok_or(Ignore::NoIdentity)?;
         let known = self.leases.knows(&identity, now);
         self.rate.count(&identity, known, now)?;
         let client = Client::of(request);
-        if client.kind != Kind::Other && !self.config.allows(&client) {
+        if !self.allows(&identity, &client, request.options.get(code::CLIENT_ID), now) {
             return Err(Ignore::NotAllowed);
         }
+        let reserved = self.pools.reserved(&identity, request.options.get(code::CLIENT_ID));
+        let Some(kind) = kind else { return self.bootp(request, &identity, reserved, now) };
         let request = Cow::Borrowed(request);
-        let exchange = Exchange { request, kind, identity, client, arrival, now };
+        let exchange = Exchange { request, kind, identity, client, reserved, arrival, now };
         match (arrival.port, self.role) {
             (Port::Boot, _) => self.boot_service(&exchange).map(Decided::from),
             (Port::Server, Role::Proxy) => self.proxy(&exchange).map(Decided::from),
@@ -368,17 +390,4 @@ impl Server {
             },
         }
     }
-}
-
-/// The event of a message, with what it says about its sender.
-fn heard(request: &Message, ignored: Option<Ignore>) -> Option<Event> {
-    let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
-    Some(Event::Heard(Box::new(Heard {
-        client: Identity::of(request)?.to_string(),
-        about: Client::of(request),
-        message: request.message_type()?,
-        address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
-        server: request.options.address(code::SERVER_ID),
-        ignored,
-    })))
 }

@@ -14,7 +14,9 @@ pub(super) struct Pools {
     subnets: Vec<Subnet>,
     /// By client and by address.
     reserved: BTreeMap<Identity, Ipv4Addr>,
-    /// Addresses that no pool gives: reserved ones, the server's own, routers, DNS servers.
+    /// The host names of reserved addresses.
+    names: BTreeMap<Ipv4Addr, String>,
+    /// Addresses that no pool gives: reserved ones, all of this machine, routers, DNS servers.
     kept: BTreeSet<Ipv4Addr>,
 }
 
@@ -23,6 +25,17 @@ struct Subnet {
     config: SubnetConfig,
     /// All addresses before this one were used at some time; none where all were.
     unused: Option<Ipv4Addr>,
+}
+
+/// A client that needs an address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    /// Its subnet.
+    pub(super) subnet: usize,
+    pub(super) identity: &'a Identity,
+    /// The address that is kept for it.
+    pub(super) reserved: Option<Ipv4Addr>,
+    pub(super) now: Time,
 }
 
 /// The address found for a client.
@@ -34,17 +47,9 @@ pub(super) struct Choice {
 }
 
 impl Pools {
-    pub(super) fn new(config: &Config, link: Link) -> Self {
-        let mut subnets = config.serve.subnets.clone();
-        if !subnets.iter().any(|subnet| subnet.network.contains(&link.address)) {
-            let mut here = SubnetConfig::for_link(link.network);
-            if !subnets.is_empty() {
-                // The configuration says which addresses are given, and this link is not among them.
-                (here.first, here.last) = (None, None);
-            }
-            subnets.push(here);
-        }
-        let mut kept = BTreeSet::from([link.address]);
+    pub(super) fn new(config: &Config, link: &Link) -> Self {
+        let subnets = config.subnets_on(link.network, link.address);
+        let mut kept: BTreeSet<_> = link.others.iter().copied().chain([link.address]).collect();
         for subnet in &subnets {
             kept.extend(subnet.router.iter().chain(&subnet.dns));
         }
@@ -58,11 +63,35 @@ impl Pools {
             reserved: reservations
                 .iter()
                 // The server needs its own.
-                .filter(|reservation| reservation.address != link.address)
-                .map(|reservation| (Identity::Hardware(reservation.mac), reservation.address))
+                .filter(|reservation| !link.is_own(reservation.address))
+                .flat_map(|reservation| {
+                    let macs = reservation.mac.iter().copied().map(Identity::Hardware);
+                    let ids = reservation.client_id.iter();
+                    let ids = ids.map(|id| Identity::ClientId(id.bytes().to_vec()));
+                    macs.chain(ids).map(|it| (it, reservation.address))
+                })
+                .collect(),
+            names: reservations
+                .iter()
+                .filter_map(|it| Some((it.address, it.name.clone()?)))
                 .collect(),
             kept,
         }
+    }
+
+    /// The address that is kept for a machine: by its identity, or by its client identifier.
+    pub(super) fn reserved(
+        &self,
+        identity: &Identity,
+        client_id: Option<&[u8]>,
+    ) -> Option<Ipv4Addr> {
+        let by_id = || self.reserved.get(&Identity::ClientId(client_id?.to_vec()));
+        self.reserved.get(identity).or_else(by_id).copied()
+    }
+
+    /// The host name that belongs to a reserved address.
+    pub(super) fn name(&self, address: Ipv4Addr) -> Option<&str> {
+        self.names.get(&address).map(String::as_str)
     }
 
     /// The subnet that an address is in.
@@ -80,45 +109,30 @@ impl Pools {
             || (0..self.subnets.len()).any(|subnet| self.pool_holds(subnet, address))
     }
 
-    /// Whether this client may have this address.
-    pub(super) fn may_have(
-        &self,
-        subnet: usize,
-        identity: &Identity,
-        address: Ipv4Addr,
-        leases: &Leases,
-        now: Time,
-    ) -> bool {
-        let reserved = self.reserved.get(identity) == Some(&address)
-            && is_host(self.config(subnet).network, address);
+    /// Whether a client may have this address.
+    pub(super) fn may_have(&self, asker: Asker<'_>, address: Ipv4Addr, leases: &Leases) -> bool {
+        let Asker { subnet, identity, now, .. } = asker;
+        let reserved =
+            asker.reserved == Some(address) && is_host(self.config(subnet).network, address);
         (reserved || self.pool_holds(subnet, address)) && !leases.is_taken(address, identity, now)
     }
 
-    /// The address that is kept for a client in a subnet, where it may have it now.
-    pub(super) fn reservation(
-        &self,
-        subnet: usize,
-        identity: &Identity,
-        leases: &Leases,
-        now: Time,
-    ) -> Option<Ipv4Addr> {
-        let reserved = self.reserved.get(identity).copied();
-        reserved.filter(|it| self.may_have(subnet, identity, *it, leases, now))
+    /// The address that is kept for a client in its subnet, where it may have it now.
+    pub(super) fn reservation(&self, asker: Asker<'_>, leases: &Leases) -> Option<Ipv4Addr> {
+        asker.reserved.filter(|it| self.may_have(asker, *it, leases))
     }
 
     /// An address for a client: its reservation, the one it has or had, the one it asks for, one
     /// that was never used, the one that was free for the longest time.
     pub(super) fn choose(
         &mut self,
-        subnet: usize,
-        identity: &Identity,
+        asker: Asker<'_>,
         wanted: Option<Ipv4Addr>,
         leases: &Leases,
-        now: Time,
     ) -> Option<Choice> {
-        let may_have =
-            |pools: &Self, address| pools.may_have(subnet, identity, address, leases, now);
-        let reserved = self.reservation(subnet, identity, leases, now);
+        let Asker { subnet, identity, now, .. } = asker;
+        let may_have = |pools: &Self, address| pools.may_have(asker, address, leases);
+        let reserved = self.reservation(asker, leases);
         let own = leases.of(identity, subnet).map(|lease| lease.address);
         if let Some(address) = reserved.into_iter().chain(own).find(|it| may_have(self, *it)) {
             return Some(Choice { address, fresh: false });

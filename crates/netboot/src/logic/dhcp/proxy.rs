@@ -1,21 +1,26 @@
 //! PXE 2.1, section 2.2: what to boot, beside a server that gives addresses.
 
+use super::answer::Gives;
 use super::exchange::Exchange;
 use super::{Effect, Server};
 use crate::client::Kind;
 use crate::event::Ignore;
 use crate::policy::Boot;
-use crate::wire::dhcp::MessageType;
+use crate::wire::dhcp::{MessageType, code};
 
 impl Server {
     /// Port 67. A proxy answers DISCOVER only; REQUEST belongs to the server that gives addresses.
     pub(super) fn proxy(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         if exchange.kind != MessageType::Discover {
+            let other = exchange.request.options.address(code::SERVER_ID);
+            if let Some(other) = other.filter(|_| exchange.kind == MessageType::Request) {
+                self.guard.took(&exchange.identity, other, exchange.now);
+            }
             return Err(Ignore::LeftToServer(exchange.kind));
         }
-        self.subnet(exchange)?;
+        self.subnet(&exchange.request)?;
         let boot = self.boot_file(exchange)?;
-        let effects = self.answer(exchange, MessageType::Offer, None, Some(&boot))?;
+        let effects = self.answer(exchange, MessageType::Offer, Gives::default(), Some(&boot))?;
         self.guard.count(&exchange.identity, &boot.file, exchange.request.xid, exchange.now);
         Ok(effects)
     }
@@ -28,7 +33,7 @@ impl Server {
         let from = *exchange.arrival.from.ip();
         self.machine("source", from)?;
         let boot = self.boot_file(exchange)?;
-        self.answer(exchange, MessageType::Ack, None, Some(&boot))
+        self.answer(exchange, MessageType::Ack, Gives::default(), Some(&boot))
     }
 
     fn boot_file(&self, exchange: &Exchange<'_>) -> Result<Boot, Ignore> {

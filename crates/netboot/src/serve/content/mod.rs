@@ -1,6 +1,10 @@
 //! The files that are served: the administrator's, those made from the configuration, and those of the
 //! distribution. Opens folders and images, and checks what is missing.
 
+mod tree;
+
+pub use tree::search_own_menus;
+
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Boots that stop before the first file.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::super::snapshot::Snapshot;
@@ -18,8 +19,16 @@ const NOTICED: Duration = Duration::from_secs(2);
 
 /// The server has a reason for its silence.
 pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
-    let step = snapshot.last(StepKind::Ignored).filter(|step| snapshot.ends_with(step))?;
+    let step = snapshot.last(StepKind::Ignored)?;
     let reason = step.ignored.as_ref()?;
+    if let Ignore::Loop { other: Some(other), .. } = reason
+        && snapshot.files().next().is_none()
+    {
+        return Some(loop_beside(*other, reason));
+    }
+    if !snapshot.ends_with(step) {
+        return None;
+    }
     let remedy = match reason {
         Ignore::PoolEmpty(_) => {
             "Give the subnet more addresses (first, last), or shorten its lease so that addresses \
@@ -45,6 +54,19 @@ pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     };
     let summary = format!("it gets no answer: {reason}");
     Some(Verdict::stopped("not-answered", summary).try_this(remedy))
+}
+
+/// The other server names a boot file too, and the client prefers it.
+fn loop_beside(other: Ipv4Addr, reason: &Ignore) -> Verdict {
+    Verdict::stopped("not-answered", format!("it gets no answer: {reason}"))
+        .because(format!(
+            "The machine takes its address from {other} and comes back without having loaded what it is given \
+             here: {other} probably names a boot file too."
+        ))
+        .try_this(format!(
+            "Take the boot file out of {other} (options 66 and 67; filename and next-server, or dhcp-boot). It \
+             is tried again after a minute."
+        ))
 }
 
 /// Two servers on one link.
@@ -175,6 +197,26 @@ mod tests {
         machine.discover(PXE);
         machine.offer("undionly.kpxe");
         assert_eq!(machine.verdict().signature, "booting", "an answer later ends it");
+    }
+
+    #[test]
+    fn a_loop_beside_another_server_names_that_one() {
+        let looped = |other| {
+            let mut machine = Machine::new();
+            let file = "http://10.96.0.1/boot.ipxe".to_owned();
+            let reason = Ignore::Loop { file, times: 3, other };
+            machine.hears(MessageType::Discover, IPXE, Some(reason));
+            let left = Ignore::LeftToServer(MessageType::Request);
+            if other.is_some() {
+                machine.hears(MessageType::Request, IPXE, Some(left));
+            }
+            machine.verdict()
+        };
+        let verdict = looped(Some([10, 95, 0, 1].into()));
+        assert_eq!((verdict.status, verdict.signature), (Status::Stopped, "not-answered"));
+        assert!(verdict.remedy.unwrap().contains("the boot file out of 10.95.0.1"));
+        let alone = looped(None);
+        assert!(alone.remedy.unwrap().contains("It loads this file, comes back"));
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub const ROUTER: u8 = 3;
 pub const DNS: u8 = 6;
 /// Log servers; iPXE sends its console there by syslog.
 pub const LOG_SERVER: u8 = 7;
+/// The host name of the client.
+pub const HOST_NAME: u8 = 12;
 /// The domain.
 pub const DOMAIN: u8 = 15;
 /// The subnet's broadcast address.
@@ -69,6 +71,13 @@ pub mod relay {
     pub const LINK_SELECTION: u8 = 5;
     /// RFC 5107: what the server is to call itself.
     pub const SERVER_ID_OVERRIDE: u8 = 11;
+}
+
+/// Sub-options of [`IPXE`].
+pub mod ipxe {
+    /// The priority of an offer, a signed byte; of several offers iPXE takes the boot file of the one with the
+    /// highest.
+    pub const PRIORITY: u8 = 1;
 }
 
 /// Sub-options of [`VENDOR`] in PXE 2.1.

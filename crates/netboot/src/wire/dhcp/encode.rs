@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::options::END;
+use super::options::{END, PAD};
 use super::parse::{COOKIE, FIXED};
 use super::{Message, code};
 
@@ -65,7 +65,7 @@ impl Message {
     fn lay_out(&self, limit: usize) -> Result<Layout<'_>, EncodeError> {
         let options = self.options.iter().filter(|item| item.0 != code::OVERLOAD);
         let mut layout = Layout { options: options.collect(), file: Vec::new(), sname: Vec::new() };
-        let whole = FIXED + layout.options.iter().map(|item| spelt(item.1)).sum::<usize>() + 1;
+        let whole = FIXED + layout.options.iter().map(|item| spelt(*item)).sum::<usize>() + 1;
         if whole <= limit {
             return Ok(layout);
         }
@@ -77,7 +77,7 @@ impl Message {
         // From the end, where the least important ones are.
         for at in (1..layout.options.len()).rev() {
             let (code, value) = layout.options[at];
-            let size = spelt(value);
+            let size = spelt((code, value));
             if length <= limit {
                 break;
             }
@@ -113,9 +113,15 @@ struct Layout<'a> {
 /// The bytes of option 52 itself.
 const OVERLOAD: usize = 3;
 
-/// The bytes that an option of this value takes.
-fn spelt(value: &[u8]) -> usize {
-    value.len() + 2 * value.len().div_ceil(255).max(1)
+/// The bytes that an option takes.
+fn spelt((code, value): (u8, &[u8])) -> usize {
+    value.len() + 2 * value.len().div_ceil(255).max(1) + usize::from(is_ended(code))
+}
+
+/// Whether an option is a name that some ROMs read up to a zero, beyond its length. The zero after it is a pad
+/// option: the name keeps its length, as other firmware takes a zero within it for a part of the name.
+fn is_ended(code: u8) -> bool {
+    matches!(code, code::TFTP_SERVER | code::BOOT_FILE)
 }
 
 /// A field with its text, or with options in its place.
@@ -139,6 +145,9 @@ fn push(bytes: &mut Vec<u8>, code: u8, value: &[u8]) {
         bytes.extend([code, u8::try_from(part.len()).expect("at most 255 bytes")]);
         bytes.extend(part);
         if after.is_empty() {
+            if is_ended(code) {
+                bytes.push(PAD);
+            }
             return;
         }
         rest = after;

@@ -1,8 +1,10 @@
 //! Whole exchanges in simulated time.
 
 mod addresses;
+mod bootp;
 mod clients;
 mod full;
+mod given;
 mod proxy;
 mod recorded;
 mod settings;
@@ -27,9 +29,22 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(role: Role, config: &str) -> Self {
-        let link = Link { address: SERVER, network: "192.168.0.0/24".parse().unwrap() };
+        let link = Link {
+            address: SERVER,
+            network: "192.168.0.0/24".parse().unwrap(),
+            others: Vec::new(),
+        };
         let config = Arc::new(config.parse().unwrap());
         Self { server: Server::new(config, link, role), now: Time::from_secs(1_000_000) }
+    }
+
+    /// A server that has these addresses too.
+    pub(super) fn with_others(config: &str, others: &[Ipv4Addr]) -> Self {
+        let mut bench = Self::new(Role::Full, config);
+        let others = others.to_vec();
+        let link = Link { others, ..bench.server.link.clone() };
+        bench.server = Server::new(Arc::clone(&bench.server.config), link, Role::Full);
+        bench
     }
 
     pub(super) fn full() -> Self {

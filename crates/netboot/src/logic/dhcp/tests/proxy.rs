@@ -25,6 +25,39 @@ fn an_offer_names_the_file_and_no_address() {
 }
 
 #[test]
+fn an_offer_to_ipxe_comes_before_that_of_the_other_server() {
+    let priority = |role, discover: &Message| {
+        let offer = Bench::new(role, "").send(discover).message().unwrap();
+        offer.options.get(code::IPXE).map(<[u8]>::to_vec)
+    };
+    assert_eq!(priority(Role::Proxy, &ipxe(1, 0, b"iPXE")), Some(vec![1, 1, 1]));
+    assert_eq!(priority(Role::Proxy, &ipxe(1, 7, b"iPXE")), Some(vec![1, 1, 1]));
+    assert_eq!(priority(Role::Proxy, &rom(1)), None, "a ROM does not know it");
+    assert_eq!(priority(Role::Full, &ipxe(1, 0, b"iPXE")), None, "there is no other offer");
+}
+
+#[test]
+fn u_boot_gets_the_program_of_its_processor() {
+    let mut bench = Bench::new(Role::Proxy, "");
+    for (number, class, file) in [
+        (21, "U-Boot.armv7", "snponly-arm32.efi"),
+        (22, "U-Boot.armv8", "snponly-arm64.efi"),
+        (22, "PXEClient:Arch:00022:UNDI:003000", "snponly-arm64.efi"),
+        (24, "U-Boot.armv8", "http://192.168.0.10/snponly-arm64.efi"),
+    ] {
+        let mut discover = uefi(number, 0);
+        discover.options.set(code::CLIENT_ARCH, [0, u8::try_from(number).unwrap()]);
+        discover.options.set(code::VENDOR_CLASS, class);
+        let offer = bench.send(&discover).message().unwrap();
+        assert_eq!(offer.file_name(), file.as_bytes(), "{number} {class}");
+    }
+    let mut bare = uefi(30, 0);
+    bare.options.remove(code::CLIENT_ARCH);
+    bare.options.set(code::VENDOR_CLASS, *b"U-Boot.armv8");
+    assert_eq!(bench.send(&bare).message().unwrap().file_name(), b"snponly-arm64.efi");
+}
+
+#[test]
 fn what_belongs_to_the_other_server_is_left_to_it() {
     let mut bench = Bench::new(Role::Proxy, "");
     assert_eq!(bench.send(&windows(1)).reason(), "no boot client");
@@ -78,4 +111,21 @@ fn a_loop_is_met_with_silence_that_says_why() {
         assert!(bench.send(&again(xid)).sent().is_some(), "a repeat is no new boot");
     }
     assert!(bench.send(&again(4)).reason().starts_with("boot loop: undionly.kpxe"));
+}
+
+#[test]
+fn a_loop_names_the_server_whose_offer_the_client_takes() {
+    let mut bench = Bench::new(Role::Proxy, "");
+    for xid in 1..=3 {
+        let discover = Message { xid, ..rom(1) };
+        let offer = bench.send(&discover).message().unwrap();
+        let mut request = select(&discover, &offer);
+        request.options.set(code::SERVER_ID, [192, 168, 0, 1]);
+        bench.send(&request);
+    }
+    let reason = bench.send(&Message { xid: 4, ..rom(1) }).reason();
+    assert!(
+        reason.ends_with("; its address is from 192.168.0.1, which may name another file"),
+        "{reason}"
+    );
 }

@@ -24,9 +24,30 @@ fn only_known_machines_boot_where_the_administrator_wants_it() {
         let reason = bench.send(&rom(3)).reason();
         assert_eq!(reason, "not one of the machines that may boot here");
     }
-    // An operating system only wants an address.
+    // A phone boots nothing, and is unknown too.
     let mut bench = Bench::new(Role::Full, KNOWN);
-    assert!(bench.send(&windows(3)).message().is_some());
+    assert!(bench.send(&windows(3)).reason().starts_with("not one of the machines"));
+    assert!(bench.send(&windows(1)).message().is_some());
+}
+
+#[test]
+fn machines_that_boot_get_addresses_and_what_they_start_keeps_them() {
+    let pxe = "[serve]\nallow = 'pxe'\n[[serve.reservation]]\nmac = '52:54:00:00:00:09'\n\
+               address = '192.168.0.50'\n";
+    let mut bench = Bench::new(Role::Full, pxe);
+    assert!(bench.send(&windows(1)).reason().starts_with("not one of the machines"));
+    let ack = bench.lease(&rom(1));
+    assert_eq!(bench.lease(&windows(1)).yiaddr, ack.yiaddr, "the Windows that it started");
+    assert!(bench.send(&windows(2)).sent().is_none(), "another one");
+    assert!(bench.send(&windows(9)).sent().is_some(), "a reserved one");
+    bench.pass(3601);
+    assert!(bench.send(&windows(1)).sent().is_none(), "its lease has ended");
+    // A table may name machines by what only firmware sends.
+    let known = "[serve]\nallow = 'known'\n[[client]]\nname = 'lab'\nvendor-class = 'PXEClient'\n";
+    let mut bench = Bench::new(Role::Full, known);
+    assert!(bench.send(&windows(1)).sent().is_none());
+    bench.lease(&rom(1));
+    assert!(bench.send(&windows(1)).sent().is_some());
 }
 
 #[test]
