@@ -1,9 +1,12 @@
-//! The sender of a DHCP message, as the message describes it: program, platform, UUID.
+//! The sender of a DHCP message, as the message describes it: program, platform, UUID; and what it says later
+//! that it boots.
 
+mod choice;
 mod platform;
 
 use std::fmt;
 
+pub use choice::{Choice, ChoiceKind};
 pub(crate) use platform::Architecture;
 pub use platform::Platform;
 

@@ -8,9 +8,11 @@ use super::{Event, Protocol};
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answered { .. } | Self::Ignored { .. } | Self::Heard(_) | Self::Leases { .. } => {
-                fmt_dhcp(self, f)
-            }
+            Self::Answered { .. }
+            | Self::NotNamed { .. }
+            | Self::Ignored { .. }
+            | Self::Heard(_)
+            | Self::Leases { .. } => fmt_dhcp(self, f),
             Self::Requested { .. }
             | Self::Progress { .. }
             | Self::Stalled { .. }
@@ -60,6 +62,7 @@ fn fmt_dhcp(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 None => Ok(()),
             }
         }
+        Event::NotNamed { client, reason } => write!(f, "no boot file for {client}: {reason}"),
         Event::Ignored { client, reason } => {
             write!(f, "ignored {}: {}", client.escape_debug(), reason.escape_debug())
         }

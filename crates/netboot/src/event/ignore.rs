@@ -84,8 +84,8 @@ pub enum Ignore {
     /// Only known machines are answered, and this one is unknown.
     #[error("not one of the machines that may boot here")]
     NotAllowed,
-    /// The client loads the same file again and again.
-    #[error("boot loop: {file} was given {times} times in 60 s, so it is not given again yet")]
+    /// The client is named the same file again and again.
+    #[error("boot loop: {file} was named {times} times in 60 s, so it is not named again yet")]
     Loop {
         /// The file.
         file: String,

@@ -7,6 +7,7 @@ use super::boot::View;
 use super::bootfile::PXELINUX;
 use super::loaders::{BOOT_WIM, PXEBOOT};
 use super::login;
+use crate::client::{Choice, ChoiceKind};
 use crate::config::Chain;
 use crate::config::Config;
 use crate::config::MirroredKind;
@@ -43,10 +44,11 @@ pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String
         }
         script.push_str("goto failed\n");
     }
-    script.push_str(
-        ":failed\necho This did not boot.\nprompt --timeout 30000 Press a key for the menu ||\n\
-         goto menu\n:shell\nshell\ngoto menu\n",
-    );
+    let notice = |kind, name| notice(config, server, &Choice::new(kind, name));
+    let (failed, shell) = (notice(ChoiceKind::Failed, "menu"), notice(ChoiceKind::Shell, "shell"));
+    push(&mut script, format_args!(":failed\n{failed}\necho This did not boot."));
+    script.push_str("prompt --timeout 30000 Press a key for the menu ||\ngoto menu\n");
+    push(&mut script, format_args!(":shell\n{shell}\nshell\ngoto menu"));
     script
 }
 
@@ -83,6 +85,16 @@ pub fn autoexec_script(config: &Config, server: Ipv4Addr) -> String {
     format!("#!ipxe\ndhcp && chain ${{filename}} || chain {base}boot.ipxe\n")
 }
 
+/// Reports what was chosen, so that its boot can be shown as what it is. A boot goes on whatever becomes of the
+/// report: after a second at the latest, or without a pause where this iPXE does not understand the command.
+fn notice(config: &Config, server: Ipv4Addr, choice: &Choice) -> String {
+    // Below the script's own place, so that an iPXE without HTTP reports by TFTP.
+    let root =
+        if config.holds(MirroredKind::Scripts) { config.base_url(server) } else { "/".to_owned() };
+    // Freed again: wimboot and Linux get every image that iPXE has.
+    format!("imgfetch --timeout 1000 --name chosen {root}{choice} && imgfree chosen ||")
+}
+
 /// Appends one line.
 fn push(script: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(script, "{line}").expect("a String takes everything");
@@ -96,7 +108,8 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
         Some(name) => format!("{images}{name}"),
         None => image.to_owned(),
     };
-    match entry.target() {
+    let notice = entry.choice().map(|choice| notice(config, server, &choice));
+    let mut commands = match entry.target() {
         None => Vec::new(),
         Some(Target::Local) => vec![
             // UEFI goes on with its own boot order.
@@ -107,7 +120,9 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             let login = config
                 .has_logins()
                 .then(|| format!("chain {}{}{or}", config.base_url(server), login::SCRIPT));
-            login.into_iter().chain([format!("sanboot {uri}{or}")]).collect()
+            // The login is a script, after which the disk is the last thing that was chosen.
+            let commands = login.into_iter().chain(notice).chain([format!("sanboot {uri}{or}")]);
+            return commands.collect();
         }
         Some(Target::Wim { image, index } | Target::Windows { disc: image, index }) => {
             let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
@@ -146,5 +161,7 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
         Some(Target::Pxe(program)) => {
             vec![format!("chain tftp://{server}/{}{or}", program.trim_start_matches('/'))]
         }
-    }
+    };
+    commands.splice(0..0, notice);
+    commands
 }

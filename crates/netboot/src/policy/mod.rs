@@ -3,6 +3,7 @@
 mod bases;
 mod boot;
 pub(crate) mod bootfile;
+mod choices;
 pub(crate) mod distribution;
 pub mod grub;
 pub mod ipxe;

@@ -60,10 +60,8 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
     match entry.target() {
         None => Vec::new(),
         Some(Target::Local) => vec!["localboot 0".to_owned()],
-        // The script has the login too.
-        Some(Target::San(_)) if config.has_logins() => by_ipxe(&script),
-        Some(Target::San(uri)) => by_ipxe(&format!("sanboot {uri}")),
-        Some(Target::Wim { .. } | Target::Windows { .. }) => by_ipxe(&script),
+        // The script has the login, and reports what was chosen.
+        Some(Target::San(_) | Target::Wim { .. } | Target::Windows { .. }) => by_ipxe(&script),
         Some(Target::Iso(image)) => match (entry.served_image(), below) {
             // A ROM has no HTTP; a name without one goes where PXELINUX itself came from.
             (Some((name, _)), Below::Rom) => memdisk(&name),

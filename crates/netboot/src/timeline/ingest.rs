@@ -7,8 +7,9 @@ use super::Timeline;
 use super::boot::Boot;
 use super::client::{ClientRecord, shortened};
 use super::console;
+use super::signatures;
 use super::step::{FileStep, MAX_NAME, Outcome, Role, Step, StepKind};
-use crate::client::Kind;
+use crate::client::{Choice, ChoiceKind, Kind};
 use crate::event::{Event, Heard, Ignore, Protocol};
 use crate::logic::Time;
 use crate::wire::dhcp::MessageType;
@@ -45,6 +46,14 @@ impl Timeline {
                     self.push(client, answer_step(*answer, *address, file.as_deref(), now));
                 }
             }
+            // A report is a step once it has arrived.
+            Event::NotNamed { client, reason } => {
+                if let Some(boot) = self.last_boot(client) {
+                    boot.unnamed = Some(reason.clone());
+                }
+                self.changed(client);
+            }
+            Event::Requested { file, .. } if Choice::read(file).is_some() => {}
             Event::Requested { protocol, client, file } => {
                 self.requested(of(protocol, client, file), now);
             }
@@ -60,6 +69,12 @@ impl Timeline {
                     it.stalled_at = Some(*block);
                     it.retries = *retries;
                 });
+            }
+            Event::Sent { client, file, bytes, .. } if Choice::read(file).is_some() => {
+                if let Some(choice) = Choice::read(file).filter(|_| *bytes > 0) {
+                    let name = self.name_of(client.ip());
+                    self.push(&name, choice_step(choice, now));
+                }
             }
             Event::Sent { protocol, client, file, bytes, elapsed, sha256 } => {
                 let change = |it: &mut FileStep| it.sent(*bytes, *elapsed, *sha256);
@@ -150,6 +165,7 @@ impl Timeline {
             retries: 0,
             requests: 1,
             sha256: None,
+            failure: None,
             port,
         });
         self.push(&name, step);
@@ -247,11 +263,14 @@ impl Timeline {
         self.revision += 1;
         let revision = self.revision;
         let Some(client) = self.clients.get_mut(name) else { return };
+        let mut boot = Boot::new(id, now);
         if let Some(before) = client.boots.back_mut() {
             before.restarted = Some(now.since(before.last));
             before.revision = revision;
+            boot.loaded_before = before.has_loaded();
+            boot.refused_before = signatures::was_refused(before, now);
         }
-        client.boots.push_back(Boot::new(id, now));
+        client.boots.push_back(boot);
         if client.boots.len() > most
             && let Some(oldest) = client.boots.pop_front()
         {
@@ -335,6 +354,16 @@ fn answer_step(
     Step { named, ..Step::new(now, kind, text) }
 }
 
+fn choice_step(choice: Choice, now: Time) -> Step {
+    let name = &choice.name;
+    let text = match choice.kind {
+        ChoiceKind::Failed => "what was chosen did not boot".to_owned(),
+        ChoiceKind::Shell => "iPXE's shell was chosen".to_owned(),
+        _ => format!("{name} was chosen"),
+    };
+    Step { choice: Some(choice), ..Step::new(now, StepKind::Chosen, text) }
+}
+
 fn heard_step(heard: &Heard, now: Time) -> Step {
     let message = heard.message.name();
     let (kind, text) = match &heard.ignored {
@@ -356,7 +385,9 @@ fn heard_step(heard: &Heard, now: Time) -> Step {
         Some(reason) => (StepKind::Ignored, format!("{message} ignored: {reason}")),
     };
     let (program, ignored) = (Some(heard.about.kind), heard.ignored.clone());
-    Step { program, ignored, ..Step::new(now, kind, text) }
+    let left = matches!(ignored, Some(Ignore::LeftToServer(_)));
+    let server = heard.server.filter(|_| left);
+    Step { program, ignored, server, ..Step::new(now, kind, text) }
 }
 
 fn about(heard: &Heard) -> String {

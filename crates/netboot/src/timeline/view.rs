@@ -8,6 +8,7 @@ use super::client::ClientRecord;
 use super::signatures;
 use super::step::{Outcome, Step, StepKind};
 use super::verdict::{Status, Verdict};
+use crate::client::ChoiceKind;
 use crate::logic::Time;
 
 /// Links of a chain that are shown; what is between the first and the last ones is left out.
@@ -36,6 +37,8 @@ pub struct BootView {
     #[serde(rename = "last_ms", serialize_with = "millis")]
     #[schema(value_type = u64)]
     pub last: Time,
+    /// The entry of the menu that was chosen, where a script reported it.
+    pub chosen: Option<String>,
     /// Bytes of files that were sent.
     pub bytes: u64,
     /// Its state, why, and what helps.
@@ -85,6 +88,7 @@ impl BootView {
             platform: client.platform.clone(),
             began: boot.began,
             last: boot.last,
+            chosen: boot.entry().map(|choice| choice.name.clone()),
             bytes: boot.bytes,
             chain: chain(boot, &verdict),
             verdict,
@@ -146,6 +150,13 @@ fn link(step: &Step) -> Option<Link> {
             let percent = part.map(|size| file.bytes.saturating_mul(100) / size);
             Link { label, state, percent: percent.map(|percent| percent.min(100)) }
         }
+        (StepKind::Chosen, None) => match &step.choice {
+            Some(choice) if choice.kind == ChoiceKind::Failed => {
+                let label = "did not boot".to_owned();
+                Link { label, state: LinkState::Failed, percent: None }
+            }
+            choice => plain(choice.as_ref().map_or("", |choice| &choice.name)),
+        },
         (StepKind::Discover, None) => plain("DISCOVER"),
         (StepKind::Offer, None) => plain("OFFER"),
         (StepKind::Request, None) => plain("REQUEST"),

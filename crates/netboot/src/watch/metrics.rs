@@ -79,7 +79,8 @@ impl Metrics {
                 Some(Ignore::NotRecorded(_)) => self.unrecorded += 1,
                 _ => {}
             },
-            Event::Requested { .. }
+            Event::NotNamed { .. }
+            | Event::Requested { .. }
             | Event::Repeated { .. }
             | Event::Hashed { .. }
             | Event::Progress { .. }

@@ -255,6 +255,7 @@ impl<'a> Line<'a> {
             Event::Repeated { .. } => word("repeated", ""),
             Event::Heard(_)
             | Event::Progress { .. }
+            | Event::NotNamed { .. }
             | Event::Leases { .. }
             | Event::Impaired { .. } => return None,
         })

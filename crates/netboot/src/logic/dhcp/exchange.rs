@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answer::{Answer, Given};
 use super::lease::{Lease, LeaseState};
 use super::{Arrival, Decided, Effect, Identity, Server};
-use crate::client::Client;
+use crate::client::{Client, Kind};
 use crate::config::is_host;
 use crate::event::{Event, Ignore};
 use crate::logic::Time;
@@ -115,10 +115,10 @@ impl Server {
     }
 
     fn offer(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
-        let (boot, warning) = self.boot(exchange);
+        let (boot, why) = self.boot(exchange);
         let given = Some(self.given(&exchange.identity, address, exchange.now)?);
         let mut effects = self.answer(exchange, MessageType::Offer, given, boot.as_ref())?;
-        effects.extend(warning);
+        effects.extend(why);
         Ok(effects)
     }
 
@@ -176,7 +176,7 @@ impl Server {
         address: Ipv4Addr,
     ) -> Result<Decided, Ignore> {
         let now = exchange.now;
-        let (boot, warning) = self.boot(exchange);
+        let (boot, why) = self.boot(exchange);
         let given = self.given(&exchange.identity, address, now)?;
         let expires = now + Duration::from_secs(given.seconds.into());
         let mut effects = self.answer(exchange, MessageType::Ack, Some(given), boot.as_ref())?;
@@ -189,7 +189,7 @@ impl Server {
         // The new one first: should the end of the write be lost, the client still has an address.
         let leases = [Some(lease), ended].into_iter().flatten();
         let leases = leases.filter_map(|lease| self.record(lease)).collect();
-        effects.extend(warning);
+        effects.extend(why);
         Ok(Decided { leases, effects })
     }
 
@@ -235,24 +235,33 @@ impl Server {
     /// Section 4.3.5: no address, no lease time, to the address that the client has.
     pub(super) fn inform(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         self.subnet(exchange)?;
-        let (boot, warning) = self.boot(exchange);
+        let (boot, why) = self.boot(exchange);
         let mut effects = self.answer(exchange, MessageType::Ack, None, boot.as_ref())?;
-        effects.extend(warning);
+        effects.extend(why);
         Ok(effects)
     }
 
-    /// What the client is to boot, or a warning if it loads the same file again and again.
-    fn boot(&self, exchange: &Exchange<'_>) -> (Option<Boot>, Option<Effect>) {
-        let view = self.config.view(&exchange.client);
-        let Some(boot) = view.boot(&exchange.client, self.link.address) else {
-            return (None, None);
+    /// What the client is to boot, or why a client that boots gets no boot file: with a warning if it is named
+    /// the same file again and again.
+    fn boot(&self, exchange: &Exchange<'_>) -> (Option<Boot>, Vec<Effect>) {
+        let client = &exchange.client;
+        if client.kind == Kind::Other {
+            return (None, Vec::new());
+        }
+        let not_named = |reason| {
+            let client = exchange.request.hardware.to_string();
+            Effect::Report(Event::NotNamed { client, reason })
+        };
+        let view = self.config.view(client);
+        let Some(boot) = view.boot(client, self.link.address) else {
+            return (None, vec![not_named(Ignore::NoBootFile)]);
         };
         let xid = exchange.request.xid;
         match self.guard.check(&exchange.identity, &boot.file, xid, exchange.now) {
-            Ok(()) => (Some(boot), None),
+            Ok(()) => (Some(boot), Vec::new()),
             Err(reason) => {
                 let text = format!("{}: {reason}", exchange.identity);
-                (None, Some(Effect::Report(Event::Warning { text })))
+                (None, vec![Effect::Report(Event::Warning { text }), not_named(reason)])
             }
         }
     }

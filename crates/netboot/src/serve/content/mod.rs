@@ -98,6 +98,7 @@ impl Files {
             layers.push(Arc::new(folder));
         }
         let (made, distribution) = (made(config, server)?, distribution()?);
+        let made_choices: Vec<_> = config.choices().map(|choice| choice.to_string()).collect();
         let mut by_http: Vec<String> = made.names().map(str::to_owned).collect();
         by_http.extend(distribution.names().map(str::to_owned));
         layers.push(Arc::new(made));
@@ -109,7 +110,7 @@ impl Files {
             .extend(wanted(config).into_iter().filter(|file| has(source.as_ref(), file, server)));
         served.extend(config.entries.iter().flat_map(images));
         by_http.extend(served.iter().cloned());
-        by_http.retain(|name| !is_by_tftp_only(name));
+        by_http.retain(|name| !is_by_tftp_only(name) && !made_choices.contains(name));
         by_http.sort_unstable();
         by_http.dedup();
         let missing =
@@ -135,6 +136,10 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
     }
     if let Some(view) = config.views().next() {
         files = files.with(grub_menu::MENU, text(grub_menu::menu(config, &view)))?;
+    }
+    for choice in config.choices() {
+        // No cache may answer a report.
+        files = files.with(&choice.to_string(), text("noted\n".to_owned()).secret())?;
     }
     files = files.with("autoexec.ipxe", text(ipxe::autoexec_script(config, server)))?;
     for entry in &config.entries {

@@ -57,7 +57,7 @@ fn the_dell_chain_is_that_of_the_seed() {
     let expected = "default menu.c32\nprompt 0\nmenu title Network boot\ntimeout 50\n\
         \nlabel boot_local\n\tmenu label ^Boot Local System\n\tmenu default\n\tlocalboot 0\n\
         \nlabel boot_san\n\tmenu label Boot ^Storage Area Network\n\tcom32 gpxecmd.c32\n\
-        \tappend sanboot iscsi:192.168.0.20::::iqn.example.com:win7\n\
+        \tappend chain http://192.168.0.10/entries/boot_san.ipxe\n\
         \nlabel windows_pe\n\tmenu label windows_pe\n\tkernel windows.pe/pxeboot.0\n\
         \nlabel winpe_iso\n\tmenu label winpe_iso\n\tkernel memdisk\n\tappend iso\n\
         \tinitrd http://192.168.0.10/winpe7_x64.iso\n\
@@ -74,11 +74,46 @@ fn ipxe_has_a_menu_of_its_own() {
         item windows_pe windows_pe\nitem winpe_iso winpe_iso\nitem pe pe\nitem shell iPXE shell\n\
         choose --default boot_local --timeout 10000 target || goto shell\n";
     assert!(script.starts_with(expected), "{script}");
-    let wim = ":entry_pe\nkernel http://192.168.0.10/wimboot index=2 || goto failed\n\
+    let wim = ":entry_pe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/wim/pe && imgfree chosen ||\n\
+        kernel http://192.168.0.10/wimboot index=2 || goto failed\n\
         initrd --name boot.wim http://192.168.0.10/winpe.wim boot.wim || goto failed\n\
         boot || goto failed\n";
     assert!(script.contains(wim), "{script}");
     assert!(!script.contains("|| ||"), "{script}");
+}
+
+/// Where another server has the scripts, it does not get the reports.
+#[test]
+fn each_report_that_a_script_makes_is_answered_here() {
+    let base = "[serve]\nhttp-base = 'http://files.example.org/'\nhttp-base-holds = ['scripts']\n";
+    for (config, root) in
+        [(MENU.to_owned(), "/"), (format!("{base}{MENU}"), "http://192.168.0.10/")]
+    {
+        let files = prepare(&config);
+        let script = read(&files, "boot.ipxe").unwrap();
+        let reports: Vec<_> = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("imgfetch --timeout 1000 --name chosen "))
+            .map(|rest| rest.split(' ').next().unwrap().strip_prefix(root).unwrap())
+            .collect();
+        assert_eq!(
+            reports,
+            [
+                "chosen/local/boot_local",
+                "chosen/san/boot_san",
+                "chosen/program/windows_pe",
+                "chosen/iso/winpe_iso",
+                "chosen/wim/pe",
+                "chosen/failed/menu",
+                "chosen/shell/shell",
+            ]
+        );
+        for name in reports {
+            assert!(read(&files, name).is_some_and(|text| !text.is_empty()), "{name}");
+            assert!(!files.by_http.iter().any(|known| known == name), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -212,6 +247,7 @@ fn wimboot_is_given_what_it_does_not_find_in_the_image() {
     let files = Files::prepare(&with_parts(folder.path()), SERVER).unwrap();
     let script = read(&files, "entries/pe.ipxe").unwrap();
     let expected = "#!ipxe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/wim/pe && imgfree chosen ||\n\
         kernel http://192.168.0.10/wimboot || chain tftp://192.168.0.10/pxeboot.n12\n\
         initrd --name BCD http://192.168.0.10/images/pe/BCD BCD\n\
         initrd --name boot.wim http://192.168.0.10/images/pe.wim boot.wim\n\
@@ -219,6 +255,7 @@ fn wimboot_is_given_what_it_does_not_find_in_the_image() {
     assert_eq!(script, expected);
     let script = read(&files, "entries/disc.ipxe").unwrap();
     let expected = "#!ipxe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/wim/disc && imgfree chosen ||\n\
         kernel http://192.168.0.10/wimboot\n\
         initrd --name bootmgr http://192.168.0.10/images/disc/bootmgr bootmgr\n\
         initrd --name BCD http://192.168.0.10/images/disc/BCD BCD\n\
