@@ -2,6 +2,7 @@
 
 mod boots;
 mod check;
+mod entries;
 mod files;
 mod http_base;
 mod rig;

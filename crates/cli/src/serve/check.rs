@@ -26,6 +26,7 @@ struct Report<'a> {
     logins: Vec<LoginRow<'a>>,
     files: &'a [FileRow],
     missing: Vec<MissingFile<'a>>,
+    missing_for_others: Vec<MissingFile<'a>>,
     warnings: &'a [String],
     hints: Vec<String>,
 }
@@ -105,6 +106,11 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
                 .iter()
                 .map(|it| MissingFile { file: &it.file, package: it.package })
                 .collect(),
+            missing_for_others: files
+                .missing_for_others
+                .iter()
+                .map(|it| MissingFile { file: &it.file, package: it.package })
+                .collect(),
             warnings: &warnings,
             hints: hints(config, interface),
         })?;
@@ -127,6 +133,11 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     }
     for warning in &warnings {
         printer.warning(warning);
+    }
+    for missing in &files.missing_for_others {
+        printer.status(format_args!(
+            "note: {missing} (for UEFI machines with IA32 or ARM64 firmware)"
+        ));
     }
     for hint in hints(config, interface) {
         printer.status(format_args!("hint: {hint}"));

@@ -10,6 +10,7 @@ impl fmt::Display for Event {
         match self {
             Self::Answered { .. }
             | Self::NotNamed { .. }
+            | Self::Lease { .. }
             | Self::Ignored { .. }
             | Self::Heard(_)
             | Self::Leases { .. } => fmt_dhcp(self, f),
@@ -69,6 +70,10 @@ fn fmt_dhcp(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::Heard(heard) => {
             write!(f, "{} from {} ({})", heard.message.name(), heard.client, heard.about)
         }
+        Event::Lease { address, client, until } => match until {
+            Some(_) => write!(f, "{address} is leased to {client}"),
+            None => write!(f, "the lease of {address} has ended"),
+        },
         Event::Leases { bound } => write!(f, "{bound} leases in force"),
         _ => Ok(()),
     }

@@ -81,6 +81,9 @@ pub enum Ignore {
     /// The client's architecture is unknown.
     #[error("no boot file for this platform")]
     NoBootFile,
+    /// What it would be given by HTTP does not go on by HTTP.
+    #[error("the distribution's GRUB has no HTTP, so HTTP Boot is left to PXE")]
+    LeftToPxe,
     /// Only known machines are answered, and this one is unknown.
     #[error("not one of the machines that may boot here")]
     NotAllowed,

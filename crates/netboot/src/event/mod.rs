@@ -195,6 +195,16 @@ pub enum Event {
         /// So many.
         bound: usize,
     },
+    /// An address was given to a machine, or is its no more.
+    #[serde(skip)]
+    Lease {
+        /// The address.
+        address: Ipv4Addr,
+        /// The machine: hardware address or client identifier.
+        client: String,
+        /// Until when, in milliseconds since 1970; none where the lease has ended.
+        until: Option<u64>,
+    },
     /// Lines that the log leaves out, since they repeat others or are too many ([`Quiet`]).
     Repeated {
         /// The `event` that they are.
@@ -244,6 +254,8 @@ pub struct Heard {
     pub server: Option<Ipv4Addr>,
     /// Why it gets no answer, where it gets none.
     pub ignored: Option<Ignore>,
+    /// The `[[client]]` table that matches it.
+    pub table: Option<String>,
 }
 
 /// How a file travels.
@@ -287,6 +299,7 @@ impl Event {
             self,
             Self::Heard(_)
                 | Self::NotNamed { .. }
+                | Self::Lease { .. }
                 | Self::Progress { .. }
                 | Self::Leases { .. }
                 | Self::Impaired { .. }

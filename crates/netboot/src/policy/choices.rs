@@ -11,7 +11,8 @@ impl Entry {
             Target::San(_) => ChoiceKind::San,
             Target::Wim { .. } | Target::Windows { .. } => ChoiceKind::Wim,
             Target::Iso(_) => ChoiceKind::Iso,
-            Target::Pxe(_) => ChoiceKind::Program,
+            Target::Pxe(_) | Target::Efi(_) => ChoiceKind::Program,
+            Target::Linux { .. } => ChoiceKind::Linux,
         };
         Some(Choice::new(kind, &self.name))
     }

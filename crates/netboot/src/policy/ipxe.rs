@@ -11,7 +11,7 @@ use crate::client::{Choice, ChoiceKind};
 use crate::config::Chain;
 use crate::config::Config;
 use crate::config::MirroredKind;
-use crate::config::{Entry, Target, is_url};
+use crate::config::{Entry, KERNEL, PROGRAM, Target, initrd_name, is_url};
 
 /// `boot.ipxe`: starts PXELINUX, where the chain has it, or the menu, or the default entry.
 #[must_use]
@@ -39,9 +39,7 @@ pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String
     push_menu(&mut script, config, view);
     for entry in &config.entries {
         push(&mut script, format_args!(":entry_{}", entry.name));
-        for command in commands(config, entry, server, " || goto failed") {
-            push(&mut script, format_args!("{command}"));
-        }
+        push_entry(&mut script, config, entry, server, "failed");
         script.push_str("goto failed\n");
     }
     let notice = |kind, name| notice(config, server, &Choice::new(kind, name));
@@ -57,7 +55,13 @@ fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
     // An iPXE built without menus takes the default.
     push(script, format_args!(":menu\nmenu Network boot || goto entry_{default}"));
     for entry in &config.entries {
-        push(script, format_args!("item {} {}", entry.name, entry.title()));
+        let item = format!("item {} {}", entry.name, entry.title());
+        match entry.target() {
+            Some(Target::Efi(_)) => {
+                push(script, format_args!("iseq ${{platform}} efi && {item} ||"))
+            }
+            _ => push(script, format_args!("{item}")),
+        }
     }
     script.push_str("item shell iPXE shell\n");
     let timeout = match view.timeout() {
@@ -72,10 +76,23 @@ fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
 #[must_use]
 pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String {
     let mut script = "#!ipxe\n".to_owned();
-    for command in commands(config, entry, server, "") {
-        push(&mut script, format_args!("{command}"));
-    }
+    push_entry(&mut script, config, entry, server, "");
     script
+}
+
+/// The commands of an entry between the administrator's own lines; a command that fails leads to a label,
+/// or ends the script where that is empty.
+fn push_entry(script: &mut String, config: &Config, entry: &Entry, server: Ipv4Addr, label: &str) {
+    let after = format!("after_{}", entry.name);
+    let label = if entry.after.is_empty() { label } else { &after };
+    let or = if label.is_empty() { String::new() } else { format!(" || goto {label}") };
+    let commands = commands(config, entry, server, &or);
+    let lines = entry.before.iter().chain(&commands);
+    lines.for_each(|line| push(script, format_args!("{line}")));
+    if !entry.after.is_empty() {
+        push(script, format_args!(":{after}"));
+        entry.after.iter().for_each(|line| push(script, format_args!("{line}")));
+    }
 }
 
 /// `autoexec.ipxe`, which iPXE looks for beside itself before it asks DHCP.
@@ -93,6 +110,35 @@ fn notice(config: &Config, server: Ipv4Addr, choice: &Choice) -> String {
         if config.holds(MirroredKind::Scripts) { config.base_url(server) } else { "/".to_owned() };
     // Freed again: wimboot and Linux get every image that iPXE has.
     format!("imgfetch --timeout 1000 --name chosen {root}{choice} && imgfree chosen ||")
+}
+
+/// Where a file of an entry is: its own URL, or among the images, by the name that it is served under.
+fn file_url(entry: &Entry, file: &str, name: &str, images: &str) -> String {
+    if is_url(file) { file.to_owned() } else { format!("{images}{}", entry.boot_file_path(name)) }
+}
+
+/// The initial RAM disks are named on the command line too: a kernel that UEFI starts takes them by name.
+fn linux(
+    entry: &Entry,
+    kernel: &str,
+    initrds: &[String],
+    args: &str,
+    images: &str,
+    or: &str,
+) -> Vec<String> {
+    let url = |file: &str, name: &str| file_url(entry, file, name, images);
+    let mut line = format!("kernel {}", url(kernel, KERNEL));
+    let mut loads = Vec::new();
+    for (at, initrd) in initrds.iter().enumerate() {
+        let name = initrd_name(at);
+        line.push_str(&format!(" initrd={name}"));
+        loads.push(format!("initrd --name {name} {}{or}", url(initrd, &name)));
+    }
+    let args = if args.is_empty() { String::new() } else { format!(" {args}") };
+    let mut commands = vec![format!("{line}{args}{or}")];
+    commands.append(&mut loads);
+    commands.push(format!("boot{or}"));
+    commands
 }
 
 /// Appends one line.
@@ -155,6 +201,13 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             format!("kernel {programs}memdisk iso raw{or}"),
             format!("initrd {}{or}", url(image)),
             format!("boot{or}"),
+        ],
+        Some(Target::Linux { kernel, initrds, args }) => {
+            linux(entry, kernel, initrds, args, &images, or)
+        }
+        Some(Target::Efi(program)) => vec![
+            format!("iseq ${{platform}} efi{or}"),
+            format!("chain {}{or}", file_url(entry, program, PROGRAM, &images)),
         ],
         Some(Target::Pxe(program)) if is_url(program) => vec![format!("chain {program}{or}")],
         // Windows loaders go on by TFTP, from where they came.

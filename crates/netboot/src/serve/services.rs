@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as signal};
 
+use super::history::HistoryFile;
 use super::logins::with_logins;
 use super::reload::Reload;
 use super::{ServeError, Server, notify};
@@ -55,6 +56,7 @@ pub(super) struct Services {
     https: Option<(TcpListener, Tls)>,
     page: Option<(TcpListener, Arc<Watch>)>,
     console: Option<UdpSocket>,
+    history: Option<HistoryFile>,
     reload: Reload,
 }
 
@@ -80,6 +82,7 @@ impl Services {
     pub(super) fn prepare(
         server: Server,
         log: Option<(LeaseLog, Restored)>,
+        history: Option<HistoryFile>,
         watch: Arc<Watch>,
         events: Arc<dyn Sink>,
         stop: Stop,
@@ -112,6 +115,7 @@ impl Services {
             https: ports.https,
             page: ports.watch.map(|listener| (listener, watch)),
             console: ports.syslog,
+            history,
             reload,
             common: Common { config, interface, events, stop },
         })
@@ -122,7 +126,7 @@ impl Services {
     /// # Errors
     /// Of the first service that fails.
     pub(super) async fn run(self, configs: mpsc::Receiver<Config>) -> Result<(), ServeError> {
-        let Self { common, dhcp, tftp, http, https, page, console, reload } = self;
+        let Self { common, dhcp, tftp, http, https, page, console, history, reload } = self;
         let https = https.map(|port| (http.0.clone(), port));
         tokio::try_join!(
             common.dhcp(dhcp),
@@ -131,6 +135,7 @@ impl Services {
             common.https(https),
             common.page(page),
             common.console(console),
+            common.history(history),
             common.signs_of_life(),
             common.reload(reload, configs),
         )
@@ -191,6 +196,13 @@ impl Common {
         let Some(socket) = socket else { return Ok(()) };
         let received = watch::receive(socket, Arc::clone(&self.events), self.stop.wait());
         received.await.map_err(lost(Service::Syslog))
+    }
+
+    async fn history(&self, file: Option<HistoryFile>) -> Result<(), ServeError> {
+        if let Some(file) = file {
+            file.run(self.stop.wait()).await;
+        }
+        Ok(())
     }
 
     async fn signs_of_life(&self) -> Result<(), ServeError> {

@@ -93,6 +93,7 @@ impl Timeline {
             }
             Event::Hashed { .. }
             | Event::Ignored { .. }
+            | Event::Lease { .. }
             | Event::Leases { .. }
             | Event::Impaired { .. }
             | Event::Repeated { .. }
@@ -110,6 +111,7 @@ impl Timeline {
         }
         self.admit(&name);
         let client = self.clients.get_mut(&name).expect("it was just admitted");
+        client.learn_names(heard);
         if boots {
             client.learn(&heard.about);
         }

@@ -80,6 +80,7 @@ impl Metrics {
                 _ => {}
             },
             Event::NotNamed { .. }
+            | Event::Lease { .. }
             | Event::Requested { .. }
             | Event::Repeated { .. }
             | Event::Hashed { .. }
@@ -235,6 +236,7 @@ mod tests {
                 address: None,
                 server: None,
                 ignored: Some(ignored),
+                table: None,
             })));
         }
         let reason = || Some("full".to_owned());

@@ -256,6 +256,7 @@ impl<'a> Line<'a> {
             Event::Heard(_)
             | Event::Progress { .. }
             | Event::NotNamed { .. }
+            | Event::Lease { .. }
             | Event::Leases { .. }
             | Event::Impaired { .. } => return None,
         })

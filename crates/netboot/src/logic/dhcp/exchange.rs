@@ -254,7 +254,11 @@ impl Server {
         };
         let view = self.config.view(client);
         let Some(boot) = view.boot(client, self.link.address) else {
-            return (None, vec![not_named(Ignore::NoBootFile)]);
+            let left = view.leaves_to_pxe(client);
+            return (
+                None,
+                vec![not_named(if left { Ignore::LeftToPxe } else { Ignore::NoBootFile })],
+            );
         };
         let xid = exchange.request.xid;
         match self.guard.check(&exchange.identity, &boot.file, xid, exchange.now) {

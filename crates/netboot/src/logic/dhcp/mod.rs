@@ -295,7 +295,7 @@ impl Server {
             }
         };
         if ignored.as_ref().is_none_or(Ignore::names_a_client)
-            && let Some(heard) = heard(&request, ignored)
+            && let Some(heard) = self.heard(&request, ignored)
         {
             // The client's message is reported before its answer.
             decided.effects.insert(0, Effect::Report(heard));
@@ -371,14 +371,18 @@ impl Server {
 }
 
 /// The event of a message, with what it says about its sender.
-fn heard(request: &Message, ignored: Option<Ignore>) -> Option<Event> {
-    let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
-    Some(Event::Heard(Box::new(Heard {
-        client: Identity::of(request)?.to_string(),
-        about: Client::of(request),
-        message: request.message_type()?,
-        address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
-        server: request.options.address(code::SERVER_ID),
-        ignored,
-    })))
+impl Server {
+    fn heard(&self, request: &Message, ignored: Option<Ignore>) -> Option<Event> {
+        let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
+        let about = Client::of(request);
+        Some(Event::Heard(Box::new(Heard {
+            client: Identity::of(request)?.to_string(),
+            message: request.message_type()?,
+            address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
+            server: request.options.address(code::SERVER_ID),
+            ignored,
+            table: self.config.view(&about).name().map(str::to_owned),
+            about,
+        })))
+    }
 }

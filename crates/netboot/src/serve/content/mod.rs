@@ -1,6 +1,7 @@
 //! The files that are served: the administrator's, those made from the configuration, and those of the
 //! distribution. Opens folders and images, and checks what is missing.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub struct Files {
     pub source: Arc<dyn FileSource>,
     /// Files that clients will ask for and not find.
     pub missing: Vec<Missing>,
+    /// Boot files of platforms that few machines have, which clients of these would not find.
+    pub missing_for_others: Vec<Missing>,
     /// The names of boot programs and images that clients will ask for and find.
     pub served: Vec<String>,
     /// The names of all files that clients load by HTTP, for another web server to hold.
@@ -115,7 +118,12 @@ impl Files {
         by_http.dedup();
         let missing =
             missing.into_iter().map(|file| Missing { package: package_of(&file), file }).collect();
-        Ok(Self { source, missing, served, by_http })
+        let missing_for_others = others(config)
+            .into_iter()
+            .filter(|file| !has(source.as_ref(), file, server))
+            .map(|file| Missing { package: package_of(&file), file })
+            .collect();
+        Ok(Self { source, missing, missing_for_others, served, by_http })
     }
 }
 
@@ -145,7 +153,7 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
     for entry in &config.entries {
         let script = ipxe::entry_script(config, entry, server);
         files = files.with(&format!("entries/{}.ipxe", entry.name), text(script))?;
-        if let Some((name, path)) = entry.served_image() {
+        for (name, path) in entry.served_files() {
             let readable = std::fs::File::open(path);
             readable.map_err(|source| FilesError::Image {
                 entry: entry.name.clone(),
@@ -227,7 +235,12 @@ fn wanted(config: &Config) -> Vec<String> {
     let mut need = |names: &[&str]| files.extend(names.iter().map(|&name| name.to_owned()));
     let pxelinux = config.views().any(|view| view.chain() != Chain::Ipxe);
     for view in config.views() {
-        need(&[Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
+        let usual = [Platform::Bios, Platform::UefiX64].into_iter();
+        usual.filter(|it| view.has_platform(*it)).for_each(|it| need(&[view.boot_file(it)]));
+        let script = view.script();
+        if !crate::config::is_url(&script) {
+            need(&[&script]);
+        }
         if view.chain() == Chain::PxelinuxOverIpxe {
             need(&[IPXE_KERNEL]);
         }
@@ -261,6 +274,24 @@ fn wanted(config: &Config) -> Vec<String> {
     files
 }
 
+/// The boot files of IA32 and ARM64, which no distribution has as iPXE.
+fn others(config: &Config) -> BTreeSet<String> {
+    if config.holds(MirroredKind::Programs) {
+        return BTreeSet::new();
+    }
+    let mut files = BTreeSet::new();
+    for view in config.views() {
+        let platforms = [Platform::UefiIa32, Platform::UefiArm64].into_iter();
+        for platform in platforms.filter(|it| view.has_platform(*it)) {
+            files.insert(view.boot_file(platform).to_owned());
+            if view.secure_boot() == Some(SecureBoot::Grub) {
+                files.extend(grub(platform).map(str::to_owned));
+            }
+        }
+    }
+    files
+}
+
 /// Files that Windows' loaders, GRUB and menus of other tools look for by TFTP only.
 fn is_by_tftp_only(name: &str) -> bool {
     let windows = LOADER_PATHS.iter().any(|(_, path)| *path == name);
@@ -270,7 +301,7 @@ fn is_by_tftp_only(name: &str) -> bool {
 /// The image of an entry, and what is taken out of it.
 fn images(entry: &Entry) -> impl Iterator<Item = String> {
     let parts = entry.files.iter().map(|part| entry.boot_file_path(&part.name));
-    parts.chain(entry.served_image().map(|(name, _)| name))
+    parts.chain(entry.served_files().into_iter().map(|(name, _)| name))
 }
 
 fn has(source: &dyn FileSource, file: &str, server: Ipv4Addr) -> bool {

@@ -117,6 +117,74 @@ fn each_report_that_a_script_makes_is_answered_here() {
 }
 
 #[test]
+fn linux_and_efi_programs_are_served_and_named_by_each_menu() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["k", "i", "m.efi"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let mut config: Config = "[serve]\nchain = 'pxelinux'
+        [[entry]]\nname = 'lx'\nkernel = 'k'\ninitrd = ['i', 'http://h/j']\nargs = 'ip=dhcp quiet'
+        [[entry]]\nname = 'own'\nkernel = 'k'\ninitrd = 'i'\nbefore = ['set a b', 'isset ${c} ||']
+        after = ['echo It came back.']
+        [[entry]]\nname = 'mt'\nefi = 'm.efi'"
+        .parse()
+        .unwrap();
+    config.read_paths_from(folder.path());
+    let files = Files::prepare(&config, SERVER).unwrap();
+    for (name, text) in [
+        ("images/lx/kernel", "k"),
+        ("images/lx/initrd1", "i"),
+        ("images/own/initrd1", "i"),
+        ("images/mt/program.efi", "m.efi"),
+    ] {
+        assert_eq!(read(&files, name).as_deref(), Some(text), "{name}");
+        assert!(files.served.iter().any(|served| served == name), "{name}");
+    }
+    assert_eq!(read(&files, "images/lx/initrd2"), None, "it is elsewhere");
+    let expected = "#!ipxe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/linux/lx && imgfree chosen ||\n\
+        kernel http://192.168.0.10/images/lx/kernel initrd=initrd1 initrd=initrd2 ip=dhcp quiet\n\
+        initrd --name initrd1 http://192.168.0.10/images/lx/initrd1\n\
+        initrd --name initrd2 http://h/j\nboot\n";
+    assert_eq!(read(&files, "entries/lx.ipxe").as_deref(), Some(expected));
+    let expected = "#!ipxe\nset a b\nisset ${c} ||\n\
+        imgfetch --timeout 1000 --name chosen /chosen/linux/own && imgfree chosen ||\n\
+        kernel http://192.168.0.10/images/own/kernel initrd=initrd1 || goto after_own\n\
+        initrd --name initrd1 http://192.168.0.10/images/own/initrd1 || goto after_own\n\
+        boot || goto after_own\n:after_own\necho It came back.\n";
+    assert_eq!(read(&files, "entries/own.ipxe").as_deref(), Some(expected));
+    let menu = read(&files, "boot.ipxe").unwrap();
+    assert!(menu.contains("\necho It came back.\ngoto failed\n"), "{menu}");
+    assert!(menu.contains("\niseq ${platform} efi && item mt mt ||\n"), "{menu}");
+    assert!(menu.contains("efi || goto failed\nchain http://192.168.0.10/images/mt/program.efi"));
+    let rom = read(&files, "pxelinux.cfg/default").unwrap();
+    let own =
+        "label own\n\tmenu label own\n\tlinux images/own/kernel\n\tinitrd images/own/initrd1\n";
+    assert!(rom.contains(own), "{rom}");
+    let by_ipxe = "label lx\n\tmenu label lx\n\tmenu default\n\tkernel ipxe.lkrn\n";
+    assert!(rom.contains(by_ipxe), "a ROM has no HTTP\n{rom}");
+    let over_ipxe = read(&files, "pxelinux.cfg/boot").unwrap();
+    let lines = "linux http://192.168.0.10/images/lx/kernel\n\
+        \tinitrd http://192.168.0.10/images/lx/initrd1,http://h/j\n\tappend ip=dhcp quiet\n";
+    assert!(over_ipxe.contains(lines), "{over_ipxe}");
+}
+
+#[test]
+fn programs_for_other_firmware_are_missed_and_a_script_of_ones_own_too() {
+    let others = |config: &str| -> Vec<_> {
+        prepare(config).missing_for_others.into_iter().map(|missing| missing.file).collect()
+    };
+    assert_eq!(others(""), ["snponly-arm64.efi", "snponly-ia32.efi"]);
+    assert!(others("[serve]\nsecure-boot = 'grub'").contains(&"shimaa64.efi".to_owned()));
+    let elsewhere = "http-base = 'http://h/'\nhttp-base-holds = ['programs']";
+    assert_eq!(others(&format!("[serve]\n{elsewhere}")), [""; 0]);
+    let missing = prepare("[serve]\nscript = 'own.ipxe'").missing;
+    assert!(missing.iter().any(|missing| missing.file == "own.ipxe"), "{missing:?}");
+    let missing = prepare("[serve]\nscript = 'http://h/own.ipxe'").missing;
+    assert!(!missing.iter().any(|missing| missing.file.contains("own.ipxe")), "{missing:?}");
+}
+
+#[test]
 fn each_label_that_a_script_goes_to_is_there() {
     let serve = ["", "chain = 'dell'", "menu = false", "menu = false\nchain = 'dell'"];
     let configs =

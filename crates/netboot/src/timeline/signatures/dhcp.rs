@@ -38,6 +38,10 @@ pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
             "It does not say what it is, or is of a kind that has no boot file: name one in \
              [serve.boot-files]."
         }
+        Ignore::LeftToPxe => {
+            "Put PXE (IPv4) into the machine's boot order, or use secure-boot = \"ipxe\": its GRUB \
+             has no HTTP."
+        }
         Ignore::UnknownNetwork(_) => {
             "Add a [[serve.subnet]] for the network it comes from, or check the relay's address."
         }
@@ -102,6 +106,9 @@ pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
                          file ends.",
                     )
             }
+            Some(Ignore::LeftToPxe) => Verdict::new(Status::Booting, "left-to-pxe", "HTTP Boot is left to PXE")
+                .because("The distribution's GRUB has no HTTP, so nothing is offered to HTTP Boot.")
+                .try_this("Put PXE (IPv4) into the machine's boot order, or use secure-boot = \"ipxe\"."),
             _ => verdict
                 .because("It does not say what it is, or is of a kind that has no boot file.")
                 .try_this("Name a file for it in [serve.boot-files]."),

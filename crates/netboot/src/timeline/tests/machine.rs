@@ -73,11 +73,15 @@ impl Machine {
                 kind,
                 platform: Some(Platform::UefiX64),
                 vendor_class: class.to_owned(),
+                user_classes: Vec::new(),
+                relay: None,
+                host_name: None,
             },
             message,
             address: (message == MessageType::Request).then_some(*address.ip()),
             server: self.other_server,
             ignored,
+            table: None,
         };
         self.event(&Event::Heard(Box::new(heard)));
     }

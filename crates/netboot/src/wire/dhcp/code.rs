@@ -8,6 +8,8 @@ pub const ROUTER: u8 = 3;
 pub const DNS: u8 = 6;
 /// Log servers; iPXE sends its console there by syslog.
 pub const LOG_SERVER: u8 = 7;
+/// Host name.
+pub const HOST_NAME: u8 = 12;
 /// The domain.
 pub const DOMAIN: u8 = 15;
 /// The subnet's broadcast address.
