@@ -112,6 +112,43 @@ fn notice(config: &Config, server: Ipv4Addr, choice: &Choice) -> String {
     format!("imgfetch --timeout 1000 --name chosen {root}{choice} && imgfree chosen ||")
 }
 
+/// `url` is that of the image.
+fn wimboot(
+    config: &Config,
+    entry: &Entry,
+    server: Ipv4Addr,
+    url: &str,
+    index: Option<u32>,
+    or: &str,
+) -> Vec<String> {
+    let images = config.base_for(MirroredKind::Images, server);
+    let programs = config.base_for(MirroredKind::Programs, server);
+    let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
+    let network_loader = match config.loader_entry() {
+        Some(first) if first.name == entry.name => {
+            format!(" || chain tftp://{server}/{PXEBOOT}")
+        }
+        _ => String::new(),
+    };
+    // UEFI goes by the name, BIOS by the argument.
+    let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
+    let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
+    commands.extend(entry.wimboot_files().into_iter().map(|(name, known)| {
+        let initrd = initrd(name, &format!("{images}{}", entry.boot_file_path(name)));
+        // A file that was not found in the image may be in a folder, and BIOS and UEFI need different
+        // ones.
+        if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
+    }));
+    if config.has_logins() {
+        // A machine without a login has no such file, and an image may not ask for it.
+        let url = format!("{}{}", config.base_url(server), login::BATCH);
+        commands.push(format!("{} ||", initrd(login::BATCH, &url)));
+    }
+    commands.push(format!("{}{or}", initrd(BOOT_WIM, url)));
+    commands.push(format!("boot{or}"));
+    commands
+}
+
 /// Where a file of an entry is: its own URL, or among the images, by the name that it is served under.
 fn file_url(entry: &Entry, file: &str, name: &str, images: &str) -> String {
     if is_url(file) { file.to_owned() } else { format!("{images}{}", entry.boot_file_path(name)) }
@@ -171,30 +208,7 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             return commands.collect();
         }
         Some(Target::Wim { image, index } | Target::Windows { disc: image, index }) => {
-            let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
-            let network_loader = match config.loader_entry() {
-                Some(first) if first.name == entry.name => {
-                    format!(" || chain tftp://{server}/{PXEBOOT}")
-                }
-                _ => String::new(),
-            };
-            // UEFI goes by the name, BIOS by the argument.
-            let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
-            let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
-            commands.extend(entry.wimboot_files().into_iter().map(|(name, known)| {
-                let initrd = initrd(name, &format!("{images}{}", entry.boot_file_path(name)));
-                // A file that was not found in the image may be in a folder, and BIOS and UEFI need different
-                // ones.
-                if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
-            }));
-            if config.has_logins() {
-                // A machine without a login has no such file, and an image may not ask for it.
-                let url = format!("{}{}", config.base_url(server), login::BATCH);
-                commands.push(format!("{} ||", initrd(login::BATCH, &url)));
-            }
-            commands.push(format!("{}{or}", initrd(BOOT_WIM, &url(image))));
-            commands.push(format!("boot{or}"));
-            commands
+            wimboot(config, entry, server, &url(image), index, or)
         }
         Some(Target::Iso(image)) => vec![
             format!("iseq ${{platform}} efi && sanboot {} ||", url(image)),

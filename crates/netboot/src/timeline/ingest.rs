@@ -9,7 +9,7 @@ use super::client::{ClientRecord, shortened};
 use super::console;
 use super::signatures;
 use super::step::{FileStep, MAX_NAME, Outcome, Role, Step, StepKind};
-use crate::client::{Choice, ChoiceKind, Kind};
+use crate::client::Kind;
 use crate::event::{Event, Heard, Ignore, Protocol};
 use crate::logic::Time;
 use crate::wire::dhcp::MessageType;
@@ -35,6 +35,9 @@ impl Timeline {
             client: *client,
             file,
         };
+        if self.reported(event, now) {
+            return;
+        }
         match event {
             Event::Heard(heard) => self.heard(heard, now),
             Event::Answered { client, answer, address, file, .. } => {
@@ -46,14 +49,7 @@ impl Timeline {
                     self.push(client, answer_step(*answer, *address, file.as_deref(), now));
                 }
             }
-            // A report is a step once it has arrived.
-            Event::NotNamed { client, reason } => {
-                if let Some(boot) = self.last_boot(client) {
-                    boot.unnamed = Some(reason.clone());
-                }
-                self.changed(client);
-            }
-            Event::Requested { file, .. } if Choice::read(file).is_some() => {}
+            Event::NotNamed { client, reason } => self.not_named(client, reason),
             Event::Requested { protocol, client, file } => {
                 self.requested(of(protocol, client, file), now);
             }
@@ -69,12 +65,6 @@ impl Timeline {
                     it.stalled_at = Some(*block);
                     it.retries = *retries;
                 });
-            }
-            Event::Sent { client, file, bytes, .. } if Choice::read(file).is_some() => {
-                if let Some(choice) = Choice::read(file).filter(|_| *bytes > 0) {
-                    let name = self.name_of(client.ip());
-                    self.push(&name, choice_step(choice, now));
-                }
             }
             Event::Sent { protocol, client, file, bytes, elapsed, sha256 } => {
                 let change = |it: &mut FileStep| it.sent(*bytes, *elapsed, *sha256);
@@ -209,7 +199,7 @@ impl Timeline {
     }
 
     /// The client that has an address; the address itself where no client was seen to take it.
-    fn name_of(&self, address: IpAddr) -> String {
+    pub(super) fn name_of(&self, address: IpAddr) -> String {
         self.addresses.get(&address).cloned().unwrap_or_else(|| address.to_string())
     }
 
@@ -227,11 +217,11 @@ impl Timeline {
         }
     }
 
-    fn last_boot(&mut self, name: &str) -> Option<&mut Boot> {
+    pub(super) fn last_boot(&mut self, name: &str) -> Option<&mut Boot> {
         self.clients.get_mut(name)?.boots.back_mut()
     }
 
-    fn changed(&mut self, name: &str) {
+    pub(super) fn changed(&mut self, name: &str) {
         self.revision += 1;
         let revision = self.revision;
         if let Some(boot) = self.last_boot(name) {
@@ -240,7 +230,7 @@ impl Timeline {
         }
     }
 
-    fn push(&mut self, name: &str, step: Step) {
+    pub(super) fn push(&mut self, name: &str, step: Step) {
         self.admit(name);
         if self.last_boot(name).is_none() {
             self.begin(name, step.time);
@@ -354,16 +344,6 @@ fn answer_step(
         text = format!("{text}, boot file {file}");
     }
     Step { named, ..Step::new(now, kind, text) }
-}
-
-fn choice_step(choice: Choice, now: Time) -> Step {
-    let name = &choice.name;
-    let text = match choice.kind {
-        ChoiceKind::Failed => "what was chosen did not boot".to_owned(),
-        ChoiceKind::Shell => "iPXE's shell was chosen".to_owned(),
-        _ => format!("{name} was chosen"),
-    };
-    Step { choice: Some(choice), ..Step::new(now, StepKind::Chosen, text) }
 }
 
 fn heard_step(heard: &Heard, now: Time) -> Step {

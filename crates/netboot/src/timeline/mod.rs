@@ -33,6 +33,7 @@ mod boot;
 mod client;
 mod console;
 mod ingest;
+mod report;
 mod signatures;
 mod snapshot;
 mod step;
