@@ -71,7 +71,7 @@ pub enum Reason {
     #[error("the default entry {0:?} is not in the menu")]
     Default(String),
     /// An entry boots nothing, or several things.
-    #[error("entry {0:?} needs exactly one of local, san, wim, windows, iso and pxe")]
+    #[error("entry {0:?} needs exactly one of local, san, wim, windows, iso, kernel, efi and pxe")]
     Targets(String),
     /// An entry has the number of an image and no image.
     #[error("entry {0:?}: index belongs to wim and windows")]

@@ -238,7 +238,8 @@ fn wanted(config: &Config) -> Vec<String> {
         let usual = [Platform::Bios, Platform::UefiX64].into_iter();
         usual.filter(|it| view.has_platform(*it)).for_each(|it| need(&[view.boot_file(it)]));
         let script = view.script();
-        if !crate::config::is_url(&script) {
+        // The usual one is made here.
+        if script != view.path(SCRIPT) && !crate::config::is_url(&script) {
             need(&[&script]);
         }
         if view.chain() == Chain::PxelinuxOverIpxe {
