@@ -30,6 +30,10 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ),
     ("entry", "name", "[[entry]]\nlocal = true\n"),
     ("entry", "title", "[[entry]]\nname = 'a'\nlocal = true\n"),
+    ("entry", "initrd", "[[entry]]\nname = 'a'\nkernel = 'a'\n"),
+    ("entry", "args", "[[entry]]\nname = 'a'\nkernel = 'a'\n"),
+    ("entry", "before", "[[entry]]\nname = 'a'\nlocal = true\n"),
+    ("entry", "after", "[[entry]]\nname = 'a'\nlocal = true\n"),
     ("entry", "index", "[[entry]]\nname = 'a'\nwim = 'a.wim'\n"),
     ("entry", "", "[[entry]]\nname = 'a'\n"),
 ];

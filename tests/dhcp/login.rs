@@ -70,7 +70,7 @@ fn a_secret_goes_to_the_address_that_holds_the_lease_and_to_no_log() {
     assert!(batch.contains(BATCH), "{batch}");
     // Public files name the secret file but contain nothing of it.
     let menu = ground.fetch("boot.ipxe").unwrap();
-    assert!(menu.contains("\nchain http://192.168.0.10/login.ipxe || goto failed\nsanboot iscsi:"));
+    assert!(menu.contains("\nchain http://192.168.0.10/login.ipxe || goto failed\nimgfetch"));
 
     // The same machine with an address that it does not lease, and another machine with the leased
     // address.

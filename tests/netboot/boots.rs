@@ -14,27 +14,27 @@ use crate::rig::{Firmware, Rig, Running, SERVER, installed};
 use crate::{target, windows};
 
 /// Limit for one stage, under emulation on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// The title of the menus that the server generates.
-const MENU: &str = "Network boot";
+pub(crate) const MENU: &str = "Network boot";
 
 /// The prompt of PXELINUX when it has nothing to boot.
 const PROMPT: &str = "boot:";
 
 /// A server and a machine that boots from it.
-struct Boot {
+pub(crate) struct Boot {
     name: &'static str,
-    machine: Running,
-    server: Running,
+    pub(crate) machine: Running,
+    pub(crate) server: Running,
     stages: Vec<(String, Duration)>,
     _others: Vec<Running>,
     // Dropped last: its processes end before.
-    _rig: Rig,
+    rig: Rig,
 }
 
 impl Boot {
     /// Starts the server with a configuration, and then the machine.
-    fn start(
+    pub(crate) fn start(
         name: &'static str,
         rig: Rig,
         firmware: Firmware,
@@ -49,28 +49,46 @@ impl Boot {
         let server = rig.start(&rig.namespace, winpe_iscsi(), &words);
         server.wait_for("boot files", PATIENCE, &server);
         let machine = rig.power_on(firmware)?;
-        Some(Self { name, machine, server, stages: Vec::new(), _others: others, _rig: rig })
+        Some(Self { name, machine, server, stages: Vec::new(), _others: others, rig })
     }
 
     /// Waits for a line on the console.
     #[track_caller]
-    fn console(&mut self, text: &str) {
+    pub(crate) fn console(&mut self, text: &str) {
         let at = self.machine.wait_for(text, PATIENCE, &self.server);
         self.stages.push((text.to_owned(), at));
     }
 
     /// Waits for a line of the server's log; the time counts from the start of the machine.
     #[track_caller]
-    fn log(&mut self, text: &str) {
+    pub(crate) fn log(&mut self, text: &str) {
         self.server.wait_for(text, PATIENCE, &self.machine);
         self.stages.push((text.to_owned(), self.machine.age()));
     }
 
     /// The names that the machine requested by TFTP or HTTP, in order.
-    fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         let log = self.server.printed();
         let names = log.lines().filter_map(|line| line.split_once(" filename "));
         names.map(|(_, name)| name.trim_start_matches('/').to_owned()).collect()
+    }
+}
+
+impl Boot {
+    /// Waits until the page shows the newest boot with this signature, and returns the boot.
+    #[track_caller]
+    pub(crate) fn shown(&self, signature: &str) -> serde_json::Value {
+        let mut last = serde_json::Value::Null;
+        for _ in 0..100 {
+            let boots = self.rig.run(winpe_iscsi(), &["boots", "--json"]);
+            let boots: serde_json::Value = serde_json::from_slice(&boots.stdout).unwrap();
+            last = boots["boots"][0].clone();
+            if last["verdict"]["signature"] == signature {
+                return last;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("no {signature:?} in {last:#}\n{}", self.server.printed());
     }
 }
 
@@ -84,13 +102,14 @@ impl Drop for Boot {
     }
 }
 
-fn config(rig: &Rig, serve: &str, rest: &str) -> String {
+pub(crate) fn config(rig: &Rig, serve: &str, rest: &str) -> String {
     let state = rig.folder.path().join("leases");
     format!("[serve]\nmode = \"dhcp\"\nstate = {:?}\n{serve}\n{rest}", state.to_str().unwrap())
 }
 
 const ABSENT: &str = "[[entry]]\nname = \"absent\"\npxe = \"absent.0\"\n";
-const LOCAL: &str = "[[entry]]\nname = \"local\"\ntitle = \"The disk within\"\nlocal = true\n";
+pub(crate) const LOCAL: &str =
+    "[[entry]]\nname = \"local\"\ntitle = \"The disk within\"\nlocal = true\n";
 
 #[test]
 fn bios_rom_to_the_menu() {

@@ -191,7 +191,7 @@ fn curl_finds_no_way_out_of_the_folder() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "400", "{path}");
     }
     let refused = |event: &Event| {
-        matches!(event, Event::Failed { reason: Failure::Refused("name with .."), .. })
+        matches!(event, Event::Failed { reason: Failure::Name("name with .."), .. })
     };
     assert_eq!(server.events.lock().unwrap().iter().filter(|event| refused(event)).count(), 3);
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod boots;
 mod check;
+mod entries;
 mod files;
 mod http_base;
 mod rig;

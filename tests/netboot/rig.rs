@@ -118,6 +118,13 @@ impl Rig {
         Running::start(command.current_dir(self.folder.path()))
     }
 
+    /// Runs a program in the namespace of the bridge to its end.
+    pub(crate) fn run(&self, program: &Path, words: &[&str]) -> std::process::Output {
+        let mut command = Command::new(&self.ip);
+        command.args(["netns", "exec", &self.namespace]).arg(program).args(words);
+        command.current_dir(self.folder.path()).output().unwrap()
+    }
+
     /// Writes a file into the rig's folder and returns its path.
     pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.folder.path().join(name);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use winpe_netboot::client::Kind;
-use winpe_netboot::event::{Failure, Protocol};
+use winpe_netboot::event::{Event, Failure, Protocol};
 use winpe_netboot::wire::dhcp::MessageType;
 use winpe_tests::tool;
 
@@ -67,6 +67,26 @@ fn the_answers_are_as_described() {
     agrees(&document, "ErrorReply", &shown.get("/api/v1/boots/x", &[]).unwrap());
     agrees(&document, "Health", &shown.get("/healthz", &[]).unwrap());
 
+    agrees(&document, "HistoryReply", &shown.get("/api/v1/history", &[]).unwrap());
+    let until = Some(4_000_000_000_000);
+    let (ours, ended) = ([10, 0, 0, 7].into(), [10, 0, 0, 8].into());
+    let client = || "52:54:00:00:00:07".to_owned();
+    machine.tell(Event::Lease { address: ours, client: client(), until });
+    machine.tell(Event::Lease { address: ended, client: client(), until });
+    machine.tell(Event::Lease { address: ended, client: client(), until: None });
+    machine.tell(Event::Lease {
+        address: [10, 0, 0, 9].into(),
+        client: client(),
+        until: Some(1000),
+    });
+    let leases = shown.get("/api/v1/leases", &[]).unwrap();
+    agrees(&document, "LeasesReply", &leases);
+    let leases: Value = serde_json::from_str(&leases).unwrap();
+    let expected = json!([{
+        "address": "10.0.0.7", "client": client(), "expires_ms": 4_000_000_000_000_u64
+    }]);
+    assert_eq!(leases["leases"], expected, "those that have ended are not shown");
+
     // Each described path exists.
     for path in document["paths"].as_object().unwrap().keys() {
         let path = path.replace("{id}", "1");
@@ -99,6 +119,29 @@ fn the_live_stream_begins_with_the_current_state_and_continues_with_changes() {
     };
     assert_eq!(clients(&events[0]), ["52:54:00:00:00:01"]);
     assert!(events[1..].iter().any(|it| clients(it) == ["52:54:00:00:00:02"]), "{stream}");
+}
+
+/// Python's own reader takes the table for what it is.
+#[test]
+fn a_spreadsheet_reads_the_table() {
+    let Some(python) = tool("python3", "python3") else { return };
+    let shown = Shown::new();
+    lab(&shown);
+    let mut evil = shown.machine(90);
+    evil.host_name = Some("=cmd|' /C calc'!A0,\"x\"\r\n".to_owned());
+    evil.hears(MessageType::Discover, Kind::Pxe, None);
+    let program = "
+import csv, io, sys, urllib.request
+with urllib.request.urlopen(sys.argv[1]) as answer:
+    assert answer.headers['Content-Type'] == 'text/csv; charset=utf-8'
+    rows = list(csv.DictReader(io.StringIO(answer.read().decode(), newline='')))
+for row in rows:
+    assert len(row) == 13 and None not in row.values(), row
+    print(row['machine'], row['state'], row['signature'], repr(row['host name']))
+";
+    let read = text(&python, &["-c", program, &shown.url("/api/v1/boots.csv")]);
+    assert!(read.contains("52:54:00:00:00:03 stopped other-server ''"), "{read}");
+    assert!(read.contains("52:54:00:00:00:5a booting booting '\\'=cmd|"), "{read}");
 }
 
 #[test]

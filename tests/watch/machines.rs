@@ -37,8 +37,9 @@ impl Shown {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) fn machine(&self, number: u8) -> Machine<'_> {
-        Machine { shown: self, number, vendor: "PXEClient:Arch:00007:UNDI:003000".to_owned() }
+    pub(crate) fn machine(&self, number: u16) -> Machine<'_> {
+        let vendor = "PXEClient:Arch:00007:UNDI:003000".to_owned();
+        Machine { shown: self, number, vendor, host_name: None, table: None }
     }
 
     /// The answer that curl gets; `None`, with a message, without curl.
@@ -58,21 +59,26 @@ pub(crate) fn text(program: &Path, words: &[&str]) -> String {
 /// A booting machine.
 pub(crate) struct Machine<'a> {
     shown: &'a Shown,
-    number: u8,
+    number: u16,
     pub(crate) vendor: String,
+    pub(crate) host_name: Option<String>,
+    /// The table of the configuration that matches it.
+    pub(crate) table: Option<String>,
 }
 
 impl Machine<'_> {
-    fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         self.shown.sink.event(event);
     }
 
     pub(crate) fn hardware(&self) -> Hardware {
-        Hardware::ethernet([0x52, 0x54, 0, 0, 0, self.number])
+        let [high, low] = self.number.to_be_bytes();
+        Hardware::ethernet([0x52, 0x54, 0, 0, high, low])
     }
 
     fn address(&self) -> [u8; 4] {
-        [192, 168, 0, self.number]
+        let [high, low] = self.number.to_be_bytes();
+        [192, 168, high, low]
     }
 
     pub(crate) fn hears(&self, message: MessageType, kind: Kind, ignored: Option<Ignore>) {
@@ -82,11 +88,22 @@ impl Machine<'_> {
             uuid: None,
             kind,
             platform: Some(Platform::UefiX64),
+            user_classes: Vec::new(),
+            relay: None,
+            host_name: self.host_name.clone(),
             vendor_class: class.to_owned(),
         };
         let address = (message == MessageType::Request).then(|| self.address().into());
         let client = self.hardware().to_string();
-        let heard = Heard { client, about, message, address, server: None, ignored };
+        let heard = Heard {
+            client,
+            about,
+            message,
+            address,
+            server: None,
+            ignored,
+            table: self.table.clone(),
+        };
         self.tell(Event::Heard(Box::new(heard)));
     }
 
@@ -134,6 +151,11 @@ impl Machine<'_> {
         let client = self.asks(protocol, file);
         self.tell(Event::Progress { protocol, client, file: file.to_owned(), bytes, size });
         client
+    }
+
+    pub(crate) fn progresses(&self, protocol: Protocol, file: &str, bytes: u64, size: u64) {
+        let client = SocketAddr::from((self.address(), 2070));
+        self.tell(Event::Progress { protocol, client, file: file.to_owned(), bytes, size });
     }
 
     pub(crate) fn stalls(&self, file: &str, block: u64, retries: u32) {

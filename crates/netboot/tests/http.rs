@@ -104,6 +104,70 @@ fn one_connection_carries_many_requests() {
     assert!(sent.to_string().starts_with("HTTP sent /big.iso to 127.0.0.1"), "{sent}");
 }
 
+/// What becomes of a file of 24 MB while its client, who reads by HTTP/1.0 where `old`, has a megabyte of it.
+fn meanwhile(old: bool, change: impl Fn(&std::path::Path)) -> (Vec<u8>, Event) {
+    const LONG: usize = 24_000_000;
+    let server = start(Limits::default());
+    let path = server.path("image.wim");
+    std::fs::write(&path, vec![1; LONG]).unwrap();
+    let mut connection = connect(&server);
+    let version = if old { "1.0" } else { "1.1" };
+    let request =
+        format!("GET /image.wim HTTP/{version}\r\nHost: boot\r\nConnection: close\r\n\r\n");
+    connection.0.get_mut().write_all(request.as_bytes()).unwrap();
+    let mut got = vec![0; 1_000_000];
+    connection.0.read_exact(&mut got).unwrap();
+    change(&path);
+    // A connection that is cut ends with an error or without one.
+    let _ = connection.0.read_to_end(&mut got);
+    let ended = |event: &Event| matches!(event, Event::Sent { .. } | Event::Failed { .. });
+    let ended = server.wait_for(ended);
+    if matches!(ended, Event::Failed { .. }) {
+        let warned =
+            |event: &Event| matches!(event, Event::Warning { text } if text.contains("mixture"));
+        server.wait_for(warned);
+    }
+    let body = got.windows(4).position(|part| part == b"\r\n\r\n").unwrap() + 4;
+    got.drain(..body);
+    assert!(got.len() == LONG || matches!(ended, Event::Failed { .. }), "{}", got.len());
+    (got, ended)
+}
+
+#[test]
+fn a_file_that_is_overwritten_while_it_is_sent_is_not_sent() {
+    for old in [false, true] {
+        let overwritten = |path: &std::path::Path| {
+            let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.write_all(&vec![2; 24_000_000]).unwrap();
+        };
+        let (got, ended) = meanwhile(old, overwritten);
+        assert!(matches!(ended, Event::Failed { reason: Failure::Changed, .. }), "{ended}");
+        assert!(got.len() < 24_000_000, "the client knows it from the length");
+        let grown = |path: &std::path::Path| {
+            let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            file.write_all(b"more").unwrap();
+        };
+        let (_, ended) = meanwhile(old, grown);
+        assert!(matches!(ended, Event::Failed { reason: Failure::Changed, .. }), "{ended}");
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_or_deleted_while_it_is_sent_is_sent_whole() {
+    let replaced = |path: &std::path::Path| {
+        std::fs::write(path.with_extension("new"), vec![2; 24_000_000]).unwrap();
+        std::fs::rename(path.with_extension("new"), path).unwrap();
+    };
+    let deleted = |path: &std::path::Path| std::fs::remove_file(path).unwrap();
+    for change in [&replaced as &dyn Fn(&std::path::Path), &deleted] {
+        for old in [false, true] {
+            let (got, ended) = meanwhile(old, change);
+            assert!(matches!(ended, Event::Sent { bytes: 24_000_000, .. }), "{ended}");
+            assert!(got.iter().all(|byte| *byte == 1));
+        }
+    }
+}
+
 #[test]
 fn requests_sent_ahead_are_answered_in_order_whoever_reads_them() {
     let server = start(Limits::default());

@@ -130,6 +130,83 @@ fn refusals_say_why_and_nothing_about_paths() {
     assert_eq!(client.refusal().0, ErrorCode::ILLEGAL);
 }
 
+/// What becomes of a file of 3 MB while its client has its first blocks.
+fn meanwhile(change: impl Fn(&Path)) -> (Result<Vec<u8>, ErrorCode>, Event) {
+    const LONG: usize = 3_000_000;
+    let server = serve_filled(Limits::default(), |root| {
+        fs::write(root.join("image"), vec![1; LONG]).unwrap();
+    });
+    let client = Client::new();
+    client.read("image", Options { block_size: Some(8000), ..Options::default() }, server.address);
+    let (mut got, mut from) = (Vec::new(), client.receive().1);
+    client.send(&Packet::Ack { block: 0 }, from);
+    let got = loop {
+        let (bytes, sender) = client.receive();
+        from = sender;
+        match Packet::parse(&bytes).unwrap() {
+            Packet::Data { block, payload } => {
+                got.extend_from_slice(payload);
+                if block == 10 {
+                    change(&server.path("image"));
+                }
+                client.send(&Packet::Ack { block }, from);
+                if payload.len() < 8000 {
+                    break Ok(got);
+                }
+            }
+            Packet::Error { code, .. } => break Err(code),
+            packet => panic!("{packet:?}"),
+        }
+    };
+    let ended = |event: &Event| matches!(event, Event::Sent { .. } | Event::Failed { .. });
+    let ended = server.wait_for(ended);
+    if got.is_err() {
+        let warned =
+            |event: &Event| matches!(event, Event::Warning { text } if text.contains("mixture"));
+        server.wait_for(warned);
+    }
+    (got, ended)
+}
+
+#[test]
+fn a_file_that_is_overwritten_while_it_is_sent_ends_with_an_error() {
+    let (got, ended) = meanwhile(|path| {
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[2; 1_000_000], 1_500_000).unwrap();
+    });
+    assert_eq!(got, Err(ErrorCode::UNDEFINED));
+    assert!(matches!(ended, Event::Failed { reason: Failure::Changed, .. }), "{ended}");
+    let (got, ended) = meanwhile(|path| {
+        fs::write(path.with_extension("new"), "another").unwrap();
+        fs::rename(path.with_extension("new"), path).unwrap();
+    });
+    assert_eq!(got, Ok(vec![1; 3_000_000]));
+    assert!(matches!(ended, Event::Sent { bytes: 3_000_000, .. }), "{ended}");
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_refused_and_counts_as_one() {
+    let server = serve(Limits::default());
+    let client = Client::new();
+    for (packet, code, name) in [
+        (&b"\0\x01sm\xe4ll\0octet\0"[..], ErrorCode::NOT_FOUND, "sm\u{fffd}ll"),
+        (b"\0\x01small\xff\0octet\0", ErrorCode::NOT_FOUND, "small\u{fffd}"),
+        (b"\0\x01small\0octet", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01small\0", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01small", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01small\0oct\xe4t\0", ErrorCode::ILLEGAL, "small"),
+        (b"\0\x01", ErrorCode::ILLEGAL, ""),
+    ] {
+        server.events.lock().unwrap().clear();
+        client.0.send_to(packet, server.address).unwrap();
+        assert_eq!(client.refusal().0, code, "{packet:?}");
+        server.wait_for(|event| matches!(event, Event::Requested { file, .. } if file == name));
+        let malformed =
+            |event: &Event| matches!(event, Event::Failed { reason: Failure::Malformed(_), .. });
+        server.wait_for(malformed);
+    }
+}
+
 #[test]
 fn a_packet_from_a_foreign_port_does_no_harm() {
     let server = serve(Limits::default());

@@ -29,6 +29,7 @@ struct Report<'a> {
     logins: Vec<LoginRow<'a>>,
     files: &'a [FileRow],
     missing: Vec<MissingFile<'a>>,
+    missing_for_others: Vec<MissingFile<'a>>,
     warnings: &'a [String],
     hints: Vec<String>,
 }
@@ -110,6 +111,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
             logins: logins.iter().map(LoginRow::of).collect(),
             files: &hashed,
             missing: files.missing.iter().map(MissingFile::of).collect(),
+            missing_for_others: files.missing_for_others.iter().map(MissingFile::of).collect(),
             warnings: &warnings,
             hints: hints(config, interface, tree.as_deref()),
         })?;
@@ -133,6 +135,11 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     }
     for warning in &warnings {
         printer.warning(warning);
+    }
+    for missing in &files.missing_for_others {
+        printer.status(format_args!(
+            "note: {missing} (for UEFI machines with IA32 or ARM64 firmware)"
+        ));
     }
     for hint in hints(config, interface, tree.as_deref()) {
         printer.status(format_args!("hint: {hint}"));

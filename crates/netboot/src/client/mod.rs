@@ -1,9 +1,13 @@
-//! The sender of a DHCP message, as the message describes it: program, platform, UUID.
+//! The sender of a DHCP message, as the message describes it: program, platform, UUID; and what it says later
+//! that it boots.
 
+mod choice;
 mod platform;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
+pub use choice::{Choice, ChoiceKind};
 pub(crate) use platform::Architecture;
 pub use platform::Platform;
 
@@ -22,6 +26,12 @@ pub struct Client {
     pub platform: Option<Platform>,
     /// Option 60, as far as it is text.
     pub vendor_class: String,
+    /// Option 77, as far as it is text: each class, or all of it where it is written without lengths.
+    pub user_classes: Vec<String>,
+    /// The relay that forwarded its message.
+    pub relay: Option<Ipv4Addr>,
+    /// The host name that it has given itself (option 12), as far as it is text.
+    pub host_name: Option<String>,
 }
 
 /// The program that asks.
@@ -72,8 +82,27 @@ impl Client {
                 (kind == Kind::Pxe && vendor_class == "PXEClient").then_some(Platform::Bios)
             }),
             vendor_class,
+            user_classes: classes_of(message),
+            relay: (!message.giaddr.is_unspecified()).then_some(message.giaddr),
+            host_name: options
+                .get(code::HOST_NAME)
+                .map(|name| String::from_utf8_lossy(name).trim_end_matches('\0').to_owned())
+                .filter(|name| !name.is_empty()),
         }
     }
+}
+
+/// The user classes of a message.
+fn classes_of(message: &Message) -> Vec<String> {
+    let value = message.options.get(code::USER_CLASS).unwrap_or_default();
+    let text = |class: &[u8]| String::from_utf8_lossy(class).into_owned();
+    let length: usize = user_classes(value).map(|class| class.len() + 1).sum();
+    let classes = if length == value.len() {
+        user_classes(value).map(text).collect()
+    } else {
+        vec![text(value)]
+    };
+    classes.into_iter().filter(|class| !class.is_empty()).collect()
 }
 
 /// iPXE names itself in its user class, bare or, as RFC 3004 requires, after a length. A script may set another

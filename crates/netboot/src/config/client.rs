@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -10,7 +13,8 @@ use super::entry::check_default;
 use super::error::{Checked, Reason};
 use super::hardware::bytes;
 use super::login::LoginConfig;
-use crate::client::Client;
+use super::serve::check_script;
+use crate::client::{Client, Platform};
 use crate::wire::dhcp::Hardware;
 
 /// `[[client]]`: what differs for some clients. Every key that is given must match.
@@ -42,6 +46,22 @@ pub struct ClientConfig {
     #[serde(default)]
     #[schemars(example = &"PXEClient:Arch:00000")]
     pub vendor_class: Option<Matcher>,
+    /// Firmware and processor, as in `boot-files`: `bios`, `uefi-x64`, ...
+    #[serde(default)]
+    #[schemars(example = &"uefi-x64")]
+    pub architecture: Option<Matcher>,
+    /// User classes (option 77), each whole.
+    #[serde(default)]
+    #[schemars(example = &"iPXE")]
+    pub user_class: Option<Matcher>,
+    /// Relays: their addresses, or networks of these.
+    #[serde(default)]
+    #[schemars(example = &"10.9.0.0/16")]
+    pub relay: Option<Matcher>,
+    /// As in `[serve]`.
+    #[serde(default)]
+    #[schemars(example = &"lab.ipxe")]
+    pub script: Option<String>,
     /// As in `[serve]`.
     #[serde(default)]
     #[schemars(example = &"dell")]
@@ -91,6 +111,13 @@ impl Matcher {
         }
     }
 
+    pub(super) fn values_mut(&mut self) -> &mut [String] {
+        match self {
+            Self::One(value) => std::slice::from_mut(value),
+            Self::Any(values) => values,
+        }
+    }
+
     fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
         self.values().iter().any(|value| holds(value))
     }
@@ -111,6 +138,19 @@ impl ClientConfig {
             })
             && holds(&self.uuid, &|text| client.uuid.is_some_and(|uuid| uuid.is_spelt(text)))
             && holds(&self.vendor_class, &|text| client.vendor_class.starts_with(text))
+            && client.platform.map_or(self.architecture.is_none(), |it| self.has_platform(it))
+            && holds(&self.user_class, &|text| client.user_classes.iter().any(|it| it == text))
+            && holds(&self.relay, &|text| {
+                let relay = |network: Ipv4Net| client.relay.is_some_and(|it| network.contains(&it));
+                network(text).is_some_and(relay)
+            })
+    }
+
+    /// Whether this table may match machines of a platform.
+    #[must_use]
+    pub fn has_platform(&self, platform: Platform) -> bool {
+        let is = |text: &str| platform_of(text) == Some(platform);
+        self.architecture.as_ref().is_none_or(|matcher| matcher.any(is))
     }
 
     /// Whether this table matches a machine by its hardware address alone, whatever else the machine sends.
@@ -147,10 +187,13 @@ pub(super) fn check_clients(
 impl ClientConfig {
     fn check(&self, checked: &mut Checked<'_>) {
         checked.check_name("client", &self.name);
-        if [&self.mac, &self.oui, &self.uuid, &self.vendor_class].iter().all(|key| key.is_none()) {
+        let who = [&self.mac, &self.oui, &self.uuid, &self.vendor_class];
+        let what = [&self.architecture, &self.user_class, &self.relay];
+        if who.iter().chain(&what).all(|key| key.is_none()) {
             checked.report(Reason::NoMatcher(self.name.clone()));
         }
         self.check_matchers(checked);
+        check_script(self.script.as_deref(), checked);
         // A login goes by the hardware address alone, since that is what a lease is bound to. All else that a
         // client says about itself can be made up.
         if !self.login.is_empty() && self.mac.is_none() && self.oui.is_none() {
@@ -161,11 +204,24 @@ impl ClientConfig {
 
     fn check_matchers(&self, checked: &mut Checked<'_>) {
         type Key<'a> = (&'static str, &'a Option<Matcher>, fn(&str) -> bool, &'static str);
-        let keys: [Key<'_>; 4] = [
+        let keys: [Key<'_>; 7] = [
             ("mac", &self.mac, has_bytes::<6>, "a MAC address such as 00:14:22:01:23:45"),
             ("oui", &self.oui, has_bytes::<3>, "three bytes such as 00:14:22"),
             ("uuid", &self.uuid, is_uuid, "a UUID such as 564d1234-5678-4abc-8000-000000000003"),
             ("vendor-class", &self.vendor_class, |it| !it.is_empty(), "the beginning of option 60"),
+            (
+                "architecture",
+                &self.architecture,
+                |it| platform_of(it).is_some(),
+                "bios, uefi-x64 or another platform",
+            ),
+            ("user-class", &self.user_class, |it| !it.is_empty(), "a user class such as iPXE"),
+            (
+                "relay",
+                &self.relay,
+                |it| network(it).is_some(),
+                "an address or a network such as 10.9.0.0/16",
+            ),
         ];
         for (key, matcher, is_valid, expected) in keys {
             let Some(matcher) = matcher else { continue };
@@ -180,6 +236,18 @@ impl ClientConfig {
             }
         }
     }
+}
+
+/// A platform by its name in `boot-files`.
+fn platform_of(text: &str) -> Option<Platform> {
+    let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+        serde::de::IntoDeserializer::into_deserializer(text);
+    Platform::deserialize(name).ok()
+}
+
+/// A network, or that of one address.
+fn network(text: &str) -> Option<Ipv4Net> {
+    text.parse().ok().or_else(|| Some(Ipv4Net::from(text.parse::<Ipv4Addr>().ok()?)))
 }
 
 fn has_bytes<const LEN: usize>(text: &str) -> bool {
@@ -203,6 +271,8 @@ mod tests {
         let uuid = [0, 0x34, 0x12, 0x4d, 0x56, 0x78, 0x56, 0xbc, 0x4a, 0x80, 0, 0, 0, 0, 0, 0, 3];
         message.options.set(97, uuid);
         message.options.set(60, *b"PXEClient:Arch:00000:UNDI:002001");
+        message.options.set(77, *b"\x03lab\x06second");
+        message.giaddr = [10, 9, 0, 1].into();
         let config: Config = format!("[[client]]\nname = 'a'\n{keys}").parse().unwrap();
         config.clients[0].matches(&Client::of(&message))
     }
@@ -219,6 +289,33 @@ mod tests {
         assert!(!matches("uuid = '34124d56-7856-bc4a-8000-000000000004'"));
         assert!(matches("vendor-class = 'PXEClient:Arch:00000'"));
         assert!(!matches("vendor-class = 'HTTPClient'"));
+    }
+
+    #[test]
+    fn a_table_matches_by_architecture_user_class_and_relay() {
+        assert!(matches("architecture = 'bios'"));
+        assert!(matches("architecture = ['uefi-x64', 'bios']"));
+        assert!(!matches("architecture = 'uefi-x64'"));
+        assert!(matches("user-class = 'lab'"));
+        assert!(matches("user-class = ['other', 'second']"));
+        assert!(!matches("user-class = 'la'"), "whole classes");
+        assert!(matches("relay = '10.9.0.1'"));
+        assert!(matches("relay = ['192.168.0.1', '10.9.0.0/16']"));
+        assert!(!matches("relay = '10.8.0.0/16'"));
+        for wrong in [
+            "architecture = 'x64'",
+            "architecture = ''",
+            "user-class = ''",
+            "relay = '10.9'",
+            "relay = '10.9.0.0/33'",
+            "relay = ''",
+            "oui = '00:14:22'\nscript = 'a b'",
+        ] {
+            assert!(
+                format!("[[client]]\nname = 'a'\n{wrong}").parse::<Config>().is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

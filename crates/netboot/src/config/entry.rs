@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use super::boot_file::BootFile;
 use winpe_san::SanUri;
 
+use super::boot_file::BootFile;
+use super::client::Matcher;
 use super::error::{Checked, Reason};
 use super::text::{is_plain_in_scripts, is_url};
 
@@ -42,9 +42,37 @@ pub struct Entry {
     /// A network boot program among the files served, as `windows.pe/pxeboot.n12`.
     #[schemars(example = &"windows.pe/pxeboot.n12")]
     pub pxe: Option<String>,
+    /// A Linux kernel on the server's disk, or its URL.
+    #[schemars(example = &"vmlinuz")]
+    pub kernel: Option<String>,
+    /// The initial RAM disks of `kernel`, in order.
+    #[schemars(example = &"initrd.img")]
+    pub initrd: Option<Matcher>,
+    /// The command line of `kernel`.
+    #[schemars(example = &"console=ttyS0 ip=dhcp")]
+    pub args: Option<String>,
+    /// An EFI program on the server's disk, or its URL; for UEFI only.
+    #[schemars(example = &"memtest.efi")]
+    pub efi: Option<String>,
+    /// Lines of one's own in iPXE's script, before the entry loads anything.
+    #[schemars(example = vec!["set net0/mtu 9000"])]
+    pub before: Vec<String>,
+    /// Lines of one's own in iPXE's script, after the entry has failed or come back.
+    #[schemars(example = vec!["echo Ask the help desk."])]
+    pub after: Vec<String>,
     /// The files that boot the image of `wim` or `windows`. Empty for an image that was not inspected.
     #[serde(skip)]
     pub files: Vec<BootFile>,
+}
+
+/// The names under which files of an entry are served.
+pub(crate) const KERNEL: &str = "kernel";
+/// The same of an EFI program.
+pub(crate) const PROGRAM: &str = "program.efi";
+
+/// The same of an initial RAM disk, counted from 0.
+pub(crate) fn initrd_name(at: usize) -> String {
+    format!("initrd{}", at + 1)
 }
 
 /// The one thing that an entry boots.
@@ -72,6 +100,17 @@ pub enum Target<'a> {
     Iso(&'a str),
     /// A network boot program among the files served.
     Pxe(&'a str),
+    /// A Linux kernel.
+    Linux {
+        /// Path on the server's disk, or URL.
+        kernel: &'a str,
+        /// The same of each initial RAM disk.
+        initrds: &'a [String],
+        /// The command line.
+        args: &'a str,
+    },
+    /// An EFI program: path on the server's disk, or URL.
+    Efi(&'a str),
 }
 
 impl Entry {
@@ -85,6 +124,12 @@ impl Entry {
             self.windows.as_deref().map(|disc| Target::Windows { disc, index: self.index }),
             self.iso.as_deref().map(Target::Iso),
             self.pxe.as_deref().map(Target::Pxe),
+            self.kernel.as_deref().map(|kernel| Target::Linux {
+                kernel,
+                initrds: self.initrd.as_ref().map_or(&[], Matcher::values),
+                args: self.args.as_deref().unwrap_or_default(),
+            }),
+            self.efi.as_deref().map(Target::Efi),
         ];
         let mut targets = targets.into_iter().flatten();
         let target = targets.next();
@@ -111,6 +156,22 @@ impl Entry {
         }
     }
 
+    /// Every file of the server's disk that is served for it: its name there, and its path on the disk.
+    #[must_use]
+    pub fn served_files(&self) -> Vec<(String, &str)> {
+        let path = |name: &str| format!("images/{}/{name}", self.name);
+        match self.target() {
+            Some(Target::Linux { kernel, initrds, .. }) => {
+                let initrds = initrds.iter().enumerate();
+                let initrds = initrds.map(|(at, file)| (path(&initrd_name(at)), file.as_str()));
+                let files = [(path(KERNEL), kernel)].into_iter().chain(initrds);
+                files.filter(|(_, file)| !is_url(file)).collect()
+            }
+            Some(Target::Efi(program)) if !is_url(program) => vec![(path(PROGRAM), program)],
+            _ => self.served_image().into_iter().collect(),
+        }
+    }
+
     /// Texts go into scripts and menus line by line and word by word.
     fn check(&self, checked: &mut Checked<'_>) {
         let entry = || self.name.clone();
@@ -123,12 +184,47 @@ impl Entry {
             checked.report(Reason::Targets(entry()));
             return;
         };
+        self.check_lines(checked);
+        if !matches!(target, Target::Linux { .. }) {
+            let keys = [("initrd", self.initrd.is_some()), ("args", self.args.is_some())];
+            for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
+                checked.key(key).report(Reason::WithoutKernel { entry: entry(), key });
+            }
+        }
         if self.index.is_some() && !matches!(target, Target::Wim { .. } | Target::Windows { .. }) {
             checked.key("index").report(Reason::Index(entry()));
         }
         if let Some(reason) = self.check_target(target) {
             checked.key(target.key()).report(reason);
         }
+    }
+
+    /// Lines of one's own are taken as they are, as long as each is one line.
+    fn check_lines(&self, checked: &mut Checked<'_>) {
+        for (key, lines) in [("before", &self.before), ("after", &self.after)] {
+            for (at, line) in lines.iter().enumerate() {
+                if line.contains(char::is_control) {
+                    let reason = Reason::Line { entry: self.name.clone(), found: line.clone() };
+                    checked.key(key).index(at).report(reason);
+                }
+            }
+        }
+    }
+
+    fn check_linux(&self, kernel: &str, initrds: &[String], args: &str) -> Option<Reason> {
+        let entry = || self.name.clone();
+        let files = [kernel].into_iter().chain(initrds.iter().map(String::as_str));
+        for file in files {
+            if file.is_empty() {
+                return Some(Reason::Path(entry()));
+            }
+            if is_url(file) && !file.chars().all(is_plain_in_scripts) {
+                return Some(Reason::Word { entry: entry(), found: file.to_owned() });
+            }
+        }
+        // They go into the scripts of iPXE, PXELINUX and GRUB.
+        let plain = |c: char| c == ' ' || (is_plain_in_scripts(c) && !r"|&\{}<>`".contains(c));
+        (!args.chars().all(plain)).then(|| Reason::Word { entry: entry(), found: args.to_owned() })
     }
 
     fn check_target(&self, target: Target<'_>) -> Option<Reason> {
@@ -138,10 +234,15 @@ impl Entry {
             Target::Windows { disc, .. } => {
                 return (disc.is_empty() || is_url(disc)).then(|| Reason::Disc(entry()));
             }
-            Target::Wim { image: path, .. } | Target::Iso(path) if !is_url(path) => {
+            Target::Linux { kernel, initrds, args } => {
+                return self.check_linux(kernel, initrds, args);
+            }
+            Target::Wim { image: path, .. } | Target::Iso(path) | Target::Efi(path)
+                if !is_url(path) =>
+            {
                 return path.is_empty().then(|| Reason::Path(entry()));
             }
-            Target::San(word) | Target::Iso(word) | Target::Pxe(word) => word,
+            Target::San(word) | Target::Iso(word) | Target::Pxe(word) | Target::Efi(word) => word,
             Target::Wim { image, .. } => image,
         };
         if let (Target::San(uri), true) =
@@ -165,6 +266,8 @@ impl Target<'_> {
             Self::Windows { .. } => "windows",
             Self::Iso(_) => "iso",
             Self::Pxe(_) => "pxe",
+            Self::Linux { .. } => "kernel",
+            Self::Efi(_) => "efi",
         }
     }
 }
@@ -197,51 +300,6 @@ pub(super) fn check_default(
     }
 }
 
-/// An image of a WIM file, as a command line names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WimImage {
-    /// The file, or its URL.
-    pub path: String,
-    /// Which image of the file, from 1; the one marked for boot, where none is given.
-    pub index: Option<u32>,
-}
-
-/// The menu of a server that has no configuration but images and disks: these in their order, then the
-/// machine's own disk.
-#[must_use]
-pub fn quick_menu(wims: &[WimImage], discs: &[String], targets: &[String]) -> Vec<Entry> {
-    let numbered = |name: &str, index: usize| match index {
-        0 => name.to_owned(),
-        _ => format!("{name}{}", index + 1),
-    };
-    let wims = wims.iter().enumerate().map(|(index, wim)| Entry {
-        name: numbered("winpe", index),
-        title: Some(numbered("Windows PE ", index).trim_end().to_owned()),
-        wim: Some(wim.path.clone()),
-        index: wim.index,
-        ..Entry::default()
-    });
-    let discs = discs.iter().enumerate().map(|(index, disc)| Entry {
-        name: numbered("windows", index),
-        title: Some(numbered("Windows disc ", index).trim_end().to_owned()),
-        windows: Some(disc.clone()),
-        ..Entry::default()
-    });
-    let targets = targets.iter().enumerate().map(|(index, target)| Entry {
-        name: numbered("san", index),
-        title: Some(numbered("iSCSI disk ", index).trim_end().to_owned()),
-        san: Some(target.clone()),
-        ..Entry::default()
-    });
-    let local = Entry {
-        name: "local".to_owned(),
-        title: Some("Boot from the local disk".to_owned()),
-        local: true,
-        ..Entry::default()
-    };
-    wims.chain(discs).chain(targets).chain([local]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +316,33 @@ mod tests {
         assert!(entry("name = 'a'").is_err());
         assert!(entry("name = 'a'\nlocal = true\niso = 'a.iso'").is_err());
         assert!(entry("name = 'a'\niso = 'a.iso'\nindex = 1").is_err());
+    }
+
+    #[test]
+    fn a_kernel_has_what_belongs_to_it_and_nothing_else_has() {
+        let linux = entry("name = 'a'\nkernel = 'k'\ninitrd = ['i', 'http://h/j']\nargs = 'a=b c'");
+        let linux = linux.unwrap();
+        let names = [("images/a/kernel".to_owned(), "k"), ("images/a/initrd1".to_owned(), "i")];
+        assert_eq!(linux.served_files(), names);
+        assert!(entry("name = 'a'\nkernel = 'http://h/k'\ninitrd = 'i'").is_ok());
+        for wrong in [
+            "local = true\ninitrd = 'i'",
+            "local = true\nargs = 'a'",
+            "kernel = ''",
+            "kernel = 'k'\ninitrd = ['i', '']",
+            "kernel = 'k'\nargs = 'a; reboot'",
+            "kernel = 'k'\nargs = 'a | b'",
+            "kernel = 'k'\nargs = '${net0/mac}'",
+            "kernel = 'k'\nargs = \"a\\nb\"",
+            "kernel = 'http://h/a b'",
+            "kernel = 'k'\nefi = 'e'",
+            "efi = ''",
+            "efi = 'http://h/$a'",
+            "local = true\nbefore = [\"a\\nb\"]",
+            "local = true\nafter = ['a', \"b\\r\"]",
+        ] {
+            assert!(entry(&format!("name = 'a'\n{wrong}")).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -281,19 +366,6 @@ mod tests {
         assert!(entry("name = 'a'\nsan = 'iscsi:h::::iqn.2011-12.com.example:a'").is_ok());
         assert!(entry("name = 'a'\niso = 'http://h/${user}'").is_err());
         assert!(entry("name = 'a b'\nlocal = true").is_err());
-    }
-
-    #[test]
-    fn the_quick_menu_is_valid() {
-        let targets = ["iscsi:h::::iqn.a:b".to_owned(), "iscsi:h::::iqn.a:c".to_owned()];
-        let discs = ["Windows.iso".to_owned()];
-        let wim = WimImage { path: "winpe.wim".to_owned(), index: Some(2) };
-        let entries = quick_menu(&[wim], &discs, &targets);
-        assert_eq!((entries[0].wim.as_deref(), entries[0].index), (Some("winpe.wim"), Some(2)));
-        let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        assert_eq!(names, ["winpe", "windows", "san", "san2", "local"]);
-        assert_eq!(entries[3].title(), "iSCSI disk 2");
-        assert_eq!(Config { entries, ..Config::default() }.check(), Ok(()));
     }
 
     #[test]

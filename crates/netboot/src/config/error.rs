@@ -71,11 +71,30 @@ pub enum Reason {
     #[error("the default entry {0:?} is not in the menu")]
     Default(String),
     /// An entry boots nothing, or several things.
-    #[error("entry {0:?} needs exactly one of local, san, wim, windows, iso and pxe")]
+    #[error("entry {0:?} needs exactly one of local, san, wim, windows, iso, kernel, efi and pxe")]
     Targets(String),
     /// An entry has the number of an image and no image.
     #[error("entry {0:?}: index belongs to wim and windows")]
     Index(String),
+    /// An entry has what belongs to a Linux kernel, and none.
+    #[error("entry {entry:?}: {key} belongs to kernel")]
+    WithoutKernel {
+        /// The entry.
+        entry: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A line of a script has a control character, such as a line end.
+    #[error("entry {entry:?}: {found:?} is not one line of a script")]
+    Line {
+        /// The entry.
+        entry: String,
+        /// What it has.
+        found: String,
+    },
+    /// What iPXE gets is no name or URL that scripts and packets take.
+    #[error("{0:?} is not the name of a file that is served, and no URL")]
+    Script(String),
     /// A title is empty, or has a character that would end it.
     #[error("entry {0:?}: the title has characters that scripts do not take")]
     Title(String),

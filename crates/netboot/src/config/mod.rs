@@ -44,6 +44,7 @@ mod limits;
 mod login;
 mod network;
 mod options;
+mod quick_menu;
 mod read;
 mod reservation;
 mod schema;
@@ -66,7 +67,8 @@ use serde::{Deserialize, Deserializer};
 pub use boot_file::{BootFile, Content, Origin};
 pub use chain::{Chain, Overrides, SecureBoot};
 pub use client::{ClientConfig, Matcher};
-pub use entry::{Entry, Target, WimImage, quick_menu};
+pub use entry::{Entry, Target};
+pub(crate) use entry::{KERNEL, PROGRAM, initrd_name};
 pub use error::{ConfigError, ConfigErrors, Place, Reason};
 pub(crate) use hardware::parse_mac;
 pub use http_base::MirroredKind;
@@ -74,6 +76,7 @@ pub use limits::{Limit, Limits};
 pub use login::LoginConfig;
 pub(crate) use network::{host_network, is_host};
 pub use options::DhcpOptions;
+pub use quick_menu::{WimImage, quick_menu};
 pub use reservation::{ClientId, Reservation};
 pub use schema::config_schema;
 pub use serve::{Allow, Mode, PxelinuxConfig, Serve, TlsConfig};
@@ -145,8 +148,15 @@ impl Config {
             client.login.read_paths_from(folder);
         }
         for entry in &mut self.entries {
-            for image in [&mut entry.wim, &mut entry.windows, &mut entry.iso].into_iter().flatten()
-            {
+            let images = [
+                &mut entry.wim,
+                &mut entry.windows,
+                &mut entry.iso,
+                &mut entry.kernel,
+                &mut entry.efi,
+            ];
+            let initrds = entry.initrd.iter_mut().flat_map(Matcher::values_mut);
+            for image in images.into_iter().flatten().chain(initrds) {
                 if !is_url(image) && !image.is_empty() {
                     // Joining text with a path that has none would not give text.
                     if let Some(joined) = folder.join(&*image).to_str() {

@@ -70,6 +70,9 @@ pub struct Serve {
     /// What UEFI firmware gets that starts signed programs only: `grub` or `ipxe`.
     #[schemars(example = &"ipxe")]
     pub secure_boot: Option<SecureBoot>,
+    /// What iPXE gets in place of the menu that is made: a file that is served, or a URL.
+    #[schemars(example = &"own.ipxe")]
+    pub script: Option<String>,
     /// Boot files that differ from the table that `serve --check` shows, by platform.
     #[schemars(example = serde_json::json!({ "bios": "lpxelinux.0" }), transform = name_platforms)]
     pub boot_files: Overrides,
@@ -124,6 +127,7 @@ impl Default for Serve {
             http_base_holds: default_mirrored(),
             chain: Chain::default(),
             secure_boot: None,
+            script: None,
             boot_files: Overrides::new(),
             menu: true,
             timeout: 10,
@@ -135,6 +139,14 @@ impl Default for Serve {
             subnets: Vec::new(),
             reservations: Vec::new(),
         }
+    }
+}
+
+/// Checks what iPXE gets in place of the made menu.
+pub(super) fn check_script(script: Option<&str>, checked: &mut Checked<'_>) {
+    let plain = |script: &str| !script.is_empty() && script.chars().all(is_plain_in_scripts);
+    if let Some(script) = script.filter(|script| !plain(script)) {
+        checked.key("script").report(Reason::Script(script.to_owned()));
     }
 }
 
@@ -208,6 +220,7 @@ impl Serve {
         if self.http_port == 0 {
             checked.key("http-port").report(Reason::HttpPort);
         }
+        check_script(self.script.as_deref(), checked);
         check_http_base(self, checked);
         self.login.check("[serve]", &mut checked.key("login"));
         self.pxelinux.check(&mut checked.key("pxelinux"));

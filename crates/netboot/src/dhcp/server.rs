@@ -15,7 +15,7 @@ use super::holder::{Holder, HolderQuery};
 use super::lease_log::{LeaseLog, Restored};
 use crate::config::Config;
 use crate::event::{Event, Sink};
-use crate::logic::dhcp::{Arrival, Decided, Effect, Link, Port, Role, Server};
+use crate::logic::dhcp::{Arrival, Decided, Effect, Lease, LeaseState, Link, Port, Role, Server};
 use crate::net::{At, BoundSockets, Interface, PortError, Service, udp};
 use crate::wire::dhcp::Hardware;
 
@@ -168,6 +168,10 @@ impl Driver {
         let mut buffer = vec![0; MAX_MESSAGE];
         let mut counts = tokio::time::interval(COUNT_INTERVAL);
         let mut bound = None;
+        for lease in self.server.leases() {
+            let expires = self.clock.to_wall(lease.expires);
+            self.events.event(lease_event(&Lease { expires, ..lease.clone() }));
+        }
         loop {
             let mut effects = Vec::new();
             let open = !self.commits.is_full();
@@ -243,6 +247,7 @@ impl Driver {
     fn pass(&mut self, mut decided: Decided) -> Vec<Effect> {
         for lease in &mut decided.leases {
             lease.expires = self.clock.to_wall(lease.expires);
+            self.events.event(lease_event(lease));
         }
         self.commits.pass(decided)
     }
@@ -310,6 +315,12 @@ impl Driver {
             let _ = probes.send(Probed { address, user }).await;
         });
     }
+}
+
+fn lease_event(lease: &Lease) -> Event {
+    let Lease { address, identity, state, expires } = lease;
+    let until = (*state == LeaseState::Bound).then(|| expires.as_millis());
+    Event::Lease { address: *address, client: identity.to_string(), until }
 }
 
 /// Reports once that the disk refuses, and what that means.

@@ -8,9 +8,12 @@ use super::{Event, Protocol};
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answered { .. } | Self::Ignored { .. } | Self::Heard(_) | Self::Leases { .. } => {
-                fmt_dhcp(self, f)
-            }
+            Self::Answered { .. }
+            | Self::NotNamed { .. }
+            | Self::Lease { .. }
+            | Self::Ignored { .. }
+            | Self::Heard(_)
+            | Self::Leases { .. } => fmt_dhcp(self, f),
             Self::Requested { .. }
             | Self::Progress { .. }
             | Self::Stalled { .. }
@@ -60,12 +63,17 @@ fn fmt_dhcp(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 None => Ok(()),
             }
         }
+        Event::NotNamed { client, reason } => write!(f, "no boot file for {client}: {reason}"),
         Event::Ignored { client, reason } => {
             write!(f, "ignored {}: {}", client.escape_debug(), reason.escape_debug())
         }
         Event::Heard(heard) => {
             write!(f, "{} from {} ({})", heard.message.name(), heard.client, heard.about)
         }
+        Event::Lease { address, client, until } => match until {
+            Some(_) => write!(f, "{address} is leased to {client}"),
+            None => write!(f, "the lease of {address} has ended"),
+        },
         Event::Leases { bound } => write!(f, "{bound} leases in force"),
         _ => Ok(()),
     }

@@ -7,9 +7,12 @@ pub enum Failure {
     /// There is no such file.
     #[error("not found")]
     NotFound,
-    /// The name is not allowed.
+    /// The client may not have it.
     #[error("refused: {0}")]
     Refused(&'static str),
+    /// No file that is served can have such a name.
+    #[error("refused: {0}")]
+    Name(&'static str),
     /// The client only wanted to know the size, and said so by giving up; UEFI does it every time.
     #[error("client asked for the size only")]
     SizeProbe,
@@ -30,6 +33,9 @@ pub enum Failure {
     /// The request is malformed.
     #[error("malformed: {0}")]
     Malformed(String),
+    /// The file was written to while it was sent, so that what was sent is a mixture.
+    #[error("the file changed while it was sent")]
+    Changed,
     /// The file could not be read.
     #[error("cannot read: {0}")]
     Io(String),
@@ -41,12 +47,13 @@ impl Failure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
-            Self::Refused(_) => "refused",
+            Self::Refused(_) | Self::Name(_) => "refused",
             Self::SizeProbe => "size_probe",
             Self::ClientError { .. } => "client_error",
             Self::Lost => "lost",
             Self::Busy(_) => "busy",
             Self::Malformed(_) => "malformed",
+            Self::Changed => "changed",
             Self::Io(_) => "io",
         }
     }

@@ -81,11 +81,14 @@ pub enum Ignore {
     /// The client's architecture is unknown.
     #[error("no boot file for this platform")]
     NoBootFile,
+    /// What it would be given by HTTP does not go on by HTTP.
+    #[error("the distribution's GRUB has no HTTP, so HTTP Boot is left to PXE")]
+    LeftToPxe,
     /// Only known machines are answered, and this one is unknown.
     #[error("not one of the machines that may boot here")]
     NotAllowed,
-    /// The client loads the same file again and again.
-    #[error("boot loop: {file} was given {times} times in 60 s, so it is not given again yet{}", beside(*.other))]
+    /// The client is named the same file again and again.
+    #[error("boot loop: {file} was named {times} times in 60 s, so it is not named again yet{}", beside(*.other))]
     Loop {
         /// The file.
         file: String,

@@ -24,7 +24,7 @@
 //! | `requested` | `protocol` (`tftp`, `http`), `client` (address and port), `file` |
 //! | `sent` | the same, `bytes`, `seconds`, `sha256` of the whole file or null while it is not known |
 //! | `hashed` | `file`, `bytes`, `sha256`, `before`: what it was when it was served before, or null |
-//! | `failed` | `protocol`, `client`, `file`, `bytes`, `reason`: one of `not_found`, `refused`, `size_probe`, `client_error`, `lost`, `busy`, `malformed`, `io` |
+//! | `failed` | `protocol`, `client`, `file`, `bytes`, `reason`: one of `not_found`, `refused`, `size_probe`, `client_error`, `lost`, `busy`, `malformed`, `changed`, `io` |
 //! | `stalled` | `client`, `file`, `block`, `retries`, `seconds` |
 //! | `console` | `client` (address), `line` |
 //! | `repeated` | `of` (an `event`), `count`, `clients`, `seconds`, `example` (a line): what a log leaves out |
@@ -85,6 +85,14 @@ pub enum Event {
         address: Option<Ipv4Addr>,
         /// The boot file or URL named.
         file: Option<String>,
+    },
+    /// An answer names no boot file, to a client that boots; another event is the answer.
+    #[serde(skip)]
+    NotNamed {
+        /// The client, spelt as in the event of the answer.
+        client: String,
+        /// Why.
+        reason: Ignore,
     },
     /// A packet was not answered.
     Ignored {
@@ -187,6 +195,16 @@ pub enum Event {
         /// So many.
         bound: usize,
     },
+    /// An address was given to a machine, or is its no more.
+    #[serde(skip)]
+    Lease {
+        /// The address.
+        address: Ipv4Addr,
+        /// The machine: hardware address or client identifier.
+        client: String,
+        /// Until when, in milliseconds since 1970; none where the lease has ended.
+        until: Option<u64>,
+    },
     /// Lines that the log leaves out, since they repeat others or are too many ([`Quiet`]).
     Repeated {
         /// The `event` that they are.
@@ -236,6 +254,8 @@ pub struct Heard {
     pub server: Option<Ipv4Addr>,
     /// Why it gets no answer, where it gets none.
     pub ignored: Option<Ignore>,
+    /// The `[[client]]` table that matches it.
+    pub table: Option<String>,
 }
 
 /// How a file travels.
@@ -262,12 +282,27 @@ fn code<S: Serializer>(reason: &Failure, serializer: S) -> Result<S::Ok, S::Erro
 }
 
 impl Event {
+    /// A warning that a client got a mixture of two versions of a file.
+    pub(crate) fn mixture(file: &str, client: SocketAddr) -> Self {
+        let ip = client.ip();
+        let text = format!(
+            "{file} was written to while it was sent to {ip}, which got a mixture of both versions: write a \
+             new version under another name and rename it"
+        );
+        Self::Warning { text }
+    }
+
     /// Whether it is a line of the log. Other events are for the timeline and the page.
     #[must_use]
     pub fn is_logged(&self) -> bool {
         !matches!(
             self,
-            Self::Heard(_) | Self::Progress { .. } | Self::Leases { .. } | Self::Impaired { .. }
+            Self::Heard(_)
+                | Self::NotNamed { .. }
+                | Self::Lease { .. }
+                | Self::Progress { .. }
+                | Self::Leases { .. }
+                | Self::Impaired { .. }
         )
     }
 }

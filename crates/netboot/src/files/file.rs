@@ -47,6 +47,21 @@ pub struct File {
     secret: bool,
 }
 
+/// A file that is read has been written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the file changed while it was sent")]
+pub(crate) struct Changed;
+
+impl Changed {
+    /// Bytes between two looks at a file that is sent.
+    pub(crate) const INTERVAL: u64 = 4 << 20;
+
+    /// Whether this is the reason of an error.
+    pub(crate) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+}
+
 /// Identifies a range of a file on a disk, and its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Stamp {
@@ -249,6 +264,20 @@ impl File {
         self.stamp
     }
 
+    /// Fails if the file was written to after it was opened. A new name, or none, is no such change: who renames
+    /// a new version into its place leaves this one as it is.
+    ///
+    /// # Errors
+    /// [`Changed`], or why that cannot be known.
+    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
+        let (Content::Disk { file, .. }, Some(stamp)) = (&self.content, self.stamp) else {
+            return Ok(());
+        };
+        let now = Stamp::of(&file.metadata()?);
+        let same = (now.size, now.modified) == (stamp.size, stamp.modified);
+        if same { Ok(()) } else { Err(io::Error::other(Changed)) }
+    }
+
     /// Whether it is the version still that was opened.
     pub(super) fn is_unchanged(&self) -> bool {
         let (Content::Disk { file, .. }, Some(stamp)) = (&self.content, self.stamp) else {
@@ -346,6 +375,44 @@ mod tests {
         let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
         file.read_exact_at(0, &mut bytes).unwrap();
         bytes
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_is_another_and_one_that_is_renamed_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        let opened = || {
+            std::fs::write(&path, "0123456789").unwrap();
+            File::from_disk(std::fs::File::open(&path).unwrap()).unwrap()
+        };
+        let later = |file: &std::fs::File| {
+            // The clock of a file system may be as coarse as a few milliseconds.
+            file.set_modified(SystemTime::now() + std::time::Duration::from_secs(1)).unwrap();
+        };
+        let file = opened();
+        assert!(file.check_unchanged().is_ok());
+        let mut writer = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        writer.write_all(b"x").unwrap();
+        later(&writer);
+        assert!(Changed::is(&file.check_unchanged().unwrap_err()));
+        assert!(Changed::is(&file.part(3, 4).check_unchanged().unwrap_err()), "any part of it");
+
+        let file = opened();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"more").unwrap();
+        assert!(file.check_unchanged().is_err(), "it grew");
+        let file = opened();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3).unwrap();
+        assert!(file.check_unchanged().is_err(), "it shrank");
+
+        let file = opened();
+        let newer = folder.path().join("newer");
+        std::fs::write(&newer, "another").unwrap();
+        std::fs::hard_link(&path, folder.path().join("second name")).unwrap();
+        std::fs::rename(&newer, &path).unwrap();
+        assert!(file.check_unchanged().is_ok(), "renamed over");
+        std::fs::remove_file(&path).unwrap();
+        assert!(file.check_unchanged().is_ok(), "deleted");
+        assert!(File::from_bytes("made").check_unchanged().is_ok());
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod swap;
 
 pub use crate::digest::Digest;
 pub use catalog::Catalog;
+pub(crate) use file::Changed;
 pub use file::{File, ReadAt};
 pub use folder::Folder;
 pub use hashed::Hashed;

@@ -19,13 +19,16 @@ use tokio::task::JoinHandle;
 use super::pace::Pace;
 use super::write::{push, write_within};
 use crate::event::{Event, Failure, Protocol, Sink};
-use crate::files::{Digest, File};
+use crate::files::{Changed, Digest, File};
 
 /// Bytes of an answer above which its head goes out with the beginning of the file.
 const SHORT: u64 = 128 * 1024;
 
 /// Bytes per sendfile call: a quarter of this made too many calls; socket buffers rarely take more than this.
 const SENDFILE_BYTES: u64 = 8 << 20;
+
+/// The last bytes of an answer, which go out only once it is known that the file did not change meanwhile.
+const LAST: u64 = 64 * 1024;
 
 /// Between two events about the progress of an answer.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -89,8 +92,14 @@ impl FileBody {
         let flags = if self.left > 0 { SendFlags::MORE } else { SendFlags::empty() };
         push(stream, patience, head, flags).await?;
         let mut carried = false;
+        let mut checked = self.offset;
         while self.offset < self.end {
             let left = self.end - self.offset;
+            if left <= LAST || self.offset - checked >= Changed::INTERVAL {
+                checked = self.offset;
+                self.check()?;
+            }
+            let left = if left > LAST { left - LAST } else { left };
             let cached = self.file.cached(self.offset, left.min(SENDFILE_BYTES), carried);
             carried = cached.is_some();
             let length = match cached {
@@ -119,9 +128,15 @@ impl FileBody {
         if long {
             set_tcp_cork(stream, false)?;
         }
+        self.check()?;
         self.report.failure = None;
         self.report.sha256 = self.file.digest();
         Ok(())
+    }
+
+    /// Ends the answer if the file was written to meanwhile.
+    fn check(&mut self) -> io::Result<()> {
+        self.file.check_unchanged().inspect_err(|error| self.report.failure = Some(reason(error)))
     }
 
     /// Reads a piece and sends it.
@@ -130,7 +145,7 @@ impl FileBody {
         let length = self.report.pace.piece().min(self.end - offset);
         let read = tokio::task::spawn_blocking(move || piece(&file, offset, length)).await;
         let bytes = read.map_err(io::Error::other).and_then(|read| read).inspect_err(|error| {
-            self.report.failure = Some(Failure::Io(error.to_string()));
+            self.report.failure = Some(reason(error));
         })?;
         push(stream, patience, &bytes, SendFlags::empty()).await?;
         Ok(length)
@@ -152,7 +167,13 @@ fn piece(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
     // A piece fits.
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(offset, &mut bytes)?;
+    file.check_unchanged()?;
     Ok(Bytes::from(bytes))
+}
+
+/// Why a file could not be read on.
+fn reason(error: &io::Error) -> Failure {
+    if Changed::is(error) { Failure::Changed } else { Failure::Io(error.to_string()) }
 }
 
 impl Body for FileBody {
@@ -181,7 +202,7 @@ impl Body for FileBody {
                 Ok(Frame::data(bytes))
             }
             Err(error) => {
-                self.report.failure = Some(Failure::Io(error.to_string()));
+                self.report.failure = Some(reason(&error));
                 Err(error)
             }
         }))
@@ -232,7 +253,12 @@ impl Drop for Report {
                 let (elapsed, sha256) = (self.began.elapsed(), self.sha256);
                 Event::Sent { protocol, client, file, bytes, elapsed, sha256 }
             }
-            Some(reason) => Event::Failed { protocol, client, file, bytes, reason },
+            Some(reason) => {
+                if reason == Failure::Changed {
+                    self.events.event(Event::mixture(&file, client));
+                }
+                Event::Failed { protocol, client, file, bytes, reason }
+            }
         });
     }
 }

@@ -61,7 +61,7 @@ async fn answer<B>(requester: &Requester, request: &Request<B>) -> Answer {
     let path = match FilePath::from_url(name) {
         Ok(path) => path,
         Err(reason) => {
-            report.failure = Some(Failure::Refused(reason.as_str()));
+            report.failure = Some(Failure::Name(reason.as_str()));
             let status = match reason {
                 PathError::Empty => StatusCode::NOT_FOUND,
                 _ => StatusCode::BAD_REQUEST,

@@ -2,11 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::bootfile::{SCRIPT, boot_file};
+use super::bootfile::{SCRIPT, boot_file, grub, shim};
 use crate::client::Platform;
 use crate::client::{Client, Kind};
 use crate::config::MirroredKind;
-use crate::config::{Chain, Overrides, SecureBoot};
+use crate::config::{Chain, Overrides, SecureBoot, is_url};
 use crate::config::{ClientConfig, Config};
 
 /// What a client is to boot.
@@ -77,10 +77,12 @@ impl<'a> View<'a> {
         let base = |kind| self.config.base_for(kind, server);
         let file = match client.kind {
             Kind::Other => return None,
-            Kind::Ipxe { http: true } => {
-                format!("{}{}", base(MirroredKind::Scripts), self.path(SCRIPT))
-            }
-            Kind::Ipxe { http: false } => format!("tftp://{server}/{}", self.path(SCRIPT)),
+            Kind::Ipxe { http } => match self.script() {
+                script if is_url(&script) => script,
+                script if http => format!("{}{script}", base(MirroredKind::Scripts)),
+                script => format!("tftp://{server}/{script}"),
+            },
+            _ if self.leaves_to_pxe(client) => return None,
             Kind::Pxe => self.boot_file(client.platform?).to_owned(),
             Kind::Http => {
                 format!("{}{}", base(MirroredKind::Programs), self.boot_file(client.platform?))
@@ -89,9 +91,33 @@ impl<'a> View<'a> {
         Some(Boot { file, pxelinux: self.pxelinux(client, &self.config.pxelinux_base(server)) })
     }
 
+    /// Whether the client is HTTP Boot, and would get a program that does not go on by HTTP: distributions sign
+    /// their GRUB without its module for it. Without an offer the firmware goes on to PXE.
+    #[must_use]
+    pub fn leaves_to_pxe(&self, client: &Client) -> bool {
+        let shim = client.platform.is_some_and(|platform| {
+            grub(platform).is_some() && self.boot_file(platform) == shim(platform)
+        });
+        client.kind == Kind::Http && self.secure_boot() == Some(SecureBoot::Grub) && shim
+    }
+
+    /// What iPXE gets: the name of a file that is served, or a URL.
+    #[must_use]
+    pub fn script(&self) -> String {
+        let own = self.client.and_then(|client| client.script.as_ref());
+        let own = own.or(self.config.serve.script.as_ref());
+        own.map_or_else(|| self.path(SCRIPT), |it| it.trim_start_matches('/').to_owned())
+    }
+
+    /// Whether the table may match machines of a platform.
+    #[must_use]
+    pub fn has_platform(&self, platform: Platform) -> bool {
+        self.client.is_none_or(|client| client.has_platform(platform))
+    }
+
     /// The last PXELINUX of the chain gets what the administrator wants; the one before it, in the
     /// Dell chain, must not.
-    fn pxelinux(&self, client: &Client, base: &str) -> Pxelinux {
+    pub(super) fn pxelinux(&self, client: &Client, base: &str) -> Pxelinux {
         let wanted = &self.config.serve.pxelinux;
         let reboot = wanted.reboot_time.unwrap_or(REBOOT);
         let own = |file: &str| self.path(&format!("pxelinux.cfg/{file}"));

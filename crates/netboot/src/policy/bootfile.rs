@@ -40,6 +40,11 @@ pub(crate) fn grub(platform: Platform) -> Option<&'static str> {
     GRUB.iter().find(|row| row.0 == platform).map(|row| row.2)
 }
 
+/// The shim that starts GRUB on this platform; an empty name where there is none.
+pub(super) fn shim(platform: Platform) -> &'static str {
+    GRUB.iter().find(|row| row.0 == platform).map_or("", |row| row.1)
+}
+
 /// The file that a machine's firmware loads.
 #[must_use]
 pub(super) fn boot_file(

@@ -15,7 +15,7 @@ use std::fmt::Write;
 use super::boot::View;
 use super::bootfile::IPXE_SHIM;
 use crate::config::Config;
-use crate::config::{Entry, Target, is_url};
+use crate::config::{Entry, KERNEL, PROGRAM, Target, initrd_name, is_url};
 
 /// Where GRUB's network image looks for its menu.
 pub const MENU: &str = "grub/grub.cfg";
@@ -65,6 +65,21 @@ fn commands(entry: &Entry) -> Option<String> {
         Target::Pxe(program) if program.ends_with(".efi") && !is_url(program) => {
             Some(format!("chainloader /{}", program.trim_start_matches('/')))
         }
+        Target::Efi(program) if !is_url(program) => {
+            Some(format!("chainloader /{}", entry.boot_file_path(PROGRAM)))
+        }
+        Target::Linux { kernel, initrds, args } => {
+            let mut files = [kernel].into_iter().chain(initrds.iter().map(String::as_str));
+            if files.any(is_url) {
+                return None;
+            }
+            let path = |name: &str| format!("/{}", entry.boot_file_path(name));
+            let kernel = format!("linux {} {args}", path(KERNEL)).trim_end().to_owned();
+            let initrds: Vec<_> = (0..initrds.len()).map(|at| path(&initrd_name(at))).collect();
+            let initrds =
+                (!initrds.is_empty()).then(|| format!("\n\tinitrd {}", initrds.join(" ")));
+            Some(kernel + &initrds.unwrap_or_default())
+        }
         _ => None,
     }
 }
@@ -108,6 +123,23 @@ mod tests {
             menuentry 'The disk' --id 'local' {\n\texit\n}\n\
             menuentry 'shell' --id 'shell' {\n\tchainloader /shellx64.efi\n}\n";
         assert_eq!(menu, expected);
+    }
+
+    #[test]
+    fn grub_boots_linux_and_efi_programs_itself() {
+        let menu = made(
+            "[serve]\ntimeout = 0
+            [[entry]]\nname = 'lx'\nkernel = '/k'\ninitrd = ['/i', '/j']\nargs = 'a=b quiet'
+            [[entry]]\nname = 'bare'\nkernel = 'k'
+            [[entry]]\nname = 'mt'\nefi = '/m.efi'
+            [[entry]]\nname = 'far'\nkernel = '/k'\ninitrd = 'http://h/i'",
+        );
+        let linux =
+            "linux /images/lx/kernel a=b quiet\n\tinitrd /images/lx/initrd1 /images/lx/initrd2\n}";
+        assert!(menu.contains(linux), "{menu}");
+        assert!(menu.contains("{\n\tlinux /images/bare/kernel\n}"), "{menu}");
+        assert!(menu.contains("chainloader /images/mt/program.efi"), "{menu}");
+        assert!(menu.contains("iPXE: far'"), "a URL is left to iPXE\n{menu}");
     }
 
     #[test]

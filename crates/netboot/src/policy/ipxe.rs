@@ -7,10 +7,11 @@ use super::boot::View;
 use super::bootfile::PXELINUX;
 use super::loaders::{BOOT_WIM, PXEBOOT};
 use super::login;
+use crate::client::{Choice, ChoiceKind};
 use crate::config::Chain;
 use crate::config::Config;
 use crate::config::MirroredKind;
-use crate::config::{Entry, Target, is_url};
+use crate::config::{Entry, KERNEL, PROGRAM, Target, initrd_name, is_url};
 
 /// `boot.ipxe`: starts PXELINUX, where the chain has it, or the menu, or the default entry.
 #[must_use]
@@ -38,15 +39,14 @@ pub fn boot_script(config: &Config, view: &View<'_>, server: Ipv4Addr) -> String
     push_menu(&mut script, config, view);
     for entry in &config.entries {
         push(&mut script, format_args!(":entry_{}", entry.name));
-        for command in commands(config, entry, server, " || goto failed") {
-            push(&mut script, format_args!("{command}"));
-        }
+        push_entry(&mut script, config, entry, server, "failed");
         script.push_str("goto failed\n");
     }
-    script.push_str(
-        ":failed\necho This did not boot.\nprompt --timeout 30000 Press a key for the menu ||\n\
-         goto menu\n:shell\nshell\ngoto menu\n",
-    );
+    let notice = |kind, name| notice(config, server, &Choice::new(kind, name));
+    let (failed, shell) = (notice(ChoiceKind::Failed, "menu"), notice(ChoiceKind::Shell, "shell"));
+    push(&mut script, format_args!(":failed\n{failed}\necho This did not boot."));
+    script.push_str("prompt --timeout 30000 Press a key for the menu ||\ngoto menu\n");
+    push(&mut script, format_args!(":shell\n{shell}\nshell\ngoto menu"));
     script
 }
 
@@ -55,7 +55,13 @@ fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
     // An iPXE built without menus takes the default.
     push(script, format_args!(":menu\nmenu Network boot || goto entry_{default}"));
     for entry in &config.entries {
-        push(script, format_args!("item {} {}", entry.name, entry.title()));
+        let item = format!("item {} {}", entry.name, entry.title());
+        match entry.target() {
+            Some(Target::Efi(_)) => {
+                push(script, format_args!("iseq ${{platform}} efi && {item} ||"))
+            }
+            _ => push(script, format_args!("{item}")),
+        }
     }
     script.push_str("item shell iPXE shell\n");
     let timeout = match view.timeout() {
@@ -70,10 +76,23 @@ fn push_menu(script: &mut String, config: &Config, view: &View<'_>) {
 #[must_use]
 pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String {
     let mut script = "#!ipxe\n".to_owned();
-    for command in commands(config, entry, server, "") {
-        push(&mut script, format_args!("{command}"));
-    }
+    push_entry(&mut script, config, entry, server, "");
     script
+}
+
+/// The commands of an entry between the administrator's own lines; a command that fails leads to a label,
+/// or ends the script where that is empty.
+fn push_entry(script: &mut String, config: &Config, entry: &Entry, server: Ipv4Addr, label: &str) {
+    let after = format!("after_{}", entry.name);
+    let label = if entry.after.is_empty() { label } else { &after };
+    let or = if label.is_empty() { String::new() } else { format!(" || goto {label}") };
+    let commands = commands(config, entry, server, &or);
+    let lines = entry.before.iter().chain(&commands);
+    lines.for_each(|line| push(script, format_args!("{line}")));
+    if !entry.after.is_empty() {
+        push(script, format_args!(":{after}"));
+        entry.after.iter().for_each(|line| push(script, format_args!("{line}")));
+    }
 }
 
 /// `autoexec.ipxe`, which iPXE looks for beside itself before it asks DHCP.
@@ -81,6 +100,82 @@ pub fn entry_script(config: &Config, entry: &Entry, server: Ipv4Addr) -> String 
 pub fn autoexec_script(config: &Config, server: Ipv4Addr) -> String {
     let base = config.base_for(MirroredKind::Scripts, server);
     format!("#!ipxe\ndhcp && chain ${{filename}} || chain {base}boot.ipxe\n")
+}
+
+/// Reports what was chosen, so that its boot can be shown as what it is. A boot goes on whatever becomes of the
+/// report: after a second at the latest, or without a pause where this iPXE does not understand the command.
+fn notice(config: &Config, server: Ipv4Addr, choice: &Choice) -> String {
+    // Below the script's own place, so that an iPXE without HTTP reports by TFTP.
+    let root =
+        if config.holds(MirroredKind::Scripts) { config.base_url(server) } else { "/".to_owned() };
+    // Freed again: wimboot and Linux get every image that iPXE has.
+    format!("imgfetch --timeout 1000 --name chosen {root}{choice} && imgfree chosen ||")
+}
+
+/// `url` is that of the image.
+fn wimboot(
+    config: &Config,
+    entry: &Entry,
+    server: Ipv4Addr,
+    url: &str,
+    index: Option<u32>,
+    or: &str,
+) -> Vec<String> {
+    let images = config.base_for(MirroredKind::Images, server);
+    let programs = config.base_for(MirroredKind::Programs, server);
+    let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
+    let network_loader = match config.loader_entry() {
+        Some(first) if first.name == entry.name => {
+            format!(" || chain tftp://{server}/{PXEBOOT}")
+        }
+        _ => String::new(),
+    };
+    // UEFI goes by the name, BIOS by the argument.
+    let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
+    let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
+    commands.extend(entry.wimboot_files().into_iter().map(|(name, known)| {
+        let initrd = initrd(name, &format!("{images}{}", entry.boot_file_path(name)));
+        // A file that was not found in the image may be in a folder, and BIOS and UEFI need different
+        // ones.
+        if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
+    }));
+    if config.has_logins() {
+        // A machine without a login has no such file, and an image may not ask for it.
+        let url = format!("{}{}", config.base_url(server), login::BATCH);
+        commands.push(format!("{} ||", initrd(login::BATCH, &url)));
+    }
+    commands.push(format!("{}{or}", initrd(BOOT_WIM, url)));
+    commands.push(format!("boot{or}"));
+    commands
+}
+
+/// Where a file of an entry is: its own URL, or among the images, by the name that it is served under.
+fn file_url(entry: &Entry, file: &str, name: &str, images: &str) -> String {
+    if is_url(file) { file.to_owned() } else { format!("{images}{}", entry.boot_file_path(name)) }
+}
+
+/// The initial RAM disks are named on the command line too: a kernel that UEFI starts takes them by name.
+fn linux(
+    entry: &Entry,
+    kernel: &str,
+    initrds: &[String],
+    args: &str,
+    images: &str,
+    or: &str,
+) -> Vec<String> {
+    let url = |file: &str, name: &str| file_url(entry, file, name, images);
+    let mut line = format!("kernel {}", url(kernel, KERNEL));
+    let mut loads = Vec::new();
+    for (at, initrd) in initrds.iter().enumerate() {
+        let name = initrd_name(at);
+        line.push_str(&format!(" initrd={name}"));
+        loads.push(format!("initrd --name {name} {}{or}", url(initrd, &name)));
+    }
+    let args = if args.is_empty() { String::new() } else { format!(" {args}") };
+    let mut commands = vec![format!("{line}{args}{or}")];
+    commands.append(&mut loads);
+    commands.push(format!("boot{or}"));
+    commands
 }
 
 /// Appends one line.
@@ -96,7 +191,8 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
         Some(name) => format!("{images}{name}"),
         None => image.to_owned(),
     };
-    match entry.target() {
+    let notice = entry.choice().map(|choice| notice(config, server, &choice));
+    let mut commands = match entry.target() {
         None => Vec::new(),
         Some(Target::Local) => vec![
             // UEFI goes on with its own boot order.
@@ -107,33 +203,12 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             let login = config
                 .has_logins()
                 .then(|| format!("chain {}{}{or}", config.base_url(server), login::SCRIPT));
-            login.into_iter().chain([format!("sanboot {uri}{or}")]).collect()
+            // The login is a script, after which the disk is the last thing that was chosen.
+            let commands = login.into_iter().chain(notice).chain([format!("sanboot {uri}{or}")]);
+            return commands.collect();
         }
         Some(Target::Wim { image, index } | Target::Windows { disc: image, index }) => {
-            let index = index.map(|index| format!(" index={index}")).unwrap_or_default();
-            let network_loader = match config.loader_entry() {
-                Some(first) if first.name == entry.name => {
-                    format!(" || chain tftp://{server}/{PXEBOOT}")
-                }
-                _ => String::new(),
-            };
-            // UEFI goes by the name, BIOS by the argument.
-            let initrd = |name: &str, url: &str| format!("initrd --name {name} {url} {name}");
-            let mut commands = vec![format!("kernel {programs}wimboot{index}{network_loader}{or}")];
-            commands.extend(entry.wimboot_files().into_iter().map(|(name, known)| {
-                let initrd = initrd(name, &format!("{images}{}", entry.boot_file_path(name)));
-                // A file that was not found in the image may be in a folder, and BIOS and UEFI need different
-                // ones.
-                if known { format!("{initrd}{or}") } else { format!("{initrd} ||") }
-            }));
-            if config.has_logins() {
-                // A machine without a login has no such file, and an image may not ask for it.
-                let url = format!("{}{}", config.base_url(server), login::BATCH);
-                commands.push(format!("{} ||", initrd(login::BATCH, &url)));
-            }
-            commands.push(format!("{}{or}", initrd(BOOT_WIM, &url(image))));
-            commands.push(format!("boot{or}"));
-            commands
+            wimboot(config, entry, server, &url(image), index, or)
         }
         Some(Target::Iso(image)) => vec![
             format!("iseq ${{platform}} efi && sanboot {} ||", url(image)),
@@ -141,10 +216,19 @@ fn commands(config: &Config, entry: &Entry, server: Ipv4Addr, or: &str) -> Vec<S
             format!("initrd {}{or}", url(image)),
             format!("boot{or}"),
         ],
+        Some(Target::Linux { kernel, initrds, args }) => {
+            linux(entry, kernel, initrds, args, &images, or)
+        }
+        Some(Target::Efi(program)) => vec![
+            format!("iseq ${{platform}} efi{or}"),
+            format!("chain {}{or}", file_url(entry, program, PROGRAM, &images)),
+        ],
         Some(Target::Pxe(program)) if is_url(program) => vec![format!("chain {program}{or}")],
         // Windows loaders go on by TFTP, from where they came.
         Some(Target::Pxe(program)) => {
             vec![format!("chain tftp://{server}/{}{or}", program.trim_start_matches('/'))]
         }
-    }
+    };
+    commands.splice(0..0, notice);
+    commands
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod bases;
 mod boot;
 pub(crate) mod bootfile;
+mod choices;
 pub(crate) mod distribution;
 pub mod grub;
 pub mod ipxe;

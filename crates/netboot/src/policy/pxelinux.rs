@@ -7,7 +7,7 @@ use super::boot::View;
 use super::bootfile::IPXE_KERNEL;
 use crate::config::Config;
 use crate::config::MirroredKind;
-use crate::config::{Entry, Target};
+use crate::config::{Entry, KERNEL, Target, initrd_name, is_url};
 
 /// What started PXELINUX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,10 +60,22 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
     match entry.target() {
         None => Vec::new(),
         Some(Target::Local) => vec!["localboot 0".to_owned()],
-        // The script has the login too.
-        Some(Target::San(_)) if config.has_logins() => by_ipxe(&script),
-        Some(Target::San(uri)) => by_ipxe(&format!("sanboot {uri}")),
-        Some(Target::Wim { .. } | Target::Windows { .. }) => by_ipxe(&script),
+        // The script has the login, and reports what was chosen.
+        Some(Target::San(_) | Target::Wim { .. } | Target::Windows { .. } | Target::Efi(_)) => {
+            by_ipxe(&script)
+        }
+        Some(Target::Linux { kernel, initrds, args }) => {
+            let mut files = [kernel].into_iter().chain(initrds.iter().map(String::as_str));
+            // A ROM has no HTTP.
+            if below == Below::Rom && files.any(is_url) {
+                return by_ipxe(&script);
+            }
+            let base = match below {
+                Below::Rom => String::new(),
+                Below::Ipxe => config.base_for(MirroredKind::Images, server),
+            };
+            linux(entry, kernel, initrds, args, &base)
+        }
         Some(Target::Iso(image)) => match (entry.served_image(), below) {
             // A ROM has no HTTP; a name without one goes where PXELINUX itself came from.
             (Some((name, _)), Below::Rom) => memdisk(&name),
@@ -77,6 +89,19 @@ fn lines(config: &Config, entry: &Entry, server: Ipv4Addr, below: Below) -> Vec<
         Some(Target::Pxe(program)) if program.ends_with(".0") => vec![format!("kernel {program}")],
         Some(Target::Pxe(program)) => vec![format!("pxe {program}")],
     }
+}
+
+fn linux(entry: &Entry, kernel: &str, initrds: &[String], args: &str, base: &str) -> Vec<String> {
+    let place = |file: &str, name: &str| match is_url(file) {
+        true => file.to_owned(),
+        false => format!("{base}{}", entry.boot_file_path(name)),
+    };
+    let initrds: Vec<_> =
+        initrds.iter().enumerate().map(|(at, file)| place(file, &initrd_name(at))).collect();
+    let mut lines = vec![format!("linux {}", place(kernel, KERNEL))];
+    lines.extend((!initrds.is_empty()).then(|| format!("initrd {}", initrds.join(","))));
+    lines.extend((!args.is_empty()).then(|| format!("append {args}")));
+    lines
 }
 
 fn memdisk(image: &str) -> Vec<String> {

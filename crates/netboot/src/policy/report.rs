@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::boot::Boot;
 use crate::client::Architecture;
 use crate::client::{Client, Kind};
 use crate::config::Config;
@@ -26,6 +27,9 @@ pub struct Row {
     pub path_prefix: String,
 }
 
+/// What HTTP Boot gets where a GRUB without HTTP would follow.
+const LEFT_TO_PXE: &str = "(no offer: the distribution's GRUB has no HTTP, so PXE is left to boot)";
+
 /// The boot table of a server of this address.
 #[must_use]
 pub fn boot_table(config: &Config, server: Ipv4Addr) -> Vec<Row> {
@@ -42,8 +46,21 @@ pub fn boot_table(config: &Config, server: Ipv4Addr) -> Vec<Row> {
                 kind,
                 platform,
                 vendor_class: String::new(),
+                user_classes: Vec::new(),
+                relay: None,
+                host_name: None,
             };
-            let Some(boot) = view.boot(&client, server) else { continue };
+            if platform.is_some_and(|platform| !view.has_platform(platform)) {
+                continue;
+            }
+            let file = match view.boot(&client, server) {
+                Some(boot) => boot,
+                None if view.leaves_to_pxe(&client) => {
+                    Boot { file: LEFT_TO_PXE.to_owned(), pxelinux: view.pxelinux(&client, "") }
+                }
+                None => continue,
+            };
+            let boot = file;
             let row = Row {
                 table: view.name().map(str::to_owned),
                 client: match number {
@@ -97,7 +114,12 @@ fn boots(entry: &Entry) -> String {
             format!("sources/boot.wim of {disc}, image {index}")
         }
         Some(Target::San(target)) => target.to_owned(),
-        Some(Target::Pxe(program)) => program.to_owned(),
+        Some(Target::Pxe(program) | Target::Efi(program)) => program.to_owned(),
+        Some(Target::Linux { kernel, initrds, args }) => {
+            let files = [kernel].into_iter().chain(initrds.iter().map(String::as_str));
+            let files: Vec<_> = files.collect();
+            format!("{} {args}", files.join(" + ")).trim_end().to_owned()
+        }
     }
 }
 
@@ -124,5 +146,42 @@ mod tests {
         let script = "http://192.168.0.10/clients/vostro/boot.ipxe";
         assert_eq!(find(Some("vostro"), "iPXE"), (&[][..], script));
         assert_eq!(rows.len() % 2, 0);
+    }
+
+    #[test]
+    fn http_boot_gets_no_grub_and_the_table_says_so() {
+        let file = |text: &str, client: &str| {
+            let config: Config = text.parse().unwrap();
+            let rows = boot_table(&config, [192, 168, 0, 10].into());
+            rows.into_iter().find(|row| row.client == client).map(|row| row.file)
+        };
+        let grub = "[serve]\nsecure-boot = 'grub'";
+        for platform in ["UEFI x64", "UEFI ARM64"] {
+            let row = file(grub, &format!("HTTP Boot on {platform}")).unwrap();
+            assert!(row.starts_with("(no offer"), "{row}");
+        }
+        assert_eq!(file(grub, "PXE on UEFI x64").as_deref(), Some("shimx64.efi"));
+        // There is no shim for these, so they get an iPXE, which has HTTP.
+        let ia32 = file(grub, "HTTP Boot on UEFI IA32").unwrap();
+        assert_eq!(ia32, "http://192.168.0.10/snponly-ia32.efi");
+        let ipxe = file("[serve]\nsecure-boot = 'ipxe'", "HTTP Boot on UEFI x64").unwrap();
+        assert_eq!(ipxe, "http://192.168.0.10/snponly-shim.efi");
+        let own = format!("{grub}\n[serve.boot-files]\nuefi-x64 = 'my.efi'");
+        assert_eq!(file(&own, "HTTP Boot on UEFI x64").unwrap(), "http://192.168.0.10/my.efi");
+    }
+
+    #[test]
+    fn a_table_for_one_architecture_has_rows_for_it_alone() {
+        let config: Config = "[[client]]\nname = 'old'\narchitecture = 'bios'\nscript = 'old.ipxe'
+            [[client]]\nname = 'far'\nrelay = '10.0.0.0/8'\nscript = 'https://h/far.ipxe'"
+            .parse()
+            .unwrap();
+        let rows = boot_table(&config, [192, 168, 0, 10].into());
+        let of =
+            |table: &'static str| rows.iter().filter(move |it| it.table.as_deref() == Some(table));
+        assert!(of("old").all(|row| !row.client.contains("UEFI")));
+        let script = |table| of(table).find(|row| row.client == "iPXE").unwrap().file.clone();
+        assert_eq!(script("old"), "http://192.168.0.10/old.ipxe");
+        assert_eq!(script("far"), "https://h/far.ipxe");
     }
 }

@@ -13,6 +13,7 @@ use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
 use thiserror::Error;
 
+use super::history::FILES as HISTORY_FILES;
 use super::syscalls;
 use crate::config::Config;
 use crate::dhcp::{FILES, Recipient, StateError, StateFolder, state_folder};
@@ -109,7 +110,7 @@ fn become_user(
     if let Some(folder) = state {
         // With what an earlier run as root has left there.
         let to = Recipient { uid: user.uid.as_raw(), gid: user.gid.as_raw() };
-        folder.give(to, &FILES)?;
+        folder.give(to, &[&FILES[..], &HISTORY_FILES].concat())?;
     }
     // Groups first: a process that is no longer root cannot leave them. The capabilities go with the last
     // step.
@@ -131,8 +132,8 @@ fn restrict_files(
     more: &[PathBuf],
     writes: Option<&StateFolder>,
 ) -> Result<&'static str, ConfineError> {
-    let images =
-        config.entries.iter().filter_map(|entry| Some(PathBuf::from(entry.served_image()?.1)));
+    let images = config.entries.iter().flat_map(|entry| entry.served_files());
+    let images = images.map(|(_, path)| PathBuf::from(path));
     let reads = config.serve.folders.iter().cloned().chain(images).chain(more.iter().cloned());
     let own = distribution_paths().chain([PathBuf::from(ARP_TABLES)]);
     let writes = writes.map(|folder| PathBeneath::new(folder.as_fd(), AccessFs::from_all(RULES)));

@@ -21,6 +21,7 @@ mod confine;
 mod content;
 mod descriptors;
 mod error;
+mod history;
 mod link;
 mod logins;
 mod lookout;
@@ -39,10 +40,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch as signal};
 
+use self::history::HistoryFile;
 use self::ports::{Ports, page_address};
 use self::services::{Services, Stop};
-use crate::config::Config;
-use crate::dhcp::{LeaseLog, Restored, StateFolder};
+use crate::config::{Config, Listen, Mode};
+use crate::dhcp::{LeaseLog, Restored, StateFolder, state_folder};
 use crate::event::{Event, Sink};
 use crate::net::Interface;
 use crate::policy::Logins;
@@ -144,12 +146,15 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
         // Nothing is answered before it is known that no other server keeps its leases there.
+        let kept = history_folder(&self.config, self.state.as_ref());
         let log = open_log(&self.config, self.state.take())?;
         let watch = Arc::new(Watch::new());
         let events = watch.before(events);
+        let history =
+            kept.map(|folder| HistoryFile::open(folder, Arc::clone(&watch), Arc::clone(&events)));
         self.report(events.as_ref());
         let (stop, stopped) = signal::channel(());
-        let services = Services::prepare(self, log, watch, events, Stop::new(stopped))?;
+        let services = Services::prepare(self, log, history, watch, events, Stop::new(stopped))?;
         let services = services.run(configs);
         tokio::pin!(services, shutdown);
         tokio::select! {
@@ -169,12 +174,34 @@ impl Server {
         for text in missing.chain(std::mem::take(&mut self.ports.without)) {
             events.event(Event::Warning { text });
         }
+        let others: Vec<_> =
+            self.files.missing_for_others.iter().map(|missing| missing.file.as_str()).collect();
+        if !others.is_empty() {
+            let text = format!(
+                "{} are missing: UEFI machines with IA32 or ARM64 firmware do not boot before these are in a \
+                 folder that is served",
+                others.join(", ")
+            );
+            events.event(Event::Note { text });
+        }
         let page = self.ports.watch.as_ref().and_then(page_address);
         let page = page.map(|address| format!("boots are shown at http://{address}/"));
         let found = std::mem::take(&mut self.notes).into_iter();
         for text in found.chain(std::mem::take(&mut self.confined)).chain(page) {
             events.event(Event::Note { text });
         }
+    }
+}
+
+/// The folder for boots that are shown after the next start; none where no folder is used, or nothing shows
+/// boots. Where it cannot be opened, the lease log says so.
+fn history_folder(config: &Config, state: Option<&StateFolder>) -> Option<StateFolder> {
+    if config.serve.mode == Mode::Proxy || config.watch.listen == Listen::Off {
+        return None;
+    }
+    match state {
+        Some(folder) => folder.again().ok(),
+        None => StateFolder::open(state_folder(config)).ok(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch as signal};
 
+use super::history::HistoryFile;
 use super::link::LinkWatch;
 use super::logins::with_logins;
 use super::lookout::Lookout;
@@ -52,6 +53,7 @@ pub(super) struct Services {
     https: Option<(TcpListener, Tls)>,
     page: Option<(TcpListener, Arc<Watch>)>,
     console: Option<UdpSocket>,
+    history: Option<HistoryFile>,
     reload: Reload,
     link: LinkWatch,
 }
@@ -78,6 +80,7 @@ impl Services {
     pub(super) fn prepare(
         server: Server,
         log: Option<(LeaseLog, Restored)>,
+        history: Option<HistoryFile>,
         watch: Arc<Watch>,
         events: Arc<dyn Sink>,
         stop: Stop,
@@ -114,6 +117,7 @@ impl Services {
             https: ports.https,
             page: ports.watch.map(|listener| (listener, watch)),
             console: ports.syslog,
+            history,
             reload,
             link,
             common: Common { config, interface, events, stop },
@@ -125,7 +129,7 @@ impl Services {
     /// # Errors
     /// Of the first service that fails.
     pub(super) async fn run(self, configs: mpsc::Receiver<Config>) -> Result<(), ServeError> {
-        let Self { common, dhcp, tftp, http, https, page, console, reload, link } = self;
+        let Self { common, dhcp, tftp, http, https, page, console, history, reload, link } = self;
         let https = https.map(|port| (http.0.clone(), port));
         tokio::try_join!(
             common.dhcp(dhcp),
@@ -134,6 +138,7 @@ impl Services {
             common.https(https),
             common.page(page),
             common.console(console),
+            common.history(history),
             common.signs_of_life(),
             common.reload(reload, configs),
             common.link(link),
@@ -202,6 +207,13 @@ impl Common {
         let Some(socket) = socket else { return Ok(()) };
         let received = watch::receive(socket, Arc::clone(&self.events), self.stop.wait());
         received.await.map_err(lost(Service::Syslog))
+    }
+
+    async fn history(&self, file: Option<HistoryFile>) -> Result<(), ServeError> {
+        if let Some(file) = file {
+            file.run(self.stop.wait()).await;
+        }
+        Ok(())
     }
 
     async fn signs_of_life(&self) -> Result<(), ServeError> {

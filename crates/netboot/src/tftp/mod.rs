@@ -180,11 +180,12 @@ impl TftpServer {
         let client = datagram.client;
         let Some(local) = datagram.local else {
             // RFC 1123, section 4.2.3.5.
-            return self.ignored(client, "a request to everyone".to_owned());
+            return self.to_everyone(client, bytes);
         };
         let request = match Packet::parse(bytes) {
             Ok(Packet::Read(request)) => request,
             Ok(Packet::Write(request)) => {
+                self.requested(client, request.file);
                 self.failed(client, request.file, Failure::Refused("this server is read-only"));
                 return error(ErrorCode::ACCESS, "this server is read-only");
             }
@@ -196,6 +197,17 @@ impl TftpServer {
             },
         };
         self.admit(client, local, &request, bytes)
+    }
+
+    /// A request to a broadcast address gets no answer, and is reported as a request of its client.
+    fn to_everyone(&self, client: SocketAddr, bytes: &[u8]) -> Answer {
+        const REASON: &str = "a request to everyone";
+        let Some(name) = unreadable_name(bytes) else {
+            return self.ignored(client, REASON.to_owned());
+        };
+        self.requested(client, &name);
+        self.failed(client, &name, Failure::Refused(REASON));
+        Answer::Nothing
     }
 
     /// Answers a request that cannot be read, so that its client does not wait.
@@ -225,7 +237,7 @@ impl TftpServer {
             Ok(path) => path,
             Err(reason) => {
                 self.requested(client, request.file);
-                self.failed(client, request.file, Failure::Refused(reason.as_str()));
+                self.failed(client, request.file, Failure::Name(reason.as_str()));
                 return error(ErrorCode::ACCESS, "this name may not be asked for");
             }
         };
@@ -237,6 +249,7 @@ impl TftpServer {
                 Admission::Busy(limit) => {
                     drop(state);
                     self.shared.met(limit);
+                    self.requested(client, request.file);
                     self.failed(client, request.file, Failure::Busy(limit.key()));
                     return Answer::Nothing;
                 }

@@ -2,19 +2,21 @@
 
 use std::io;
 
-use crate::files::{Digest, File, Pool};
+use crate::files::{Changed, Digest, File, Pool};
 use crate::logic::tftp::Transfer;
 
 /// Reads a file from its beginning to its end.
 pub(super) struct Reader<'a> {
     file: File,
     offset: u64,
+    /// Up to where it is known that the file has not changed.
+    checked: u64,
     pool: &'a Pool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: File, pool: &'a Pool) -> Self {
-        Self { file, offset: 0, pool }
+        Self { file, offset: 0, checked: 0, pool }
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -51,7 +53,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The same where no disk has to be waited for; says whether it did.
+    /// Fails if the file was written to before its last bytes were read, or a few megabytes ago.
+    pub(super) fn check(&mut self) -> io::Result<()> {
+        let whole = self.offset == self.file.len();
+        if self.checked < self.offset && (whole || self.offset - self.checked >= Changed::INTERVAL)
+        {
+            self.checked = self.offset;
+            self.file.check_unchanged()?;
+        }
+        Ok(())
+    }
+
+    /// The same as [`Reader::supply`] where no disk has to be waited for; says whether it did.
     pub(super) fn supply_now(&mut self, transfer: &mut Transfer, wanted: usize) -> bool {
         if self.offset == 0 && self.supply_whole(transfer) {
             return true;

@@ -55,7 +55,12 @@ impl Job {
         let Ended { bytes, failure, elapsed, sha256 } = ended;
         let (protocol, client, file) = (Protocol::Tftp, self.client, self.asked.spelling);
         match failure {
-            Some(reason) => self.shared.failed(client, &file, bytes, reason),
+            Some(reason) => {
+                if reason == Failure::Changed {
+                    self.shared.events.event(Event::mixture(&file, client));
+                }
+                self.shared.failed(client, &file, bytes, reason);
+            }
             None => {
                 let sent = Event::Sent { protocol, client, file, bytes, elapsed, sha256 };
                 self.shared.events.event(sent);
@@ -175,6 +180,12 @@ impl Job {
                 return Ok(Some(reason));
             }
             running.now = Instant::now();
+        }
+        if running.reader.check().is_err() {
+            let mut packet = Vec::new();
+            running.transfer.unreadable(&mut packet);
+            running.sender.send(&packet).await?;
+            return Ok(Some(Failure::Changed));
         }
         let Running { transfer, sender, now, .. } = running;
         while let Some(run) = transfer.transmit_run(*now, sender.max_run(transfer.block_size())) {

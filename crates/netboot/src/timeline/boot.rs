@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::step::{FileStep, Outcome, Step, StepKind};
 use super::verdict::Verdict;
-use crate::event::Protocol;
+use crate::client::{Choice, ChoiceKind};
+use crate::event::{Ignore, Protocol};
 use crate::logic::Time;
 
 /// One boot of one machine, from its first DISCOVER to the next one of its firmware.
@@ -21,6 +22,12 @@ pub(super) struct Boot {
     pub(super) bytes: u64,
     /// When the machine began again after the last step of this boot.
     pub(super) restarted: Option<Duration>,
+    /// Whether the boot before loaded a file, so that this one may be the next round of a loop.
+    pub(super) loaded_before: bool,
+    /// Whether the firmware refused, just before, the program of the boot before.
+    pub(super) refused_before: bool,
+    /// Why no boot file was named in the last answer.
+    pub(super) unnamed: Option<Ignore>,
     /// The count of changes at the last one.
     pub(super) revision: u64,
     /// The verdict that was shown last.
@@ -37,6 +44,9 @@ impl Boot {
             omitted: 0,
             bytes: 0,
             restarted: None,
+            loaded_before: false,
+            refused_before: false,
+            unnamed: None,
             revision: 0,
             shown: None,
         }
@@ -74,6 +84,12 @@ impl Boot {
                 && (file.protocol, file.port) == (protocol, port)
                 && file.name == name
         })
+    }
+
+    /// The entry that was chosen last, whatever came of it.
+    pub(super) fn entry(&self) -> Option<&Choice> {
+        let entries = self.steps.iter().rev().filter_map(|step| step.choice.as_ref());
+        entries.into_iter().find(|it| !matches!(it.kind, ChoiceKind::Failed | ChoiceKind::Shell))
     }
 
     /// Whether anything but the first DHCP messages has happened.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::boot::Boot;
 use crate::client::Client;
+use crate::event::Heard;
 use crate::logic::Time;
 
 /// Letters of a name that a client sent and that are kept.
@@ -19,6 +20,9 @@ pub(super) struct ClientRecord {
     pub(super) uuid: Option<String>,
     pub(super) vendor_class: Option<String>,
     pub(super) platform: Option<String>,
+    /// The `[[client]]` table that matches it.
+    pub(super) table: Option<String>,
+    pub(super) host_name: Option<String>,
     pub(super) boots: VecDeque<Boot>,
 }
 
@@ -30,6 +34,8 @@ impl ClientRecord {
             uuid: None,
             vendor_class: None,
             platform: None,
+            table: None,
+            host_name: None,
             boots: VecDeque::new(),
         }
     }
@@ -44,6 +50,16 @@ impl ClientRecord {
         }
         if let Some(platform) = about.platform {
             self.platform = Some(platform.to_string());
+        }
+    }
+
+    /// Learns what people call it; an operating system knows more than its loader.
+    pub(super) fn learn_names(&mut self, heard: &Heard) {
+        if let Some(table) = &heard.table {
+            self.table = Some(table.clone());
+        }
+        if let Some(name) = &heard.about.host_name {
+            self.host_name = Some(shortened(name, MAX_CLASS));
         }
     }
 

@@ -7,6 +7,7 @@ use super::Timeline;
 use super::boot::Boot;
 use super::client::{ClientRecord, shortened};
 use super::console;
+use super::signatures;
 use super::step::{FileStep, MAX_NAME, Outcome, Role, Step, StepKind};
 use crate::client::Kind;
 use crate::event::{Event, Heard, Ignore, Protocol};
@@ -34,6 +35,9 @@ impl Timeline {
             client: *client,
             file,
         };
+        if self.reported(event, now) {
+            return;
+        }
         match event {
             Event::Heard(heard) => self.heard(heard, now),
             Event::Answered { client, answer, address, file, .. } => {
@@ -45,6 +49,7 @@ impl Timeline {
                     self.push(client, answer_step(*answer, *address, file.as_deref(), now));
                 }
             }
+            Event::NotNamed { client, reason } => self.not_named(client, reason),
             Event::Requested { protocol, client, file } => {
                 self.requested(of(protocol, client, file), now);
             }
@@ -78,6 +83,7 @@ impl Timeline {
             }
             Event::Hashed { .. }
             | Event::Ignored { .. }
+            | Event::Lease { .. }
             | Event::Leases { .. }
             | Event::Impaired { .. }
             | Event::Repeated { .. }
@@ -95,6 +101,7 @@ impl Timeline {
         }
         self.admit(&name);
         let client = self.clients.get_mut(&name).expect("it was just admitted");
+        client.learn_names(heard);
         if boots {
             client.learn(&heard.about);
         }
@@ -150,6 +157,7 @@ impl Timeline {
             retries: 0,
             requests: 1,
             sha256: None,
+            failure: None,
             port,
         });
         self.push(&name, step);
@@ -191,7 +199,7 @@ impl Timeline {
     }
 
     /// The client that has an address; the address itself where no client was seen to take it.
-    fn name_of(&self, address: IpAddr) -> String {
+    pub(super) fn name_of(&self, address: IpAddr) -> String {
         self.addresses.get(&address).cloned().unwrap_or_else(|| address.to_string())
     }
 
@@ -209,11 +217,11 @@ impl Timeline {
         }
     }
 
-    fn last_boot(&mut self, name: &str) -> Option<&mut Boot> {
+    pub(super) fn last_boot(&mut self, name: &str) -> Option<&mut Boot> {
         self.clients.get_mut(name)?.boots.back_mut()
     }
 
-    fn changed(&mut self, name: &str) {
+    pub(super) fn changed(&mut self, name: &str) {
         self.revision += 1;
         let revision = self.revision;
         if let Some(boot) = self.last_boot(name) {
@@ -222,7 +230,7 @@ impl Timeline {
         }
     }
 
-    fn push(&mut self, name: &str, step: Step) {
+    pub(super) fn push(&mut self, name: &str, step: Step) {
         self.admit(name);
         if self.last_boot(name).is_none() {
             self.begin(name, step.time);
@@ -247,11 +255,14 @@ impl Timeline {
         self.revision += 1;
         let revision = self.revision;
         let Some(client) = self.clients.get_mut(name) else { return };
+        let mut boot = Boot::new(id, now);
         if let Some(before) = client.boots.back_mut() {
             before.restarted = Some(now.since(before.last));
             before.revision = revision;
+            boot.loaded_before = before.has_loaded();
+            boot.refused_before = signatures::was_refused(before, now);
         }
-        client.boots.push_back(Boot::new(id, now));
+        client.boots.push_back(boot);
         if client.boots.len() > most
             && let Some(oldest) = client.boots.pop_front()
         {
@@ -356,7 +367,9 @@ fn heard_step(heard: &Heard, now: Time) -> Step {
         Some(reason) => (StepKind::Ignored, format!("{message} ignored: {reason}")),
     };
     let (program, ignored) = (Some(heard.about.kind), heard.ignored.clone());
-    Step { program, ignored, ..Step::new(now, kind, text) }
+    let left = matches!(ignored, Some(Ignore::LeftToServer(_)));
+    let server = heard.server.filter(|_| left);
+    Step { program, ignored, server, ..Step::new(now, kind, text) }
 }
 
 fn about(heard: &Heard) -> String {

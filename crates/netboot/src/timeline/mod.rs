@@ -33,6 +33,7 @@ mod boot;
 mod client;
 mod console;
 mod ingest;
+mod report;
 mod signatures;
 mod snapshot;
 mod step;
@@ -44,7 +45,7 @@ mod tests;
 
 pub use step::{FileStep, Outcome, Role, Step, StepKind};
 pub use verdict::{Status, Verdict};
-pub use view::{BootView, Link, LinkState};
+pub use view::{BootView, Link, LinkState, TransferView};
 
 use std::collections::HashMap;
 use std::net::IpAddr;

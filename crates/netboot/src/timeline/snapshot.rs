@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::boot::Boot;
 use super::step::{FileStep, Outcome, Role, Step, StepKind};
-use crate::client::Kind;
+use crate::client::{Choice, Kind};
 use crate::logic::Time;
+
+/// Where nothing else is known.
+const GONE: Duration = Duration::from_secs(600);
 
 /// A boot at a moment, as signatures see it.
 #[derive(Debug)]
@@ -68,9 +71,7 @@ impl<'a> Snapshot<'a> {
 
     /// The last file that matters: not the probes that every client sends.
     pub(super) fn last_file(&self) -> Option<&'a FileStep> {
-        let silent =
-            |file: &&FileStep| !matches!(file.outcome, Outcome::NotNeeded | Outcome::SizeOnly);
-        self.files().rev().find(silent)
+        self.files().rev().find(matters)
     }
 
     /// The last file of this stage that arrived.
@@ -84,8 +85,57 @@ impl<'a> Snapshot<'a> {
         files.into_iter().any(|file| file.role == role && file.outcome == Outcome::Sent)
     }
 
+    /// What was reported last of a menu, and the last file that matters after it. None where the menu was loaded
+    /// once more.
+    pub(super) fn choice(&self) -> Option<(&'a Choice, Option<&'a FileStep>)> {
+        let at = self.stage.iter().rposition(|step| step.choice.is_some())?;
+        let choice = self.stage[at].choice.as_ref()?;
+        let files = self.stage[at..].iter().filter_map(|step| step.file.as_ref());
+        let last = files.rev().find(matters);
+        let again =
+            last.is_some_and(|file| file.role == Role::Script && file.outcome == Outcome::Sent);
+        (!again).then_some((choice, last))
+    }
+
+    /// The entry that was chosen last, whatever came of it.
+    pub(super) fn entry(&self) -> Option<&'a Choice> {
+        self.boot.entry()
+    }
+
+    /// Whether it asked for a file in this boot or the one before.
+    pub(super) fn has_loaded_lately(&self) -> bool {
+        self.boot.loaded_before || self.boot.has_loaded()
+    }
+
+    /// How often it asked for the address that another server gave it, each time after a DISCOVER.
+    pub(super) fn rounds(&self) -> usize {
+        let kinds = self.boot.steps.iter().filter_map(|step| match step.kind {
+            StepKind::Discover => Some(false),
+            StepKind::Request => Some(step.server.is_some()),
+            _ => None,
+        });
+        let kinds: Vec<_> = kinds.collect();
+        kinds.windows(2).filter(|pair| *pair == [false, true]).count()
+    }
+
+    /// The other server whose address it took.
+    pub(super) fn server_of_addresses(&self) -> Option<String> {
+        let server = self.boot.steps.iter().rev().find_map(|step| step.server)?;
+        Some(server.to_string())
+    }
+
+    /// Whether nothing has happened for so long that it is not going on.
+    pub(super) fn is_gone(&self) -> bool {
+        self.silent > GONE
+    }
+
     /// Whether the last thing that happened is this step.
     pub(super) fn ends_with(&self, step: &Step) -> bool {
         self.stage.last().is_some_and(|last| std::ptr::eq(last, step))
     }
+}
+
+/// Whether a file says how a boot goes: the probes that every client sends do not.
+fn matters(file: &&FileStep) -> bool {
+    !matches!(file.outcome, Outcome::NotNeeded | Outcome::SizeOnly)
 }

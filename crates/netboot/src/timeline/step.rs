@@ -1,12 +1,13 @@
 //! One thing that happened in a boot.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::client::shortened;
-use crate::client::Kind;
+use crate::client::{Choice, Kind};
 use crate::digest::Digest;
 use crate::event::{Failure, Ignore, Protocol};
 use crate::logic::Time;
@@ -36,6 +37,12 @@ pub struct Step {
     /// Why a message got no answer.
     #[serde(skip)]
     pub(super) ignored: Option<Ignore>,
+    /// The other server whose address a REQUEST takes.
+    #[serde(skip)]
+    pub(super) server: Option<Ipv4Addr>,
+    /// What a script reports.
+    #[serde(skip)]
+    pub(super) choice: Option<Choice>,
 }
 
 /// The kind of a step.
@@ -64,6 +71,8 @@ pub enum StepKind {
     Console,
     /// A disk over the network was found, or not.
     San,
+    /// An entry of a menu was chosen, or did not boot.
+    Chosen,
 }
 
 /// A file that was asked for.
@@ -100,6 +109,9 @@ pub struct FileStep {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub sha256: Option<Digest>,
+    /// Why it was not sent.
+    #[serde(skip)]
+    pub(super) failure: Option<Failure>,
     /// The client's port, by which a transfer is known while it lasts.
     #[serde(skip)]
     pub(super) port: u16,
@@ -216,6 +228,7 @@ impl FileStep {
             _ => Outcome::Failed,
         };
         if self.outcome == Outcome::Failed {
+            self.failure = Some(reason.clone());
             self.reason = Some(shortened(&reason.to_string(), MAX_NAME));
         }
     }
@@ -232,6 +245,8 @@ impl Step {
             program: None,
             named: None,
             ignored: None,
+            server: None,
+            choice: None,
         }
     }
 }

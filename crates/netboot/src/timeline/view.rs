@@ -8,10 +8,14 @@ use super::client::ClientRecord;
 use super::signatures;
 use super::step::{Outcome, Step, StepKind};
 use super::verdict::{Status, Verdict};
+use crate::client::ChoiceKind;
 use crate::logic::Time;
 
 /// Links of a chain that are shown; what is between the first and the last ones is left out.
 const LINKS: usize = 14;
+
+/// Milliseconds after which a rate can be said.
+const RATED: u64 = 500;
 
 /// A boot as others see it. Names and texts hold what clients sent, unescaped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -22,6 +26,10 @@ pub struct BootView {
     pub client: String,
     /// Its IP address, once it has taken one.
     pub address: Option<String>,
+    /// The `[[client]]` table that matches it.
+    pub table: Option<String>,
+    /// The host name that it has given itself.
+    pub host_name: Option<String>,
     /// Its UUID, as firmware and operating systems spell it.
     pub uuid: Option<String>,
     /// Its vendor class (option 60).
@@ -36,10 +44,15 @@ pub struct BootView {
     #[serde(rename = "last_ms", serialize_with = "millis")]
     #[schema(value_type = u64)]
     pub last: Time,
+    /// The entry of the menu that was chosen, where a script reported it.
+    pub chosen: Option<String>,
     /// Bytes of files that were sent.
     pub bytes: u64,
     /// Its state, why, and what helps.
     pub verdict: Verdict,
+    /// The greatest file that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferView>,
     /// The programs and files that it loaded, a short label each.
     pub chain: Vec<Link>,
     /// Everything that happened; only where one boot is asked for.
@@ -47,6 +60,35 @@ pub struct BootView {
     pub steps: Option<Vec<Step>>,
     /// Steps that were forgotten in between.
     pub omitted: u64,
+}
+
+/// A file that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TransferView {
+    /// Its name.
+    pub name: String,
+    /// Bytes that were sent.
+    pub bytes: u64,
+    /// How many there are.
+    pub size: u64,
+    /// Bytes in a second, from its beginning until now; none before that can be said.
+    pub rate: Option<u64>,
+    /// Seconds until it is whole at that rate.
+    pub seconds_left: Option<u64>,
+}
+
+impl TransferView {
+    fn of(boot: &Boot) -> Option<Self> {
+        let steps = boot.steps.iter().filter_map(|step| Some((step, step.file.as_ref()?)));
+        let running = steps.filter(|(_, file)| file.outcome == Outcome::Underway);
+        let sized = running.filter_map(|(step, file)| Some((step, file, file.size?)));
+        let (step, file, size) = sized.max_by_key(|(_, _, size)| *size)?;
+        let millis = u64::try_from(boot.last.since(step.time).as_millis()).unwrap_or(u64::MAX);
+        let rate = (millis >= RATED).then(|| file.bytes.saturating_mul(1000) / millis);
+        let rate = rate.filter(|rate| *rate > 0);
+        let seconds_left = rate.map(|rate| size.saturating_sub(file.bytes).div_ceil(rate));
+        Some(Self { name: file.name.clone(), bytes: file.bytes, size, rate, seconds_left })
+    }
 }
 
 /// A part of the way that a boot took.
@@ -80,12 +122,16 @@ impl BootView {
             id: boot.id,
             client: client.name.clone(),
             address: client.address.map(|address| address.to_string()),
+            table: client.table.clone(),
+            host_name: client.host_name.clone(),
             uuid: client.uuid.clone(),
             vendor_class: client.vendor_class.clone(),
             platform: client.platform.clone(),
             began: boot.began,
             last: boot.last,
+            chosen: boot.entry().map(|choice| choice.name.clone()),
             bytes: boot.bytes,
+            transfer: TransferView::of(boot),
             chain: chain(boot, &verdict),
             verdict,
             steps: steps.then(|| boot.steps.clone()),
@@ -146,6 +192,13 @@ fn link(step: &Step) -> Option<Link> {
             let percent = part.map(|size| file.bytes.saturating_mul(100) / size);
             Link { label, state, percent: percent.map(|percent| percent.min(100)) }
         }
+        (StepKind::Chosen, None) => match &step.choice {
+            Some(choice) if choice.kind == ChoiceKind::Failed => {
+                let label = "did not boot".to_owned();
+                Link { label, state: LinkState::Failed, percent: None }
+            }
+            choice => plain(choice.as_ref().map_or("", |choice| &choice.name)),
+        },
         (StepKind::Discover, None) => plain("DISCOVER"),
         (StepKind::Offer, None) => plain("OFFER"),
         (StepKind::Request, None) => plain("REQUEST"),

@@ -7,9 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Watch;
+use super::csv;
 use super::hub::now;
 use super::page;
-use crate::timeline::BootView;
+use crate::timeline::{BootView, Status};
 
 /// The version of everything that is answered as JSON.
 const SCHEMA: u32 = 1;
@@ -36,6 +37,36 @@ pub struct BootReply {
     pub now_ms: u64,
     /// The boot.
     pub boot: BootView,
+}
+
+/// Boots of before the server's start, the newest first, with their steps.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HistoryReply {
+    /// 1.
+    pub schema: u32,
+    /// The boots; their numbers count for the start that they are of.
+    #[schema(value_type = Vec<BootView>)]
+    pub boots: Vec<serde_json::Value>,
+}
+
+/// The leases in force, by address.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LeasesReply {
+    /// 1.
+    pub schema: u32,
+    /// The leases.
+    pub leases: Vec<LeaseView>,
+}
+
+/// An address that a machine has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LeaseView {
+    /// The address.
+    pub address: String,
+    /// The machine: its hardware address or client identifier.
+    pub client: String,
+    /// Until when, in milliseconds since 1970.
+    pub expires_ms: u64,
 }
 
 /// Whether the server does all that it should.
@@ -72,12 +103,20 @@ pub(super) enum Reply {
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
+const CSV: &str = "text/csv; charset=utf-8";
 
 /// Answers a request for a path.
 pub(super) fn answer(watch: &Arc<Watch>, path: &str, last_event: Option<u64>) -> Reply {
     let whole = |media, body: Vec<u8>| Reply::Whole { status: StatusCode::OK, media, body };
     match path {
         "/api/v1/boots" => json(StatusCode::OK, &boots(watch, 0)),
+        "/api/v1/boots.csv" => whole(CSV, csv::table(&watch.boots()).into_bytes()),
+        "/api/v1/history" => {
+            json(StatusCode::OK, &HistoryReply { schema: SCHEMA, boots: watch.history() })
+        }
+        "/api/v1/leases" => {
+            json(StatusCode::OK, &LeasesReply { schema: SCHEMA, leases: watch.leases() })
+        }
         "/api/v1/events" => Reply::Live { after: last_event.unwrap_or(0) },
         "/api/v1/openapi.json" => whole(JSON, super::document().into_bytes()),
         // The status is 200 even if degraded: a supervisor must not restart the server, which would not help.
@@ -90,6 +129,17 @@ pub(super) fn answer(watch: &Arc<Watch>, path: &str, last_event: Option<u64>) ->
                 None => error("there is nothing of this name"),
             },
         },
+    }
+}
+
+/// A state as JSON has it.
+pub(super) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Booting => "booting",
+        Status::Waiting => "waiting",
+        Status::HandedOver => "handed-over",
+        Status::Up => "up",
+        Status::Stopped => "stopped",
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::api::LeaseView;
 use super::connections::PageConnections;
+use super::history::History;
 use super::metrics::Metrics;
 use crate::config;
 use crate::event::{Event, Sink};
@@ -51,6 +54,9 @@ struct State {
     metrics: Metrics,
     /// Parts of the server that do less than they should, and why.
     problems: BTreeMap<&'static str, String>,
+    history: History,
+    /// The machine of each address, and until when, in milliseconds since 1970.
+    leases: BTreeMap<Ipv4Addr, (String, u64)>,
 }
 
 impl Watch {
@@ -58,7 +64,13 @@ impl Watch {
     #[must_use]
     pub fn new() -> Self {
         let timeline = Timeline::new(Limits::default());
-        let state = State { timeline, metrics: Metrics::default(), problems: BTreeMap::new() };
+        let state = State {
+            timeline,
+            metrics: Metrics::default(),
+            problems: BTreeMap::new(),
+            history: History::default(),
+            leases: BTreeMap::new(),
+        };
         let state = Mutex::new(state);
         let (changed, began) = (watch::Sender::new(0), Instant::now());
         Self { state, changed, began, bounds: OnceLock::new() }
@@ -126,6 +138,50 @@ impl Watch {
         (state.timeline.changed_since(revision, now()), state.timeline.revision())
     }
 
+    /// Boots of before the server's start, as JSON.
+    #[must_use]
+    pub fn history(&self) -> Vec<serde_json::Value> {
+        self.state().history.boots().to_vec()
+    }
+
+    /// Takes the boots that [`Watch::history_text`] has written before; false where the text has none.
+    pub(crate) fn restore(&self, text: &[u8]) -> bool {
+        let history = History::read(text);
+        let is_known = history.is_some();
+        self.state().history = history.unwrap_or_default();
+        is_known
+    }
+
+    /// The boots that are remembered, for the next start, and the revision that they are of.
+    pub(crate) fn history_text(&self) -> (Vec<u8>, u64) {
+        let (state, now) = (self.state(), now());
+        let ids: Vec<_> = state.timeline.boots(now).into_iter().map(|boot| boot.id).collect();
+        let boots = ids.into_iter().filter_map(|id| state.timeline.boot(id, now));
+        (state.history.text(boots), state.timeline.revision())
+    }
+
+    /// Counts up with each change of the boots.
+    pub(crate) fn revision(&self) -> u64 {
+        self.state().timeline.revision()
+    }
+
+    /// The most bytes of the text of boots.
+    pub(crate) const HISTORY: usize = History::most();
+
+    /// The leases in force, by address.
+    #[must_use]
+    pub fn leases(&self) -> Vec<LeaseView> {
+        let now = now().as_millis();
+        let state = self.state();
+        let leases = state.leases.iter().filter(|(_, (_, until))| *until > now);
+        let view = |(address, (client, until)): (&Ipv4Addr, &(String, u64))| LeaseView {
+            address: address.to_string(),
+            client: client.clone(),
+            expires_ms: *until,
+        };
+        leases.map(view).collect()
+    }
+
     /// The numbers, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
@@ -169,6 +225,12 @@ impl Watch {
             match reason {
                 Some(reason) => state.problems.insert(part, reason.clone()),
                 None => state.problems.remove(part),
+            };
+        }
+        if let Event::Lease { address, client, until } = event {
+            match until {
+                Some(until) => state.leases.insert(*address, (client.clone(), *until)),
+                None => state.leases.remove(address),
             };
         }
         state.timeline.record(event, now());

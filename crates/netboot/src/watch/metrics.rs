@@ -79,7 +79,9 @@ impl Metrics {
                 Some(Ignore::NotRecorded(_)) => self.unrecorded += 1,
                 _ => {}
             },
-            Event::Requested { .. }
+            Event::NotNamed { .. }
+            | Event::Lease { .. }
+            | Event::Requested { .. }
             | Event::Repeated { .. }
             | Event::Hashed { .. }
             | Event::Progress { .. }
@@ -234,6 +236,7 @@ mod tests {
                 address: None,
                 server: None,
                 ignored: Some(ignored),
+                table: None,
             })));
         }
         let reason = || Some("full".to_owned());

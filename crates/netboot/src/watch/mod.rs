@@ -11,6 +11,8 @@
 
 mod api;
 mod connections;
+mod csv;
+mod history;
 mod hub;
 mod live;
 mod metrics;
@@ -19,7 +21,7 @@ mod page;
 mod server;
 mod syslog;
 
-pub use api::{BootReply, BootsReply, ErrorReply, Health};
+pub use api::{BootReply, BootsReply, ErrorReply, Health, HistoryReply, LeaseView, LeasesReply};
 pub use hub::Watch;
 pub use openapi::document;
 pub use server::serve;

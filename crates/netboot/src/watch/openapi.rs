@@ -2,7 +2,7 @@
 
 use utoipa::OpenApi;
 
-use super::api::{BootReply, BootsReply, ErrorReply, Health};
+use super::api::{BootReply, BootsReply, ErrorReply, Health, HistoryReply, LeasesReply};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,7 +12,7 @@ use super::api::{BootReply, BootsReply, ErrorReply, Health};
                        reads; nothing can be changed.",
         license(name = "MIT OR Apache-2.0")
     ),
-    paths(boots, boot, events, healthz, metrics)
+    paths(boots, table, boot, history, leases, events, healthz, metrics)
 )]
 struct Api;
 
@@ -26,6 +26,25 @@ pub fn document() -> String {
 #[utoipa::path(get, path = "/api/v1/boots", responses((status = 200, body = BootsReply)))]
 #[expect(dead_code, reason = "only its description is used")]
 fn boots() {}
+
+/// The same as a table.
+#[utoipa::path(
+    get,
+    path = "/api/v1/boots.csv",
+    responses((status = 200, content_type = "text/csv", body = String))
+)]
+#[expect(dead_code, reason = "only its description is used")]
+fn table() {}
+
+/// Boots of before the server's start, with their steps.
+#[utoipa::path(get, path = "/api/v1/history", responses((status = 200, body = HistoryReply)))]
+#[expect(dead_code, reason = "only its description is used")]
+fn history() {}
+
+/// The leases in force.
+#[utoipa::path(get, path = "/api/v1/leases", responses((status = 200, body = LeasesReply)))]
+#[expect(dead_code, reason = "only its description is used")]
+fn leases() {}
 
 /// One boot with its steps.
 #[utoipa::path(

@@ -16,7 +16,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _stop: oneshot::Sender<()>,
 }
 
@@ -53,7 +53,12 @@ impl Server {
                 .unwrap();
             runtime.block_on(service((files, sink, stopped))).unwrap();
         });
-        Self { address, events, _folder: outer, _stop: stop }
+        Self { address, events, folder: outer, _stop: stop }
+    }
+
+    /// Where a file is that is served.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join("root").join(name)
     }
 
     /// The first event of a kind, as soon as there is one.

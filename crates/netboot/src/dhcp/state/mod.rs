@@ -90,8 +90,15 @@ impl StateFolder {
         Ok(Self { path: path.to_owned(), folder, owner })
     }
 
+    /// The same folder once more.
+    pub(crate) fn again(&self) -> Result<Self, StateError> {
+        let folder = self.folder.try_clone();
+        let folder = folder.map_err(|source| StateError::Io { path: self.path.clone(), source })?;
+        Ok(Self { path: self.path.clone(), folder, owner: self.owner })
+    }
+
     /// Opens a file of the folder, which is made where `flags` say so.
-    pub(super) fn file(&self, name: &str, flags: OFlags) -> Result<File, StateError> {
+    pub(crate) fn file(&self, name: &str, flags: OFlags) -> Result<File, StateError> {
         // A FIFO would wait for its other end.
         let safe = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&self.folder, name, flags | safe, FILE_MODE).map_err(|errno| {
@@ -106,7 +113,7 @@ impl StateFolder {
     }
 
     /// A new file in place of whatever has the name. It belongs to the owner of the folder.
-    pub(super) fn fresh(&self, name: &str) -> Result<File, StateError> {
+    pub(crate) fn fresh(&self, name: &str) -> Result<File, StateError> {
         self.remove(name)?;
         // O_EXCL follows no link either.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -119,7 +126,7 @@ impl StateFolder {
     }
 
     /// Removes a file, where it is there.
-    pub(super) fn remove(&self, name: &str) -> Result<(), StateError> {
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StateError> {
         match unlinkat(&self.folder, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(self.io(name)(errno)),
@@ -127,12 +134,12 @@ impl StateFolder {
     }
 
     /// Gives a file the name of another, whose place it takes.
-    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), StateError> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), StateError> {
         renameat(&self.folder, from, &self.folder, to).map_err(self.io(to))
     }
 
     /// Waits until the names are on the disk.
-    pub(super) fn sync(&self) -> Result<(), StateError> {
+    pub(crate) fn sync(&self) -> Result<(), StateError> {
         rustix::fs::fsync(&self.folder).map_err(self.io(""))
     }
 
@@ -218,7 +225,7 @@ impl StateFolder {
         StateError::Unexpected { path, expected: expected.into(), found: found.into() }
     }
 
-    pub(super) fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }
 }

@@ -255,6 +255,8 @@ impl<'a> Line<'a> {
             Event::Repeated { .. } => word("repeated", ""),
             Event::Heard(_)
             | Event::Progress { .. }
+            | Event::NotNamed { .. }
+            | Event::Lease { .. }
             | Event::Leases { .. }
             | Event::Impaired { .. } => return None,
         })

@@ -25,17 +25,19 @@ impl Server {
             Allow::Pxe => boots || named(),
         }
     }
-}
 
-/// The event of a message, with what it says about its sender.
-pub(super) fn heard(request: &Message, ignored: Option<Ignore>) -> Option<Event> {
-    let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
-    Some(Event::Heard(Box::new(Heard {
-        client: Identity::of(request)?.to_string(),
-        about: Client::of(request),
-        message: request.message_type()?,
-        address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
-        server: request.options.address(code::SERVER_ID),
-        ignored,
-    })))
+    /// The event of a message, with what it says about its sender.
+    pub(super) fn heard(&self, request: &Message, ignored: Option<Ignore>) -> Option<Event> {
+        let has = Some(request.ciaddr).filter(|address| !address.is_unspecified());
+        let about = Client::of(request);
+        Some(Event::Heard(Box::new(Heard {
+            client: Identity::of(request)?.to_string(),
+            message: request.message_type()?,
+            address: has.or_else(|| request.options.address(code::REQUESTED_ADDRESS)),
+            server: request.options.address(code::SERVER_ID),
+            ignored,
+            table: self.config.view(&about).name().map(str::to_owned),
+            about,
+        })))
+    }
 }

@@ -8,7 +8,7 @@ use super::answer::{Answer, Given, Gives};
 use super::lease::{Lease, LeaseState};
 use super::pool::Asker;
 use super::{Arrival, Decided, Effect, Identity, Role, Server};
-use crate::client::Client;
+use crate::client::{Client, Kind};
 use crate::config::is_host;
 use crate::event::{Event, Ignore};
 use crate::logic::Time;
@@ -123,10 +123,10 @@ impl Server {
     }
 
     fn offer(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Result<Vec<Effect>, Ignore> {
-        let (boot, warning) = self.boot(exchange);
+        let (boot, why) = self.boot(exchange);
         let given = self.given(&exchange.identity, address, exchange.now)?;
         let mut effects = self.answer(exchange, MessageType::Offer, given.into(), boot.as_ref())?;
-        effects.extend(warning);
+        effects.extend(why);
         Ok(effects)
     }
 
@@ -185,7 +185,7 @@ impl Server {
         address: Ipv4Addr,
     ) -> Result<Decided, Ignore> {
         let now = exchange.now;
-        let (boot, warning) = self.boot(exchange);
+        let (boot, why) = self.boot(exchange);
         let given = self.given(&exchange.identity, address, now)?;
         let expires = now + Duration::from_secs(given.seconds.into());
         let mut effects = self.answer(exchange, MessageType::Ack, given.into(), boot.as_ref())?;
@@ -198,7 +198,7 @@ impl Server {
         // The new one first: should the end of the write be lost, the client still has an address.
         let leases = [Some(lease), ended].into_iter().flatten();
         let leases = leases.filter_map(|lease| self.record(lease)).collect();
-        effects.extend(warning);
+        effects.extend(why);
         Ok(Decided { leases, effects })
     }
 
@@ -244,26 +244,39 @@ impl Server {
     /// Section 4.3.5: no address, no lease time, to the address that the client has.
     pub(super) fn inform(&mut self, exchange: &Exchange<'_>) -> Result<Vec<Effect>, Ignore> {
         let subnet = self.subnet(&exchange.request)?;
-        let (boot, warning) = self.boot(exchange);
+        let (boot, why) = self.boot(exchange);
         let subnet = Some(self.pools.config(subnet));
         let given = Gives { subnet, ..Gives::default() };
         let mut effects = self.answer(exchange, MessageType::Ack, given, boot.as_ref())?;
-        effects.extend(warning);
+        effects.extend(why);
         Ok(effects)
     }
 
-    /// What the client is to boot, or a warning if it loads the same file again and again.
-    fn boot(&self, exchange: &Exchange<'_>) -> (Option<Boot>, Option<Effect>) {
-        let view = self.config.view(&exchange.client);
-        let Some(boot) = view.boot(&exchange.client, self.link.address) else {
-            return (None, None);
+    /// What the client is to boot, or why a client that boots gets no boot file: with a warning if it is named
+    /// the same file again and again.
+    fn boot(&self, exchange: &Exchange<'_>) -> (Option<Boot>, Vec<Effect>) {
+        let client = &exchange.client;
+        if client.kind == Kind::Other {
+            return (None, Vec::new());
+        }
+        let not_named = |reason| {
+            let client = exchange.request.hardware.to_string();
+            Effect::Report(Event::NotNamed { client, reason })
+        };
+        let view = self.config.view(client);
+        let Some(boot) = view.boot(client, self.link.address) else {
+            let left = view.leaves_to_pxe(client);
+            return (
+                None,
+                vec![not_named(if left { Ignore::LeftToPxe } else { Ignore::NoBootFile })],
+            );
         };
         let xid = exchange.request.xid;
         match self.guard.check(&exchange.identity, &boot.file, xid, exchange.now) {
-            Ok(()) => (Some(boot), None),
+            Ok(()) => (Some(boot), Vec::new()),
             Err(reason) => {
                 let text = format!("{}: {reason}", exchange.identity);
-                (None, Some(Effect::Report(Event::Warning { text })))
+                (None, vec![Effect::Report(Event::Warning { text }), not_named(reason)])
             }
         }
     }

@@ -58,7 +58,6 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::admission::heard;
 use self::exchange::Exchange;
 use self::guard::Guard;
 use self::lease::Leases;
@@ -314,7 +313,7 @@ impl Server {
             }
         };
         if ignored.as_ref().is_none_or(Ignore::names_a_client)
-            && let Some(heard) = heard(&request, ignored)
+            && let Some(heard) = self.heard(&request, ignored)
         {
             // The client's message is reported before its answer.
             decided.effects.insert(0, Effect::Report(heard));

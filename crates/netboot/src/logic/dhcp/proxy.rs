@@ -41,7 +41,9 @@ impl Server {
             return Err(Ignore::NoBootClient);
         }
         let view = self.config.view(&exchange.client);
-        let boot = view.boot(&exchange.client, self.link.address).ok_or(Ignore::NoBootFile)?;
+        let left = view.leaves_to_pxe(&exchange.client);
+        let none = if left { Ignore::LeftToPxe } else { Ignore::NoBootFile };
+        let boot = view.boot(&exchange.client, self.link.address).ok_or(none)?;
         let xid = exchange.request.xid;
         self.guard.check(&exchange.identity, &boot.file, xid, exchange.now)?;
         Ok(boot)

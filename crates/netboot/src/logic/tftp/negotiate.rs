@@ -17,6 +17,8 @@ pub struct Agreed {
     /// The OACK that opens the transfer; none where the client asked for nothing that we grant, so
     /// that the first block is the answer.
     pub answer: Option<Options>,
+    /// Whether the file has no bytes.
+    pub empty: bool,
 }
 
 impl Agreed {
@@ -55,6 +57,7 @@ pub fn negotiate(request: &Request<'_>, size: u64, limits: &Limits, window_bytes
         timeout: asked.timeout,
         mode: request.mode,
         answer: (answer != Options::default()).then_some(answer),
+        empty: size == 0,
     }
 }
 

@@ -66,13 +66,15 @@ fn scripts_fetch_a_login_from_this_server() {
     let config: Config = text.parse().unwrap();
     let server = [192, 168, 0, 10].into();
     let menu = ipxe::boot_script(&config, &config.views().next().unwrap(), server);
-    let login = "chain http://192.168.0.10/login.ipxe || goto failed\nsanboot iscsi:h";
+    let login = "chain http://192.168.0.10/login.ipxe || goto failed\n\
+        imgfetch --timeout 1000 --name chosen http://192.168.0.10/chosen/san/disk && imgfree chosen ||\n\
+        sanboot iscsi:h";
     assert!(menu.contains(login), "{menu}");
     let batch = "initrd --name winpe-iscsi-chap.cmd http://192.168.0.10/winpe-iscsi-chap.cmd \
                  winpe-iscsi-chap.cmd ||\ninitrd --name boot.wim";
     assert!(menu.contains(batch), "{menu}");
     let entry = ipxe::entry_script(&config, &config.entries[0], server);
-    assert!(entry.contains("chain http://192.168.0.10/login.ipxe\nsanboot"), "{entry}");
+    assert!(entry.contains("chain http://192.168.0.10/login.ipxe\nimgfetch"), "{entry}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod tree;
 
 pub use tree::search_own_menus;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub struct Files {
     pub source: Arc<dyn FileSource>,
     /// Files that clients will ask for and not find.
     pub missing: Vec<Missing>,
+    /// Boot files of platforms that few machines have, which clients of these would not find.
+    pub missing_for_others: Vec<Missing>,
     /// The names of boot programs and images that clients will ask for and find.
     pub served: Vec<String>,
     /// The names of all files that clients load by HTTP, for another web server to hold.
@@ -102,6 +105,7 @@ impl Files {
             layers.push(Arc::new(folder));
         }
         let (made, distribution) = (made(config, server)?, distribution()?);
+        let made_choices: Vec<_> = config.choices().map(|choice| choice.to_string()).collect();
         let mut by_http: Vec<String> = made.names().map(str::to_owned).collect();
         by_http.extend(distribution.names().map(str::to_owned));
         layers.push(Arc::new(made));
@@ -113,12 +117,17 @@ impl Files {
             .extend(wanted(config).into_iter().filter(|file| has(source.as_ref(), file, server)));
         served.extend(config.entries.iter().flat_map(images));
         by_http.extend(served.iter().cloned());
-        by_http.retain(|name| !is_by_tftp_only(name));
+        by_http.retain(|name| !is_by_tftp_only(name) && !made_choices.contains(name));
         by_http.sort_unstable();
         by_http.dedup();
         let missing =
             missing.into_iter().map(|file| Missing { package: package_of(&file), file }).collect();
-        Ok(Self { source, missing, served, by_http })
+        let missing_for_others = others(config)
+            .into_iter()
+            .filter(|file| !has(source.as_ref(), file, server))
+            .map(|file| Missing { package: package_of(&file), file })
+            .collect();
+        Ok(Self { source, missing, missing_for_others, served, by_http })
     }
 }
 
@@ -140,11 +149,15 @@ fn made(config: &Config, server: Ipv4Addr) -> Result<Catalog, FilesError> {
     if let Some(view) = config.views().next() {
         files = files.with(grub_menu::MENU, text(grub_menu::menu(config, &view)))?;
     }
+    for choice in config.choices() {
+        // No cache may answer a report.
+        files = files.with(&choice.to_string(), text("noted\n".to_owned()).secret())?;
+    }
     files = files.with("autoexec.ipxe", text(ipxe::autoexec_script(config, server)))?;
     for entry in &config.entries {
         let script = ipxe::entry_script(config, entry, server);
         files = files.with(&format!("entries/{}.ipxe", entry.name), text(script))?;
-        if let Some((name, path)) = entry.served_image() {
+        for (name, path) in entry.served_files() {
             let readable = std::fs::File::open(path);
             readable.map_err(|source| FilesError::Image {
                 entry: entry.name.clone(),
@@ -226,7 +239,13 @@ fn wanted(config: &Config) -> Vec<String> {
     let mut need = |names: &[&str]| files.extend(names.iter().map(|&name| name.to_owned()));
     let pxelinux = config.views().any(|view| view.chain() != Chain::Ipxe);
     for view in config.views() {
-        need(&[Platform::Bios, Platform::UefiX64].map(|platform| view.boot_file(platform)));
+        let usual = [Platform::Bios, Platform::UefiX64].into_iter();
+        usual.filter(|it| view.has_platform(*it)).for_each(|it| need(&[view.boot_file(it)]));
+        let script = view.script();
+        // The usual one is made here.
+        if script != view.path(SCRIPT) && !crate::config::is_url(&script) {
+            need(&[&script]);
+        }
         if view.chain() == Chain::PxelinuxOverIpxe {
             need(&[IPXE_KERNEL]);
         }
@@ -260,6 +279,24 @@ fn wanted(config: &Config) -> Vec<String> {
     files
 }
 
+/// The boot files of IA32 and ARM64, which no distribution has as iPXE.
+fn others(config: &Config) -> BTreeSet<String> {
+    if config.holds(MirroredKind::Programs) {
+        return BTreeSet::new();
+    }
+    let mut files = BTreeSet::new();
+    for view in config.views() {
+        let platforms = [Platform::UefiIa32, Platform::UefiArm64].into_iter();
+        for platform in platforms.filter(|it| view.has_platform(*it)) {
+            files.insert(view.boot_file(platform).to_owned());
+            if view.secure_boot() == Some(SecureBoot::Grub) {
+                files.extend(grub(platform).map(str::to_owned));
+            }
+        }
+    }
+    files
+}
+
 /// Files that Windows' loaders, GRUB and menus of other tools look for by TFTP only.
 fn is_by_tftp_only(name: &str) -> bool {
     let windows = LOADER_PATHS.iter().any(|(_, path)| *path == name);
@@ -269,7 +306,7 @@ fn is_by_tftp_only(name: &str) -> bool {
 /// The image of an entry, and what is taken out of it.
 fn images(entry: &Entry) -> impl Iterator<Item = String> {
     let parts = entry.files.iter().map(|part| entry.boot_file_path(&part.name));
-    parts.chain(entry.served_image().map(|(name, _)| name))
+    parts.chain(entry.served_files().into_iter().map(|(name, _)| name))
 }
 
 fn has(source: &dyn FileSource, file: &str, server: Ipv4Addr) -> bool {

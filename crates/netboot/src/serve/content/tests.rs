@@ -57,7 +57,7 @@ fn the_dell_chain_is_that_of_the_seed() {
     let expected = "default menu.c32\nprompt 0\nmenu title Network boot\ntimeout 50\n\
         \nlabel boot_local\n\tmenu label ^Boot Local System\n\tmenu default\n\tlocalboot 0\n\
         \nlabel boot_san\n\tmenu label Boot ^Storage Area Network\n\tcom32 gpxecmd.c32\n\
-        \tappend sanboot iscsi:192.168.0.20::::iqn.example.com:win7\n\
+        \tappend chain http://192.168.0.10/entries/boot_san.ipxe\n\
         \nlabel windows_pe\n\tmenu label windows_pe\n\tkernel windows.pe/pxeboot.0\n\
         \nlabel winpe_iso\n\tmenu label winpe_iso\n\tkernel memdisk\n\tappend iso\n\
         \tinitrd http://192.168.0.10/winpe7_x64.iso\n\
@@ -74,11 +74,114 @@ fn ipxe_has_a_menu_of_its_own() {
         item windows_pe windows_pe\nitem winpe_iso winpe_iso\nitem pe pe\nitem shell iPXE shell\n\
         choose --default boot_local --timeout 10000 target || goto shell\n";
     assert!(script.starts_with(expected), "{script}");
-    let wim = ":entry_pe\nkernel http://192.168.0.10/wimboot index=2 || goto failed\n\
+    let wim = ":entry_pe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/wim/pe && imgfree chosen ||\n\
+        kernel http://192.168.0.10/wimboot index=2 || goto failed\n\
         initrd --name boot.wim http://192.168.0.10/winpe.wim boot.wim || goto failed\n\
         boot || goto failed\n";
     assert!(script.contains(wim), "{script}");
     assert!(!script.contains("|| ||"), "{script}");
+}
+
+/// Where another server has the scripts, it does not get the reports.
+#[test]
+fn each_report_that_a_script_makes_is_answered_here() {
+    let base = "[serve]\nhttp-base = 'http://files.example.org/'\nhttp-base-holds = ['scripts']\n";
+    for (config, root) in
+        [(MENU.to_owned(), "/"), (format!("{base}{MENU}"), "http://192.168.0.10/")]
+    {
+        let files = prepare(&config);
+        let script = read(&files, "boot.ipxe").unwrap();
+        let reports: Vec<_> = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("imgfetch --timeout 1000 --name chosen "))
+            .map(|rest| rest.split(' ').next().unwrap().strip_prefix(root).unwrap())
+            .collect();
+        assert_eq!(
+            reports,
+            [
+                "chosen/local/boot_local",
+                "chosen/san/boot_san",
+                "chosen/program/windows_pe",
+                "chosen/iso/winpe_iso",
+                "chosen/wim/pe",
+                "chosen/failed/menu",
+                "chosen/shell/shell",
+            ]
+        );
+        for name in reports {
+            assert!(read(&files, name).is_some_and(|text| !text.is_empty()), "{name}");
+            assert!(!files.by_http.iter().any(|known| known == name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn linux_and_efi_programs_are_served_and_named_by_each_menu() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["k", "i", "m.efi"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let mut config: Config = "[serve]\nchain = 'pxelinux'
+        [[entry]]\nname = 'lx'\nkernel = 'k'\ninitrd = ['i', 'http://h/j']\nargs = 'ip=dhcp quiet'
+        [[entry]]\nname = 'own'\nkernel = 'k'\ninitrd = 'i'\nbefore = ['set a b', 'isset ${c} ||']
+        after = ['echo It came back.']
+        [[entry]]\nname = 'mt'\nefi = 'm.efi'"
+        .parse()
+        .unwrap();
+    config.read_paths_from(folder.path());
+    let files = Files::prepare(&config, SERVER).unwrap();
+    for (name, text) in [
+        ("images/lx/kernel", "k"),
+        ("images/lx/initrd1", "i"),
+        ("images/own/initrd1", "i"),
+        ("images/mt/program.efi", "m.efi"),
+    ] {
+        assert_eq!(read(&files, name).as_deref(), Some(text), "{name}");
+        assert!(files.served.iter().any(|served| served == name), "{name}");
+    }
+    assert_eq!(read(&files, "images/lx/initrd2"), None, "it is elsewhere");
+    let expected = "#!ipxe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/linux/lx && imgfree chosen ||\n\
+        kernel http://192.168.0.10/images/lx/kernel initrd=initrd1 initrd=initrd2 ip=dhcp quiet\n\
+        initrd --name initrd1 http://192.168.0.10/images/lx/initrd1\n\
+        initrd --name initrd2 http://h/j\nboot\n";
+    assert_eq!(read(&files, "entries/lx.ipxe").as_deref(), Some(expected));
+    let expected = "#!ipxe\nset a b\nisset ${c} ||\n\
+        imgfetch --timeout 1000 --name chosen /chosen/linux/own && imgfree chosen ||\n\
+        kernel http://192.168.0.10/images/own/kernel initrd=initrd1 || goto after_own\n\
+        initrd --name initrd1 http://192.168.0.10/images/own/initrd1 || goto after_own\n\
+        boot || goto after_own\n:after_own\necho It came back.\n";
+    assert_eq!(read(&files, "entries/own.ipxe").as_deref(), Some(expected));
+    let menu = read(&files, "boot.ipxe").unwrap();
+    assert!(menu.contains("\necho It came back.\ngoto failed\n"), "{menu}");
+    assert!(menu.contains("\niseq ${platform} efi && item mt mt ||\n"), "{menu}");
+    assert!(menu.contains("efi || goto failed\nchain http://192.168.0.10/images/mt/program.efi"));
+    let rom = read(&files, "pxelinux.cfg/default").unwrap();
+    let own =
+        "label own\n\tmenu label own\n\tlinux images/own/kernel\n\tinitrd images/own/initrd1\n";
+    assert!(rom.contains(own), "{rom}");
+    let by_ipxe = "label lx\n\tmenu label lx\n\tmenu default\n\tkernel ipxe.lkrn\n";
+    assert!(rom.contains(by_ipxe), "a ROM has no HTTP\n{rom}");
+    let over_ipxe = read(&files, "pxelinux.cfg/boot").unwrap();
+    let lines = "linux http://192.168.0.10/images/lx/kernel\n\
+        \tinitrd http://192.168.0.10/images/lx/initrd1,http://h/j\n\tappend ip=dhcp quiet\n";
+    assert!(over_ipxe.contains(lines), "{over_ipxe}");
+}
+
+#[test]
+fn programs_for_other_firmware_are_missed_and_a_script_of_ones_own_too() {
+    let others = |config: &str| -> Vec<_> {
+        prepare(config).missing_for_others.into_iter().map(|missing| missing.file).collect()
+    };
+    assert_eq!(others(""), ["snponly-arm64.efi", "snponly-ia32.efi"]);
+    assert!(others("[serve]\nsecure-boot = 'grub'").contains(&"shimaa64.efi".to_owned()));
+    let elsewhere = "http-base = 'http://h/'\nhttp-base-holds = ['programs']";
+    assert_eq!(others(&format!("[serve]\n{elsewhere}")), [""; 0]);
+    let missing = prepare("[serve]\nscript = 'own.ipxe'").missing;
+    assert!(missing.iter().any(|missing| missing.file == "own.ipxe"), "{missing:?}");
+    let missing = prepare("[serve]\nscript = 'http://h/own.ipxe'").missing;
+    assert!(!missing.iter().any(|missing| missing.file.contains("own.ipxe")), "{missing:?}");
 }
 
 #[test]
@@ -212,6 +315,7 @@ fn wimboot_is_given_what_it_does_not_find_in_the_image() {
     let files = Files::prepare(&with_parts(folder.path()), SERVER).unwrap();
     let script = read(&files, "entries/pe.ipxe").unwrap();
     let expected = "#!ipxe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/wim/pe && imgfree chosen ||\n\
         kernel http://192.168.0.10/wimboot || chain tftp://192.168.0.10/pxeboot.n12\n\
         initrd --name BCD http://192.168.0.10/images/pe/BCD BCD\n\
         initrd --name boot.wim http://192.168.0.10/images/pe.wim boot.wim\n\
@@ -219,6 +323,7 @@ fn wimboot_is_given_what_it_does_not_find_in_the_image() {
     assert_eq!(script, expected);
     let script = read(&files, "entries/disc.ipxe").unwrap();
     let expected = "#!ipxe\n\
+        imgfetch --timeout 1000 --name chosen /chosen/wim/disc && imgfree chosen ||\n\
         kernel http://192.168.0.10/wimboot\n\
         initrd --name bootmgr http://192.168.0.10/images/disc/bootmgr bootmgr\n\
         initrd --name BCD http://192.168.0.10/images/disc/BCD BCD\n\

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use super::super::console::error_number;
 use super::super::snapshot::Snapshot;
-use super::super::step::{Outcome, Role, StepKind};
+use super::super::step::{FileStep, Outcome, Role, StepKind};
 use super::super::verdict::{Status, Verdict};
 use crate::client::Kind;
 
 /// Firmware that refuses a program continues with its boot order without delay.
 const REFUSED: Duration = Duration::from_secs(2);
+/// After a refusal, a program that is silent for so long was refused as well.
+const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 /// A program that runs sends its first packet within this time.
 const PROGRAM: Duration = Duration::from_secs(30);
 /// Windows PE asks for an address after about as long.
 const WINDOWS: Duration = Duration::from_secs(120);
 /// After its last error, iPXE has this long to try something else.
 const ERROR: Duration = Duration::from_secs(5);
-/// Where nothing else is known.
-const GONE: Duration = Duration::from_secs(600);
 
 /// Known errors of iPXE, by the number of `https://ipxe.org/`, and what they mean.
 const IPXE_ERRORS: &[(&str, &str, &str)] = &[(
@@ -49,12 +49,26 @@ pub(super) fn ipxe_error(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     })
 }
 
+/// Whether the firmware has loaded a program, did not run it, and went on at once.
+pub(super) fn has_refused(snapshot: &Snapshot<'_>) -> bool {
+    let restarted = snapshot.boot.restarted;
+    let again = restarted.is_some_and(|after| after < REFUSED);
+    // Firmware that came to the end of its boot order waits for a key before it begins again.
+    let at_the_end = snapshot.boot.refused_before && restarted.is_some_and(|after| after < PROGRAM);
+    (again || at_the_end) && program_of_firmware(snapshot).is_some()
+}
+
+/// The program that firmware loaded last.
+fn program_of_firmware<'a>(snapshot: &Snapshot<'a>) -> Option<&'a FileStep> {
+    snapshot.last_sent().filter(|file| snapshot.is_firmware() && file.role == Role::Program)
+}
+
 /// Secure Boot, mostly.
 pub(super) fn refused_by_firmware(snapshot: &Snapshot<'_>) -> Option<Verdict> {
-    let again = snapshot.boot.restarted.filter(|after| *after < REFUSED);
-    let program =
-        snapshot.last_sent().filter(|file| snapshot.is_firmware() && file.role == Role::Program)?;
-    again.map(|_| {
+    let program = program_of_firmware(snapshot)?;
+    // HTTP Boot after PXE loads the same program in another way, and nothing follows it.
+    let likely = snapshot.boot.refused_before && snapshot.silent >= REFUSED_AGAIN;
+    (has_refused(snapshot) || likely).then(|| {
         Verdict::stopped("refused-by-firmware", format!("the firmware loaded {} and did not run it", program.name))
             .because("Secure Boot is on and the file is not signed by a key that it trusts, or the file is made for another processor.")
             .try_this("Boot a signed shim (shimx64.efi with its grubx64.efi, or iPXE's signed shim), or turn Secure Boot off.")
@@ -127,7 +141,7 @@ pub(super) fn program_is_silent(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 /// Nothing for a long time, and nothing wrong.
 pub(super) fn gone(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let last = snapshot.last_file().filter(|file| file.outcome == Outcome::Sent);
-    (snapshot.silent > GONE).then(|| match last {
+    snapshot.is_gone().then(|| match last {
         Some(file) => Verdict::new(
             Status::HandedOver,
             "quiet",
@@ -186,6 +200,62 @@ mod tests {
         let verdict = machine.verdict_of(id);
         assert_eq!(verdict.signature, "refused-by-firmware");
         assert!(verdict.reason.unwrap().contains("Secure Boot"));
+    }
+
+    /// PXE is refused, then HTTP Boot, and that was the end of the boot order.
+    fn refused_by_pxe() -> Machine {
+        let mut machine = Machine::new();
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        machine.stage(Kind::Http, "http://192.168.0.10/snponly.efi");
+        machine.loads("/snponly.efi", 250_000);
+        machine
+    }
+
+    #[test]
+    fn what_http_boot_does_after_a_refusal_is_a_refusal_too() {
+        let mut machine = refused_by_pxe();
+        assert_eq!(machine.verdict().status, Status::Booting);
+        machine.wait(5);
+        assert_eq!(machine.verdict().signature, "refused-by-firmware");
+        machine.wait(600);
+        assert_eq!(machine.verdict().signature, "refused-by-firmware");
+        // Somebody presses a key at the end of the boot order.
+        let id = machine.newest();
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        assert_eq!(machine.verdict_of(id).signature, "refused-by-firmware");
+    }
+
+    #[test]
+    fn a_program_that_runs_after_a_refusal_was_not_refused() {
+        let mut machine = refused_by_pxe();
+        machine.wait(4);
+        machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+        machine.wait(6);
+        assert_ne!(machine.verdict().signature, "refused-by-firmware");
+    }
+
+    #[test]
+    fn an_old_refusal_says_nothing_about_a_later_boot() {
+        let mut machine = refused_by_pxe();
+        machine.wait(120);
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        machine.wait(10);
+        assert_eq!(machine.verdict().status, Status::Booting, "Secure Boot may be off now");
+        machine.wait(20);
+        assert_eq!(machine.verdict().signature, "program-silent");
+    }
+
+    #[test]
+    fn firmware_that_loads_nothing_by_its_second_way_was_not_refused_there() {
+        let mut machine = Machine::new();
+        machine.stage(PXE, "snponly.efi");
+        machine.loads("snponly.efi", 250_000);
+        machine.stage(Kind::Http, "http://192.168.0.10/snponly.efi");
+        machine.wait(20);
+        assert_eq!(machine.verdict().signature, "no-request");
     }
 
     #[test]

@@ -14,6 +14,8 @@ const OFFER: Duration = Duration::from_secs(12);
 const FILE: Duration = Duration::from_secs(15);
 /// iPXE waits for an IPv6 router before it goes on, for 16 s in older builds.
 const FILE_IPXE: Duration = Duration::from_secs(30);
+/// A client that took the address of another server so often, each time with a new DISCOVER, did boot between.
+const ROUNDS: usize = 3;
 /// After this time waiting is reported.
 const NOTICED: Duration = Duration::from_secs(2);
 
@@ -21,10 +23,10 @@ const NOTICED: Duration = Duration::from_secs(2);
 pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let step = snapshot.last(StepKind::Ignored)?;
     let reason = step.ignored.as_ref()?;
-    if let Ignore::Loop { other: Some(other), .. } = reason
+    if let Ignore::Loop { file, other: Some(other), .. } = reason
         && snapshot.files().next().is_none()
     {
-        return Some(loop_beside(*other, reason));
+        return Some(offered_in_vain(snapshot, file, Some(*other)));
     }
     if !snapshot.ends_with(step) {
         return None;
@@ -34,6 +36,9 @@ pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
             "Give the subnet more addresses (first, last), or shorten its lease so that addresses \
              come back sooner."
         }
+        Ignore::Loop { file, .. } if !snapshot.has_loaded_lately() => {
+            return Some(offered_in_vain(snapshot, file, None));
+        }
         Ignore::Loop { .. } => {
             "It loads this file, comes back, and would load it again: give it another boot file or \
              another chain, and see on its screen why the file ends. It is tried again after a minute."
@@ -41,6 +46,10 @@ pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
         Ignore::NoBootFile => {
             "It does not say what it is, or is of a kind that has no boot file: name one in \
              [serve.boot-files]."
+        }
+        Ignore::LeftToPxe => {
+            "Put PXE (IPv4) into the machine's boot order, or use secure-boot = \"ipxe\": its GRUB \
+             has no HTTP."
         }
         Ignore::UnknownNetwork(_) => {
             "Add a [[serve.subnet]] for the network it comes from, or check the relay's address."
@@ -54,19 +63,6 @@ pub(super) fn not_answered(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     };
     let summary = format!("it gets no answer: {reason}");
     Some(Verdict::stopped("not-answered", summary).try_this(remedy))
-}
-
-/// The other server names a boot file too, and the client prefers it.
-fn loop_beside(other: Ipv4Addr, reason: &Ignore) -> Verdict {
-    Verdict::stopped("not-answered", format!("it gets no answer: {reason}"))
-        .because(format!(
-            "The machine takes its address from {other} and comes back without having loaded what it is given \
-             here: {other} probably names a boot file too."
-        ))
-        .try_this(format!(
-            "Take the boot file out of {other} (options 66 and 67; filename and next-server, or dhcp-boot). It \
-             is tried again after a minute."
-        ))
 }
 
 /// Two servers on one link.
@@ -104,13 +100,52 @@ pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let step = snapshot.last(StepKind::Ack).or_else(|| snapshot.last(StepKind::Offer))?;
     let asks = snapshot.is_firmware() || snapshot.is_ipxe();
     (asks && step.named.is_none() && snapshot.files().next().is_none()).then(|| {
-        Verdict::stopped("no-boot-file", "it was given an address and no boot file")
-            .because(
-                "Either it is of a kind that has no boot file, or it has loaded the same file again \
-                 and again and is given a rest of a minute.",
-            )
-            .try_this("See the log for a boot loop; else name a file for it in [serve.boot-files].")
+        let summary = "it was given an address and no boot file";
+        let verdict = Verdict::stopped("no-boot-file", summary);
+        match &snapshot.boot.unnamed {
+            Some(Ignore::Loop { file, times, .. }) => {
+                let summary = format!("it loads {file} again and again");
+                Verdict::stopped("boot-loop", summary)
+                    .because(format!(
+                        "{file} was named {times} times in a minute, so it gets an address without a \
+                         boot file for the rest of that minute: each time it comes back and asks anew."
+                    ))
+                    .try_this(
+                        "Give it another boot file or another chain, and see on its screen why the \
+                         file ends.",
+                    )
+            }
+            Some(Ignore::LeftToPxe) => Verdict::new(Status::Booting, "left-to-pxe", "HTTP Boot is left to PXE")
+                .because("The distribution's GRUB has no HTTP, so nothing is offered to HTTP Boot.")
+                .try_this("Put PXE (IPv4) into the machine's boot order, or use secure-boot = \"ipxe\"."),
+            _ => verdict
+                .because("It does not say what it is, or is of a kind that has no boot file.")
+                .try_this("Name a file for it in [serve.boot-files]."),
+        }
     })
+}
+
+/// A proxy named its file again and again, and the client asked for it not once. `other` is the server whose offer
+/// it took, where the answer that it got says so.
+fn offered_in_vain(snapshot: &Snapshot<'_>, file: &str, other: Option<Ipv4Addr>) -> Verdict {
+    let other = other.map(|other| other.to_string()).or_else(|| snapshot.server_of_addresses());
+    let by = other.as_deref().unwrap_or("the server that gives it its address");
+    let summary = format!("it was offered {file} again and again and did not ask for it");
+    Verdict::stopped("boots-elsewhere", summary)
+        .because(format!(
+            "It loads the file that {by} names: where that server names one itself, clients prefer it."
+        ))
+        .try_this(format!(
+            "Remove the boot file from {by} (options 66 and 67; filename and next-server, or dhcp-boot), or let \
+             it name {file} and this server."
+        ))
+}
+
+/// Beside another server, whose own boot file the client loads again and again.
+pub(super) fn boots_elsewhere(snapshot: &Snapshot<'_>) -> Option<Verdict> {
+    let file = snapshot.last(StepKind::Offer)?.named.as_deref()?;
+    let again = !snapshot.boot.has_loaded() && snapshot.rounds() >= ROUNDS;
+    again.then(|| offered_in_vain(snapshot, file, None))
 }
 
 /// The firewall, mostly.
@@ -182,8 +217,89 @@ pub(super) fn offer_not_taken(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 mod tests {
     use super::*;
     use crate::client::Kind;
+    use crate::event::Event;
     use crate::timeline::tests::machine::{IPXE, Machine, PXE};
     use crate::wire::dhcp::MessageType;
+
+    fn in_a_loop() -> Ignore {
+        Ignore::Loop { file: "undionly.kpxe".to_owned(), times: 3, other: None }
+    }
+
+    #[test]
+    fn a_loop_is_one_where_the_file_was_loaded() {
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.loads("undionly.kpxe", 70_000);
+        machine.wait(10);
+        machine.hears(MessageType::Discover, PXE, Some(in_a_loop()));
+        let verdict = machine.verdict();
+        assert_eq!(verdict.signature, "not-answered");
+        assert!(verdict.summary.contains("undionly.kpxe was named 3 times"), "{}", verdict.summary);
+        assert!(verdict.remedy.unwrap().contains("It loads this file"));
+    }
+
+    /// Offers beside another server are no loads.
+    #[test]
+    fn a_client_that_only_got_offers_does_not_loop() {
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        machine.offer("undionly.kpxe");
+        machine.hears(MessageType::Discover, PXE, Some(in_a_loop()));
+        let verdict = machine.verdict();
+        assert_eq!(verdict.signature, "boots-elsewhere");
+        assert!(verdict.reason.unwrap().contains("the server that gives it its address"));
+    }
+
+    #[test]
+    fn a_client_that_boots_what_another_server_names_is_known_by_its_rounds() {
+        let mut machine = Machine::new();
+        machine.other_server = Some([10, 96, 0, 1].into());
+        for _ in 0..3 {
+            machine.discover(IPXE);
+            assert_eq!(machine.verdict().status, Status::Booting);
+            machine.offer("http://192.168.0.10/boot.ipxe");
+            let left = Ignore::LeftToServer(MessageType::Request);
+            machine.hears(MessageType::Request, IPXE, Some(left));
+            machine.wait(1);
+        }
+        let verdict = machine.verdict();
+        assert_eq!((verdict.status, verdict.signature), (Status::Stopped, "boots-elsewhere"));
+        assert!(verdict.reason.unwrap().contains("10.96.0.1"));
+        // A false friend: it asks for our file after all.
+        machine.loads("/boot.ipxe", 500);
+        assert_ne!(machine.verdict().signature, "boots-elsewhere");
+    }
+
+    #[test]
+    fn questions_that_are_repeated_are_no_rounds() {
+        let mut machine = Machine::new();
+        machine.other_server = Some([10, 96, 0, 1].into());
+        for _ in 0..6 {
+            machine.discover(PXE);
+        }
+        machine.offer("undionly.kpxe");
+        for _ in 0..6 {
+            let left = Ignore::LeftToServer(MessageType::Request);
+            machine.hears(MessageType::Request, PXE, Some(left));
+        }
+        assert_eq!(machine.verdict().status, Status::Booting);
+    }
+
+    #[test]
+    fn a_loop_with_addresses_says_which_file_and_how_often() {
+        let mut machine = Machine::new();
+        machine.discover(PXE);
+        let client = "52:54:00:00:00:01".to_owned();
+        machine.event(&Event::NotNamed { client, reason: in_a_loop() });
+        machine.answer(MessageType::Offer, None);
+        let verdict = machine.verdict();
+        assert_eq!(verdict.signature, "boot-loop");
+        assert!(verdict.reason.unwrap().starts_with("undionly.kpxe was named 3 times"));
+        // After a minute it is named again.
+        machine.wait(60);
+        machine.stage(PXE, "undionly.kpxe");
+        assert_ne!(machine.verdict().signature, "boot-loop");
+    }
 
     #[test]
     fn a_client_that_is_ignored_is_told_why() {
@@ -213,10 +329,10 @@ mod tests {
             machine.verdict()
         };
         let verdict = looped(Some([10, 95, 0, 1].into()));
-        assert_eq!((verdict.status, verdict.signature), (Status::Stopped, "not-answered"));
-        assert!(verdict.remedy.unwrap().contains("the boot file out of 10.95.0.1"));
+        assert_eq!((verdict.status, verdict.signature), (Status::Stopped, "boots-elsewhere"));
+        assert!(verdict.remedy.unwrap().contains("the boot file from 10.95.0.1"));
         let alone = looped(None);
-        assert!(alone.remedy.unwrap().contains("It loads this file, comes back"));
+        assert!(alone.remedy.unwrap().contains("the server that gives it its address"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::snapshot::Snapshot;
 use super::super::step::{FileStep, Outcome, Role};
 use super::super::verdict::Verdict;
+use crate::event::Failure;
 
 /// After a file that does not exist, programs try the next name without delay.
 const NEXT: Duration = Duration::from_secs(5);
@@ -50,15 +51,31 @@ pub(super) fn cut_short(snapshot: &Snapshot<'_>) -> Option<Verdict> {
     let size = file.size.map_or(String::new(), |size| format!(" of {size}"));
     let summary = format!("{} ended after {}{size} bytes: {reason}", file.name, file.bytes);
     let verdict = Verdict::stopped("cut-short", summary);
-    Some(if reason.starts_with("busy") {
-        verdict
+    Some(match &file.failure {
+        Some(Failure::Busy(_)) => verdict
             .because("A limit of this server was reached.")
-            .try_this("Start fewer machines at a time; the machine's next attempt may succeed.")
-    } else if reason.starts_with("refused") || reason.starts_with("cannot read") {
-        verdict.because("The server may not give this file, or cannot read it.").try_this(
-            "See that it lies in a folder that is served and that the server may read it.",
-        )
-    } else if file.bytes > 0 {
+            .try_this("Start fewer machines at a time; the machine's next attempt may succeed."),
+        Some(Failure::Malformed(_) | Failure::Name(_)) => verdict
+            .because(
+                "Its request has a name that no file can have: the boot file that a DHCP server named \
+                 ends in other bytes there, or the program spells names in its own way.",
+            )
+            .try_this("Compare the name in its steps with the boot file that it was given, also by other DHCP servers."),
+        Some(Failure::Changed) => verdict
+            .because("Somebody wrote into the file while it was sent, so the machine got a mixture of both versions.")
+            .try_this("Write the new version under another name and rename it: transfers under way then end with the old one."),
+        Some(Failure::Refused(_) | Failure::Io(_)) => {
+            verdict.because("The server may not give this file, or cannot read it.").try_this(
+                "See that it lies in a folder that is served and that the server may read it.",
+            )
+        }
+        _ => given_up(file, verdict),
+    })
+}
+
+/// The client did not take all of it.
+fn given_up(file: &FileStep, verdict: Verdict) -> Verdict {
+    if file.bytes > 0 {
         verdict
             .because("The client gave up or went away: too little memory for the file, a lost link, or a key was pressed.")
             .try_this("See its screen; give it more memory, or an image that is smaller.")
@@ -66,7 +83,7 @@ pub(super) fn cut_short(snapshot: &Snapshot<'_>) -> Option<Verdict> {
         verdict
             .because("The client asked and did not go on with it.")
             .try_this("See its screen; check firewall and MTU on the way.")
-    })
+    }
 }
 
 /// PXELINUX and GRUB try one name after the other.
@@ -106,6 +123,7 @@ pub(super) fn missing(snapshot: &Snapshot<'_>) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::super::super::verdict::Status;
+    use crate::event::Failure;
     use crate::timeline::tests::machine::{Machine, PXE};
 
     #[test]
@@ -147,6 +165,38 @@ mod tests {
             "boot.iso ended after 5000 of 100000 bytes: client went silent"
         );
         assert!(verdict.reason.unwrap().contains("memory"));
+    }
+
+    #[test]
+    fn a_request_that_no_file_can_answer_is_no_firewall() {
+        for reason in [
+            Failure::Malformed("the text at offset 2 is not UTF-8".to_owned()),
+            Failure::Name("control character in the name"),
+        ] {
+            let mut machine = Machine::new();
+            machine.stage(PXE, "undionly.kpxe");
+            machine.asks("undionly.kpxe\u{fffd}");
+            machine.fails("undionly.kpxe\u{fffd}", 0, reason);
+            machine.wait(30);
+            let verdict = machine.verdict();
+            assert_eq!(verdict.signature, "cut-short");
+            assert!(verdict.reason.unwrap().contains("a name that no file can have"));
+        }
+        let mut machine = Machine::new();
+        machine.stage(PXE, "undionly.kpxe");
+        machine.asks("undionly.kpxe");
+        machine.fails("undionly.kpxe", 0, Failure::Refused("not a regular file"));
+        assert!(machine.verdict().reason.unwrap().contains("may not give this file"));
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_is_said_to_be_a_mixture() {
+        let mut machine = Machine::new();
+        machine.stage(PXE, "pxelinux.0");
+        machine.asks("boot.wim");
+        machine.progress("boot.wim", 5000, 100_000);
+        machine.fails("boot.wim", 9000, Failure::Changed);
+        assert!(machine.verdict().reason.unwrap().contains("mixture"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! then timeouts.
 
 mod after;
+mod chosen;
 mod dhcp;
 mod files;
 
@@ -25,12 +26,14 @@ const SIGNATURES: &[Signature] = &[
     files::cut_short,
     files::no_configuration,
     files::missing,
+    chosen::entry,
     after::refused_by_firmware,
     after::windows_is_silent,
     after::windows_starts,
     after::ipxe_without_http,
     after::menu_waits,
     after::program_is_silent,
+    dhcp::boots_elsewhere,
     dhcp::no_file_asked_for,
     dhcp::waits_for_ipv6,
     dhcp::offer_not_taken,
@@ -42,6 +45,11 @@ pub(super) fn judge(boot: &Boot, now: Time) -> Verdict {
     let snapshot = &Snapshot::new(boot, now);
     let known = SIGNATURES.iter().find_map(|signature| signature(snapshot));
     known.unwrap_or_else(|| Verdict::new(Status::Booting, "booting", doing(snapshot)))
+}
+
+/// Whether the firmware has just refused the program that this boot loaded, and tries the next one.
+pub(super) fn was_refused(boot: &Boot, now: Time) -> bool {
+    after::has_refused(&Snapshot::new(boot, now))
 }
 
 /// What it is doing.

@@ -18,6 +18,8 @@ pub(in crate::timeline) struct Machine {
     pub(in crate::timeline) timeline: Timeline,
     pub(in crate::timeline) now: Time,
     pub(in crate::timeline) number: u32,
+    /// The server that its messages name.
+    pub(in crate::timeline) other_server: Option<std::net::Ipv4Addr>,
 }
 
 impl Machine {
@@ -26,7 +28,12 @@ impl Machine {
     }
 
     pub(in crate::timeline) fn with(limits: Limits) -> Self {
-        Self { timeline: Timeline::new(limits), now: Time::from_secs(1_000_000), number: 1 }
+        Self {
+            timeline: Timeline::new(limits),
+            now: Time::from_secs(1_000_000),
+            number: 1,
+            other_server: None,
+        }
     }
 
     pub(in crate::timeline) fn wait(&mut self, seconds: u64) {
@@ -43,7 +50,7 @@ impl Machine {
         Hardware::ethernet([0x52, 0x54, a, b, c, d])
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(in crate::timeline) fn address(&self) -> SocketAddr {
         SocketAddr::from(([10, 1, (self.number >> 8) as u8, self.number as u8], 2070))
     }
 
@@ -66,11 +73,15 @@ impl Machine {
                 kind,
                 platform: Some(Platform::UefiX64),
                 vendor_class: class.to_owned(),
+                user_classes: Vec::new(),
+                relay: None,
+                host_name: None,
             },
             message,
             address: (message == MessageType::Request).then_some(*address.ip()),
-            server: None,
+            server: self.other_server,
             ignored,
+            table: None,
         };
         self.event(&Event::Heard(Box::new(heard)));
     }
@@ -133,7 +144,7 @@ impl Machine {
         self.sent(file, bytes);
     }
 
-    fn fails(&mut self, file: &str, bytes: u64, reason: Failure) {
+    pub(in crate::timeline) fn fails(&mut self, file: &str, bytes: u64, reason: Failure) {
         let (protocol, client) = (Self::protocol(file), self.address());
         self.event(&Event::Failed { protocol, client, file: file.to_owned(), bytes, reason });
     }

@@ -40,6 +40,27 @@ fn a_chain_through_all_stages_is_one_boot() {
 }
 
 #[test]
+fn a_transfer_under_way_has_its_rate_and_what_is_left() {
+    let mut machine = Machine::new();
+    machine.stage(IPXE, "http://192.168.0.10/boot.ipxe");
+    machine.loads("/boot.ipxe", 500);
+    let transfer = |machine: &Machine| machine.timeline.boots(machine.now)[0].transfer.clone();
+    assert_eq!(transfer(&machine), None);
+    machine.asks("/images/boot.wim");
+    assert_eq!(transfer(&machine), None, "its size is not known yet");
+    machine.progress("/images/boot.wim", 0, 400_000_000);
+    assert_eq!(transfer(&machine).unwrap().rate, None);
+    machine.wait(2);
+    machine.progress("/images/boot.wim", 100_000_000, 400_000_000);
+    let running = transfer(&machine).unwrap();
+    assert_eq!((running.name.as_str(), running.bytes), ("images/boot.wim", 100_000_000));
+    assert!(running.rate.is_some_and(|rate| (49_000_000..51_000_000).contains(&rate)));
+    assert_eq!(running.seconds_left, Some(7));
+    machine.sent("/images/boot.wim", 400_000_000);
+    assert_eq!(transfer(&machine), None);
+}
+
+#[test]
 fn power_on_after_a_boot_is_another_boot() {
     let mut machine = Machine::new();
     machine.stage(PXE, "undionly.kpxe");

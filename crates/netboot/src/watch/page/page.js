@@ -12,9 +12,12 @@ const OUTCOMES = {
   "not-needed": "not there, not needed", "failed": "failed",
 };
 
+const ORDER = ["stopped", "booting", "waiting", "handed-over", "up"];
 const boots = new Map();   // by number
+const past = [];           // those of before the server's start
 const cards = new Map();   // by client
 let filter = "all";
+let wanted = "";           // what is searched for
 let skew = 0;              // the server's clock less ours
 
 const by = id => document.getElementById(id);
@@ -59,14 +62,52 @@ function sentence(text) {
   return /[./]/.test(first) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/// Each client with its boots, the newest first.
+/// Each client with its boots, the newest first; those of before the server's start come last.
 function clients() {
   const all = new Map();
-  for (const boot of [...boots.values()].sort((a, b) => b.id - a.id)) {
+  for (const boot of [...[...boots.values()].sort((a, b) => b.id - a.id), ...past]) {
     if (!all.has(boot.client)) all.set(boot.client, []);
     all.get(boot.client).push(boot);
   }
-  return [...all.values()].sort((a, b) => b[0].last_ms - a[0].last_ms || b[0].id - a[0].id);
+  return [...all.values()].sort((a, b) => order(a[0], b[0]) || b[0].last_ms - a[0].last_ms || b[0].id - a[0].id);
+}
+
+function order(a, b) {
+  const text = (one, other) => (one ?? "\uffff").localeCompare(other ?? "\uffff", undefined, { numeric: true });
+  switch (by("sort").value) {
+    case "status": return ORDER.indexOf(a.verdict.status) - ORDER.indexOf(b.verdict.status);
+    case "name": return text(called(a) || a.client, called(b) || b.client);
+    case "address": return text(a.address, b.address);
+    case "began": return b.began_ms - a.began_ms;
+    default: return 0;
+  }
+}
+
+/// What people call a machine: the table of the configuration, and its own host name.
+const called = boot => [...new Set([boot.table, boot.host_name].filter(Boolean))].join(" · ");
+
+function isWanted([boot]) {
+  const { status, summary } = boot.verdict;
+  if (filter !== "all" && status !== filter) return false;
+  const text = [boot.client, called(boot), boot.address, boot.uuid, boot.platform, boot.vendor_class,
+    boot.chosen, status, WORDS[status], summary].filter(Boolean).join("\n").toLowerCase();
+  // A MAC address in any spelling.
+  const bare = boot.client.replaceAll(":", "");
+  return wanted.split(/\s+/).every(word => text.includes(word) || bare.includes(word.replaceAll(/[:.-]/g, "") || word));
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without HTTPS there is no clipboard but that of a selection.
+    const field = element("textarea", { class: "hidden" }, text);
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  by("news").textContent = `${text} is copied`;
 }
 
 function card(client) {
@@ -82,13 +123,31 @@ function card(client) {
     steps: element("div"),
     pill: element("span"),
     ago: element("span", { class: "ago" }),
+    called: element("span", { class: "called" }),
+    progress: element("div", { class: "progress" }),
+    bar: element("progress", { "aria-label": "How much is loaded" }),
+    rate: element("span"),
+    open: element("button", { type: "button", class: "open", "aria-expanded": "false" }, "+"),
+    copy: element("button", { type: "button", class: "copy" }, "copy"),
   };
+  parts.open.setAttribute("aria-label", `More about ${client}`);
+  parts.copy.setAttribute("aria-label", `Copy ${client}`);
+  parts.copy.addEventListener("click", () => copy(client));
+  parts.progress.append(parts.bar, parts.rate);
+  const wide = on => {
+    parts.root.classList.toggle("wide", on);
+    parts.wide = on;
+    parts.open.textContent = on ? "–" : "+";
+    parts.open.setAttribute("aria-expanded", String(on));
+  };
+  parts.open.addEventListener("click", () => wide(!parts.wide));
   parts.details.append(parts.handle, parts.steps);
   parts.details.addEventListener("toggle", () => load(client));
   // An address that ends in #52:54:00:00:00:01 shows that machine's steps.
   parts.details.open = decodeURIComponent(location.hash.slice(1)) === client;
-  parts.top.append(element("h2", { class: "name" }, client), parts.pill, parts.ago);
-  parts.root.append(parts.top, parts.about, parts.summary, parts.why, parts.chain, parts.details);
+  wide(parts.details.open);
+  parts.top.append(parts.open, element("h2", { class: "name" }, client), parts.called, parts.pill, parts.copy, parts.ago);
+  parts.root.append(parts.top, parts.about, parts.summary, parts.progress, parts.why, parts.chain, parts.details);
   return parts;
 }
 
@@ -96,16 +155,23 @@ function show(list) {
   const [boot, ...earlier] = list;
   const parts = cards.get(boot.client) ?? card(boot.client);
   cards.set(boot.client, parts);
+  // What has not changed is not made again: with hundreds of machines that would take too long.
+  if (parts.boot === boot && parts.earlier?.length === earlier.length && parts.earlier.every((it, at) => it === earlier[at])) {
+    return parts.root;
+  }
   const { status, summary, reason, remedy } = boot.verdict;
   parts.boot = boot;
   parts.earlier = earlier;
-  parts.root.className = `boot ${status}`;
+  parts.root.className = `boot ${status}${parts.wide ? " wide" : ""}`;
   parts.root.dataset.client = boot.client;
   parts.root.dataset.signature = boot.verdict.signature;
   parts.pill.className = `pill ${status}`;
   parts.pill.textContent = WORDS[status] ?? status;
   parts.ago.textContent = ago(boot.last_ms);
-  const about = [boot.platform, boot.address, boot.vendor_class, boot.uuid && `UUID ${boot.uuid}`,
+  parts.called.textContent = called(boot);
+  parts.summary.title = summary;
+  transfer(parts, boot.transfer);
+  const about = [boot.chosen && `chose ${boot.chosen}`, boot.past && "before the server's start", boot.platform, boot.address, boot.vendor_class, boot.uuid && `UUID ${boot.uuid}`,
     boot.bytes ? `${amount(boot.bytes)} loaded` : null];
   parts.about.textContent = about.filter(Boolean).join(" · ");
   parts.summary.textContent = sentence(summary);
@@ -133,10 +199,56 @@ function show(list) {
   return parts.root;
 }
 
+/// The greatest file that is under way.
+function transfer(parts, file) {
+  parts.progress.hidden = !file;
+  if (!file) return;
+  parts.bar.max = file.size;
+  parts.bar.value = file.bytes;
+  const left = file.seconds_left;
+  const time = left === undefined || left === null ? "" : left < 90 ? `, ${left} s left` : `, ${Math.ceil(left / 60)} min left`;
+  const rate = file.rate ? ` at ${amount(file.rate)}/s` : "";
+  parts.rate.textContent = `${amount(file.bytes)} of ${amount(file.size)}${rate}${time}`;
+}
+
+/// Where the time of a boot went: what was loaded, and the waits between.
+function axis(boot) {
+  const spans = [];
+  let at = boot.began_ms;
+  const add = (until, kind, what) => {
+    if (until > at) spans.push([until - at, kind, what]);
+    at = Math.max(at, until);
+  };
+  let before = "it began";
+  for (const step of boot.steps) {
+    const name = step.file ? step.file.name.split("/").pop() : step.text;
+    add(step.time_ms, "wait", `${before} until ${name}`);
+    if (step.file) add(step.time_ms + (step.file.millis ?? 0), "load", name);
+    before = name;
+  }
+  if (boot.verdict.status === "booting" && !boot.past) add(Date.now() + skew, "wait", `since ${before}`);
+  const whole = at - boot.began_ms;
+  if (whole < 1000) return [];
+  const shown = spans.map(([ms, kind, what]) => {
+    const seconds = `${(ms / 1000).toFixed(1)} s`;
+    const share = ms / whole;
+    const part = element("span", { class: kind, title: `${seconds}: ${what}` }, share > .12 ? `${seconds} ${kind === "load" ? what : ""}` : "");
+    part.style.width = `${share * 100}%`;
+    return part;
+  });
+  const longest = spans.filter(span => span[1] === "wait").sort((a, b) => b[0] - a[0])[0];
+  const words = `${(whole / 1000).toFixed(1)} s in all${longest ? `; the longest wait took ${(longest[0] / 1000).toFixed(1)} s, from ${longest[2]}` : ""}`;
+  return [element("div", { class: "axis", role: "img", "aria-label": words }, ...shown), element("p", { class: "about" }, words)];
+}
+
 /// Fetches the steps of a card that is open.
 async function load(client) {
   const parts = cards.get(client);
   if (!parts?.details.open || parts.loading) return;
+  if (parts.boot.past) {
+    steps(parts, parts.boot);
+    return;
+  }
   parts.loading = true;
   try {
     const answer = await fetch(`/api/v1/boots/${parts.boot.id}`);
@@ -172,7 +284,7 @@ function steps(parts, boot) {
   });
   const head = element("thead", {}, element("tr", {},
     ...["Time", "What", "What came of it"].map(text => element("th", { scope: "col" }, text))));
-  const shown = [element("table", { class: "steps" }, head, element("tbody", {}, ...rows))];
+  const shown = [...axis(boot), element("table", { class: "steps" }, head, element("tbody", {}, ...rows))];
   if (boot.omitted) shown.push(element("p", {}, `${boot.omitted} steps in between are left out.`));
   if (parts.earlier.length) {
     shown.push(element("h3", {}, "Earlier"));
@@ -183,12 +295,13 @@ function steps(parts, boot) {
 }
 
 function render() {
+  const began = performance.now();
   const all = clients();
   const counts = { all: all.length };
   for (const [boot] of all) counts[boot.verdict.status] = (counts[boot.verdict.status] ?? 0) + 1;
   filters(counts);
-  const wanted = all.filter(([boot]) => filter === "all" || boot.verdict.status === filter);
-  const shown = wanted.slice(0, SHOWN).map(show);
+  const found = all.filter(isWanted);
+  const shown = found.slice(0, SHOWN).map(show);
   const place = by("boots");
   // Moving an element would take the focus from it, so only what is out of its place is moved.
   shown.forEach((root, at) => {
@@ -196,8 +309,11 @@ function render() {
   });
   while (place.children.length > shown.length) place.lastChild.remove();
   by("empty").hidden = all.length > 0;
-  by("none").hidden = all.length === 0 || wanted.length > 0;
+  by("none").hidden = all.length === 0 || found.length > 0;
   const stopped = counts.stopped ?? 0;
+  // For the tests of this page: how much room the list takes, and how long it took to make it.
+  place.dataset.height = place.offsetHeight;
+  place.dataset.first ??= Math.ceil(performance.now() - began);
   document.title = stopped ? `(${stopped} stopped) Boots – winpe-iscsi` : "Boots – winpe-iscsi";
 }
 
@@ -219,6 +335,8 @@ function take(reply) {
   skew = reply.now_ms - Date.now();
   for (const boot of reply.boots) {
     const before = boots.get(boot.id);
+    // The first message of a stream has what the page knows already.
+    if (before && JSON.stringify(before) === JSON.stringify(boot)) continue;
     boots.set(boot.id, boot);
     if (before && before.verdict.status !== boot.verdict.status && ["stopped", "up"].includes(boot.verdict.status)) {
       by("news").textContent = `${boot.client} ${WORDS[boot.verdict.status]}: ${boot.verdict.summary}`;
@@ -235,11 +353,13 @@ function connect() {
   let first = true;
   stream.addEventListener("boots", event => {
     // A restarted server counts from the beginning.
-    if (first) boots.clear();
+    const reply = JSON.parse(event.data);
+    const known = new Set(reply.boots.map(boot => boot.id));
+    if (first) [...boots.keys()].filter(id => !known.has(id)).forEach(id => boots.delete(id));
     first = false;
     live.className = "live on";
     live.textContent = "live";
-    take(JSON.parse(event.data));
+    take(reply);
   });
   stream.addEventListener("error", () => {
     stream.close();
@@ -249,13 +369,64 @@ function connect() {
   });
 }
 
-by("all").addEventListener("click", () => { filter = "all"; render(); });
+by("all").addEventListener("click", () => {
+  filter = "all";
+  by("search").value = wanted = "";
+  render();
+});
+by("search").addEventListener("input", () => {
+  wanted = by("search").value.trim().toLowerCase();
+  render();
+});
+by("tools").addEventListener("submit", event => event.preventDefault());
+by("sort").addEventListener("change", render);
+by("compact").addEventListener("click", () => compact(!by("boots").classList.contains("compact")));
+
+function compact(on) {
+  by("boots").classList.toggle("compact", on);
+  by("compact").setAttribute("aria-pressed", String(on));
+}
+
+/// An address such as ?show=stopped&search=dell&sort=name&view=cards shows just that.
+function arrange() {
+  const asked = new URLSearchParams(location.search);
+  if (ORDER.includes(asked.get("show"))) filter = asked.get("show");
+  by("search").value = asked.get("search") ?? "";
+  wanted = by("search").value.trim().toLowerCase();
+  if ([...by("sort").options].some(option => option.value === asked.get("sort"))) by("sort").value = asked.get("sort");
+  compact(asked.get("view") !== "cards");
+}
+by("leases").addEventListener("toggle", leases);
+
+async function leases() {
+  if (!by("leases").open) return;
+  const place = by("leases").querySelector("div");
+  try {
+    const { leases } = await (await fetch("/api/v1/leases")).json();
+    const rows = leases.map(lease => element("tr", {},
+      ...[lease.address, lease.client, new Date(lease.expires_ms).toLocaleString()].map(text => element("td", {}, text))));
+    const head = element("tr", {}, ...["Address", "Machine", "Until"].map(text => element("th", { scope: "col" }, text)));
+    replace(place, element("table", { class: "steps" }, element("thead", {}, head), element("tbody", {}, ...rows)));
+  } catch {
+    replace(place, element("p", {}, "no connection"));
+  }
+}
+
+/// The boots of before the server's start.
+function remember(reply) {
+  past.splice(0, past.length, ...reply.boots.map(boot => ({ ...boot, past: true })));
+}
+
 /// What there is, before the page is painted for the first time: the server is near, and its answer short.
 function begin() {
   const request = new XMLHttpRequest();
   request.open("GET", "/api/v1/boots", false);
   try {
     request.send();
+    const history = new XMLHttpRequest();
+    history.open("GET", "/api/v1/history", false);
+    history.send();
+    if (history.status === 200) remember(JSON.parse(history.responseText));
     if (request.status === 200) take(JSON.parse(request.responseText));
   } catch {
     // The live stream says that there is no connection, and tries again.
@@ -263,7 +434,11 @@ function begin() {
 }
 
 setInterval(() => {
-  for (const parts of cards.values()) parts.ago.textContent = ago(parts.boot.last_ms);
+  for (const parts of cards.values()) {
+    const text = ago(parts.boot.last_ms);
+    if (parts.root.isConnected && parts.ago.textContent !== text) parts.ago.textContent = text;
+  }
 }, 1000);
+arrange();
 begin();
 connect();

@@ -203,7 +203,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// The name in a read or write request that [`Packet::parse`] refuses, as far as it can be made out; none
+/// The name in a read or write request, which may be one that [`Packet::parse`] refuses, as far as it can be made out; none
 /// where the bytes are no request.
 #[must_use]
 pub(crate) fn unreadable_name(bytes: &[u8]) -> Option<Cow<'_, str>> {

@@ -251,11 +251,12 @@ impl Transfer {
         self.agreed.block_size
     }
 
-    /// The first unacknowledged block, and how often it was sent again; none where the client answers.
+    /// The first unacknowledged block, and how often it was sent again; none where the client answers, or has
+    /// nothing to wait for.
     #[must_use]
     pub fn stall(&self) -> Option<(u64, u32)> {
         let block = if self.opening == Opening::Over { self.acked + 1 } else { 0 };
-        (self.tries > 0).then_some((block, self.tries))
+        (self.tries > 0 && !self.agreed.empty).then_some((block, self.tries))
     }
 
     /// How far it has come.

@@ -99,6 +99,7 @@ impl Transfer {
 
     fn left(&self, code: ErrorCode, message: &str) -> Outcome {
         let asked_size = self.agreed.answer.is_some_and(|answer| answer.transfer_size.is_some());
+        let asked_size = asked_size || self.agreed.empty;
         let polite = matches!(code, ErrorCode::OPTIONS | ErrorCode::UNDEFINED);
         if self.acked == 0 && asked_size && polite {
             return Outcome::SizeProbe;

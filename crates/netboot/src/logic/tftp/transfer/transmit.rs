@@ -106,7 +106,9 @@ impl Transfer {
         let patient = self.waiting.is_some_and(|waiting| now < waiting + self.patience());
         let jumped = self.confirmed() && self.awaits_last() && self.tries >= self.patience.tries;
         if jumped || !patient || !self.may_try() {
-            self.outcome = Some(if self.all_sent() { Outcome::Unconfirmed } else { Outcome::Lost });
+            // Many clients that have learnt that a file is empty do not go on.
+            let has_all = self.all_sent() || self.agreed.empty;
+            self.outcome = Some(if has_all { Outcome::Unconfirmed } else { Outcome::Lost });
             return;
         }
         self.tries += 1;

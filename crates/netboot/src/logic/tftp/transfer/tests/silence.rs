@@ -25,6 +25,41 @@ fn until_the_client_answers_the_first_packet_is_sent_again_twice_whatever_was_as
 }
 
 #[test]
+fn a_client_that_leaves_an_empty_file_unanswered_has_all_of_it() {
+    let bare = Options { block_size: Some(1000), ..Options::default() };
+    for options in [probe(), bare, Options::default()] {
+        // PXELINUX and curl answer nothing, iPXE the OACK only.
+        for answers in [false, true] {
+            let (mut transfer, start) = begun(&[], options);
+            flight(&mut transfer, &[], start);
+            if answers && options != Options::default() {
+                transfer.receive(&Packet::Ack { block: 0 }, start).unwrap();
+                flight(&mut transfer, &[], start);
+            }
+            while let Some(deadline) = transfer.deadline() {
+                transfer.expire(deadline);
+                flight(&mut transfer, &[], deadline);
+                assert_eq!(transfer.stall(), None, "{options:?}");
+            }
+            assert_eq!(transfer.outcome(), Some(&Outcome::Unconfirmed), "{options:?}");
+        }
+    }
+    // GRUB closes it, whether it asked for the size or not.
+    for options in [probe(), Options::default()] {
+        let (mut transfer, start) = begun(&[], options);
+        flight(&mut transfer, &[], start);
+        let message = Cow::Borrowed("closed");
+        transfer.receive(&Packet::Error { code: ErrorCode::UNDEFINED, message }, start).unwrap();
+        assert_eq!(transfer.outcome(), Some(&Outcome::SizeProbe));
+    }
+    // One byte makes it a file like any other.
+    let (mut transfer, start) = begun(b"1", probe());
+    flight(&mut transfer, b"1", start);
+    sent_again(&mut transfer, b"1", start);
+    assert_eq!(transfer.outcome(), Some(&Outcome::Lost));
+}
+
+#[test]
 fn a_client_that_has_answered_may_be_silent_for_half_a_minute() {
     let file = vec![7; 100_000];
     for timeout in [None, Some(1), Some(5), Some(255)] {
