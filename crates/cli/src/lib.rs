@@ -20,6 +20,7 @@ mod hive;
 mod images;
 mod info;
 mod inject;
+mod interrupt;
 mod manual;
 mod mount;
 mod mounts;
@@ -107,6 +108,12 @@ enum Command {
 }
 
 impl Command {
+    /// Whether a signal is to end it. The others take signals themselves, or start processes, which would
+    /// inherit what is blocked.
+    fn ends_at_signals(&self) -> bool {
+        !matches!(self, Self::Serve(_) | Self::Boots(_) | Self::Mount(_) | Self::Unmount(_))
+    }
+
     fn run(&self, printer: &mut Printer) -> Outcome {
         match self {
             Self::Inject(args) => inject::run(args, printer),
@@ -134,6 +141,9 @@ impl Command {
 pub fn main() -> ExitCode {
     survive_file_limits();
     let cli = parse();
+    if cli.command.ends_at_signals() {
+        interrupt::leave_nothing_unfinished();
+    }
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
     match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),

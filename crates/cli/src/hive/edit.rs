@@ -9,7 +9,7 @@ use winpe_registry::{Edit, KeyName, KeyPath, Value, ValueName, ValueType};
 
 use super::import;
 use super::input::{Place, find_key, open};
-use super::output::set_time;
+use super::output::{fixed_time, set_time};
 use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots};
 use super::show::write_changes;
 use crate::failure::Failure;
@@ -209,7 +209,8 @@ fn show(editing: &Editing<'_>, printer: &mut Printer) -> Result<(), Failure> {
 pub(crate) fn new(args: &New, printer: &mut Printer) -> Outcome {
     let place = Place::File(args.hive.clone());
     let name = KeyName::new("ROOT").map_err(Failure::new)?;
-    let mut hive = Hive::create(args.minor, &name, FileTime::now()).map_err(Failure::new)?;
+    let time = fixed_time()?.unwrap_or_else(FileTime::now);
+    let mut hive = Hive::create(args.minor, &name, time).map_err(Failure::new)?;
     set_time(&mut hive)?;
     let roots = Roots::of(&place, &hive).renamed(args.root.as_ref());
     let documents = import::documents(&args.reg, false)?;
