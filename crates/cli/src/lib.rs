@@ -11,6 +11,7 @@
 mod atomic_file;
 mod boots;
 mod demo;
+mod detail;
 mod exit;
 mod failure;
 mod foreign;
@@ -21,6 +22,7 @@ mod images;
 mod info;
 mod inject;
 mod interrupt;
+mod kind;
 mod manual;
 mod mount;
 mod mounts;
@@ -51,12 +53,12 @@ use printer::{Color, Printer};
 /// Make WinPE images that speak iSCSI, on Linux, without Windows and without root
 ///
 /// Examples:
-///   winpe-iscsi demo                                                try it on synthetic images
-///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run   show what would change
-///   winpe-iscsi inject winpe.wim --source install.wim:1             change it, in place
-///   winpe-iscsi verify winpe.wim                                    is everything in?
-///   winpe-iscsi remove winpe.wim                                    take it out again
-///   winpe-iscsi serve --wim winpe.wim --iface eth1                  boot machines into it
+///   winpe-iscsi demo                                               # try it first
+///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run  # look
+///   winpe-iscsi inject winpe.wim --source install.wim:1            # change it
+///   winpe-iscsi verify winpe.wim                                   # is all in?
+///   winpe-iscsi remove winpe.wim                                   # take it out
+///   winpe-iscsi serve --wim winpe.wim --iface eth1                 # boot it
 #[derive(Parser)]
 #[command(
     name = "winpe-iscsi",
@@ -70,7 +72,7 @@ struct Cli {
     /// Print JSON for machines instead of text
     #[arg(long, global = true, help_heading = "Output")]
     json: bool,
-    /// Print results and errors only
+    /// Print results and errors only; of a command that changes something, no diff and no files
     #[arg(short, long, global = true, help_heading = "Output")]
     quiet: bool,
     /// When to colour
@@ -145,7 +147,7 @@ pub fn main() -> ExitCode {
         interrupt::leave_nothing_unfinished();
     }
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
-    match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
+    match cli.command.run(&mut printer).and_then(|exit| printer.done().map(|()| exit)) {
         Ok(exit) => exit.into(),
         // Whoever read our output has seen enough, and there was nothing else to do.
         Err(failure) if printer.was_ended() && failure.is_broken_pipe() => Exit::Done.into(),

@@ -39,6 +39,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         written.map_err(|error| Failure::new(format!("{}: {error}", new.path().display())))?;
         new.finish()?;
     }
+    printer.file(&args.dir, true);
     printer.status(format_args!("manual pages and completions are in {}", args.dir.display()));
     Ok(Exit::Done)
 }
@@ -53,8 +54,10 @@ fn completions() -> Vec<Page> {
 fn completion(shell: Shell) -> Page {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut help::command(), NAME, &mut text);
-    if shell == Shell::Bash {
-        text = with_one_label(&String::from_utf8_lossy(&text)).into_bytes();
+    match shell {
+        Shell::Bash => text = with_one_label(&String::from_utf8_lossy(&text)).into_bytes(),
+        Shell::Fish => text.extend(fish_arguments(&help::command()).into_bytes()),
+        _ => {}
     }
     (shell.file_name(NAME), text)
 }
@@ -66,6 +69,23 @@ fn completion(shell: Shell) -> Page {
 fn with_one_label(script: &str) -> String {
     let label = |hyphen| NAME.replace('-', hyphen);
     script.replace(&label("__subcmd__"), &label("__"))
+}
+
+/// The values of arguments that are no options, which clap_complete leaves out for fish.
+fn fish_arguments(command: &Command) -> String {
+    let mut lines = String::new();
+    for subcommand in command.get_subcommands() {
+        let name = subcommand.get_name();
+        for argument in subcommand.get_positionals() {
+            for value in argument.get_possible_values() {
+                let value = value.get_name();
+                lines += &format!(
+                    "complete -c {NAME} -n \"__fish_seen_subcommand_from {name}\" -f -a \"{value}\"\n"
+                );
+            }
+        }
+    }
+    lines
 }
 
 fn manual_pages(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {

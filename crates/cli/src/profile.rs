@@ -21,6 +21,11 @@ pub(crate) struct Args {
 }
 
 #[derive(Serialize)]
+struct Listed<'a> {
+    profiles: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
 struct Shown<'a> {
     name: &'a str,
     title: &'a str,
@@ -51,7 +56,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     if printer.is_json() {
         let shown: Vec<_> = profiles.iter().map(shown).collect();
-        printer.json(&shown)?;
+        printer.json(&Listed { profiles: shown })?;
     } else if args.profile.is_none() {
         for profile in &profiles {
             printer.line(format_args!("{:16} {}", profile.name(), profile.title()))?;

@@ -9,9 +9,10 @@ use winpe_disk::folder::FolderError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{ChapError, RecipeError};
 use winpe_mount::MountError;
-use winpe_wim::{CommitError, FormatError, WimError};
+use winpe_wim::{CommitError, FormatError, ReadError, WimError};
 
 use crate::failure::Failure;
+use crate::kind::{self, Kind};
 use crate::suggest::help_with_key;
 
 impl From<RecipeError> for Failure {
@@ -37,6 +38,11 @@ impl From<ChapError> for Failure {
 
 impl From<WimError> for Failure {
     fn from(error: WimError) -> Self {
+        if let WimError::Format(FormatError::NotAWim { path, .. }) = &error
+            && let Some(failure) = kind::refused(path, Kind::Wim)
+        {
+            return failure;
+        }
         let hints = wim(&error);
         hinted(Self::new(error), hints)
     }
@@ -86,6 +92,9 @@ impl From<MountError> for Failure {
 impl From<DemoError> for Failure {
     fn from(error: DemoError) -> Self {
         match error {
+            DemoError::Wim(error @ WimError::Commit(CommitError::TargetExists { .. })) => {
+                Self::new(error).hint("name a folder without these files: winpe-iscsi demo DIR")
+            }
             DemoError::Wim(error) => error.into(),
             error => Self::new(error),
         }
@@ -112,19 +121,27 @@ fn wim(error: &WimError) -> Vec<String> {
         WimError::Format(FormatError::BadEntry { .. }) => {
             "winpe-iscsi wim verify names all such entries; folders without one can be copied".to_owned()
         }
+        WimError::Read(ReadError::MissingData { part, .. }) if *part > 1 => {
+            "name the first part of the set; the others are found beside it".to_owned()
+        }
+        WimError::Read(ReadError::NotInIso { .. }) => {
+            "a Windows disc has sources/boot.wim, and sources/install.wim or install.esd; 7z l lists what is on \
+             this one"
+                .to_owned()
+        }
         WimError::Folder(FolderError::Exists { .. }) => "--force overwrites it".to_owned(),
         WimError::Folder(error) => return folder(error),
         WimError::Commit(CommitError::TargetExists { .. }) => "--force overwrites it".to_owned(),
         WimError::Commit(CommitError::Locked { .. }) => {
-            "wait for the other program (winpe-iscsi mounts lists the images that are mounted), or let \
-             inject write to another file with -o OUT"
+            "wait for the other program (winpe-iscsi mounts lists the images that are mounted), or work \
+             on a copy"
                 .to_owned()
         }
         WimError::Commit(CommitError::NotWritable { path, .. }) if !path.exists() => {
             "write it to a folder that you may change".to_owned()
         }
         WimError::Commit(CommitError::ReadOnly { .. }) | WimError::Commit(CommitError::NotWritable { .. }) => {
-            "change a copy of it, or let inject write to another file with -o OUT".to_owned()
+            "change a copy of it; inject and remove write to another file with -o OUT".to_owned()
         }
         WimError::Commit(CommitError::NoSpace { .. }) => {
             "nothing was changed; free some space, or write to where there is some".to_owned()

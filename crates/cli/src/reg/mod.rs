@@ -7,9 +7,11 @@ mod file;
 mod fmt;
 
 use clap::Subcommand;
+use schemars::Schema;
 
 use crate::Outcome;
 use crate::printer::Printer;
+use crate::schema::output;
 
 /// Check, lay out, convert and compare .reg files
 #[derive(clap::Args)]
@@ -24,6 +26,15 @@ enum Command {
     Fmt(fmt::Args),
     Convert(convert::Args),
     Diff(diff::Args),
+}
+
+/// The schemas of what the commands print with `--json`.
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("reg-check", output::<check::Checked>()),
+        ("reg-fmt", output::<fmt::Formatted>()),
+        ("reg-diff", output::<diff::Diff>()),
+    ]
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
