@@ -106,7 +106,7 @@ fn every_example_of_the_help_runs() {
 
 fn run_example(bench: &Bench, words: &[String], example: &str) {
     assert!(
-        example.starts_with(&format!("winpe-iscsi {}", words.join(" ")).trim_end()),
+        example.starts_with(format!("winpe-iscsi {}", words.join(" ")).trim_end()),
         "{example}"
     );
     let first = FIRST.iter().filter(|(part, _)| example.contains(part)).map(|(_, first)| *first);

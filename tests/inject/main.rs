@@ -5,6 +5,7 @@ mod bad_input;
 mod boots;
 mod corpus;
 mod demo;
+mod diagnoses;
 mod driver_packs;
 mod drivers;
 mod golden;

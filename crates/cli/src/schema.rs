@@ -105,41 +105,38 @@ pub(crate) fn output<T: JsonSchema>() -> Schema {
     with_ending(settings.into_generator().into_root_schema_for::<T>())
 }
 
-/// Adds the version, and the fields that end a document: see [`Ending`]. A document of a failure has nothing else.
+/// Adds the version, and the fields that end a document: see [`Ending`]. A document of a failure may have no other.
 fn with_ending(schema: Schema) -> Schema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    let mut ending = Value::from(settings.into_generator().into_root_schema_for::<Ending>());
+    let ending = Value::from(settings.into_generator().into_root_schema_for::<Ending>());
     let mut document = Value::from(schema);
-    let fields = ending["properties"].take();
-    if let (Some(defs), Some(more)) = (
-        document.as_object_mut().map(|it| it.entry("$defs").or_insert_with(|| json!({}))),
-        ending.get_mut("$defs").map(Value::take),
-    ) {
-        if let (Some(defs), Value::Object(more)) = (defs.as_object_mut(), more) {
-            defs.extend(more);
-        }
-    }
     let mut root = json!({
-        "$schema": document["$schema"].take(),
-        "title": document["title"].take(),
-        "description": document["description"].take(),
-        "$defs": document["$defs"].take(),
         "type": "object",
         "properties": { "schema": { "const": crate::printer::SCHEMA } },
         "required": ["schema"],
+        "$defs": {},
     });
-    if let (Some(properties), Value::Object(fields)) = (root["properties"].as_object_mut(), fields)
-    {
-        properties.extend(fields);
+    merge(&mut root["properties"], &ending["properties"]);
+    merge(&mut root["$defs"], &ending["$defs"]);
+    merge(&mut root["$defs"], &document["$defs"]);
+    for word in ["$schema", "title", "description"] {
+        if let Some(text) = document.get(word) {
+            root[word] = text.clone();
+        }
     }
     if let Some(object) = document.as_object_mut() {
-        object.retain(|key, value| !key.starts_with('$') && !value.is_null());
+        object.retain(|key, _| {
+            !matches!(key.as_str(), "$schema" | "$defs" | "title" | "description")
+        });
     }
     root["anyOf"] = json!([{ "required": ["error"] }, document]);
-    if let Some(object) = root.as_object_mut() {
-        object.retain(|_, value| !value.is_null());
-    }
     Schema::try_from(root).expect("an object is a schema")
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    if let (Some(into), Some(from)) = (into.as_object_mut(), from.as_object()) {
+        into.extend(from.clone());
+    }
 }
 
 /// Gives a schema its name. The version is that of the documents.

@@ -28,13 +28,24 @@ failures! {
     StageError => stage,
     RemoveError => remove,
     InspectError => inspect,
-    SourceError => source,
     HiveError => hive,
     ProfileError => profile,
     TreeError => tree,
     AdditionError => none,
     DiffError => none,
     RegError => none,
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Wim(error) => error.into(),
+            error => {
+                let hints = source(&error);
+                hinted(Self::new(error), hints)
+            }
+        }
+    }
 }
 
 fn none<E>(_: &E) -> Vec<String> {
@@ -96,7 +107,6 @@ fn inspect(error: &InspectError) -> Vec<String> {
 
 fn source(error: &SourceError) -> Vec<String> {
     match error {
-        SourceError::Wim(error) => wim(error),
         SourceError::Tree(error) => tree(error),
         _ => vec![],
     }

@@ -38,13 +38,18 @@ impl From<ChapError> for Failure {
 
 impl From<WimError> for Failure {
     fn from(error: WimError) -> Self {
-        if let WimError::Format(FormatError::NotAWim { path, .. }) = &error
-            && let Some(failure) = kind::refused(path, Kind::Wim)
-        {
-            return failure;
-        }
-        let hints = wim(&error);
-        hinted(Self::new(error), hints)
+        of_another_kind(&error).unwrap_or_else(|| {
+            let hints = wim(&error);
+            hinted(Self::new(error), hints)
+        })
+    }
+}
+
+/// The failure for a file whose content tells what it is instead of a WIM.
+fn of_another_kind(error: &WimError) -> Option<Failure> {
+    match error {
+        WimError::Format(FormatError::NotAWim { path, .. }) => kind::refused(path, Kind::Wim),
+        _ => None,
     }
 }
 
@@ -63,7 +68,10 @@ impl From<MountError> for Failure {
                  from the data folder of the staging folder (winpe-iscsi mounts names it), then \
                  unmount with --discard"
             }
-            MountError::Wim(error) => return hinted(Self::new(error.to_string()), wim(error)),
+            MountError::Wim(error) => {
+                let plain = || hinted(Self::new(error.to_string()), wim(error));
+                return of_another_kind(error).unwrap_or_else(plain);
+            }
             MountError::Fuse { source, .. } if source.kind() == ErrorKind::NotFound => {
                 "the system has no /dev/fuse, or no fusermount3 (Debian package fuse3); \
                  winpe-iscsi wim and winpe-iscsi inject need neither"
