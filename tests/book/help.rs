@@ -21,12 +21,18 @@ const FIRST: &[(&str, &str)] = &[
     ("wim export install", "cp install.wim other.wim; rm install.wim"),
     ("wim export boot.wim:1", "rm winpe.wim"),
     ("--iso Windows.iso -o winpe.wim", "rm winpe.wim"),
+    ("--from install.wim:SYSTEM", "winpe-iscsi remove winpe.wim -q"),
     ("hive new", "rm NTUSER.DAT SOFTWARE"),
+    (
+        "remove boot.wim --image all",
+        "winpe-iscsi inject boot.wim --image all --source install.wim:1 -q",
+    ),
 ];
 
 /// What the examples take as given, beside what the pages do.
 const GIVEN: &str = r#"
-winpe-iscsi inject winpe.wim --source install.wim:1 --driver netkvm/ --autostart -q \
+mkdir d; cp -r netkvm/w10/amd64 d/netkvm
+winpe-iscsi inject winpe.wim --source install.wim:1 --driver d/netkvm --autostart -q \
     --connect iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 winpe-iscsi wim cat winpe.wim:Windows/System32/config/SOFTWARE > SOFTWARE
 winpe-iscsi wim cat winpe.wim:Windows/System32/config/SYSTEM > SYSTEM
@@ -35,6 +41,8 @@ printf 'Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\L
 printf 'Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\PE_Soft\\Lab]\n"a"="b"\n' > policies.reg
 printf 'Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Lab]\n"Start"=dword:00000003\n' > services.reg
 winpe-iscsi hive import SYSTEM services.reg -q
+winpe-iscsi hive set install.wim:SYSTEM 'CurrentControlSet\Services\MSiSCSI' Start 3 --type dword -q
+winpe-iscsi hive set SOFTWARE Lab Root 'C:\Windows' -q
 cat recipe.toml >> winpe-iscsi.toml
 echo wpeinit > startnet.cmd
 echo setup > setup.exe
