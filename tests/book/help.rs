@@ -22,6 +22,8 @@ const FIRST: &[(&str, &str)] = &[
     ("wim export boot.wim:1", "rm winpe.wim"),
     ("--iso Windows.iso -o winpe.wim", "rm winpe.wim"),
     ("--from install.wim:SYSTEM", "winpe-iscsi remove winpe.wim -q"),
+    ("winpe.wim:2:", "winpe-iscsi wim export boot.wim:1 winpe.wim --name Second"),
+    ("SOFTWARE -o software.reg", "rm software.reg"),
     ("hive new", "rm NTUSER.DAT SOFTWARE"),
     (
         "remove boot.wim --image all",
