@@ -14,6 +14,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+/// Whether tests that take minutes run: where `WINPE_SLOW` is set. Prints that they are skipped.
+#[must_use]
+pub fn slow() -> bool {
+    let slow = env::var_os("WINPE_SLOW").is_some();
+    if !slow {
+        let _ = writeln!(io::stderr(), "skipped: slow tests run where WINPE_SLOW is set");
+    }
+    slow
+}
+
 /// The program on `PATH`, or `None` after printing that the test is skipped.
 ///
 /// `package` is the Debian package that contains it.

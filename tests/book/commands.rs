@@ -86,6 +86,7 @@ pages! {
     service: "docs/recipes-service.md", 1;
     the_configuration: "docs/config.md", 2;
     profiles: "docs/profile.md", 2;
+    for_programs: "docs/json.md", 3;
     how_to_add: "docs/how-to-add.md", 2;
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod commands;
 mod examples;
 mod foreign;
+mod help;
 mod links;
 mod markdown;
 mod reference;

@@ -92,7 +92,7 @@ fn another_system_root_is_reported_by_every_command() {
 }
 
 #[test]
-fn inject_mends_the_system_root_and_remove_restores_it() {
+fn inject_mends_the_system_root() {
     let bench = setup();
     let before = values(&bench, "winpe.wim");
     let fix = [BASE, &["--fix-systemroot"]].concat();
@@ -115,6 +115,39 @@ fn inject_mends_the_system_root_and_remove_restores_it() {
     bench.run(&[BASE, &["--fix-systemroot"]].concat()).expect(0);
     let found = values(&bench, "winpe.wim").join("\n");
     assert!(found.contains(r"X:\Windows") && found.contains(r"C:\Windows\x"), "{found}");
+}
+
+/// The registry of an image, as text.
+fn registry(bench: &Bench) -> Vec<String> {
+    let export =
+        |hive| bench.run(&["hive", "export", &format!("winpe.wim:{hive}")]).expect(0).stdout;
+    ["SYSTEM", "SOFTWARE"].map(export).into()
+}
+
+#[test]
+fn remove_restores_the_system_root_that_inject_mended() {
+    for before_the_mending in [false, true] {
+        let bench = Bench::new();
+        for (key, name, data) in [
+            (CURRENT, "SystemRoot", r"X:\$windows.~bt\Windows"),
+            (r"Classes\Lab", "", r"@X:\$windows.~bt\a.dll,-1"),
+        ] {
+            bench.run(&["hive", "set", "winpe.wim:SOFTWARE", key, name, data]).expect(0);
+        }
+        let before = registry(&bench);
+        if before_the_mending {
+            bench.run(BASE).expect(0);
+        }
+        bench.run(&[BASE, &["--fix-systemroot"]].concat()).expect(0);
+        let mended = registry(&bench);
+        assert!(mended != before && !mended[1].contains("$windows.~bt"), "{}", mended[1]);
+        let dry = bench.run(&["remove", "winpe.wim", "--dry-run"]).expect(0).stdout;
+        assert_eq!(dry.matches("$windows.~bt").count(), 2, "{dry}");
+        bench.run(&["remove", "winpe.wim"]).expect(0);
+        assert!(registry(&bench) == before);
+        let error = bench.run(&["remove", "winpe.wim"]).expect(2).stderr;
+        assert!(error.contains("no record"), "{error}");
+    }
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn a_misspelt_key_is_reported_with_the_similar_one() {
     }
     bench.write("bad.toml", "[inject]\nanything = 1\n[serve]\nhttp_port = 81\n");
     let error = bench.refused(&["serve", "--config", "bad.toml", "--check"]);
-    assert!(error.contains("line 4") && error.contains("did you mean http-port?"), "{error}");
+    assert!(
+        error.contains("bad.toml:4:1: ") && error.contains("did you mean http-port?"),
+        "{error}"
+    );
     let error = bench.refused(&["inject", "--recipe", "absent.toml"]);
     assert!(error.contains("absent.toml"), "{error}");
     bench.write("bad.toml", "[inject]\nautostart = true\n");

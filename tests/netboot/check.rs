@@ -38,10 +38,10 @@ fn all_errors_of_a_configuration_are_shown_each_with_its_place() {
     let run = check(folder.path(), &["--config", "c.toml"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
     for line in [
-        "error: c.toml: line 2, column 1: unknown field `http-prot`",
-        "  c.toml: line 3, column 13: http-port must not be 0",
-        "  c.toml: line 7, column 9: subnet 10.0.0.0/8: a lease of 5 s is below 60 s",
-        "  c.toml: line 10, column 8: the name of entry \"bad name\" must be",
+        "error: c.toml:2:1: unknown field `http-prot`",
+        "  c.toml:3:13: http-port must not be 0",
+        "  c.toml:7:9: subnet 10.0.0.0/8: a lease of 5 s is below 60 s",
+        "  c.toml:10:8: the name of entry \"bad name\" must be",
         "hint: did you mean http-port?",
     ] {
         assert!(run.stderr.lines().any(|it| it.starts_with(line)), "{line}\n{}", run.stderr);

@@ -1,6 +1,8 @@
 //! Tests of `packaging/`: the Debian package, the unit, the container file, the example for
 //! Kubernetes.
 
+mod completions;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use winpe_disk::newfile::{NewFile, Options};
 
+use crate::failure::Failure;
 use crate::printer::Printer;
 
 /// Puts a file in its place: a crash leaves the old one or the new one. A file that was there keeps its
@@ -18,7 +19,9 @@ pub(crate) fn replace(
     printer: &mut Printer,
 ) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)?;
+        printer.file(path, true);
+        return Ok(());
     }
     write(path, like, true, bytes, printer)
 }
@@ -46,7 +49,18 @@ fn write(
     let new = begin(path, like, overwrite, printer)?;
     new.file().write_all(bytes)?;
     new.finish()?;
+    printer.file(path, true);
     Ok(())
+}
+
+/// Why a file could not be created; `help` is for one that exists.
+pub(crate) fn not_created(path: &Path, error: &io::Error, help: &str) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(format!("{} exists already", path.display())).hint(help)
+        }
+        _ => Failure::new(format!("{}: {error}", path.display())),
+    }
 }
 
 /// Makes a file that appears when it is finished. One that replaces none gets owner and mode of `like`.

@@ -32,6 +32,12 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         None => tempfile::Builder::new().prefix("winpe-iscsi-demo-").tempdir()?.keep(),
     };
     let demo = winpe_inject::demo::create(&dir)?;
+    if printer.is_json() {
+        // The steps are for people.
+        printer.file(&demo.winpe, true);
+        printer.file(&demo.install, true);
+        return Ok(Exit::Done);
+    }
     let (winpe, install) = (demo.winpe.display().to_string(), demo.install.display().to_string());
     let source = format!("{install}:1");
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_inject::{
     Extent, Presence, PresentDriver, Profile, Warning, boot_warnings, presence, present_drivers,
@@ -32,8 +33,8 @@ pub(crate) struct Args {
     profile: String,
 }
 
-#[derive(Serialize)]
-struct Info {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Info {
     wim: String,
     compression: String,
     chunk_size: u32,
@@ -52,7 +53,7 @@ struct Info {
     images: Vec<ImageInfo>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ImageInfo {
     index: u32,
     name: String,
@@ -74,14 +75,14 @@ struct ImageInfo {
 }
 
 /// The drivers that inject has put in.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Drivers {
     Drivers(Vec<PresentDriver>),
     DriversUnknown(String),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Initiator {
     Initiator(Presence),

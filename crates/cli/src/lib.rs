@@ -11,6 +11,7 @@
 mod atomic_file;
 mod boots;
 mod demo;
+mod detail;
 mod exit;
 mod failure;
 mod foreign;
@@ -20,6 +21,8 @@ mod hive;
 mod images;
 mod info;
 mod inject;
+mod interrupt;
+mod kind;
 mod manual;
 mod mount;
 mod mounts;
@@ -50,12 +53,12 @@ use printer::{Color, Printer};
 /// Make WinPE images that speak iSCSI, on Linux, without Windows and without root
 ///
 /// Examples:
-///   winpe-iscsi demo                                                try it on synthetic images
-///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run   show what would change
-///   winpe-iscsi inject winpe.wim --source install.wim:1             change it, in place
-///   winpe-iscsi verify winpe.wim                                    is everything in?
-///   winpe-iscsi remove winpe.wim                                    take it out again
-///   winpe-iscsi serve --wim winpe.wim --iface eth1                  boot machines into it
+///   winpe-iscsi demo                                               # try it first
+///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run  # look
+///   winpe-iscsi inject winpe.wim --source install.wim:1            # change it
+///   winpe-iscsi verify winpe.wim                                   # is all in?
+///   winpe-iscsi remove winpe.wim                                   # take it out
+///   winpe-iscsi serve --wim winpe.wim --iface eth1                 # boot it
 #[derive(Parser)]
 #[command(
     name = "winpe-iscsi",
@@ -69,7 +72,7 @@ struct Cli {
     /// Print JSON for machines instead of text
     #[arg(long, global = true, help_heading = "Output")]
     json: bool,
-    /// Print results and errors only
+    /// Print results and errors only; of a command that changes something, no diff and no files
     #[arg(short, long, global = true, help_heading = "Output")]
     quiet: bool,
     /// When to colour
@@ -107,6 +110,12 @@ enum Command {
 }
 
 impl Command {
+    /// Whether a signal is to end it. The others take signals themselves, or start processes, which would
+    /// inherit what is blocked.
+    fn ends_at_signals(&self) -> bool {
+        !matches!(self, Self::Serve(_) | Self::Boots(_) | Self::Mount(_) | Self::Unmount(_))
+    }
+
     fn run(&self, printer: &mut Printer) -> Outcome {
         match self {
             Self::Inject(args) => inject::run(args, printer),
@@ -134,8 +143,11 @@ impl Command {
 pub fn main() -> ExitCode {
     survive_file_limits();
     let cli = parse();
+    if cli.command.ends_at_signals() {
+        interrupt::leave_nothing_unfinished();
+    }
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color);
-    match cli.command.run(&mut printer).and_then(|exit| printer.finish().map(|()| exit)) {
+    match cli.command.run(&mut printer).and_then(|exit| printer.done().map(|()| exit)) {
         Ok(exit) => exit.into(),
         // Whoever read our output has seen enough, and there was nothing else to do.
         Err(failure) if printer.was_ended() && failure.is_broken_pipe() => Exit::Done.into(),

@@ -3,6 +3,7 @@
 use winpe_inject::{Removal, SanUri};
 
 use crate::Outcome;
+use crate::detail::DetailArgs;
 use crate::images::Which;
 use crate::inject::{Ending, source_date_epoch};
 use crate::output::Output;
@@ -17,7 +18,8 @@ use crate::saved::Saved;
 ///   winpe-iscsi remove winpe.wim -o plain.wim
 ///   winpe-iscsi remove boot.wim --image all
 ///   winpe-iscsi remove winpe.wim --driver netkvm
-///   winpe-iscsi remove winpe.wim --connect iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
+///   winpe-iscsi remove winpe.wim \
+///       --connect iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 ///
 /// Without --driver, --connect, --autostart and --event-log-workaround, everything is taken out. With
 /// these, only they are, and the rest stays.
@@ -34,6 +36,8 @@ pub(crate) struct Args {
     which: Which,
     #[command(flatten)]
     saved: Saved,
+    #[command(flatten)]
+    detail: DetailArgs,
     #[command(flatten)]
     output: Output,
     /// As --dry-run, and exit with 1 if anything would change
@@ -75,6 +79,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let ending = Ending {
         all,
         saved: &args.saved,
+        detail: args.detail,
         output: args.output.output.as_deref(),
         overwrite: args.output.force,
         dry_run: args.output.dry_run,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use winpe_inject::{Document, Report};
+use winpe_inject::{Document, Report, report_html};
 
 use crate::atomic_file;
 use crate::failure::Failure;
@@ -14,6 +14,9 @@ pub(crate) struct Saved {
     /// Write the report to this file too, as JSON with the SHA-256 of everything before and after
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Write the report to this file too, as a page for a browser, with all that it needs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Write a .reg file that undoes the changes of the registry
     #[arg(long, value_name = "FILE")]
     pub(crate) undo_reg: Option<PathBuf>,
@@ -32,6 +35,10 @@ impl Saved {
             atomic_file::replace(path, None, &text, printer)
                 .map_err(|error| cannot_write(path, &error))?;
         }
+        if let Some(path) = &self.html {
+            atomic_file::replace(path, None, report_html(reports).as_bytes(), printer)
+                .map_err(|error| cannot_write(path, &error))?;
+        }
         let Some(path) = &self.undo_reg else { return Ok(()) };
         let [report] = reports else {
             let failure = Failure::new("--undo-reg is for one image, since a .reg file names none");
@@ -42,7 +49,8 @@ impl Saved {
             return Ok(());
         }
         let text = report.undo_reg()?;
-        atomic_file::create(path, None, &text, printer).map_err(|error| cannot_write(path, &error))
+        atomic_file::create(path, None, &text, printer)
+            .map_err(|error| atomic_file::not_created(path, &error, "name another file"))
     }
 }
 

@@ -8,8 +8,27 @@ use crate::foreign;
 pub(crate) fn help_with_key(message: &str, line: &str) -> Option<String> {
     let unknown = unknown_word(message);
     let of_line = || if unknown.is_none() { foreign::hint_of_line(line) } else { None };
-    unknown.and_then(foreign::hint).or_else(|| did_you_mean(message)).or_else(of_line)
+    let of_form = || help_with_form(message).map(str::to_owned);
+    unknown
+        .and_then(foreign::hint)
+        .or_else(|| did_you_mean(message))
+        .or_else(of_line)
+        .or_else(of_form)
 }
+
+/// What may help with a value of another form than its key has.
+fn help_with_form(message: &str) -> Option<&'static str> {
+    if message.contains("expected a sequence") {
+        Some("a list is written in brackets: key = [\"one\", \"two\"]")
+    } else if message.contains("must be quoted") || message.contains("invalid float") {
+        Some("texts are written in quotes: key = \"text\"")
+    } else {
+        None
+    }
+}
+
+/// Keys that people look for, and the key here whose spelling is not near.
+const MEANT: &[(&str, &str)] = &[("entry", "default"), ("image", "index"), ("target", "san")];
 
 /// What serde found and does not know.
 fn unknown_word(message: &str) -> Option<&str> {
@@ -22,11 +41,16 @@ fn did_you_mean(message: &str) -> Option<String> {
     let (_, message) = message.split_once("unknown ")?;
     let mut words = message.split('`').skip(1).step_by(2);
     let found = words.next()?;
+    let words: Vec<_> = words.collect();
+    let meant = MEANT.iter().find(|(other, here)| *other == found && words.contains(here));
+    if let Some((_, here)) = meant {
+        return Some(format!("did you mean {here}?"));
+    }
     let distance = |word: &str| {
         // People mix up the two most, and neither is further from being right.
         strsim::damerau_levenshtein(&found.to_lowercase().replace('_', "-"), word)
     };
-    let meant = words.min_by_key(|word| distance(word))?;
+    let meant = words.into_iter().min_by_key(|word| distance(word))?;
     let close = distance(meant) <= (meant.chars().count() / 3).max(1);
     close.then(|| format!("did you mean {meant}?"))
 }
@@ -54,6 +78,20 @@ mod tests {
         assert_eq!(hint("chap-secret").as_deref(), Some("did you mean chap-secret-file?"));
         assert_eq!(hint("Wim").as_deref(), Some("did you mean wim?"));
         assert_eq!(hint("nonsense"), None);
+        let meant = did_you_mean("unknown field `entry`, expected one of `menu`, `default`");
+        assert_eq!(meant.as_deref(), Some("did you mean default?"));
+        for (message, help) in [
+            ("invalid type: string \"x\", expected a sequence", "a list is written in brackets"),
+            (
+                "string values must be quoted, expected literal string",
+                "texts are written in quotes",
+            ),
+        ] {
+            assert!(
+                help_with_key(message, "").is_some_and(|hint| hint.starts_with(help)),
+                "{message}"
+            );
+        }
         assert_eq!(did_you_mean("unknown field `x`, there are no fields"), None);
         assert_eq!(did_you_mean("invalid type"), None);
     }

@@ -17,6 +17,9 @@ use crate::startup::StartupError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StageError {
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
     /// A file of the image or source cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use winpe_wim::Cancel;
+
 use crate::files::Addition;
 use crate::hives::SourcedEdit;
 use crate::image::Source;
@@ -21,6 +23,7 @@ pub struct Job<'a> {
     pub(crate) allow_build_mismatch: bool,
     pub(crate) force_target: bool,
     pub(crate) fix_system_root: bool,
+    pub(crate) cancel: Cancel,
 }
 
 impl<'a> Job<'a> {
@@ -38,6 +41,7 @@ impl<'a> Job<'a> {
             allow_build_mismatch: false,
             force_target: false,
             fix_system_root: false,
+            cancel: Cancel::new(),
         }
     }
 
@@ -88,6 +92,13 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn fix_system_root(mut self, fix: bool) -> Self {
         self.fix_system_root = fix;
+        self
+    }
+
+    /// Ends staging and committing this job when the handle is called.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
         self
     }
 

@@ -72,6 +72,7 @@ mod schema;
 mod session;
 mod stage;
 mod startup;
+mod steps;
 mod undo;
 mod verdict;
 mod verify;
@@ -101,9 +102,9 @@ pub use profile::{
 pub use program::{NotAProgram, ProgramError};
 pub use recipe::{Recipe, RecipeError, RecipeImage};
 pub use report::{
-    Catalogue, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport, LeftOut,
-    PartAction, PartReport, Report, Signatures, SkippedDriver, StartupItem, StartupReport,
-    TextReport, UnfitText, Unresolved, Warning,
+    Catalogue, Detail, DiffError, Document, DriverReport, FileAction, FileReport, HiveReport,
+    LeftOut, PartAction, PartReport, Report, Shown, Signatures, SkippedDriver, StartupItem,
+    StartupReport, TextReport, Totals, UnfitText, Unresolved, Warning, report_html,
 };
 pub use running_from::boot_warnings;
 pub use schema::{profile_schema, recipe_schema, report_schema, verdict_schema};
@@ -113,9 +114,14 @@ pub use startup::{
     ArchiveError, Chap, ChapError, DriverError, IscsiName, IscsiNameError, PresentDriver, Removal,
     SanUri, SanUriError, Secret, Startup, StartupError,
 };
+pub use steps::{StageProgress, StageStep};
 pub use verdict::{Finding, Point, Verdict};
 pub use winpe_regfile::ParseError;
-pub use winpe_wim::{ImageSelector, Target};
+pub use winpe_wim::{
+    Archive, Cancel, Committed, Erasure, ImageSelector, Progress, Target, WimError,
+};
+/// The crates whose types are in signatures of this one.
+pub use {winpe_regfile, winpe_registry, winpe_wim};
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

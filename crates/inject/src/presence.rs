@@ -1,5 +1,6 @@
 //! Finds out what of a profile an image has.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_wim::Archive;
 
@@ -13,7 +14,7 @@ use crate::profile::{Part, Profile};
 use crate::startup::{self, PresentDriver, System};
 
 /// What of a profile an image has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Presence {
     /// The profile's name; of a profile that chooses among others, the one for this image.
     pub profile: String,
@@ -31,7 +32,7 @@ pub struct Presence {
 }
 
 /// How much of a part an image has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PartPresence {
     /// The part's name.
     pub name: String,
@@ -45,7 +46,7 @@ pub struct PartPresence {
 }
 
 /// How much of a part an image has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
     /// Enough to leave the image as it is.

@@ -77,6 +77,9 @@ pub struct Recipe {
     /// Write the report to this file too, as JSON.
     #[schemars(example = &"report.json")]
     pub report: Option<PathBuf>,
+    /// Write the report to this file, as a page for a browser, with all that it needs.
+    #[schemars(example = &"report.html")]
+    pub html: Option<PathBuf>,
     /// Write a `.reg` file that undoes the changes of the registry.
     #[schemars(example = &"undo.reg")]
     pub undo_reg: Option<PathBuf>,
@@ -190,13 +193,9 @@ impl Recipe {
         let text = Self::read_text(path)
             .map_err(|source| RecipeError::Read { path: path.into(), source })?;
         let file: RecipeFile = toml::from_str(&text).map_err(|error| {
-            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
-            RecipeError::Text {
-                path: path.into(),
-                line: before.matches('\n').count() + 1,
-                column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
-                message: error.message().trim().to_owned(),
-            }
+            let (line, column) = bounded::place(&text, error.span());
+            let message = error.message().trim().to_owned();
+            RecipeError::Text { path: path.into(), line, column, message }
         })?;
         let recipe = file.inject.ok_or_else(|| RecipeError::NoInject(path.into()))?;
         Ok(recipe.below(path.parent().unwrap_or(Path::new(""))))
@@ -215,7 +214,7 @@ impl Recipe {
     /// The recipe with its relative paths resolved against a folder.
     fn below(mut self, folder: &Path) -> Self {
         let read = [&mut self.wim, &mut self.iso, &mut self.chap_secret_file];
-        let written = [&mut self.output, &mut self.report, &mut self.undo_reg];
+        let written = [&mut self.output, &mut self.report, &mut self.html, &mut self.undo_reg];
         let one = read.into_iter().chain(written).flatten();
         let paths = one.chain(&mut self.reg).chain(&mut self.driver);
         paths.for_each(|path| *path = folder.join(&*path));
@@ -259,6 +258,7 @@ driver = ['net']
 chap-secret-file = '/run/chap'
 output = '../out.wim'
 undo-reg = 'undo.reg'
+html = 'report.html'
 ";
         fs::write(&path, text).unwrap();
         let recipe = Recipe::read(&path).unwrap();
@@ -272,6 +272,7 @@ undo-reg = 'undo.reg'
         assert_eq!(recipe.chap_secret_file, Some(PathBuf::from("/run/chap")));
         assert_eq!(recipe.output, Some(below("../out.wim")));
         assert_eq!(recipe.undo_reg, Some(below("undo.reg")));
+        assert_eq!(recipe.html, Some(below("report.html")));
 
         fs::write(&path, "[inject]\nprofile = 'iscsi-winpe3'\n").unwrap();
         assert_eq!(Recipe::read(&path).unwrap().profile.as_deref(), Some("iscsi-winpe3"));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use winpe_wim::{
-    Archive, CommitOptions, Committed, FileChange, Image, ImageChanges, ImageSelector, Progress,
-    Target, WimError,
+    Archive, Cancel, CommitOptions, Committed, FileChange, Image, ImageChanges, ImageSelector,
+    Progress, Target, WimError,
 };
 
 use crate::error::{InspectError, RemoveError, StageError};
@@ -14,6 +14,7 @@ use crate::job::Job;
 use crate::profile::Profile;
 use crate::report::{Report, Warning};
 use crate::startup::{Removal, secret};
+use crate::steps::{StageProgress, Watch};
 use crate::verdict::Verdict;
 use crate::{outcome, remove, stage, verify};
 
@@ -62,7 +63,11 @@ impl Session {
         Self::of_all(Archive::open_in_iso(iso.as_ref(), BOOT_WIM)?)
     }
 
-    fn of(archive: Archive, image: &ImageSelector) -> Result<Self, WimError> {
+    /// One image of a WIM that is open.
+    ///
+    /// # Errors
+    /// [`WimError`]: it has no such image.
+    pub fn of(archive: Archive, image: &ImageSelector) -> Result<Self, WimError> {
         let images = vec![archive.select(image)?];
         Ok(Self { archive, images })
     }
@@ -91,10 +96,44 @@ impl Session {
     /// # Errors
     /// [`StageError`] says what is missing, damaged or not understood, and where.
     pub fn stage(self, job: &Job) -> Result<Staged, StageError> {
+        self.stage_with(job, &mut |_| {})
+    }
+
+    /// As [`stage`](Self::stage), with a call before each step.
+    ///
+    /// ```
+    /// # use winpe_inject::{Cancel, ImageSelector, Job, Profile, Session, Source, StageError, StageStep};
+    /// # let dir = tempfile::tempdir()?;
+    /// # winpe_inject::demo::create(dir.path())?;
+    /// # std::env::set_current_dir(dir.path())?;
+    /// let profile = Profile::builtin("iscsi")?;
+    /// let source = Source::open("install.wim")?;
+    /// let cancel = Cancel::new();
+    /// let job = Job::new(&profile).source(&source).cancel(cancel.clone());
+    /// let session = Session::open("winpe.wim", &ImageSelector::Boot)?;
+    /// // A user who loses patience while the hives are edited.
+    /// let staged = session.stage_with(&job, &mut |progress| {
+    ///     println!("{}", progress.step);
+    ///     if progress.step == StageStep::Hives {
+    ///         cancel.cancel();
+    ///     }
+    /// });
+    /// assert!(matches!(staged, Err(StageError::Cancelled)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`stage`](Self::stage).
+    pub fn stage_with(
+        self,
+        job: &Job,
+        progress: &mut dyn FnMut(StageProgress),
+    ) -> Result<Staged, StageError> {
         let mut changes = Vec::new();
         let mut reports = Vec::new();
         for image in self.images.iter().copied() {
-            let (report, files) = stage::stage(&self.archive, image, job)?;
+            let mut watch = Watch { image, cancel: &job.cancel, progress: &mut *progress };
+            let (report, files) = stage::stage(&self.archive, image, job, &mut watch)?;
             reports.push(report);
             if !files.is_empty() {
                 changes.push(ImageChanges { image, changes: files });
@@ -102,7 +141,8 @@ impl Session {
         }
         let Job { time, add_integrity, .. } = *job;
         let Self { archive, images } = self;
-        Ok(Staged { archive, images, changes, reports, time, add_integrity })
+        let cancel = job.cancel.clone();
+        Ok(Staged { archive, images, changes, reports, time, add_integrity, cancel })
     }
 
     /// Sets `SystemRoot` and everything like it in each image to the folder that WinPE boots from, in memory.
@@ -118,7 +158,15 @@ impl Session {
             changes.push(ImageChanges { image, changes: files });
         }
         let Self { archive, images } = self;
-        Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
+        Ok(Staged {
+            archive,
+            images,
+            changes,
+            reports,
+            time,
+            add_integrity: false,
+            cancel: Cancel::new(),
+        })
     }
 
     /// Removes from each image what was ever put in, in memory. Nothing is written.
@@ -175,7 +223,15 @@ impl Session {
             }
         }
         let Self { archive, images } = self;
-        Ok(Staged { archive, images, changes, reports, time, add_integrity: false })
+        Ok(Staged {
+            archive,
+            images,
+            changes,
+            reports,
+            time,
+            add_integrity: false,
+            cancel: Cancel::new(),
+        })
     }
 
     /// Removes a part of what WinPE does at its start from each image, in memory. Nothing is written.
@@ -232,6 +288,7 @@ pub struct Staged {
     reports: Vec<Report>,
     time: Option<SystemTime>,
     add_integrity: bool,
+    cancel: Cancel,
 }
 
 impl Staged {
@@ -312,6 +369,7 @@ impl Staged {
         let mut changes = self.changes.iter();
         let options = CommitOptions {
             progress: Some(progress),
+            cancel: self.cancel.clone(),
             time: self.time,
             add_integrity: self.add_integrity,
             private: *target != Target::InPlace && self.leaves_secret(self.archive.images())?,

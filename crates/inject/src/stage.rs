@@ -16,27 +16,35 @@ use crate::program::{ProgramError, catalogue, imports};
 use crate::report::{HiveReport, Report, Unresolved, Warning};
 use crate::running_from;
 use crate::startup::{self, secret};
+use crate::steps::{StageStep, Watch};
 
 /// Stages a job. Returns its report and the changes that a commit writes.
 pub(crate) fn stage(
     archive: &Archive,
     image: u32,
     job: &Job,
+    watch: &mut Watch<'_>,
 ) -> Result<(Report, Vec<FileChange>), StageError> {
+    watch.step(StageStep::Identify)?;
     let task = Task::new(ImageView { archive, image }, job)?;
     let Task { image, .. } = task;
     task.check_target()?;
     let mut warnings = task.check_source()?;
     let profile = &*job.profile.choose(&task.windows, task.source_windows.as_ref())?;
 
+    watch.step(StageStep::Parts)?;
     let source = job.source.map(Source::tree);
     let Supplied { reports: parts, files: mut supplied, edits, warnings: of_parts } =
         parts::supply(profile, image.tree(), task.languages(), source)?;
     warnings.extend(of_parts);
+    watch.step(StageStep::Catalogues)?;
     let rules = profile.catalogues();
     let signatures = catalogue::supply(rules, image.tree(), source, &mut supplied, &mut warnings)?;
+    watch.step(StageStep::Files)?;
     let mut files = files::plan(image, source, profile, supplied, &job.additions)?;
+    watch.step(StageStep::Imports)?;
     let unresolved = task.check_imports(&files)?;
+    watch.step(StageStep::Hives)?;
     let mended = match job.fix_system_root {
         true => running_from::mend(image.tree())?,
         false => vec![],
@@ -44,6 +52,7 @@ pub(crate) fn stage(
     warnings.extend(task.boot_warnings()?);
     let hives = task.edit_hives(profile, &mended, &edits)?;
     warnings.extend(hives.warnings.iter().cloned());
+    watch.step(StageStep::Startup)?;
     let known = Record::read(image)?;
     let system = startup::System { arch: task.windows.arch, build: task.windows.build };
     let startup =
@@ -53,6 +62,7 @@ pub(crate) fn stage(
     let has_workaround = after.is_some_and(|started| started.event_log);
     warnings.extend(startup::event_log_warning(task.newest_build(), has_workaround));
     refuse_hives_as_files(&hives.reports, &files)?;
+    watch.step(StageStep::Record)?;
     let record = record(image, known, profile.name(), &hives, &files, started)?;
     let files = files.finish()?;
 

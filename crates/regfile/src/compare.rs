@@ -6,8 +6,9 @@ use std::io;
 
 use winpe_registry::{Edit, KeyPath, Op, Value, ValueName};
 
+use crate::Document;
+use crate::explain::add_comment;
 use crate::render::{self, UTF8_LF};
-use crate::{Document, explain};
 
 /// The differences between the effects of two files, whatever their order, layout and encoding.
 ///
@@ -129,9 +130,8 @@ fn write_value(
             value.as_ref().map_or_else(|| "deleted".to_owned(), |value| format!("{value:?}"));
         lines = format!("; value {:?}: {value}\n", name.to_string()).into_bytes();
     }
-    let is_hex = lines.windows(5).any(|at| at == b"=hex(");
-    if let Some(text) = value.as_ref().filter(|_| explained && is_hex).and_then(explain) {
-        lines.extend_from_slice(format!("; {text}\n").as_bytes());
+    if let Some(value) = value.as_ref().filter(|_| explained && written.is_ok()) {
+        add_comment(&mut lines, value);
     }
     write_lines(writer, sign, &lines)
 }

@@ -6,6 +6,7 @@ use std::io;
 use winpe_registry::{Before, Change, KeyPath, KeyTree, Op, Value, ValueName};
 
 use crate::compare::remove_tree;
+use crate::explain::add_comment;
 use crate::render::{self, UTF8_LF};
 use crate::{Version, WriteError};
 
@@ -40,12 +41,21 @@ pub struct DiffWriter<W> {
     writer: W,
     text: Vec<u8>,
     is_empty: bool,
+    explained: bool,
 }
 
 impl<W: io::Write> DiffWriter<W> {
     /// Starts a diff; without changes it stays empty.
     pub fn new(writer: W) -> Self {
-        Self { writer, text: vec![], is_empty: true }
+        Self { writer, text: vec![], is_empty: true, explained: false }
+    }
+
+    /// With a comment below each value that is written as bytes: its text or number (see
+    /// [`explain`](crate::explain)).
+    #[must_use]
+    pub fn explained(mut self, explained: bool) -> Self {
+        self.explained = explained;
+        self
     }
 
     /// Shows the changes of one hive, in order. Consecutive changes of one key share its line,
@@ -110,10 +120,15 @@ impl<W: io::Write> DiffWriter<W> {
                     }
                     match value.new {
                         Some(new) => {
-                            render::value_lines(&mut lines, value.name, new.ty, &new.data, UTF8_LF)
+                            render::value_lines(
+                                &mut lines, value.name, new.ty, &new.data, UTF8_LF,
+                            )?;
+                            if self.explained {
+                                add_comment(&mut lines, new);
+                            }
                         }
-                        None => render::deletion_line(&mut lines, value.name, UTF8_LF),
-                    }?;
+                        None => render::deletion_line(&mut lines, value.name, UTF8_LF)?,
+                    }
                 }
             }
         }
@@ -151,6 +166,8 @@ impl<W: io::Write> DiffWriter<W> {
         let mut lines = vec![];
         if render::value_lines(&mut lines, name, value.ty, &value.data, UTF8_LF).is_err() {
             lines = unwritable("value", &name.to_string());
+        } else if self.explained {
+            add_comment(&mut lines, value);
         }
         self.flush_lines(&mut lines, b'-');
     }

@@ -36,6 +36,36 @@ pub fn explain(value: &Value) -> Option<String> {
     }
 }
 
+/// Adds a comment with the text or number, if the lines of a value have it as bytes.
+pub(crate) fn add_comment(lines: &mut Vec<u8>, value: &Value) {
+    let is_hex = lines.windows(5).any(|at| at == b"=hex(");
+    if let Some(text) = explain(value).filter(|_| is_hex) {
+        lines.extend_from_slice(format!("; {text}\n").as_bytes());
+    }
+}
+
+/// The text or number of a value as a list shows it, if its bytes are what its type says.
+///
+/// ```
+/// use winpe_regfile::meaning;
+/// use winpe_registry::Value;
+/// assert_eq!(meaning(&Value::dword(16)).as_deref(), Some("0x00000010 (16)"));
+/// assert_eq!(meaning(&Value::sz("text")).as_deref(), Some("text"));
+/// assert_eq!(meaning(&Value::multi_sz(["Tcpip", "Dhcp"])).as_deref(), Some(r"Tcpip\0Dhcp"));
+/// assert_eq!(meaning(&Value::binary([1, 2])), None);
+/// ```
+#[must_use]
+pub fn meaning(value: &Value) -> Option<String> {
+    let number = value.as_dword().map(|number| format!("{number:#010x} ({number})"));
+    number
+        .or_else(|| value.as_qword().map(|number| format!("{number:#018x} ({number})")))
+        .or_else(|| value.as_text().map(|text| text.to_string()))
+        .or_else(|| {
+            let strings = value.as_multi_sz()?;
+            Some(strings.iter().map(ToString::to_string).collect::<Vec<_>>().join(r"\0"))
+        })
+}
+
 fn with_remark(text: String, is_usual: bool) -> String {
     if is_usual { text } else { format!("{text} (not closed as usual)") }
 }

@@ -97,7 +97,7 @@ pub use edit::EditError;
 pub use encoding::Encoding;
 pub use encoding_rs;
 pub use error::{Finding, ParseError, ReadError};
-pub use explain::explain;
+pub use explain::{explain, meaning};
 pub use format::LineBreak;
 pub use items::{Edits, Item, ItemKind, Items};
 pub use reason::Reason;

@@ -144,6 +144,12 @@ impl Archive {
         &self.part.path
     }
 
+    /// The size of the opened file, or of the WIM within an ISO image, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.part.size
+    }
+
     /// Its header.
     #[must_use]
     pub fn header(&self) -> &Header {

@@ -194,6 +194,11 @@ impl BlobTable {
         &self.solid[resource]
     }
 
+    /// Bytes that all solid resources take in the file, and bytes of their data.
+    pub(crate) fn solid_sizes(&self) -> (u64, u64) {
+        (self.solid_stored, self.solid.iter().map(|chunks| chunks.size).sum())
+    }
+
     pub(crate) fn has_solid(&self) -> bool {
         !self.solid.is_empty()
     }

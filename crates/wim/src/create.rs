@@ -81,7 +81,7 @@ impl NewImage {
 pub fn create(path: &Path, compression: Compression, images: &[NewImage]) -> Result<(), WimError> {
     let new = NewFile::create(path, Options::default())?;
     let coding = Coding::usual(compression);
-    let output = Output { storage: new.file(), path };
+    let output = Output { storage: new.file(), path, cancel: None };
     let packer = Packer::new(path, coding, None)?;
     let mut appender = Appender { output, at: SIZE.into(), packer };
     let mut blobs = BlobTable::default();

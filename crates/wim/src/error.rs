@@ -205,6 +205,12 @@ pub enum ReadError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
+    /// The operation was cancelled; the file is as it was.
+    #[error("{}: cancelled", .path.display())]
+    Cancelled {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
     /// The WIM already has an image with the name of the one to be added.
     #[error("{}: already has an image {name:?}", .path.display())]
     ImageExists {

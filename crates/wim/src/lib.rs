@@ -61,6 +61,7 @@ mod progress;
 mod reader;
 mod reparse;
 mod tree;
+mod usage;
 mod verify;
 mod xml;
 
@@ -80,7 +81,7 @@ pub use image::{Arch, Image, ImageSelector, Stats, Version};
 pub use iso::find_in_iso;
 pub use name::{fold_name, name_refusal};
 pub use place::WimPlace;
-pub use progress::Progress;
+pub use progress::{Cancel, Progress};
 pub use reader::BlobReader;
 
 /// The example of the README, as a test.

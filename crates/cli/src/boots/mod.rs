@@ -19,11 +19,11 @@ use crate::{Exit, Outcome};
 /// Show the machines that boot, where each stopped, and why
 ///
 /// Examples:
-///   winpe-iscsi boots                            those that a server of this machine remembers
-///   winpe-iscsi boots --follow                   each as it happens
-///   winpe-iscsi boots 52:54:00 --steps           every step of these
-///   winpe-iscsi boots --follow --json            one JSON object a line
-///   winpe-iscsi boots --url http://10.0.0.1:80   a server of another machine, see [watch] listen
+///   winpe-iscsi boots                           # of a server of this machine
+///   winpe-iscsi boots --follow                  # each as it happens
+///   winpe-iscsi boots 52:54:00 --steps          # every step of these
+///   winpe-iscsi boots --follow --json           # one JSON object a line
+///   winpe-iscsi boots --url http://10.0.0.1:80  # of another machine
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -179,6 +179,9 @@ impl Server {
             ureq::Error::StatusCode(421) => failure
                 .hint("name the server by its IP address, or add the name to names in [watch]"),
             ureq::Error::StatusCode(_) => failure.hint("is this a winpe-iscsi server?"),
+            _ if !self.base.starts_with("http://") => {
+                failure.hint(format!("a URL begins with http://, such as http://{}", self.base))
+            }
             _ => failure.hint(
                 "is winpe-iscsi serve running here? --url names another; [watch] listen in its \
                  configuration says where it is",

@@ -1,5 +1,7 @@
 //! What may help against an error of an operation on an image.
 
+use std::path::Path;
+
 use winpe_hive::OpenError;
 use winpe_inject::{
     AdditionError, DiffError, DriverError, FilesError, HiveError, InspectError, MissingFiles,
@@ -9,6 +11,7 @@ use winpe_inject::{
 
 use super::{folder, hinted, wim};
 use crate::failure::Failure;
+use crate::suggest::help_with_key;
 
 macro_rules! failures {
     ($($error:ty => $hints:ident,)+) => {$(
@@ -25,13 +28,24 @@ failures! {
     StageError => stage,
     RemoveError => remove,
     InspectError => inspect,
-    SourceError => source,
     HiveError => hive,
     ProfileError => profile,
     TreeError => tree,
     AdditionError => none,
     DiffError => none,
     RegError => none,
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Wim(error) => error.into(),
+            error => {
+                let hints = source(&error);
+                hinted(Self::new(error), hints)
+            }
+        }
+    }
 }
 
 fn none<E>(_: &E) -> Vec<String> {
@@ -93,7 +107,6 @@ fn inspect(error: &InspectError) -> Vec<String> {
 
 fn source(error: &SourceError) -> Vec<String> {
     match error {
-        SourceError::Wim(error) => wim(error),
         SourceError::Tree(error) => tree(error),
         _ => vec![],
     }
@@ -239,9 +252,15 @@ fn driver(error: &DriverError) -> Vec<String> {
 fn profile(error: &ProfileError) -> Vec<String> {
     match error {
         ProfileError::Folder(error) => folder(error),
-        ProfileError::Unknown { .. } => {
-            vec!["a folder with a profile.toml is a profile too: --profile ./DIR".to_owned()]
+        ProfileError::Unknown { name, .. } => {
+            let is_path = name.contains('/');
+            vec![match (is_path, Path::new(name).is_dir()) {
+                (true, true) => format!("{name} has no profile.toml"),
+                (true, false) => format!("there is no folder {name}"),
+                _ => "a folder with a profile.toml is a profile too: --profile ./DIR".to_owned(),
+            }]
         }
+        ProfileError::Text { message, .. } => help_with_key(message, "").into_iter().collect(),
         ProfileError::NoChoice { .. } => {
             vec!["name the profile that is meant: --profile NAME".to_owned()]
         }

@@ -9,9 +9,10 @@ use winpe_disk::folder::FolderError;
 use winpe_inject::demo::DemoError;
 use winpe_inject::{ChapError, RecipeError};
 use winpe_mount::MountError;
-use winpe_wim::{CommitError, FormatError, WimError};
+use winpe_wim::{CommitError, FormatError, ReadError, WimError};
 
 use crate::failure::Failure;
+use crate::kind::{self, Kind};
 use crate::suggest::help_with_key;
 
 impl From<RecipeError> for Failure {
@@ -37,8 +38,18 @@ impl From<ChapError> for Failure {
 
 impl From<WimError> for Failure {
     fn from(error: WimError) -> Self {
-        let hints = wim(&error);
-        hinted(Self::new(error), hints)
+        of_another_kind(&error).unwrap_or_else(|| {
+            let hints = wim(&error);
+            hinted(Self::new(error), hints)
+        })
+    }
+}
+
+/// The failure for a file whose content tells what it is instead of a WIM.
+fn of_another_kind(error: &WimError) -> Option<Failure> {
+    match error {
+        WimError::Format(FormatError::NotAWim { path, .. }) => kind::refused(path, Kind::Wim),
+        _ => None,
     }
 }
 
@@ -57,7 +68,10 @@ impl From<MountError> for Failure {
                  from the data folder of the staging folder (winpe-iscsi mounts names it), then \
                  unmount with --discard"
             }
-            MountError::Wim(error) => return hinted(Self::new(error.to_string()), wim(error)),
+            MountError::Wim(error) => {
+                let plain = || hinted(Self::new(error.to_string()), wim(error));
+                return of_another_kind(error).unwrap_or_else(plain);
+            }
             MountError::Fuse { source, .. } if source.kind() == ErrorKind::NotFound => {
                 "the system has no /dev/fuse, or no fusermount3 (Debian package fuse3); \
                  winpe-iscsi wim and winpe-iscsi inject need neither"
@@ -86,6 +100,9 @@ impl From<MountError> for Failure {
 impl From<DemoError> for Failure {
     fn from(error: DemoError) -> Self {
         match error {
+            DemoError::Wim(error @ WimError::Commit(CommitError::TargetExists { .. })) => {
+                Self::new(error).hint("name a folder without these files: winpe-iscsi demo DIR")
+            }
             DemoError::Wim(error) => error.into(),
             error => Self::new(error),
         }
@@ -112,19 +129,27 @@ fn wim(error: &WimError) -> Vec<String> {
         WimError::Format(FormatError::BadEntry { .. }) => {
             "winpe-iscsi wim verify names all such entries; folders without one can be copied".to_owned()
         }
+        WimError::Read(ReadError::MissingData { part, .. }) if *part > 1 => {
+            "name the first part of the set; the others are found beside it".to_owned()
+        }
+        WimError::Read(ReadError::NotInIso { .. }) => {
+            "a Windows disc has sources/boot.wim, and sources/install.wim or install.esd; 7z l lists what is on \
+             this one"
+                .to_owned()
+        }
         WimError::Folder(FolderError::Exists { .. }) => "--force overwrites it".to_owned(),
         WimError::Folder(error) => return folder(error),
         WimError::Commit(CommitError::TargetExists { .. }) => "--force overwrites it".to_owned(),
         WimError::Commit(CommitError::Locked { .. }) => {
-            "wait for the other program (winpe-iscsi mounts lists the images that are mounted), or let \
-             inject write to another file with -o OUT"
+            "wait for the other program (winpe-iscsi mounts lists the images that are mounted), or work \
+             on a copy"
                 .to_owned()
         }
         WimError::Commit(CommitError::NotWritable { path, .. }) if !path.exists() => {
             "write it to a folder that you may change".to_owned()
         }
         WimError::Commit(CommitError::ReadOnly { .. }) | WimError::Commit(CommitError::NotWritable { .. }) => {
-            "change a copy of it, or let inject write to another file with -o OUT".to_owned()
+            "change a copy of it; inject and remove write to another file with -o OUT".to_owned()
         }
         WimError::Commit(CommitError::NoSpace { .. }) => {
             "nothing was changed; free some space, or write to where there is some".to_owned()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::{Finding, Severity};
 use winpe_registry::KeyPath;
@@ -29,12 +30,12 @@ pub(crate) struct Args {
     info: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     hives: Vec<Checked>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Checked {
     hive: String,
     sound: bool,
@@ -44,7 +45,7 @@ struct Checked {
     findings: Vec<ShownFinding>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ShownFinding {
     offset: u64,
     severity: String,

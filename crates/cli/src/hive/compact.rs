@@ -1,5 +1,6 @@
 //! `hive compact`: a copy of a hive without its free cells.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::import::sound;
@@ -21,8 +22,8 @@ pub(crate) struct Args {
     output: Output,
 }
 
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     hive: String,
     bytes_before: usize,
     bytes_after: usize,

@@ -1,7 +1,9 @@
 //! `hive diff`: what differs between two hives, as a diff of `.reg` lines.
 
+use std::fmt;
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::{Difference, Hive, diff};
 use winpe_inject::ControlSet;
@@ -33,6 +35,9 @@ pub(crate) struct Args {
     /// Count what differs
     #[arg(long)]
     stat: bool,
+    /// Show texts and numbers that stand as bytes below their bytes
+    #[arg(long)]
+    explain: bool,
     /// Name the root key so [default: by the name of the new hive]
     #[arg(long, value_name = "KEY")]
     root: Option<KeyArg>,
@@ -41,8 +46,8 @@ pub(crate) struct Args {
     lenient: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     old: String,
     new: String,
     #[serde(flatten)]
@@ -51,8 +56,8 @@ struct Report {
     other: Vec<String>,
 }
 
-#[derive(Default, Serialize)]
-struct Stat {
+#[derive(Default, Serialize, JsonSchema)]
+pub(super) struct Stat {
     keys_added: usize,
     keys_removed: usize,
     values_added: usize,
@@ -80,7 +85,8 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     };
     let mut unreadable = Vec::new();
     let mut differs = false;
-    let mut writer = DiffWriter::new(Lines { printer, pending: Vec::new() });
+    let lines = Lines { printer, pending: Vec::new() };
+    let mut writer = DiffWriter::new(lines).explained(args.explain);
     // Changes of one key, which the writer puts under one heading.
     let mut block: Vec<Change> = Vec::new();
     for difference in diff(old.root(), new.root()) {
@@ -141,20 +147,7 @@ fn warn_of_real_alias(roots: &Roots, hives: [(&Place, &Hive); 2], printer: &mut 
 impl Stat {
     fn count(&mut self, difference: &Difference) {
         match difference {
-            Difference::Change(Change { edit, before }) => match (&edit.op, before) {
-                (Op::CreateKey, _) => self.keys_added += 1,
-                (Op::DeleteKey, Before::Tree(Some(tree))) => {
-                    let (keys, values) = tree.count();
-                    self.keys_removed += keys;
-                    self.values_removed += values;
-                }
-                (Op::DeleteKey, _) => self.keys_removed += 1,
-                (Op::SetValue { .. }, Before::Value { value: Some(_), .. }) => {
-                    self.values_changed += 1;
-                }
-                (Op::SetValue { .. }, _) => self.values_added += 1,
-                (Op::DeleteValue { .. }, _) => self.values_removed += 1,
-            },
+            Difference::Change(change) => self.count_change(change),
             Difference::Class { .. } => self.classes_changed += 1,
             Difference::Security { .. } => self.security_changed += 1,
             Difference::Flags { .. } => self.flags_changed += 1,
@@ -165,8 +158,25 @@ impl Stat {
         }
     }
 
-    fn show(&self, printer: &mut Printer) -> Result<(), Failure> {
-        for (count, what) in [
+    pub(super) fn count_change(&mut self, Change { edit, before }: &Change) {
+        match (&edit.op, before) {
+            (Op::CreateKey, _) => self.keys_added += 1,
+            (Op::DeleteKey, Before::Tree(Some(tree))) => {
+                let (keys, values) = tree.count();
+                self.keys_removed += keys;
+                self.values_removed += values;
+            }
+            (Op::DeleteKey, _) => self.keys_removed += 1,
+            (Op::SetValue { .. }, Before::Value { value: Some(_), .. }) => {
+                self.values_changed += 1;
+            }
+            (Op::SetValue { .. }, _) => self.values_added += 1,
+            (Op::DeleteValue { .. }, _) => self.values_removed += 1,
+        }
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        [
             (self.keys_added, "keys added"),
             (self.keys_removed, "keys removed"),
             (self.values_added, "values added"),
@@ -176,12 +186,25 @@ impl Stat {
             (self.security_changed, "security descriptors changed"),
             (self.flags_changed, "flags changed"),
             (self.names_in_other_case, "names in other case"),
-        ] {
-            if count > 0 {
-                printer.line(format_args!("{count:8} {what}"))?;
-            }
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+    }
+
+    fn show(&self, printer: &mut Printer) -> Result<(), Failure> {
+        for (count, what) in self.counts() {
+            printer.line(format_args!("{count:8} {what}"))?;
         }
         Ok(())
+    }
+}
+
+/// One line.
+impl fmt::Display for Stat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts().map(|(count, what)| format!("{count} {what}"));
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        f.write_str(if counts.is_empty() { "nothing changes" } else { &counts })
     }
 }
 

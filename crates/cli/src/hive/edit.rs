@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use winpe_hive::{Difference, FileTime, Hive, diff};
-use winpe_regfile::DiffWriter;
 use winpe_registry::{Edit, KeyName, KeyPath, Value, ValueName, ValueType};
 
 use super::import;
 use super::input::{Place, find_key, open};
-use super::output::set_time;
+use super::output::{fixed_time, set_time};
 use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots};
-use super::show::write_changes;
+use crate::detail::DetailArgs;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::printer::Printer;
@@ -43,7 +42,7 @@ pub(crate) struct New {
 /// Set a value, or make a key
 ///
 /// Examples:
-///   winpe-iscsi hive set winpe.wim:SYSTEM 'CurrentControlSet\Services\MSiSCSI' Start 2 --type dword
+///   winpe-iscsi hive set winpe.wim:SYSTEM Setup SetupType 2 --type dword
 ///   winpe-iscsi hive set SYSTEM Setup CmdLine winpeshl.exe --dry-run
 ///   winpe-iscsi hive set SYSTEM 'ControlSet001\Services\Lab'
 ///
@@ -64,6 +63,8 @@ pub(crate) struct Set {
     r#type: TypeArg,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    detail: DetailArgs,
 }
 
 /// Delete a key with all that is below it, or a value
@@ -82,13 +83,16 @@ pub(crate) struct Delete {
     name: Option<String>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    detail: DetailArgs,
 }
 
 /// Copy a key with all that is below it
 ///
 /// Examples:
 ///   winpe-iscsi hive copy SYSTEM ControlSet001 ControlSet002
-///   winpe-iscsi hive copy winpe.wim:SYSTEM 'CurrentControlSet\Services\MSiSCSI' --from install.wim:SYSTEM
+///   winpe-iscsi hive copy winpe.wim:SYSTEM --from install.wim:SYSTEM \
+///       'CurrentControlSet\Services\MSiSCSI'
 ///
 /// Classes and security are copied with the keys.
 #[derive(clap::Args)]
@@ -105,6 +109,8 @@ pub(crate) struct Copy {
     from: Option<Place>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    detail: DetailArgs,
 }
 
 /// Give a key another name
@@ -122,6 +128,8 @@ pub(crate) struct Rename {
     name: String,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    detail: DetailArgs,
 }
 
 /// A type of values, as `reg add` names them without `REG_`.
@@ -140,20 +148,26 @@ enum TypeArg {
 struct Editing<'a> {
     place: &'a Place,
     output: &'a Output,
+    detail: DetailArgs,
     before: Hive,
     hive: Hive,
     roots: Roots,
 }
 
 impl<'a> Editing<'a> {
-    fn open(place: &'a Place, output: &'a Output, printer: &mut Printer) -> Result<Self, Failure> {
+    fn open(
+        place: &'a Place,
+        output: &'a Output,
+        detail: DetailArgs,
+        printer: &mut Printer,
+    ) -> Result<Self, Failure> {
         output.allows(place)?;
         let before = open(place, false, printer)?;
         import::sound(&before, place)?;
         let (mut hive, ..) = place.load()?.recover()?;
         set_time(&mut hive)?;
         let roots = Roots::of(place, &hive);
-        Ok(Self { place, output, before, hive, roots })
+        Ok(Self { place, output, detail, before, hive, roots })
     }
 
     /// The key that is meant, which need not exist.
@@ -181,6 +195,7 @@ impl<'a> Editing<'a> {
         if self.hive.is_modified() || self.output.is_new_file() {
             self.output.write(self.place, &self.hive.into_file_bytes(), printer)?;
         } else {
+            printer.file(self.place.file(), false);
             printer.status("nothing to do");
         }
         Ok(Exit::Done)
@@ -194,23 +209,15 @@ fn show(editing: &Editing<'_>, printer: &mut Printer) -> Result<(), Failure> {
             changes.push(change);
         }
     }
-    if printer.is_json() {
-        return import::show_json(editing.place, &changes, printer);
-    }
-    let mut writer = DiffWriter::new(Vec::new());
-    let unsaid = write_changes(&mut writer, &changes, &editing.roots.shown)?;
-    let text = writer.finish().map_err(Failure::new)?;
-    printer.diff(&String::from_utf8_lossy(&text))?;
-    for line in unsaid {
-        printer.diff(&format!(" ; {line}"))?;
-    }
-    Ok(())
+    let root = &editing.roots.shown;
+    import::show_changes(editing.place, root, &changes, editing.detail, printer)
 }
 
 pub(crate) fn new(args: &New, printer: &mut Printer) -> Outcome {
     let place = Place::File(args.hive.clone());
     let name = KeyName::new("ROOT").map_err(Failure::new)?;
-    let mut hive = Hive::create(args.minor, &name, FileTime::now()).map_err(Failure::new)?;
+    let time = fixed_time()?.unwrap_or_else(FileTime::now);
+    let mut hive = Hive::create(args.minor, &name, time).map_err(Failure::new)?;
     set_time(&mut hive)?;
     let roots = Roots::of(&place, &hive).renamed(args.root.as_ref());
     let documents = import::documents(&args.reg, false)?;
@@ -225,7 +232,7 @@ pub(crate) fn new(args: &New, printer: &mut Printer) -> Outcome {
 }
 
 pub(crate) fn set(args: &Set, printer: &mut Printer) -> Outcome {
-    let mut editing = Editing::open(&args.hive, &args.output, printer)?;
+    let mut editing = Editing::open(&args.hive, &args.output, args.detail, printer)?;
     let key = editing.resolve(&args.key)?;
     let edit = match &args.name {
         None => Edit::create_key(key),
@@ -236,7 +243,7 @@ pub(crate) fn set(args: &Set, printer: &mut Printer) -> Outcome {
 }
 
 pub(crate) fn delete(args: &Delete, printer: &mut Printer) -> Outcome {
-    let mut editing = Editing::open(&args.hive, &args.output, printer)?;
+    let mut editing = Editing::open(&args.hive, &args.output, args.detail, printer)?;
     // What is not there is an error: a misspelt key would stay.
     let (key, found) = find_key(&editing.before, &args.hive, Some(&args.key), &editing.roots)?;
     let edit = match &args.name {
@@ -258,7 +265,7 @@ pub(crate) fn copy(args: &Copy, printer: &mut Printer) -> Outcome {
     let from = args.from.as_ref().unwrap_or(&args.hive);
     let source = open(from, false, printer)?;
     let (path, key) = find_key(&source, from, Some(&args.key), &Roots::of(from, &source))?;
-    let mut editing = Editing::open(&args.hive, &args.output, printer)?;
+    let mut editing = Editing::open(&args.hive, &args.output, args.detail, printer)?;
     let to = match (&args.to, &args.from) {
         (Some(to), _) => editing.resolve(to)?,
         // Another hive can select another control set.
@@ -274,7 +281,7 @@ pub(crate) fn copy(args: &Copy, printer: &mut Printer) -> Outcome {
 }
 
 pub(crate) fn rename(args: &Rename, printer: &mut Printer) -> Outcome {
-    let mut editing = Editing::open(&args.hive, &args.output, printer)?;
+    let mut editing = Editing::open(&args.hive, &args.output, args.detail, printer)?;
     let (key, _) = find_key(&editing.before, &args.hive, Some(&args.key), &editing.roots)?;
     let name = KeyName::new(args.name.as_str()).map_err(Failure::new)?;
     editing.hive.rename(&key, &name).map_err(Failure::new)?;

@@ -1,6 +1,6 @@
 //! `hive export`: a hive, or a key of one, as a `.reg` file.
 
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use winpe_hive::Key;
@@ -18,8 +18,9 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi hive export SYSTEM > system.reg
-///   winpe-iscsi hive export winpe.wim:SYSTEM 'ControlSet001\Services\MSiSCSI' -o msiscsi.reg
-///   winpe-iscsi hive export SYSTEM --plain | winpe-iscsi reg convert - --to regedit4 -o old.reg
+///   winpe-iscsi hive export winpe.wim:SYSTEM 'ControlSet001\Services' -o out.reg
+///   winpe-iscsi hive export SYSTEM --plain | winpe-iscsi reg convert - \
+///       --to regedit4 -o old.reg
 ///
 /// To a terminal or a pipe goes UTF-8; to a file with -o, UTF-16 as regedit writes it. What cannot be read, or
 /// has a name that a .reg file cannot hold, is left out with a warning; the command then exits with 1.
@@ -60,14 +61,12 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Some(out) => {
             let about = |error| Failure::new(format!("{}: {error}", out.display()));
             let new = atomic_file::begin(out, Some(place.file()), args.force, printer);
-            let new = new.map_err(|error| {
-                let exists = error.kind() == ErrorKind::AlreadyExists;
-                let failure = about(error);
-                if exists { failure.hint("--force overwrites it") } else { failure }
-            })?;
+            let new = new
+                .map_err(|error| atomic_file::not_created(out, &error, "--force overwrites it"))?;
             let format = if args.utf8 { Format::Utf8Lf } else { Format::Regedit };
             let skipped = write(&key, at, (BufWriter::new(new.file()), format, args.plain))?;
             new.finish().map_err(about)?;
+            printer.file(out, true);
             skipped
         }
     };

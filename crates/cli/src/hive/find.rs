@@ -1,6 +1,7 @@
 //! `hive find`: keys, values and data that match an expression.
 
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::{Find, Match, ValueEntry};
 use winpe_registry::{KeyPath, ValueName};
@@ -48,13 +49,13 @@ pub(crate) struct Args {
     case_sensitive: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     hive: String,
     found: Vec<Found>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Found {
     key: KeyPath,
     #[serde(skip_serializing_if = "Option::is_none")]

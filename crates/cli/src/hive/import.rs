@@ -3,16 +3,19 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::{Findings, Hive, Severity};
 use winpe_inject::ControlSet;
 use winpe_regfile::{DiffWriter, Document, ParseOptions};
 use winpe_registry::{Change, Edit, KeyPath};
 
+use super::diff::Stat;
 use super::input::{Place, read};
 use super::output::set_time;
 use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots};
 use super::show::write_changes;
+use crate::detail::DetailArgs;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::printer::Printer;
@@ -22,7 +25,8 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi hive import SYSTEM tweaks.reg --dry-run
-///   winpe-iscsi hive import SOFTWARE policies.reg --root 'HKEY_LOCAL_MACHINE\PE_Soft' -o SOFTWARE.new
+///   winpe-iscsi hive import SOFTWARE policies.reg -o SOFTWARE.new \
+///       --root 'HKEY_LOCAL_MACHINE\PE_Soft'
 ///   winpe-iscsi hive import SYSTEM services.reg --control-set all
 ///
 /// The files name keys below a root that Windows gives the hive, as HKEY_CURRENT_USER for NTUSER.DAT; --root
@@ -53,10 +57,12 @@ pub(crate) struct Args {
     lenient: bool,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    detail: DetailArgs,
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report<'a> {
     hive: String,
     changes: Vec<&'a Change>,
 }
@@ -86,10 +92,11 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     drop(documents);
     unharmed(&hive, &args.hive)?;
     args.output.admits(&args.hive, &hive)?;
-    show(args, &roots.shown, &changes, printer)?;
+    show_changes(&args.hive, &roots.shown, &changes, args.detail, printer)?;
     if hive.is_modified() || args.output.is_new_file() {
         args.output.write(&args.hive, &hive.into_file_bytes(), printer)?;
     } else {
+        printer.file(args.hive.file(), false);
         printer.status("nothing to do");
     }
     Ok(Exit::Done)
@@ -161,31 +168,34 @@ fn worst(findings: &Findings) -> String {
     errors.take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// What was changed, for machines.
-pub(super) fn show_json(
+/// What was changed: for machines, or as a diff and in numbers.
+pub(super) fn show_changes(
     place: &Place,
-    changes: &[Change],
-    printer: &mut Printer,
-) -> Result<(), Failure> {
-    let changes = changes.iter().filter(|change| !change.is_noop()).collect();
-    printer.json(&Report { hive: place.to_string(), changes })
-}
-
-fn show(
-    args: &Args,
     root: &KeyPath,
     changes: &[Change],
+    detail: DetailArgs,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     if printer.is_json() {
-        return show_json(&args.hive, changes, printer);
+        let changes = changes.iter().filter(|change| !change.is_noop()).collect();
+        return printer.json(&Report { hive: place.to_string(), changes });
     }
-    let mut diff = DiffWriter::new(Vec::new());
+    let mut stat = Stat::default();
+    changes.iter().filter(|change| !change.is_noop()).for_each(|change| stat.count_change(change));
+    if detail.stat {
+        printer.line(format_args!("total: {stat}"))?;
+        return Ok(());
+    }
+    if printer.is_quiet() {
+        return Ok(());
+    }
+    let mut diff = DiffWriter::new(Vec::new()).explained(detail.explain);
     let unsaid = write_changes(&mut diff, changes, root)?;
     let text = diff.finish().map_err(Failure::new)?;
     printer.diff(&String::from_utf8_lossy(&text))?;
     for line in unsaid {
         printer.diff(&format!(" ; {line}"))?;
     }
+    printer.status(format_args!("total: {stat}"));
     Ok(())
 }

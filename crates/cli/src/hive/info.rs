@@ -1,5 +1,6 @@
 //! `hive info`: the header of a hive, its root, counts and sizes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::{Hive, ReadError};
 
@@ -19,12 +20,12 @@ pub(crate) struct Args {
     lenient: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     hives: Vec<Info>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Info {
     hive: String,
     version: String,

@@ -13,6 +13,7 @@ use winpe_wim::{Archive, WimPlace};
 
 use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots, machine_hive};
 use crate::failure::Failure;
+use crate::kind::{self, Kind};
 use crate::printer::Printer;
 use crate::suggest::nearest_word;
 
@@ -47,6 +48,9 @@ impl Place {
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         match self {
             Self::File(path) => {
+                if let Some(failure) = kind::refused(path, Kind::Hive) {
+                    return Err(failure);
+                }
                 let bytes = FileBytes::read(path).map_err(|error| unreadable(path, &error))?;
                 Ok(Loaded { place: self.clone(), bytes, logs: logs_beside(path)? })
             }

@@ -18,9 +18,11 @@ mod roots;
 mod show;
 
 use clap::Subcommand;
+use schemars::Schema;
 
 use crate::Outcome;
 use crate::printer::Printer;
+use crate::schema::output;
 
 /// Read, search, compare, check and change registry hives
 ///
@@ -59,6 +61,20 @@ enum Command {
     Recover(recover::Args),
     Mend(mend::Args),
     Compact(compact::Args),
+}
+
+/// The schemas of what the commands print with `--json`.
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("hive-info", output::<info::Report>()),
+        ("hive-query", output::<query::Shown>()),
+        ("hive-find", output::<find::Report>()),
+        ("hive-changes", output::<import::Report<'_>>()),
+        ("hive-diff", output::<diff::Report>()),
+        ("hive-check", output::<check::Report>()),
+        ("hive-recover", output::<recover::Report>()),
+        ("hive-compact", output::<compact::Report>()),
+    ]
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use winpe_disk::newfile;
 use winpe_hive::{FileTime, Hive};
@@ -114,9 +115,15 @@ fn write_to_image(
 
 /// Makes edits repeat byte for byte where `SOURCE_DATE_EPOCH` asks for it.
 pub(super) fn set_time(hive: &mut Hive) -> Result<(), Failure> {
-    if let Some(time) = source_date_epoch()? {
-        let seconds = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-        hive.set_time(FileTime::from_unix(seconds.cast_signed()));
+    if let Some(time) = fixed_time()? {
+        hive.set_time(time);
     }
     Ok(())
+}
+
+/// The time of `SOURCE_DATE_EPOCH`.
+pub(super) fn fixed_time() -> Result<Option<FileTime>, Failure> {
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let time = source_date_epoch()?.map(seconds);
+    Ok(time.map(|seconds| FileTime::from_unix(seconds.cast_signed())))
 }

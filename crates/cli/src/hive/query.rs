@@ -1,5 +1,6 @@
 //! `hive query`: a key with its values and subkeys.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::Key;
 use winpe_registry::{KeyName, KeyPath, Value, ValueName};
@@ -15,7 +16,7 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi hive query SYSTEM Select
-///   winpe-iscsi hive query winpe.wim:SYSTEM 'ControlSet001\Services\MSiSCSI' --value Start
+///   winpe-iscsi hive query winpe.wim:SYSTEM Select --value Current
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -28,8 +29,8 @@ pub(crate) struct Args {
     value: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Shown {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Shown {
     hive: String,
     key: KeyPath,
     last_written: String,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_hive::log::{LogFormat, Recovery};
 
@@ -27,8 +28,8 @@ pub(crate) struct Args {
     output: Output,
 }
 
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     hive: String,
     dirty: Option<String>,
     sequence_before: Option<u32>,
@@ -39,7 +40,7 @@ struct Report {
     missing_writes: Option<(u32, u32)>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Replayed {
     log: String,
     format: &'static str,
@@ -51,7 +52,7 @@ struct Replayed {
     lost: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Unused {
     log: String,
     why: String,

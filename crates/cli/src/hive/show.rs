@@ -2,14 +2,15 @@
 
 use std::io::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use winpe_regfile::{DiffWriter, WriteError};
+use winpe_regfile::{DiffWriter, WriteError, meaning};
 use winpe_registry::{Change, KeyPath, Value, ValueName};
 
 use crate::failure::Failure;
 
 /// A value for machines: its bytes, and what they mean where that is plain.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ShownValue {
     name: ValueName,
     #[serde(rename = "type")]
@@ -37,18 +38,6 @@ fn data(value: &Value) -> String {
         ..=SHOWN => hex(&value.data),
         len => format!("{}… ({len} bytes)", hex(&value.data[..SHOWN])),
     })
-}
-
-/// Text and numbers as people write them, if the bytes are what the type says.
-fn meaning(value: &Value) -> Option<String> {
-    let number = value.as_dword().map(|number| format!("{number:#010x} ({number})"));
-    number
-        .or_else(|| value.as_qword().map(|number| format!("{number:#018x} ({number})")))
-        .or_else(|| value.as_text().map(|text| text.to_string()))
-        .or_else(|| {
-            let strings = value.as_multi_sz()?;
-            Some(strings.iter().map(ToString::to_string).collect::<Vec<_>>().join(r"\0"))
-        })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use winpe_inject::{Document, Report, Staged, Target};
+use winpe_inject::{Document, Report, Staged, Target, Totals};
 
 use crate::atomic_file::tell_swept;
+use crate::detail::DetailArgs;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::saved::Saved;
@@ -17,6 +18,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) all: bool,
     /// What is written beside the image.
     pub(crate) saved: &'a Saved,
+    /// How much of the report is shown.
+    pub(crate) detail: DetailArgs,
     /// Another file for the result.
     pub(crate) output: Option<&'a Path>,
     /// Whether that may be overwritten.
@@ -40,7 +43,7 @@ impl Ending<'_> {
             let target = self.target(self.overwrite || self.check || is_outcome);
             staged.check_target(&target)?;
         }
-        show_all(staged.reports(), self.all, printer)?;
+        self.show(staged.reports(), printer)?;
         self.saved.write(staged.reports(), self.all, printer)?;
         if self.check {
             let differs = match self.output {
@@ -55,6 +58,7 @@ impl Ending<'_> {
         match self.output.filter(|_| is_outcome) {
             Some(path) => {
                 printer.finish()?;
+                printer.file(path, false);
                 let path = path.display();
                 printer
                     .status(format_args!("{path} is what it would be already, and is not written"));
@@ -64,23 +68,33 @@ impl Ending<'_> {
         }
     }
 
+    /// The warnings, the reports and their totals.
+    fn show(&self, reports: &[Report], printer: &mut Printer) -> Result<(), Failure> {
+        for warning in reports.iter().flat_map(|report| &report.warnings) {
+            printer.warning(warning);
+        }
+        if printer.is_json() {
+            return printer.document(&Document::of(reports, self.all));
+        }
+        if printer.is_quiet() {
+            return Ok(());
+        }
+        for report in reports {
+            printer.diff(&report.shown(self.detail.into()).to_string())?;
+        }
+        printer.diff(&format!("\n{}\n", Totals::of(reports)))?;
+        if self.dry_run || self.check {
+            printer.status("nothing is written");
+        }
+        Ok(())
+    }
+
     fn target(&self, overwrite: bool) -> Target {
         match self.output {
             Some(path) => Target::File { path: path.to_path_buf(), overwrite },
             None => Target::InPlace,
         }
     }
-}
-
-/// The warnings and the reports.
-fn show_all(reports: &[Report], all: bool, printer: &mut Printer) -> Result<(), Failure> {
-    for warning in reports.iter().flat_map(|report| &report.warnings) {
-        printer.warning(warning);
-    }
-    if printer.is_json() {
-        return printer.document(&Document::of(reports, all));
-    }
-    Ok(reports.iter().try_for_each(|report| printer.diff(&report.to_string()))?)
 }
 
 /// Writes what is staged, in place or to another file, and says so.
@@ -102,6 +116,7 @@ fn commit(staged: Staged, target: &Target, printer: &mut Printer) -> Outcome {
         Target::InPlace => &committed.path,
         Target::File { path, .. } => path,
     };
+    printer.file(written, changes || !matches!(target, Target::InPlace));
     if secret {
         secret::warn_if_readable(written, printer);
     }

@@ -12,6 +12,7 @@ use winpe_inject::{
 };
 
 use crate::Outcome;
+use crate::detail::DetailArgs;
 use crate::failure::Failure;
 use crate::images::Images;
 use crate::printer::Printer;
@@ -24,12 +25,12 @@ pub(crate) use ending::Ending;
 /// Examples:
 ///   winpe-iscsi inject winpe.wim --source install.wim:1 --dry-run
 ///   winpe-iscsi inject winpe.wim --source install.wim:1
-///   winpe-iscsi inject boot.wim --image 2 --source /mnt/windows -o new.wim
+///   winpe-iscsi inject boot.wim --image 2 --source windows/ -o new.wim
 ///   winpe-iscsi inject boot.wim --image all --source install.wim:1 --integrity
 ///   winpe-iscsi inject --iso Windows.iso -o winpe.wim
 ///   winpe-iscsi inject winpe.wim --reg tweaks.reg --add tools=\Tools
-///   winpe-iscsi inject winpe.wim --source install.wim --driver netkvm/ --autostart
-///       --connect iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
+///   winpe-iscsi inject winpe.wim --source install.wim --driver netkvm/ \
+///       --autostart --connect iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 ///   winpe-iscsi inject --recipe winpe-iscsi.toml --check
 ///
 /// The image is changed in place: the new data is appended, and only then the WIM's header is
@@ -47,7 +48,6 @@ pub(crate) use ending::Ending;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The WIM with the WinPE image
-    #[arg(required_unless_present_any = ["iso", "recipe"])]
     wim: Option<PathBuf>,
     /// Take both the WinPE and the initiator's files from an installation disc, and write to -o OUT
     #[arg(long, value_name = "FILE", conflicts_with = "wim")]
@@ -113,6 +113,8 @@ pub(crate) struct Args {
     recipe: Option<PathBuf>,
     #[command(flatten)]
     saved: Saved,
+    #[command(flatten)]
+    detail: DetailArgs,
     /// Write the result to another file, and leave the WIM as it is
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -165,6 +167,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let ending = Ending {
         all: Images::are_all(args.image.as_ref()),
         saved: &args.saved,
+        detail: args.detail,
         output: args.output.as_deref(),
         overwrite: args.force,
         dry_run: args.dry_run,
@@ -172,7 +175,10 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         // A dry run may look at a disc without a name for the result.
         target_known: args.iso.is_none() || args.output.is_some(),
     };
-    ending.run(open(args)?.stage(&job)?, printer)
+    let bar = printer.progress("staging");
+    let staged = open(args)?.stage_with(&job, &mut |progress| bar.say(progress.step))?;
+    drop(bar);
+    ending.run(staged, printer)
 }
 
 fn open(args: &Args) -> Result<Session, Failure> {

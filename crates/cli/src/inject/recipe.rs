@@ -35,6 +35,7 @@ impl Args {
             force,
             force_target,
             report,
+            html,
             undo_reg,
             connect,
             initiator_name,
@@ -54,6 +55,7 @@ impl Args {
         or(&mut self.profile, profile);
         or(&mut self.output, output);
         or(&mut self.saved.report, report);
+        or(&mut self.saved.html, html);
         or(&mut self.saved.undo_reg, undo_reg);
         or(&mut self.initiator_name, initiator_name);
         or(&mut self.chap_secret_file, chap_secret_file);
@@ -77,6 +79,12 @@ impl Args {
 
     /// What must hold between options, wherever they come from.
     fn check(&self) -> Result<(), Failure> {
+        if self.wim.is_none() && self.iso.is_none() && self.recipe.is_none() {
+            let failure = Failure::new(
+                "there is no image to change: name a WIM, or --iso FILE, or --recipe FILE",
+            );
+            return Err(failure.hint("winpe-iscsi inject --help has examples"));
+        }
         let named = match &self.recipe {
             Some(path) => format!("{} names", path.display()),
             None => "there is".to_owned(),
@@ -145,7 +153,7 @@ mod tests {
     fn every_option_has_its_key_and_every_key_its_option() {
         let command = super::Args::augment_args(clap::Command::new("inject"));
         // These say what a run is for, not what the image becomes.
-        let of_the_run = ["recipe", "dry-run", "check", "help"];
+        let of_the_run = ["recipe", "dry-run", "check", "stat", "explain", "help"];
         let options: BTreeSet<_> = command
             .get_arguments()
             .map(|argument| argument.get_long().unwrap_or(argument.get_id().as_str()))

@@ -1,10 +1,12 @@
 //! The only place that writes to the terminal: results to stdout, everything else to stderr.
 
 mod channel;
+mod document;
 mod escape;
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstream::ColorChoice;
@@ -16,8 +18,11 @@ use serde_json::ser::{CompactFormatter, PrettyFormatter, Serializer};
 use winpe_wim::Progress;
 
 use self::channel::Channel;
+use self::document::{END, Unended};
 use self::escape::Stream;
 use crate::failure::Failure;
+
+pub(crate) use self::document::Ending;
 
 const ADDED: Style = AnsiColor::Green.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
@@ -57,6 +62,12 @@ pub(crate) struct Printer {
     err: Channel<io::Stderr>,
     /// Bytes of the result on their way to a terminal.
     stream: Stream,
+    /// Whether the end of a JSON document is still to be written.
+    unended: bool,
+    /// Whether the result is JSON documents of a line each.
+    in_lines: bool,
+    /// Files and folders that were written, or found right.
+    files: Vec<(PathBuf, bool)>,
     /// Whether a write has failed since the reader of the output has closed it.
     ended: bool,
 }
@@ -88,12 +99,28 @@ impl Printer {
 
     fn to_streams(json: bool, quiet: bool, choice: ColorChoice) -> Self {
         let (out, err) = (Channel::stdout(choice), Channel::stderr(choice));
-        Self { json, quiet, choice, out, err, stream: Stream::default(), ended: false }
+        Self {
+            json,
+            quiet,
+            choice,
+            out,
+            err,
+            stream: Stream::default(),
+            unended: false,
+            in_lines: false,
+            files: Vec::new(),
+            ended: false,
+        }
     }
 
     /// Whether results are wanted as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether only results and errors are wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// A line of the result. A line break in it is one of the data.
@@ -129,23 +156,55 @@ impl Printer {
         self.document(&Versioned { schema: SCHEMA, result })
     }
 
-    /// A JSON document as it is.
+    /// A JSON document as it is. Its end follows when the run ends: then it is known what was written.
     pub(crate) fn document(&mut self, document: &impl Serialize) -> Result<(), Failure> {
-        self.serialize(document, PrettyFormatter::new())
+        self.end(&Ending::default())?;
+        let out = Unended::new(self.out.bytes());
+        document.serialize(&mut Serializer::with_formatter(
+            out,
+            escape::Json(PrettyFormatter::new()),
+        ))?;
+        self.unended = true;
+        Ok(())
+    }
+
+    /// A file or folder that was written, or that already was what it would be.
+    pub(crate) fn file(&mut self, path: &Path, written: bool) {
+        self.files.push((path.to_path_buf(), written));
+    }
+
+    /// Ends the JSON document, which is one of its own if there is none.
+    fn end(&mut self, ending: &Ending) -> Result<(), Failure> {
+        if !self.unended && (ending.is_empty() || !self.json) {
+            return Ok(());
+        }
+        if !self.unended && self.in_lines {
+            return self.json_line(&Versioned { schema: SCHEMA, result: ending });
+        }
+        if !self.unended {
+            self.json(&serde_json::json!({}))?;
+        }
+        self.unended = false;
+        if !ending.is_empty() {
+            let mut text = Vec::new();
+            let format = escape::Json(PrettyFormatter::new());
+            ending.serialize(&mut Serializer::with_formatter(&mut text, format))?;
+            let fields = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(END));
+            let out = self.out.bytes();
+            out.write_all(b",")?;
+            out.write_all(fields.unwrap_or_default())?;
+        }
+        let out = self.out.bytes();
+        out.write_all(END)?;
+        Ok(out.write_all(b"\n")?)
     }
 
     /// A part of the result as a JSON document in one line.
     pub(crate) fn json_line(&mut self, part: &impl Serialize) -> Result<(), Failure> {
-        self.serialize(part, CompactFormatter)
-    }
-
-    fn serialize(
-        &mut self,
-        result: &impl Serialize,
-        format: impl serde_json::ser::Formatter,
-    ) -> Result<(), Failure> {
+        self.in_lines = true;
         let out = self.out.bytes();
-        result.serialize(&mut Serializer::with_formatter(&mut *out, escape::Json(format)))?;
+        let format = escape::Json(CompactFormatter);
+        part.serialize(&mut Serializer::with_formatter(&mut *out, format))?;
         Ok(out.write_all(b"\n")?)
     }
 
@@ -187,6 +246,16 @@ impl Printer {
         for hint in failure.hints() {
             self.say(HINT, "hint", &format!(": {hint}"));
         }
+        // Where the result cannot be written, the text is all that there is.
+        let _ = self.end(&Ending::of(&self.files, Some(failure)));
+        let _ = self.out.flush();
+    }
+
+    /// Ends the output of a run that was done.
+    pub(crate) fn done(&mut self) -> Result<(), Failure> {
+        let files = if self.json { self.files.as_slice() } else { &[] };
+        self.end(&Ending::of(files, None))?;
+        self.finish()
     }
 
     fn say(&mut self, style: Style, words: &str, text: &str) {
@@ -257,6 +326,14 @@ impl Bar {
             | Progress::Extract { done, total }
             | Progress::Verify { done, total } => self.set(done, total),
             _ => {}
+        }
+    }
+
+    /// What is done, where no bytes are counted.
+    pub(crate) fn say(&self, what: impl Display) {
+        if self.bar.elapsed() > Duration::from_secs(1) {
+            self.bar.set_style(ProgressStyle::with_template("{msg}").expect("it is constant"));
+            self.bar.set_message(what.to_string());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use winpe_regfile::encoding_rs::Encoding;
 use winpe_regfile::{Document, ParseError, ParseOptions, Version};
@@ -33,17 +34,18 @@ pub(super) struct Args {
     codepage: &'static Encoding,
 }
 
-#[derive(Serialize)]
-struct Checked {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Checked {
     files: Vec<CheckedFile>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CheckedFile {
     file: String,
     encoding: &'static str,
     version: u8,
     edits: usize,
+    #[schemars(with = "Vec<Finding>")]
     findings: Findings,
 }
 
@@ -54,7 +56,7 @@ struct Findings {
     document: Document,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 struct Finding {
     line: usize,
     column: usize,

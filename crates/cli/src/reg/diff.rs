@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_regfile::Comparison;
 
@@ -30,8 +31,8 @@ pub(super) struct Args {
     reading: Reading,
 }
 
-#[derive(Serialize)]
-struct Diff {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Diff {
     equal: bool,
     diff: String,
 }

@@ -9,6 +9,7 @@ use winpe_regfile::{Document, EditError, Mode, ParseError, ParseOptions};
 
 use crate::atomic_file;
 use crate::failure::Failure;
+use crate::kind::{self, Kind};
 use crate::printer::Printer;
 
 /// How `.reg` files are read.
@@ -30,6 +31,9 @@ pub(super) struct Reading {
 impl Reading {
     /// Reads and parses a file; `-` is the standard input.
     pub(super) fn document(&self, path: &Path, printer: &mut Printer) -> Result<Document, Failure> {
+        if let Some(failure) = kind::refused(path, Kind::Reg) {
+            return Err(failure);
+        }
         let mode = if self.lenient { Mode::Lenient } else { Mode::Strict };
         let options = ParseOptions { mode, codepage: self.codepage };
         let document =
@@ -100,11 +104,8 @@ pub(super) fn create(
     if force {
         return atomic_file::replace(path, from, bytes, printer).map_err(about(path));
     }
-    atomic_file::create(path, from, bytes, printer).map_err(|error| {
-        let exists = error.kind() == io::ErrorKind::AlreadyExists;
-        let failure = about(path)(error);
-        if exists { failure.hint("--force overwrites it") } else { failure }
-    })
+    atomic_file::create(path, from, bytes, printer)
+        .map_err(|error| atomic_file::not_created(path, &error, "--force overwrites it"))
 }
 
 fn about(path: &Path) -> impl Fn(io::Error) -> Failure {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::file::{Reading, is_stdin, replace, unfit};
@@ -13,8 +14,8 @@ use crate::{Exit, Outcome};
 ///
 /// Examples:
 ///   winpe-iscsi reg fmt tweaks.reg            # in place
-///   winpe-iscsi reg fmt --check *.reg         # exit 1 if a file is not laid out so
-///   winpe-iscsi reg fmt --explain tweaks.reg  # print it, with what hex(2) and hex(7) say
+///   winpe-iscsi reg fmt --check *.reg         # 1 if a file is not so
+///   winpe-iscsi reg fmt --explain tweaks.reg  # with texts of bytes
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -31,12 +32,12 @@ pub(super) struct Args {
     reading: Reading,
 }
 
-#[derive(Serialize)]
-struct Formatted {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Formatted {
     files: Vec<FormattedFile>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FormattedFile {
     file: String,
     changed: bool,

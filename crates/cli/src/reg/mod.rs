@@ -7,10 +7,12 @@ mod file;
 mod fmt;
 
 use clap::Subcommand;
+use schemars::Schema;
 
 use crate::Outcome;
 use crate::hive::apply;
 use crate::printer::Printer;
+use crate::schema::output;
 
 /// Check, lay out, convert, compare and apply .reg files
 #[derive(clap::Args)]
@@ -26,6 +28,15 @@ enum Command {
     Convert(convert::Args),
     Diff(diff::Args),
     Apply(apply::Args),
+}
+
+/// The schemas of what the commands print with `--json`.
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("reg-check", output::<check::Checked>()),
+        ("reg-fmt", output::<fmt::Formatted>()),
+        ("reg-diff", output::<diff::Diff>()),
+    ]
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {

@@ -7,6 +7,7 @@ use winpe_netboot::config::{self, Config, Content, Entry, Origin, Target, is_url
 use winpe_wim::Archive;
 
 use crate::failure::Failure;
+use crate::kind::Kind;
 
 /// The WinPE of an installation disc.
 const BOOT_WIM: &str = "sources/boot.wim";
@@ -30,8 +31,15 @@ fn find(entry: &Entry) -> Option<Result<(String, BootFiles), Failure>> {
         _ => return None,
     };
     let found = found.map_err(|error: MediaError| {
-        Failure::new(format!("entry {:?}: {error}", entry.name))
-            .hint(format!("see what it holds: winpe-iscsi info {path}"))
+        Failure::new(format!("entry {:?}: {error}", entry.name)).hint(
+            match Kind::of(Path::new(path)) {
+                Some(Kind::Disc) => {
+                    "a Windows disc has sources/boot.wim; 7z l lists what is on this one".to_owned()
+                }
+                Some(Kind::Wim) => format!("see what it holds: winpe-iscsi info {path}"),
+                _ => format!("{path} is neither a WIM nor the image of a disc"),
+            },
+        )
     });
     Some(found.map(|files| (path.to_owned(), files)))
 }

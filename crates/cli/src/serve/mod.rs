@@ -14,7 +14,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use winpe_netboot::config::{Config, ConfigErrors, Mode, Reason, WimImage, is_url, quick_menu};
+use winpe_netboot::config::{
+    Config, ConfigError, ConfigErrors, Mode, Place, Reason, WimImage, is_url, quick_menu,
+};
 use winpe_netboot::dhcp::{LeaseLogError, StateError};
 use winpe_netboot::net::{Interface, InterfaceError, PortError};
 use winpe_netboot::serve::{ConfineError, ServeError};
@@ -30,7 +32,8 @@ use crate::suggest::help_with_key;
 /// Examples:
 ///   winpe-iscsi serve --wim winpe.wim --iface eth1
 ///   winpe-iscsi serve --iso Windows.iso --dhcp-range 192.168.0.100,192.168.0.199
-///   winpe-iscsi serve --wim winpe.wim --iscsi iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
+///   winpe-iscsi serve --wim winpe.wim \
+///       --iscsi iscsi:192.168.0.20::::iqn.2011-12.com.example:win7
 ///   winpe-iscsi serve --config winpe-iscsi.toml --check
 ///   winpe-iscsi serve --config winpe-iscsi.toml --export-files /srv/www/boot
 ///
@@ -177,8 +180,7 @@ fn read(args: &Args) -> Result<Config, Failure> {
 /// All errors of a configuration, a line each. Those of a file have its name and their places; `text` is what is
 /// in the file.
 fn refused(file: Option<&Path>, text: &str, errors: &ConfigErrors) -> Failure {
-    let file = file.map(|path| format!("{}: ", path.display())).unwrap_or_default();
-    let lines: Vec<_> = errors.iter().map(|error| format!("{file}{error}")).collect();
+    let lines: Vec<_> = errors.iter().map(|error| in_file(file, error)).collect();
     let mut hints = Vec::new();
     for error in errors.iter() {
         let line = error.place.and_then(|place| text.lines().nth(place.line - 1));
@@ -189,6 +191,19 @@ fn refused(file: Option<&Path>, text: &str, errors: &ConfigErrors) -> Failure {
         hints.extend(hint.filter(|hint| !hints.contains(hint)));
     }
     hints.into_iter().fold(Failure::new(lines.join("\n  ")), Failure::hint)
+}
+
+/// `FILE:LINE:COLUMN: what is wrong`, as for every other file.
+fn in_file(file: Option<&Path>, error: &ConfigError) -> String {
+    let text = error.to_string();
+    let Some(file) = file.map(Path::display) else { return text };
+    match error.place {
+        Some(Place { line, column }) => {
+            let place = format!("line {line}, column {column}: ");
+            format!("{file}:{line}:{column}: {}", text.strip_prefix(&place).unwrap_or(&text))
+        }
+        None => format!("{file}: {text}"),
+    }
 }
 
 /// `winpe.wim:2` is the second image of `winpe.wim`; it may have a name instead.

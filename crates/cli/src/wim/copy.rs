@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_disk::folder::{Folder, Identity, Kind};
 use winpe_wim::{Committed, Content, FileChange};
@@ -11,6 +12,7 @@ use super::commit;
 use super::extract::{Extracted, extract};
 use super::place::{Found, Place};
 use crate::failure::Failure;
+use crate::kind;
 use crate::printer::Printer;
 use crate::{Exit, Outcome};
 
@@ -44,8 +46,8 @@ pub(crate) struct Args {
     force: bool,
 }
 
-#[derive(Serialize)]
-struct CopiedIn {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CopiedIn {
     wim: String,
     image: u32,
     added: u64,
@@ -53,8 +55,8 @@ struct CopiedIn {
     same: u64,
 }
 
-#[derive(Serialize)]
-struct CopiedOut {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CopiedOut {
     files: u64,
     warnings: Vec<String>,
 }
@@ -71,7 +73,14 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         }
         _ => {
             let failure = Failure::new("neither side is in a WIM");
-            Err(failure.hint("a place in a WIM is WIM[:IMAGE]:PATH, as winpe.wim:Windows"))
+            let wim =
+                from.iter().find(|path| kind::Kind::of(Path::new(path)) == Some(kind::Kind::Wim));
+            Err(failure.hint(match wim {
+                Some(wim) => {
+                    format!("{wim}:/ is all that is in its image, {wim}:Windows a folder of it")
+                }
+                None => "a place in a WIM is WIM[:IMAGE]:PATH, as winpe.wim:Windows".to_owned(),
+            }))
         }
     }
 }

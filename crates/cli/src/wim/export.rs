@@ -15,10 +15,10 @@ use crate::{Exit, Outcome, secret};
 /// Copy images into a new WIM, or add them to one
 ///
 /// Examples:
-///   winpe-iscsi wim export install.esd:6 install.wim              an ESD becomes a WIM
-///   winpe-iscsi wim export boot.wim:1 winpe.wim --for-boot        boots by itself then
-///   winpe-iscsi wim export install.swm:all install.wim            split parts are joined
-///   winpe-iscsi wim export winpe.wim boot.wim --name PE --boot    added, where boot.wim exists
+///   winpe-iscsi wim export install.esd:6 install.wim            # makes a WIM
+///   winpe-iscsi wim export boot.wim:1 winpe.wim --for-boot      # boots by itself
+///   winpe-iscsi wim export install.swm:all install.wim          # joins the parts
+///   winpe-iscsi wim export winpe.wim boot.wim --name PE --boot  # one more image
 ///
 /// What can be taken over as it is stored is; data that the target has already is not stored twice. A
 /// WIM that exists is changed in place, and as safely as by inject. A new one gets the mode of the
@@ -101,6 +101,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     drop(bar);
     let Exported { path, images, swept, .. } = done;
     tell_swept(&swept, printer);
+    printer.file(&args.target, true);
     if has_secret {
         secret::warn_if_readable(&args.target, printer);
     }

@@ -44,6 +44,7 @@ pub(super) fn extract(
     let mut step = |progress| bar.step(progress);
     let options = ExtractOptions { progress: Some(&mut step), overwrite };
     let done = found.archive.extract(found.image, &found.path, &folder, name, options)?;
+    printer.file(&folder.path().join(name), true);
     let streams = done.streams.iter().map(|(path, stream)| {
         format!("{}: the alternate stream {stream:?} is left out", found.shown(path))
     });

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use winpe_wim::Entry;
 
@@ -34,15 +35,17 @@ pub(crate) struct Args {
     recursive: bool,
 }
 
-#[derive(Serialize)]
-struct Listing<I: Iterator<Item = Entry>> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(bound = "")]
+pub(super) struct Listing<I: Iterator<Item = Entry>> {
     wim: String,
     image: u32,
     #[serde(serialize_with = "shown")]
+    #[schemars(with = "Vec<Shown>")]
     entries: Cell<Option<I>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +68,7 @@ struct Shown {
     streams: Vec<ShownStream>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ShownStream {
     name: String,
     size: u64,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use winpe_disk::newfile::Interim;
 use winpe_inject::{Session, Target};
 use winpe_wim::{Archive, ExportOptions, Exported};
 
@@ -26,16 +27,10 @@ pub(super) fn export(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let copy = tempfile::Builder::new()
-        .prefix(".winpe-wim-")
-        .suffix(".tmp")
-        .tempfile_in(folder)
-        .map_err(failed)?
-        .into_temp_path();
-    // A file that is replaced keeps its mode, and this one has that of a temporary file.
-    std::fs::remove_file(&copy).map_err(failed)?;
-    let mut exported = source.export(images, &copy, false, options)?;
-    let session = Session::open_all(&copy)?;
+    let copy = Interim::new(folder).map_err(failed)?;
+    let copy = copy.path();
+    let mut exported = source.export(images, copy, false, options)?;
+    let session = Session::open_all(copy)?;
     session.archive().lock()?;
     let committed = session.stage_boot(source_date_epoch()?)?.commit(&wanted)?;
     exported.path = committed.path;

@@ -2,6 +2,7 @@
 
 mod cat;
 mod copy;
+mod du;
 mod export;
 mod extract;
 mod ls;
@@ -12,13 +13,17 @@ mod rm;
 mod verify;
 
 use clap::{Subcommand, ValueEnum};
+use schemars::Schema;
 use winpe_inject::replaces_secret;
-use winpe_wim::{Archive, CommitOptions, Committed, Compression, FileChange, ImageChanges, Target};
+use winpe_wim::{
+    Archive, CommitOptions, Committed, Compression, Entry, FileChange, ImageChanges, Target,
+};
 
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::inject::source_date_epoch;
 use crate::printer::Printer;
+use crate::schema::output;
 use crate::secret;
 
 /// List, read, change, convert and check WIMs, without mounting them
@@ -30,6 +35,7 @@ use crate::secret;
 ///   winpe-iscsi wim cp install.wim:1:Windows/Boot ./boot
 ///   winpe-iscsi wim rm -r winpe.wim:Tools
 ///   winpe-iscsi wim export install.esd:6 install.wim
+///   winpe-iscsi wim du winpe.wim
 ///   winpe-iscsi wim optimize winpe.wim
 ///
 /// A place is WIM[:IMAGE][:PATH]. IMAGE is a number or a name; without it the boot image is meant, or
@@ -50,9 +56,21 @@ enum Command {
     #[command(alias = "copy")]
     Cp(copy::Args),
     Rm(rm::Args),
+    Du(du::Args),
     Export(export::Args),
     Optimize(optimize::Args),
     Verify(verify::Args),
+}
+
+/// The schemas of what the commands print with `--json`.
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("wim-ls", output::<ls::Listing<std::vec::IntoIter<Entry>>>()),
+        ("wim-du", output::<du::Usage>()),
+        ("wim-verify", output::<verify::Verdict>()),
+        ("wim-cp-in", output::<copy::CopiedIn>()),
+        ("wim-cp-out", output::<copy::CopiedOut>()),
+    ]
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
@@ -61,6 +79,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
         Command::Cat(args) => cat::run(args, printer),
         Command::Cp(args) => copy::run(args, printer),
         Command::Rm(args) => rm::run(args, printer),
+        Command::Du(args) => du::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Optimize(args) => optimize::run(args, printer),
         Command::Verify(args) => verify::run(args, printer),
@@ -106,6 +125,7 @@ pub(crate) fn commit(
     let changes = [ImageChanges { image, changes }];
     let committed = archive.commit(&changes, &Target::InPlace, options)?;
     drop(bar);
+    printer.file(&committed.path, true);
     secret::tell_erased(&committed.path, &committed.erased, printer);
     Ok(committed)
 }

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     let done = Archive::open(&args.wim)?.optimize(options)?;
     drop(bar);
     tell_swept(&done.swept, printer);
+    printer.file(&args.wim, true);
     let (path, before, after) = (done.path.display(), done.before, done.after);
     printer.status(format_args!("{path}: {after} bytes, was {before}"));
     Ok(Exit::Done)

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use winpe_wim::Archive;
 
@@ -25,8 +26,8 @@ pub(crate) struct Args {
     wim: PathBuf,
 }
 
-#[derive(Serialize)]
-struct Verdict {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Verdict {
     wim: String,
     findings: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, openat, openat2};
 use rustix::io::Errno;
@@ -21,7 +22,7 @@ const LONGEST: usize = 4000;
 /// An open folder. It stays the same folder when its path is moved or replaced.
 #[derive(Debug)]
 pub struct Folder {
-    file: File,
+    file: Arc<File>,
     /// The path given by the caller, for messages only.
     path: PathBuf,
 }
@@ -46,7 +47,7 @@ impl Folder {
         if !file.metadata().map_err(failed)?.is_dir() {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
-        Ok(Self { file, path: path.to_path_buf() })
+        Ok(Self { file: Arc::new(file), path: path.to_path_buf() })
     }
 
     /// As [`Folder::open`], but creates a missing folder with its parents.
@@ -73,7 +74,7 @@ impl Folder {
         self.check(name)?;
         let path = self.path.join(name);
         match openat(&self.file, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(fd) => Ok(Self { file: fd.into(), path }),
+            Ok(fd) => Ok(Self::of_descriptor(fd.into(), path)),
             // With O_DIRECTORY the kernel reports a link as ENOTDIR, too.
             Err(Errno::LOOP | Errno::NOTDIR) if self.is_link(name) => {
                 Err(FolderError::Link { path })
@@ -121,13 +122,11 @@ impl Folder {
     fn jump(&self, path: &Path) -> Result<Self, FolderError> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         if let Ok(fd) = openat2(&self.file, path, FOLDER, Mode::empty(), resolve) {
-            return Ok(Self { file: fd.into(), path: self.path.join(path) });
+            return Ok(Self::of_descriptor(fd.into(), self.path.join(path)));
         }
         // openat2 is missing or forbidden, or it failed: opening name by name finds the failing
         // name.
-        let failed = |source| FolderError::Io { path: self.path.clone(), source };
-        let file = self.file.try_clone().map_err(failed)?;
-        let mut folder = Self { file, path: self.path.clone() };
+        let mut folder = Self { file: Arc::clone(&self.file), path: self.path.clone() };
         for name in path.iter().filter(|name| *name != ".") {
             folder = folder.enter(name)?;
         }
@@ -166,7 +165,12 @@ impl Folder {
     }
 
     pub(crate) fn of_descriptor(file: File, path: PathBuf) -> Self {
-        Self { file, path }
+        Self { file: Arc::new(file), path }
+    }
+
+    /// The descriptor, for a file that outlives a borrow of the folder.
+    pub(super) fn shared(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 
     /// Refuses a text that is not the name of one file or folder.

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::error::FolderError;
 use super::opened::{Folder, Identity};
+use crate::unfinished::{self, Listed, Name};
 
 /// Attempts to find a free temporary name.
 const TRIES: usize = 100;
@@ -27,7 +28,8 @@ pub struct NewFile<'a> {
     name: OsString,
     /// Its temporary name until it is finished, if it has one.
     temporary: Option<OsString>,
-    finished: bool,
+    /// Until it is finished.
+    listed: Option<Listed>,
 }
 
 impl Folder {
@@ -38,8 +40,9 @@ impl Folder {
     /// [`FolderError::Io`].
     pub fn create(&self, name: &OsStr) -> Result<NewFile<'_>, FolderError> {
         self.check(name)?;
-        let file = self.open_new(name).map_err(|error| self.not_made(name, error))?;
-        Ok(NewFile { folder: self, file, name: name.to_owned(), temporary: None, finished: false })
+        let (file, listed) = self.open_listed(name).map_err(|error| self.not_made(name, error))?;
+        let (name, listed) = (name.to_owned(), Some(listed));
+        Ok(NewFile { folder: self, file, name, temporary: None, listed })
     }
 
     /// A new file that, when it is finished, takes that name from an existing file or link. The
@@ -49,9 +52,10 @@ impl Folder {
     /// [`FolderError::BadName`], [`FolderError::Io`].
     pub fn replacement(&self, name: &OsStr) -> Result<NewFile<'_>, FolderError> {
         self.check(name)?;
-        let (temporary, file) = self.temporary(|temporary| self.open_new(temporary))?;
-        let (name, temporary) = (name.to_owned(), Some(temporary));
-        Ok(NewFile { folder: self, file, name, temporary, finished: false })
+        let (temporary, (file, listed)) =
+            self.temporary(|temporary| self.open_listed(temporary))?;
+        let (name, temporary, listed) = (name.to_owned(), Some(temporary), Some(listed));
+        Ok(NewFile { folder: self, file, name, temporary, listed })
     }
 
     /// Creates a symbolic link. With `replace`, it replaces an existing file or link with that
@@ -161,6 +165,11 @@ impl Folder {
         Err(FolderError::io(self.path().to_path_buf(), last))
     }
 
+    fn open_listed(&self, name: &OsStr) -> Result<(File, Listed), Errno> {
+        let named = |file| (file, Name::Within(self.shared(), name.to_owned()));
+        unfinished::listed(|| self.open_new(name).map(named))
+    }
+
     fn open_new(&self, name: &OsStr) -> Result<File, Errno> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mode = Mode::from_raw_mode(0o666);
@@ -207,17 +216,19 @@ impl NewFile<'_> {
     /// # Errors
     /// [`FolderError::Io`], for example if a folder has that name.
     pub fn finish(mut self) -> Result<(), FolderError> {
-        if let Some(temporary) = &self.temporary {
-            self.folder.rename(temporary, &self.name)?;
+        let Self { folder, temporary, name, .. } = &self;
+        if let Some(temporary) = temporary {
+            // If it fails, the file is still listed, and dropping it removes it.
+            unfinished::finish(None, || folder.rename(temporary, name))?;
         }
-        self.finished = true;
+        self.listed = None;
         Ok(())
     }
 }
 
 impl Drop for NewFile<'_> {
     fn drop(&mut self) {
-        if !self.finished {
+        if self.listed.is_some() {
             let name = self.temporary.as_ref().unwrap_or(&self.name);
             let _ = unlinkat(self.folder.file(), name, AtFlags::empty());
         }

@@ -8,9 +8,11 @@
 //! ```
 //! If the process is killed while the file has no name, nothing remains. If the file system does
 //! not support such files, or the process dies between `name` and `finish`, a file with a temporary
-//! name remains, and the next [`NewFile`] in that folder removes it: see [`NewFile::swept`].
+//! name remains, unless the process calls [`remove_all`](crate::unfinished::remove_all) before it ends.
+//! The next [`NewFile`] in that folder removes it: see [`NewFile::swept`].
 
 mod access;
+mod interim;
 mod sweep;
 
 use std::fs::{File, Metadata, OpenOptions};
@@ -26,6 +28,9 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use self::access::Access;
+use crate::unfinished::{self, Listed, Name};
+
+pub use interim::Interim;
 
 /// Prefix and suffix of the names of unfinished files.
 const PREFIX: &str = ".winpe-wim-";
@@ -70,7 +75,8 @@ pub struct NewFile {
 #[derive(Debug)]
 enum State {
     Nameless(File),
-    Named(NamedTempFile),
+    // Fields are dropped in order: the file is removed, then taken off the list.
+    Named(NamedTempFile, Listed),
 }
 
 /// Whether [`NewFile::create`] would be refused, and why, without writing anything.
@@ -112,7 +118,7 @@ impl NewFile {
         // The file gets the mode that the umask allows while it is empty and has no name.
         let state = match nameless(folder, access.mode()) {
             Some(file) => State::Nameless(file),
-            None => State::Named(named(folder, access.mode())?),
+            None => named(folder, access.mode())?,
         };
         let access = access.settled_for(state.file())?;
         let swept = sweep::sweep(folder);
@@ -148,11 +154,15 @@ impl NewFile {
         if let State::Nameless(file) = &self.state {
             let file = file.try_clone()?;
             let link = |path: &Path| link(&file, path);
-            let name = temporary().make_in(folder(&self.path), link)?.into_temp_path();
-            self.state = State::Named(NamedTempFile::from_parts(file, name));
+            let (name, listed) = unfinished::listed(|| {
+                let name = temporary().make_in(folder(&self.path), link)?.into_temp_path();
+                let path = name.to_path_buf();
+                Ok::<_, io::Error>((name, Name::Path(path)))
+            })?;
+            self.state = State::Named(NamedTempFile::from_parts(file, name), listed);
         }
         match &self.state {
-            State::Named(named) => Ok(named.path()),
+            State::Named(named, _) => Ok(named.path()),
             State::Nameless(_) => unreachable!("it was given a name"),
         }
     }
@@ -167,16 +177,21 @@ impl NewFile {
         if self.overwrite {
             self.name()?;
         }
+        let Self { path, overwrite, .. } = self;
         match self.state {
-            State::Nameless(file) => link(&file, &self.path)?,
-            State::Named(named) if self.overwrite => drop(named.persist(&self.path)?),
-            State::Named(named) => drop(named.persist_noclobber(&self.path)?),
+            State::Nameless(file) => unfinished::finish(None, || link(&file, &path))?,
+            State::Named(named, listed) => {
+                unfinished::finish(Some(listed), || match overwrite {
+                    true => named.persist(&path).map(drop),
+                    false => named.persist_noclobber(&path).map(drop),
+                })?;
+            }
         }
         // Some file systems cannot sync folders; the file itself is already durable.
-        if let Ok(folder) = File::open(folder(&self.path)) {
+        if let Ok(folder) = File::open(folder(&path)) {
             let _ = folder.sync_all();
         }
-        Ok(self.path)
+        Ok(path)
     }
 }
 
@@ -184,7 +199,7 @@ impl State {
     fn file(&self) -> &File {
         match self {
             Self::Nameless(file) => file,
-            Self::Named(named) => named.as_file(),
+            Self::Named(named, _) => named.as_file(),
         }
     }
 }
@@ -207,12 +222,16 @@ fn nameless(folder: &Path, mode: u32) -> Option<File> {
 }
 
 /// A file with a temporary name, locked if the file system supports it.
-fn named(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    let named = temporary().make_in(folder, |path| {
-        OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+fn named(folder: &Path, mode: u32) -> io::Result<State> {
+    let (named, listed) = unfinished::listed(|| {
+        let named = temporary().make_in(folder, |path| {
+            OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+        })?;
+        let path = named.path().to_path_buf();
+        Ok::<_, io::Error>((named, Name::Path(path)))
     })?;
     let _ = flock(named.as_file(), FlockOperation::NonBlockingLockExclusive);
-    Ok(named)
+    Ok(State::Named(named, listed))
 }
 
 /// Links a file without a name at this path, which must be free.

@@ -30,9 +30,8 @@ fn make(path: &Path, options: Options<'_>, text: &str) -> io::Result<PathBuf> {
 /// A file as on a file system that cannot make one without a name.
 fn with_a_name(path: &Path) -> NewFile {
     let access = Access::wanted(path, &Options::default());
-    let named = named(folder(path), access.mode()).expect("a file");
-    let access = access.settled_for(named.as_file()).expect("a mode");
-    let state = State::Named(named);
+    let state = named(folder(path), access.mode()).expect("a file");
+    let access = access.settled_for(state.file()).expect("a mode");
     NewFile { path: path.to_path_buf(), overwrite: false, access, state, swept: Vec::new() }
 }
 

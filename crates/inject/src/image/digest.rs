@@ -22,8 +22,11 @@ impl Sha256 {
         Self(sha2::Sha256::digest(data).into())
     }
 
-    /// The digest of all that a file holds.
-    pub(crate) fn of_reader(reader: impl Read) -> io::Result<Self> {
+    /// The digest of all that a reader gives.
+    ///
+    /// # Errors
+    /// Errors of reading.
+    pub fn of_reader(reader: impl Read) -> io::Result<Self> {
         let mut hasher = Hasher::default();
         copy(reader, &mut hasher)?;
         Ok(hasher.finish().sha256)

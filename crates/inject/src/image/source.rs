@@ -37,18 +37,29 @@ impl Source {
         if path.is_dir() {
             return Self::folder(&path);
         }
-        let archive = open_wim(&path)?;
+        Self::of(open_wim(&path)?, image.as_ref())
+    }
+
+    /// An image of a WIM that is open; without one, the boot image or the first.
+    ///
+    /// # Errors
+    /// [`SourceError::Wim`]: it has no such image.
+    pub fn of(archive: Archive, image: Option<&ImageSelector>) -> Result<Self, SourceError> {
         let image = match image {
-            Some(image) => archive.select(&image)?,
+            Some(image) => archive.select(image)?,
             None => archive.header().boot_index.unwrap_or(1),
         };
         // Fails where image 1 does not exist.
         let image = archive.select(&ImageSelector::Index(image))?;
-        let name = format!("{}, image {image}", path.display());
+        let name = format!("{}, image {image}", archive.path().display());
         Ok(Self { name, kind: Kind::Wim { archive: Box::new(archive), image } })
     }
 
-    fn folder(path: &Path) -> Result<Self, SourceError> {
+    /// A folder that holds `Windows`, whatever is in its name.
+    ///
+    /// # Errors
+    /// [`SourceError`]: it cannot be read, or has no `Windows` folder.
+    pub fn folder(path: &Path) -> Result<Self, SourceError> {
         let folder = Folder::open(path).map_err(TreeError::from)?;
         if !Tree::Folder(&folder).has_folder(&ImagePath::new("Windows"))? {
             return Err(SourceError::WithoutWindows { path: path.into() });
@@ -109,8 +120,12 @@ fn open_wim(path: &Path) -> Result<Archive, WimError> {
         opened => return opened,
     };
     match Archive::open_in_iso(path, "sources/install.wim") {
-        Err(WimError::Read(ReadError::NotInIso { .. })) => {
-            Archive::open_in_iso(path, "sources/install.esd")
+        Err(not_found @ WimError::Read(ReadError::NotInIso { .. })) => {
+            match Archive::open_in_iso(path, "sources/install.esd") {
+                // Most discs have the first.
+                Err(WimError::Read(ReadError::NotInIso { .. })) => Err(not_found),
+                opened => opened,
+            }
         }
         Err(WimError::Format(FormatError::NotAnIso { .. })) => Err(not_a_wim),
         opened => opened,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 
 /// Limit for a recipe, a configuration or a `profile.toml`, in bytes; the largest built-in profile has
@@ -25,6 +26,13 @@ pub(crate) fn read_from(file: File, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
+}
+
+/// Line and column of a place in a text, from 1; the column in characters.
+pub(crate) fn place(text: &str, span: Option<Range<usize>>) -> (usize, usize) {
+    let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or_default();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
 }
 
 #[cfg(test)]

@@ -35,13 +35,17 @@ pub enum ProfileError {
         /// The file.
         path: PathBuf,
     },
-    /// `profile.toml` has another form than expected; the text shows line and column.
-    #[error("{}: {source}", path.display())]
-    Manifest {
+    /// `profile.toml` has another form than expected.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Text {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: Box<toml::de::Error>,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What was found and what was expected.
+        message: String,
     },
     /// A hive root is not a key path.
     #[error("{}: {source}", path.display())]

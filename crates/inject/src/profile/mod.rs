@@ -149,9 +149,30 @@ impl Profile {
                 known: Self::builtin_names(),
             });
         };
+        let files = builtin.files.iter().map(|(name, text)| (*name, text.as_bytes()));
+        Self::from_files(name, &files.collect::<Vec<_>>())
+    }
+
+    /// A profile from memory: its name, and its files by their names, of which one is `profile.toml`.
+    ///
+    /// ```
+    /// use winpe_inject::Profile;
+    ///
+    /// let files = [
+    ///     ("profile.toml", "title = 'Ours'\nwhy = 'A test.'\n[[reg]]\nfile = 'a.reg'\nwhy = 'Its key.'\n"),
+    ///     ("a.reg", "REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SYSTEM\\Lab]\n"),
+    /// ];
+    /// let profile = Profile::from_files("ours", &files.map(|(name, text)| (name, text.as_bytes())))?;
+    /// assert_eq!(profile.name(), "ours");
+    /// # Ok::<(), winpe_inject::ProfileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_dir`](Self::from_dir).
+    pub fn from_files(name: &str, files: &[(&str, &[u8])]) -> Result<Self, ProfileError> {
         Self::load(name, Path::new(name), &|file| {
-            let found = builtin.files.iter().find(|(have, _)| *have == file);
-            found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| {
+            let found = files.iter().find(|(have, _)| *have == file);
+            found.map(|(_, bytes)| bytes.to_vec()).ok_or_else(|| {
                 let (path, source) = (Path::new(name).join(file), io::ErrorKind::NotFound.into());
                 ProfileError::Read { path, source }
             })
@@ -195,7 +216,9 @@ impl Profile {
         let text = String::from_utf8(read(MANIFEST)?)
             .map_err(|_| ProfileError::NotUtf8 { path: path.clone() })?;
         let mut manifest: Manifest = toml::from_str(&text).map_err(|source| {
-            ProfileError::Manifest { path: path.clone(), source: Box::new(source) }
+            let (line, column) = bounded::place(&text, source.span());
+            let message = source.message().trim().to_owned();
+            ProfileError::Text { path: path.clone(), line, column, message }
         })?;
         let roots = HiveRoots::with(&manifest.hives)
             .map_err(|source| ProfileError::HiveRoot { path: path.clone(), source })?;

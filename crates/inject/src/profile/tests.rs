@@ -104,7 +104,7 @@ fn unknown_profiles_and_unknown_fields_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("profile.toml"), "title = 't'\nwhy = 'w'\nfiles = []\n").unwrap();
     let error = Profile::from_dir(dir.path()).unwrap_err();
-    assert!(matches!(error, ProfileError::Manifest { .. }), "{error}");
+    assert!(matches!(error, ProfileError::Text { .. }), "{error}");
 }
 
 /// Otherwise the service would count as present, since its key would be the root.
@@ -120,7 +120,7 @@ fn a_service_without_a_proper_key_is_refused() {
     let too_long = format!("'{}'", "k".repeat(256));
     for key in ["7", r"'a\\b'", &too_long] {
         let error = read(key).unwrap_err();
-        assert!(matches!(error, ProfileError::Manifest { .. }), "{key}: {error}");
+        assert!(matches!(error, ProfileError::Text { .. }), "{key}: {error}");
     }
     assert_eq!(read(r"'a\b'").unwrap().services()[0].key, r"a\b".parse().unwrap());
 }

@@ -9,6 +9,7 @@ use crate::image::{ImagePath, Sha256};
 
 /// What happens to one file.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct FileReport {
     /// The path in the image.
     pub path: ImagePath,
@@ -39,14 +40,12 @@ impl FileReport {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let action = match self.action {
-            FileAction::Add => "add",
-            FileAction::Replace => "replace",
-            FileAction::Keep => "keep",
-            FileAction::Remove => "remove",
+        let (action, path) = (self.action.word(), self.path.as_str());
+        let size = match self.action {
+            FileAction::Remove => self.old_size.unwrap_or(0),
+            _ => self.size,
         };
-        let path = self.path.as_str();
-        write!(f, "{action:8} {path:48} {:>12} bytes", Thousands(self.size))?;
+        write!(f, "{action:8} {path:48} {:>12} bytes", Thousands(size))?;
         match self.old_size {
             Some(old) if self.action == FileAction::Replace => {
                 write!(f, ", was {}", Thousands(old))
@@ -59,6 +58,7 @@ impl fmt::Display for FileReport {
 /// What happens to a file of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FileAction {
     /// It is new.
     Add,
@@ -70,8 +70,20 @@ pub enum FileAction {
     Remove,
 }
 
+impl FileAction {
+    /// The word of JSON and of the text.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Replace => "replace",
+            Self::Keep => "keep",
+            Self::Remove => "remove",
+        }
+    }
+}
+
 /// A number with commas: 1,234,567.
-struct Thousands(u64);
+pub(super) struct Thousands(pub(super) u64);
 
 impl fmt::Display for Thousands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use crate::image::{ImagePath, Sha256};
 
 /// What happens to one hive.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HiveReport {
     /// The hive's path in the image.
     pub file: ImagePath,
@@ -36,11 +37,8 @@ impl HiveReport {
         edits: usize,
         (old_sha256, sha256): (Sha256, Sha256),
     ) -> Result<Self, DiffError> {
-        let mut diff = DiffWriter::new(Vec::new());
-        let diff = diff.changes(&changes, &root).and_then(|()| diff.finish());
+        let diff = diff(DiffWriter::new(Vec::new()), &changes, &root);
         let diff = diff.map_err(|source| DiffError { hive: file.clone(), source })?;
-        let diff = String::from_utf8(diff)
-            .unwrap_or_else(|diff| String::from_utf8_lossy(diff.as_bytes()).into_owned());
         let unchanged = edits - changes.len();
         Ok(Self { file, root, changes, unchanged, diff, old_sha256, sha256 })
     }
@@ -49,6 +47,16 @@ impl HiveReport {
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// The [`diff`](Self::diff), and below each value that is written as bytes a comment with its text or number.
+    ///
+    /// # Errors
+    /// [`DiffError`] for a name that no `.reg` file can hold.
+    pub fn explained_diff(&self) -> Result<String, DiffError> {
+        let writer = DiffWriter::new(Vec::new()).explained(true);
+        diff(writer, &self.changes, &self.root)
+            .map_err(|source| DiffError { hive: self.file.clone(), source })
     }
 
     /// The edits that undo the changes. Keys are named under `root`.
@@ -75,6 +83,16 @@ impl HiveReport {
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         parts.join(", ")
     }
+}
+
+fn diff(
+    mut writer: DiffWriter<Vec<u8>>,
+    changes: &[Change],
+    root: &KeyPath,
+) -> Result<String, WriteError> {
+    writer.changes(changes, root)?;
+    let text = String::from_utf8(writer.finish()?);
+    Ok(text.unwrap_or_else(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()))
 }
 
 /// A change of a hive that `.reg` syntax cannot express.

@@ -3,14 +3,15 @@
 mod document;
 mod file;
 mod hive;
+mod html;
 mod one_line;
 mod part;
 mod signatures;
 mod startup;
+mod text;
+mod totals;
 mod unresolved;
 mod warning;
-
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,9 +22,12 @@ use crate::image::{ImagePath, ImageView, Windows};
 pub use document::Document;
 pub use file::{FileAction, FileReport};
 pub use hive::{DiffError, HiveReport};
+pub use html::report_html;
 pub use part::{LeftOut, PartAction, PartReport};
 pub use signatures::{Catalogue, Signatures};
 pub use startup::{DriverReport, SkippedDriver, StartupReport, TextReport};
+pub use text::{Detail, Shown};
+pub use totals::Totals;
 pub use unresolved::Unresolved;
 pub use warning::{StartupItem, UnfitText, Warning};
 
@@ -32,6 +36,7 @@ pub(crate) use one_line::OneLine;
 /// What a job does to an image. It is computed from the finished result, so that what is shown before is
 /// what is written.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Report {
     /// The version of this structure.
     pub schema: u32,
@@ -122,61 +127,5 @@ impl Report {
         let mut files = self.files.iter().chain(&self.record);
         let same = self.hives.iter().all(HiveReport::is_unchanged) && files.all(kept);
         !same || self.adds_integrity
-    }
-}
-
-/// The whole report for people.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (wim, name) = (OneLine(&self.wim), OneLine(&self.image_name));
-        writeln!(f, "{wim}, image {} ({name})", self.image)?;
-        write!(f, "profile {}", OneLine(&self.profile))?;
-        if let Some(source) = &self.source {
-            write!(f, ", files from {}", OneLine(source))?;
-        }
-        writeln!(f)?;
-        for (index, part) in self.parts.iter().enumerate() {
-            if index == 0 {
-                writeln!(f, "\nparts:")?;
-            }
-            writeln!(f, "  {part}")?;
-        }
-        for hive in &self.hives {
-            writeln!(f, "\n{}: {}", OneLine(&hive.file), hive.summary())?;
-            if !hive.is_unchanged() {
-                f.write_str(&hive.diff)?;
-            }
-        }
-        if !self.files.is_empty() {
-            writeln!(f, "\nfiles:")?;
-        }
-        for file in &self.files {
-            writeln!(f, "  {}", OneLine(file))?;
-        }
-        if !self.record.is_empty() {
-            writeln!(f, "\nrecord:")?;
-        }
-        for file in &self.record {
-            writeln!(f, "  {}", OneLine(file))?;
-        }
-        if let Some(signatures) = &self.signatures {
-            signatures.fmt(f)?;
-        }
-        if self.adds_integrity {
-            writeln!(f, "\nthe WIM gets an integrity table")?;
-        }
-        if let Some(startup) = &self.startup {
-            startup.fmt(f)?;
-        }
-        if !self.unresolved.is_empty() {
-            writeln!(f, "\nimports that no library exports:")?;
-        }
-        for unresolved in &self.unresolved {
-            writeln!(f, "  {}", OneLine(unresolved))?;
-        }
-        if !self.has_changes() {
-            writeln!(f, "\nnothing to do: everything is there already")?;
-        }
-        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::OneLine;
 
 /// What happens to a part of the profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PartReport {
     /// The part's name.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct PartReport {
 /// The action on a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PartAction {
     /// The image has the part, which is not changed.
     Keep,
@@ -38,6 +40,7 @@ pub enum PartAction {
 
 /// A key of the source that was not copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct LeftOut {
     /// The key.
     pub key: KeyPath,

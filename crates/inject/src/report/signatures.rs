@@ -10,6 +10,7 @@ use crate::image::ImagePath;
 
 /// The signatures of the files that come from the source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Signatures {
     /// The catalogues that cover some of them and are added with them.
     pub catalogues: Vec<Catalogue>,
@@ -19,6 +20,7 @@ pub struct Signatures {
 
 /// A catalogue and the files whose digests are in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Catalogue {
     /// Its path in the image.
     pub path: ImagePath,

@@ -11,6 +11,7 @@ use crate::image::ImagePath;
 
 /// What the booted WinPE does at its start.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct StartupReport {
     /// The file that calls our scripts, if one must: `startnet.cmd` or `winpeshl.ini`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,6 +32,7 @@ pub struct StartupReport {
 
 /// A driver that WinPE loads.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct DriverReport {
     /// Its INF in the image.
     pub inf: ImagePath,
@@ -44,6 +46,7 @@ pub struct DriverReport {
 
 /// A driver that is not put into the image.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SkippedDriver {
     /// Its INF on this machine, or in an archive.
     pub inf: String,
@@ -53,6 +56,7 @@ pub struct SkippedDriver {
 
 /// A text file that changes.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TextReport {
     /// Its path in the image.
     pub file: ImagePath,

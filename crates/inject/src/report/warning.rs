@@ -145,7 +145,7 @@ pub enum Warning {
     /// The initiator of Windows 11 needs the event log.
     #[error(
         "build {build} is Windows 11, whose initiator service is reported not to start in WinPE (access \
-         denied) until the event log service really writes; the event log workaround starts that again \
+         denied) until the event log service really writes; --event-log-workaround starts that again \
          before the network"
     )]
     EventLog {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::driver::inf::Inf;
@@ -12,7 +13,7 @@ use crate::files::{Record, own};
 use crate::image::{ImagePath, ImageView, TreeError};
 
 /// A driver that was put into an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PresentDriver {
     /// Its INF in the image.
     pub inf: ImagePath,

@@ -105,7 +105,7 @@ impl Appender<'_> {
         disk.integrity = match tables.integrity {
             None => ResourceHeader::default(),
             Some(digests) => {
-                let Output { storage, path } = self.output;
+                let Output { storage, path, .. } = self.output;
                 let table = digests.complete(
                     Source { file: storage.file(), path, base: 0, size: self.at },
                     resources_end,

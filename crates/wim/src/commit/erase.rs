@@ -97,7 +97,7 @@ pub(super) fn in_new_file(
 }
 
 /// The ranges before `end` that no part of the WIM uses, after removal of the blobs in `dropped`.
-pub(super) fn unused(
+pub(crate) fn unused(
     header: &DiskHeader,
     blobs: &BlobTable,
     dropped: &[Sha1],

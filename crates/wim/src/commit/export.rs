@@ -235,7 +235,8 @@ fn rewrite(
     path: &Path,
     options: &mut CommitOptions<'_>,
 ) -> Result<(u64, Exported), WimError> {
-    let output = Output { storage: new.file(), path };
+    let cancel = options.cancel.clone();
+    let output = Output { storage: new.file(), path, cancel: Some(&cancel) };
     write_blank(output, disk)?;
     let file = new.file().try_clone().map_err(|error| WimError::io(path, "open", error))?;
     let mut blank = Archive::of_file(path, file)?;

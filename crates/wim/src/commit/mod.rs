@@ -33,11 +33,12 @@ use zerocopy::IntoBytes;
 use crate::archive::Archive;
 use crate::content::Content;
 use crate::error::{CommitError, WimError};
-use crate::progress::Progress;
+use crate::progress::{Cancel, Progress};
 
 pub use export::{ExportOptions, Exported, OptimizeOptions, Optimized};
 
 pub(crate) use append::{Appender, Tables};
+pub(crate) use erase::unused;
 pub(crate) use new_file::NewFile;
 pub(crate) use pack::Packer;
 pub(crate) use plan::Stats as TreeStats;
@@ -126,6 +127,8 @@ pub enum Target {
 pub struct CommitOptions<'a> {
     /// Called with the progress.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
+    /// Ends the operation with [`CommitError::Cancelled`] when it is called, until the result is complete.
+    pub cancel: Cancel,
     /// The time for new and changed entries, for reproducible results; by default the current time.
     pub time: Option<SystemTime>,
     /// Number of threads that compress; by default the number of processors.
@@ -148,6 +151,7 @@ impl Default for CommitOptions<'_> {
     fn default() -> Self {
         Self {
             progress: None,
+            cancel: Cancel::new(),
             time: None,
             threads: None,
             add_integrity: false,

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::error::WimError;
+use crate::error::{CommitError, WimError};
+use crate::progress::Cancel;
 
 /// A file being written. Tests replace it with one that fails, or that logs what is durable when.
 pub(crate) trait Storage {
@@ -40,10 +41,26 @@ impl Storage for File {
 pub(crate) struct Output<'a> {
     pub(crate) storage: &'a dyn Storage,
     pub(crate) path: &'a Path,
+    /// What makes the next write fail; `None` for what must be completed.
+    pub(crate) cancel: Option<&'a Cancel>,
 }
 
 impl Output<'_> {
+    /// The same for what must be completed.
+    pub(crate) fn uncancelled(self) -> Self {
+        Self { cancel: None, ..self }
+    }
+
+    /// Fails if the operation was cancelled.
+    pub(crate) fn go_on(&self) -> Result<(), WimError> {
+        match self.cancel.is_some_and(Cancel::is_cancelled) {
+            true => Err(WimError::Commit(CommitError::Cancelled { path: self.path.to_path_buf() })),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), WimError> {
+        self.go_on()?;
         self.storage
             .write_all_at(bytes, at)
             .map_err(|error| WimError::io(self.path, "write", error))

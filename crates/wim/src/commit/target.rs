@@ -56,13 +56,17 @@ pub(super) fn append_and_switch(
 ) -> Result<Committed, WimError> {
     let path = archive.part.path.clone();
     let leftover = archive.leftover();
-    let output = Output { storage, path: &path };
+    let cancel = options.cancel.clone();
+    let output = Output { storage, path: &path, cancel: Some(&cancel) };
     let (header, end) = (archive.part.disk.clone(), archive.end());
     let mut undo = Undo { storage, header, end, switched: false, armed: true };
     output.set_len(end)?;
     let mut written = write(&mut archive, plan, output, end, options)?;
     report(options, Progress::Sync);
     output.sync()?;
+    // From here on the file is the new one.
+    output.go_on()?;
+    let output = output.uncancelled();
     undo.switched = true;
     output.write(0, written.header(&archive.part.disk).as_bytes())?;
     output.sync()?;
@@ -92,6 +96,7 @@ pub(super) fn to_file(
     let like = like.map_err(|error| WimError::io(&archive.part.path, "read", error))?;
     let new = Options { overwrite, like: Some(&like), private: options.private };
     let mut new = NewFile::create(path, new)?;
+    let cancel = options.cancel.clone();
     lock(&archive.part.file, &archive.part.path, FlockOperation::NonBlockingLockShared)?;
     check_same(archive, &archive.part.file)?;
     let end = archive.end();
@@ -101,7 +106,7 @@ pub(super) fn to_file(
     let mut written = Written::default();
     let mut erased = Erasure::NotAsked;
     if !plan.is_empty() || leftover.is_some() || adds_integrity {
-        let output = Output { storage: new.file(), path };
+        let output = Output { storage: new.file(), path, cancel: Some(&cancel) };
         written = write(archive, plan, output, end, options)?;
         let mut header = written.header(&archive.part.disk).clone();
         if options.erase && !plan.is_empty() {
@@ -114,6 +119,7 @@ pub(super) fn to_file(
     let readable = new.settle()?;
     report(options, Progress::Confirm);
     confirm(&readable, path, plan)?;
+    Output { storage: new.file(), path, cancel: Some(&cancel) }.go_on()?;
     let swept = new.swept();
     let path = new.finish()?;
     Ok(Committed { repaired: leftover, erased, swept, ..committed(path, plan, &written) })
@@ -308,11 +314,13 @@ fn copy(
     if archive.part.base == 0 && ioctl_ficlone(to, &archive.part.file).is_ok() {
         return to.set_len(end).map_err(|error| WimError::io(path, "set the size", error));
     }
+    let to_file = to;
     let (mut from, mut to): (&File, &File) = (&archive.part.file, to);
     from.seek(SeekFrom::Start(archive.part.base))
         .map_err(|error| WimError::io(&archive.part.path, "read", error))?;
     let mut done = 0;
     while done < end {
+        Output { storage: to_file, path, cancel: Some(&options.cancel) }.go_on()?;
         report(options, Progress::Copy { done, total: end });
         let copied = io::copy(&mut from.take(STEP.min(end - done)), &mut to)
             .map_err(|error| WimError::io(path, "write", error))?;
