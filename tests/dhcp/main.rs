@@ -5,3 +5,4 @@ mod captured;
 mod foreign;
 mod login;
 mod network;
+mod routers;

@@ -18,6 +18,7 @@ use crate::dhcp::{
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
 use crate::http::{HttpServer, Tls};
+use crate::ipv6::Responder;
 use crate::logic::dhcp::Role;
 use crate::meter::Meter;
 use crate::net::{Interface, Service};
@@ -55,6 +56,7 @@ pub(super) struct Services {
     https: Option<(TcpListener, Tls)>,
     page: Option<(TcpListener, Arc<Watch>)>,
     console: Option<UdpSocket>,
+    ipv6: Option<Responder>,
     reload: Reload,
 }
 
@@ -86,6 +88,13 @@ impl Services {
     ) -> Result<Self, ServeError> {
         let Server { config, interface, ports, files, logins, .. } = server;
         let config = Arc::new(config);
+        let (ipv6, events) = match ports.ipv6 {
+            Some(socket) => {
+                let (responder, events) = Responder::new(socket, events);
+                (Some(responder), events)
+            }
+            None => (None, events),
+        };
         let (leases, queries) = mpsc::channel(QUERIES);
         let source = with_logins(files.source, logins.clone(), &interface, leases.clone());
         let swap = Arc::new(Swap::new(source));
@@ -112,6 +121,7 @@ impl Services {
             https: ports.https,
             page: ports.watch.map(|listener| (listener, watch)),
             console: ports.syslog,
+            ipv6,
             reload,
             common: Common { config, interface, events, stop },
         })
@@ -122,7 +132,7 @@ impl Services {
     /// # Errors
     /// Of the first service that fails.
     pub(super) async fn run(self, configs: mpsc::Receiver<Config>) -> Result<(), ServeError> {
-        let Self { common, dhcp, tftp, http, https, page, console, reload } = self;
+        let Self { common, dhcp, tftp, http, https, page, console, ipv6, reload } = self;
         let https = https.map(|port| (http.0.clone(), port));
         tokio::try_join!(
             common.dhcp(dhcp),
@@ -131,6 +141,7 @@ impl Services {
             common.https(https),
             common.page(page),
             common.console(console),
+            common.ipv6(ipv6),
             common.signs_of_life(),
             common.reload(reload, configs),
         )
@@ -191,6 +202,11 @@ impl Common {
         let Some(socket) = socket else { return Ok(()) };
         let received = watch::receive(socket, Arc::clone(&self.events), self.stop.wait());
         received.await.map_err(lost(Service::Syslog))
+    }
+
+    async fn ipv6(&self, responder: Option<Responder>) -> Result<(), ServeError> {
+        let Some(responder) = responder else { return Ok(()) };
+        responder.run(self.stop.wait()).await.map_err(lost(Service::Ipv6))
     }
 
     async fn signs_of_life(&self) -> Result<(), ServeError> {

@@ -64,6 +64,8 @@ pub enum StepKind {
     Console,
     /// A disk over the network was found, or not.
     San,
+    /// The client asks for something over IPv6.
+    Ipv6,
 }
 
 /// A file that was asked for.

@@ -84,6 +84,7 @@ impl Metrics {
             | Event::Hashed { .. }
             | Event::Progress { .. }
             | Event::Console { .. }
+            | Event::Ipv6 { .. }
             | Event::Note { .. } => {}
         }
     }
