@@ -7,3 +7,4 @@ mod login;
 mod moves;
 mod network;
 mod one_port;
+mod routers;

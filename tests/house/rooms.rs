@@ -41,6 +41,7 @@ const NETBOOT: Rooms = &[
     ("files", &["digest", "event"]),
     ("net", &["config"]),
     ("dhcp", &["config", "event", "logic", "net", "wire"]),
+    ("ipv6", &["event", "logic", "net", "wire"]),
     ("tftp", &["config", "digest", "event", "files", "logic", "meter", "net", "wire"]),
     ("http", &["config", "digest", "event", "files", "logic", "meter", "net"]),
     ("timeline", &["client", "digest", "event", "logic", "wire"]),
@@ -48,7 +49,7 @@ const NETBOOT: Rooms = &[
     (
         "serve",
         &[
-            "client", "config", "dhcp", "event", "files", "http", "logic", "meter", "net",
+            "client", "config", "dhcp", "event", "files", "http", "ipv6", "logic", "meter", "net",
             "policy", "tftp", "watch", "wire",
         ],
     ),

@@ -67,24 +67,6 @@ impl Rig {
         Some(rig)
     }
 
-    /// A router that announces immediately that it is not a default router: firmware of before 2020
-    /// waits 13 to 16 seconds for one at each stage.
-    pub(crate) fn router(&self) -> Option<Running> {
-        let dnsmasq = tool("dnsmasq", "dnsmasq-base")?;
-        self.ip("addr add fd00:192:168::10/64 dev br0 nodad");
-        let words = [
-            "--no-daemon",
-            "--conf-file=/dev/null",
-            "--user=root",
-            "--port=0",
-            "--interface=br0",
-            "--enable-ra",
-            "--ra-param=br0,60,0",
-            "--dhcp-range=fd00:192:168::,ra-only,64",
-        ];
-        Some(self.start(&self.namespace, &dnsmasq, &words))
-    }
-
     /// A second namespace on the same bridge, where another server has 192.168.0.1.
     pub(crate) fn neighbour(&mut self) -> String {
         let other = format!("{}-other", self.namespace);

@@ -9,7 +9,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | [`wire`] | how packets are spelt: DHCP, TFTP; no decisions |
+//! | [`wire`] | how packets are spelt: DHCP, TFTP, neighbour discovery of IPv6; no decisions |
 //! | [`client`] | what a DHCP message says about its sender: program, platform, UUID |
 //! | [`config`] | the configuration file: a section is a module with its check |
 //! | [`event`] | what happened, for the log and the timeline |
@@ -18,6 +18,7 @@
 //! | [`files`] | where files come from: folders, memory, layers of these |
 //! | [`net`] | the network interface, sockets, and ways to wait for them |
 //! | [`dhcp`] | sockets, clock and lease log around `logic::dhcp` |
+//! | `ipv6` | the socket around `logic::ipv6`, which ends the wait for a router |
 //! | [`tftp`], [`http`] | how files are sent: one bounded task for each transfer |
 //! | [`timeline`] | events put together: each machine's boot, where it stopped, and why |
 //! | [`watch`] | boots for people: a page, an API, metrics |
@@ -58,6 +59,7 @@ mod digest;
 pub mod event;
 pub mod files;
 pub mod http;
+mod ipv6;
 pub mod logic;
 mod meter;
 pub mod net;

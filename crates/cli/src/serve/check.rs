@@ -231,12 +231,13 @@ fn hash(files: &Files, interface: &Interface, printer: &Printer) -> Result<Vec<F
 /// What no file is wrong about, and is worth knowing all the same.
 fn hints(config: &Config, interface: &Interface, tree: Option<&Path>) -> Vec<String> {
     // A machine without IPv6 has no table to read, and no router either.
-    let router = interface.has_ipv6_router().unwrap_or(false);
+    let waits =
+        !config.serve.answer_router_solicitations && !interface.has_ipv6_router().unwrap_or(false);
     let name = &interface.name;
     let wait = format!(
         "no IPv6 router is known on {name}; iPXE from before October 2020, such as that of Debian 11 \
-         and 12, waits 13 s for one at each stage. Any router advertisement there ends the wait, even \
-         one that offers no route"
+         and 12, waits 13 s for one at each stage. answer-router-solicitations = true in [serve] ends \
+         the wait"
     );
     let elsewhere = config.serve.http_base.as_ref().map(|base| {
         format!(
@@ -251,7 +252,7 @@ fn hints(config: &Config, interface: &Interface, tree: Option<&Path>) -> Vec<Str
             tree.display()
         )
     });
-    (!router).then_some(wait).into_iter().chain(elsewhere).chain(tree).collect()
+    waits.then_some(wait).into_iter().chain(elsewhere).chain(tree).collect()
 }
 
 fn place(origin: Origin) -> &'static str {

@@ -40,6 +40,11 @@ pub struct Serve {
     /// Which machines get an answer to their DHCP messages.
     #[schemars(example = &"known")]
     pub allow: Allow,
+    /// Answer a booting machine that asks for an IPv6 router that there is none, so that it does not wait for one:
+    /// up to 16 s at each stage. The answer goes to that machine only, and none is sent where this machine
+    /// forwards IPv6.
+    #[schemars(example = false)]
+    pub answer_router_solicitations: bool,
     /// The user whose rights the server keeps once its ports are open, where it is started as root.
     #[schemars(example = &"winpe-iscsi")]
     pub user: Option<String>,
@@ -117,6 +122,7 @@ impl Default for Serve {
             force: false,
             authoritative: true,
             allow: Allow::All,
+            answer_router_solicitations: true,
             user: None,
             folders: Vec::new(),
             state: None,

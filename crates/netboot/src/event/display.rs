@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Event, Protocol};
+use super::{Event, Protocol, Waiting};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,6 +28,10 @@ impl fmt::Display for Event {
                         "{file} has changed: {bytes} bytes, SHA-256 {sha256}, before it was {before}"
                     ),
                 }
+            }
+            Self::Ipv6 { client, waiting, elapsed } => {
+                let seconds = elapsed.as_secs_f64();
+                write!(f, "IPv6 of {client} after {seconds:.1} s: {waiting}")
             }
             Self::Console { client, line } => write!(f, "{client} says: {}", line.escape_debug()),
             Self::Repeated { of: _, count, clients, elapsed, example } => {
@@ -114,6 +118,19 @@ fn fmt_transfer(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             if *bytes > 0 { write!(f, " after {bytes} bytes") } else { Ok(()) }
         }
         _ => Ok(()),
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "answered that there is no router, so that it does not wait for one",
+            Self::OtherRouter => {
+                "it asks a DHCPv6 server for an address, because another router advertises managed \
+                 addresses; iPXE waits up to 16 s"
+            }
+            Self::Firmware => "its firmware tries PXE over IPv6, which takes about a minute",
+        })
     }
 }
 

@@ -28,6 +28,7 @@
 //! | `stalled` | `client`, `file`, `block`, `retries`, `seconds` |
 //! | `console` | `client` (address), `line` |
 //! | `repeated` | `of` (an `event`), `count`, `clients`, `seconds`, `example` (a line): what a log leaves out |
+//! | `ipv6` | `client` (MAC), `waiting`: one of `ended`, `other_router`, `firmware`; `seconds` since its first DHCP message |
 //! | `warning`, `note` | `text` |
 //!
 //! `heard`, `progress`, `leases` and `impaired` are no lines of a log; they are for
@@ -190,6 +191,16 @@ pub enum Event {
         /// What it says.
         line: String,
     },
+    /// A machine that boots asks for something over IPv6.
+    Ipv6 {
+        /// Its MAC address, spelt as in the events of DHCP.
+        client: String,
+        /// What that means for its boot.
+        waiting: Waiting,
+        /// Since the first DHCP message of the program that asks.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
+        elapsed: Duration,
+    },
     /// How many leases are in force, when that has changed.
     Leases {
         /// So many.
@@ -256,6 +267,29 @@ pub struct Heard {
     pub ignored: Option<Ignore>,
     /// The `[[client]]` table that matches it.
     pub table: Option<String>,
+}
+
+/// What IPv6 makes a booting machine wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// Nothing any more: it asked for a router, and was answered that there is none.
+    Ended,
+    /// For DHCPv6: the advertisement of another router says that there is a server.
+    OtherRouter,
+    /// For PXE over IPv6, which its firmware tries after that over IPv4.
+    Firmware,
+}
+
+impl Waiting {
+    /// Its name in JSON.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::OtherRouter => "other_router",
+            Self::Firmware => "firmware",
+        }
+    }
 }
 
 /// How a file travels.

@@ -1,6 +1,7 @@
 //! What is answered: pure functions of packet, configuration, state and time.
 
 pub mod dhcp;
+pub mod ipv6;
 mod shares;
 pub mod tftp;
 mod time;

@@ -25,6 +25,8 @@ pub enum Service {
     Watch,
     /// Port 514, iPXE's console.
     Syslog,
+    /// Answers to router solicitations.
+    Ipv6,
 }
 
 /// A port that cannot be had.
@@ -47,6 +49,7 @@ impl fmt::Display for Service {
             Self::Http => "HTTP",
             Self::Watch => "watch",
             Self::Syslog => "syslog",
+            Self::Ipv6 => "IPv6",
         })
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::ServeError;
 use crate::config::Serve;
 use crate::event::{Event, Sink};
+use crate::ipv6::Ipv6Link;
 use crate::net::{BoundSockets, Interface};
 
 /// Between two looks.
@@ -23,6 +24,7 @@ pub(super) struct LinkWatch {
     wanted: Serve,
     now: Interface,
     sockets: BoundSockets,
+    ipv6: Option<Arc<Ipv6Link>>,
     moves: mpsc::Sender<Interface>,
     events: Arc<dyn Sink>,
     /// Whether it is not there.
@@ -34,13 +36,14 @@ impl LinkWatch {
         wanted: &Serve,
         now: &Interface,
         sockets: BoundSockets,
+        ipv6: Option<Arc<Ipv6Link>>,
         moves: mpsc::Sender<Interface>,
         events: &Arc<dyn Sink>,
     ) -> Self {
         // Another interface that appears makes no choice necessary.
         let wanted = Serve { interface: Some(now.name.clone()), ..wanted.clone() };
         let events = Arc::clone(events);
-        Self { wanted, now: now.clone(), sockets, moves, events, gone: false }
+        Self { wanted, now: now.clone(), sockets, ipv6, moves, events, gone: false }
     }
 
     /// Looks again and again, and passes on what has changed.
@@ -76,6 +79,9 @@ impl LinkWatch {
         if before.index != found.index {
             let rebound = self.sockets.bind_again(name);
             rebound.map_err(|source| ServeError::Interface { name: name.clone(), source })?;
+            if let Some(ipv6) = &self.ipv6 {
+                ipv6.moved(found.index);
+            }
         }
         if before.address != found.address && self.sockets.is_at_one_address() {
             let text = format!(

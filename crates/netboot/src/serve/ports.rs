@@ -8,6 +8,7 @@ use super::ServeError;
 use crate::config::{Config, Listen};
 use crate::dhcp::{Sockets, question_socket};
 use crate::http::Tls;
+use crate::ipv6::Ipv6Socket;
 use crate::net::{At, BoundSockets, Interface, PortError, Service, tcp, udp};
 
 /// UDP, RFC 5426.
@@ -23,6 +24,8 @@ pub(super) struct Ports {
     pub(super) https: Option<(TcpListener, Tls)>,
     pub(super) watch: Option<TcpListener>,
     pub(super) syslog: Option<UdpSocket>,
+    /// Answers router solicitations; none where the configuration, or this machine, does not allow it.
+    pub(super) ipv6: Option<Ipv6Socket>,
     /// What could not be opened and is not needed, as texts for the log.
     pub(super) without: Vec<String>,
 }
@@ -45,6 +48,7 @@ impl Ports {
             https: https(config, interface)?,
             watch: watch(config, &mut without)?,
             syslog: syslog(config, interface, &mut without)?,
+            ipv6: ipv6(config, interface, &mut without),
             without,
         })
     }
@@ -102,6 +106,16 @@ fn syslog(
             Ok(None)
         }
     }
+}
+
+fn ipv6(config: &Config, interface: &Interface, without: &mut Vec<String>) -> Option<Ipv6Socket> {
+    if !config.serve.answer_router_solicitations {
+        return None;
+    }
+    let opened = Ipv6Socket::open(interface);
+    opened
+        .map_err(|error| without.push(format!("router solicitations are not answered: {error}")))
+        .ok()
 }
 
 /// The address of the page.

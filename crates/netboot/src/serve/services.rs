@@ -19,6 +19,7 @@ use crate::dhcp::{
 use crate::event::{Event, Sink};
 use crate::files::{FileSource, Hashed, Swap};
 use crate::http::{HttpServer, Tls};
+use crate::ipv6::{Ipv6Socket, Responder};
 use crate::logic::dhcp::Role;
 use crate::meter::Meter;
 use crate::net::{Interface, Service};
@@ -54,6 +55,7 @@ pub(super) struct Services {
     page: Option<(TcpListener, Arc<Watch>)>,
     console: Option<UdpSocket>,
     history: Option<HistoryFile>,
+    ipv6: Option<Responder>,
     reload: Reload,
     link: LinkWatch,
 }
@@ -85,8 +87,16 @@ impl Services {
         events: Arc<dyn Sink>,
         stop: Stop,
     ) -> Result<Self, ServeError> {
-        let Server { config, interface, ports, files, logins, .. } = server;
+        let Server { config, interface, mut ports, files, logins, .. } = server;
         let config = Arc::new(config);
+        let ipv6_link = ports.ipv6.as_ref().map(Ipv6Socket::link);
+        let (ipv6, events) = match ports.ipv6.take() {
+            Some(socket) => {
+                let (responder, events) = Responder::new(socket, events);
+                (Some(responder), events)
+            }
+            None => (None, events),
+        };
         let (leases, queries) = mpsc::channel(QUERIES);
         let source = with_logins(files.source, logins.clone(), &interface, leases.clone());
         let swap = Arc::new(Swap::new(source));
@@ -98,7 +108,7 @@ impl Services {
         let (dhcp, changes) = mpsc::channel(1);
         let (moved, moves) = mpsc::channel(1);
         let bound = ports.bound().map_err(lost(Service::Dhcp))?;
-        let link = LinkWatch::new(&config.serve, &interface, bound, moved, &events);
+        let link = LinkWatch::new(&config.serve, &interface, bound, ipv6_link, moved, &events);
         let reload = Reload {
             config: Arc::clone(&config),
             interface: interface.clone(),
@@ -118,6 +128,7 @@ impl Services {
             page: ports.watch.map(|listener| (listener, watch)),
             console: ports.syslog,
             history,
+            ipv6,
             reload,
             link,
             common: Common { config, interface, events, stop },
@@ -129,7 +140,8 @@ impl Services {
     /// # Errors
     /// Of the first service that fails.
     pub(super) async fn run(self, configs: mpsc::Receiver<Config>) -> Result<(), ServeError> {
-        let Self { common, dhcp, tftp, http, https, page, console, history, reload, link } = self;
+        let Self { common, dhcp, tftp, http, https, page, console, history, ipv6, reload, link } =
+            self;
         let https = https.map(|port| (http.0.clone(), port));
         tokio::try_join!(
             common.dhcp(dhcp),
@@ -139,6 +151,7 @@ impl Services {
             common.page(page),
             common.console(console),
             common.history(history),
+            common.ipv6(ipv6),
             common.signs_of_life(),
             common.reload(reload, configs),
             common.link(link),
@@ -214,6 +227,11 @@ impl Common {
             file.run(self.stop.wait()).await;
         }
         Ok(())
+    }
+
+    async fn ipv6(&self, responder: Option<Responder>) -> Result<(), ServeError> {
+        let Some(responder) = responder else { return Ok(()) };
+        responder.run(self.stop.wait()).await.map_err(lost(Service::Ipv6))
     }
 
     async fn signs_of_life(&self) -> Result<(), ServeError> {

@@ -81,6 +81,14 @@ impl Timeline {
                 let step = Step::new(now, console::kind_of(line), shortened(line, MAX_NAME));
                 self.push(&name, step);
             }
+            Event::Ipv6 { client, waiting, elapsed } => {
+                // A machine that is not watched has no boot to which this belongs.
+                if self.clients.get(client).is_some_and(|it| !it.boots.is_empty()) {
+                    let text =
+                        format!("IPv6, {:.1} s after DHCP: {waiting}", elapsed.as_secs_f64());
+                    self.push(client, Step::new(now, StepKind::Ipv6, text));
+                }
+            }
             Event::Hashed { .. }
             | Event::Ignored { .. }
             | Event::Lease { .. }

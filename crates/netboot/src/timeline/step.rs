@@ -73,6 +73,8 @@ pub enum StepKind {
     San,
     /// An entry of a menu was chosen, or did not boot.
     Chosen,
+    /// The client asks for something over IPv6.
+    Ipv6,
 }
 
 /// A file that was asked for.

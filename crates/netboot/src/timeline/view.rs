@@ -207,7 +207,9 @@ fn link(step: &Step) -> Option<Link> {
         (StepKind::OtherServer, None) => plain("other server"),
         (StepKind::Ignored, None) => plain("ignored"),
         (StepKind::San, None) => plain("SAN"),
-        (StepKind::Dhcp | StepKind::File | StepKind::Console, None) => return None,
+        (StepKind::Dhcp | StepKind::File | StepKind::Console | StepKind::Ipv6, None) => {
+            return None;
+        }
     })
 }
 

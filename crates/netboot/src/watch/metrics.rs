@@ -86,6 +86,7 @@ impl Metrics {
             | Event::Hashed { .. }
             | Event::Progress { .. }
             | Event::Console { .. }
+            | Event::Ipv6 { .. }
             | Event::Note { .. } => {}
         }
     }

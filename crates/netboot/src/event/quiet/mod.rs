@@ -247,6 +247,9 @@ impl<'a> Line<'a> {
                 Self { failed: true, ..step("stalled", client, [file.as_str(), ""]) }
             }
             Event::Console { client, line } => step("console", client.to_string(), [line, ""]),
+            Event::Ipv6 { client, waiting, .. } => {
+                step("ipv6", client.clone(), [waiting.code(), ""])
+            }
             // Each version of a file is news, and clients make none.
             Event::Hashed { file, sha256, .. } => step("hashed", sha256.to_string(), [file, ""]),
             // Many notes report what clients do, and must not crowd out a warning.
