@@ -35,7 +35,8 @@ fuzz_target!(|input: &[u8]| {
     let Some((&flags, mut rest)) = input.split_first() else { return };
     let role = if flags & 1 == 0 { Role::Full } else { Role::Proxy };
     let network = "192.168.0.0/24".parse().expect("a network");
-    let link = Link { address: [192, 168, 0, 10].into(), network, others: vec![[10, 0, 0, 10].into()] };
+    let link =
+        Link { address: [192, 168, 0, 10].into(), network, others: vec![[10, 0, 0, 10].into()] };
     let mut server = Server::new(Arc::clone(&PARSED), link, role);
     let mut now = Time::from_secs(1_800_000_000);
     let mut number = 0;

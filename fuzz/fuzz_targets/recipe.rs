@@ -70,7 +70,8 @@ fn check_place(text: &str, line: usize, column: usize, message: &str) {
 
 /// Relative paths are below the folder of the recipe.
 fn check_paths(recipe: &Recipe) {
-    let one = [&recipe.wim, &recipe.iso, &recipe.output, &recipe.report, &recipe.html, &recipe.undo_reg];
+    let one =
+        [&recipe.wim, &recipe.iso, &recipe.output, &recipe.report, &recipe.html, &recipe.undo_reg];
     let many = recipe.reg.iter().chain(&recipe.driver).chain(&recipe.chap_secret_file);
     for path in one.into_iter().flatten().chain(many) {
         assert!(path.is_absolute(), "{}", path.display());

@@ -166,7 +166,7 @@ fn a_plain_export_has_no_comments() {
         let words = ["export", "SYSTEM", "Lab", "--plain", "--force", "-o", "lab.reg"];
         assert_eq!(bench.hive(&[&words[..], format].concat()).code, 0);
         let bytes = bench.bytes("lab.reg");
-        assert!(!bytes.iter().any(|byte| *byte == b';'), "{format:?}");
+        assert!(!bytes.contains(&b';'), "{format:?}");
     }
     let Some(hivex) = winpe_tests::tool("hivexregedit", "libwin-hivex-perl") else { return };
     assert_eq!(bench.hive(&["new", "THEIRS"]).code, 0);

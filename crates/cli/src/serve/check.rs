@@ -125,11 +125,7 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
     print_clients(&clients, printer)?;
     print_menu(&menu, printer)?;
     print_logins(&logins, printer)?;
-    printer.line("")?;
-    printer.heading("files, and their SHA-256")?;
-    for row in &hashed {
-        printer.line(format_args!("  {:29} {:>11} {}", row.name, row.bytes, row.sha256))?;
-    }
+    print_files(&hashed, printer)?;
     for missing in &files.missing {
         printer.warning(missing);
     }
@@ -145,6 +141,15 @@ pub(super) fn check(config: &Config, interface: &Interface, printer: &mut Printe
         printer.status(format_args!("hint: {hint}"));
     }
     Ok(exit)
+}
+
+fn print_files(files: &[FileRow], printer: &mut Printer) -> Result<(), Failure> {
+    printer.line("")?;
+    printer.heading("files, and their SHA-256")?;
+    for row in files {
+        printer.line(format_args!("  {:29} {:>11} {}", row.name, row.bytes, row.sha256))?;
+    }
+    Ok(())
 }
 
 /// What each kind of client boots.

@@ -68,26 +68,18 @@ impl Timeline {
             }
             Event::Sent { protocol, client, file, bytes, elapsed, sha256 } => {
                 let change = |it: &mut FileStep| it.sent(*bytes, *elapsed, *sha256);
-                let name = self.file(of(protocol, client, file), now, change);
-                self.count(&name, *bytes);
+                self.ended(of(protocol, client, file), *bytes, now, change);
             }
             Event::Failed { protocol, client, file, bytes, reason } => {
                 let change = |it: &mut FileStep| it.failed(*bytes, reason);
-                let name = self.file(of(protocol, client, file), now, change);
-                self.count(&name, *bytes);
+                self.ended(of(protocol, client, file), *bytes, now, change);
             }
             Event::Console { client, line } => {
-                let name = self.name_of(*client);
                 let step = Step::new(now, console::kind_of(line), shortened(line, MAX_NAME));
-                self.push(&name, step);
+                self.push(&self.name_of(*client), step);
             }
             Event::Ipv6 { client, waiting, elapsed } => {
-                // A machine that is not watched has no boot to which this belongs.
-                if self.clients.get(client).is_some_and(|it| !it.boots.is_empty()) {
-                    let text =
-                        format!("IPv6, {:.1} s after DHCP: {waiting}", elapsed.as_secs_f64());
-                    self.push(client, Step::new(now, StepKind::Ipv6, text));
-                }
+                self.waits(client, *waiting, *elapsed, now);
             }
             Event::Hashed { .. }
             | Event::Ignored { .. }
@@ -199,9 +191,16 @@ impl Timeline {
         name
     }
 
-    /// Counts bytes that were sent.
-    fn count(&mut self, name: &str, bytes: u64) {
-        if let Some(boot) = self.last_boot(name) {
+    /// The same for the end of a transfer of so many bytes.
+    fn ended(
+        &mut self,
+        transfer: TransferOf<'_>,
+        bytes: u64,
+        now: Time,
+        change: impl FnOnce(&mut FileStep),
+    ) {
+        let name = self.file(transfer, now, change);
+        if let Some(boot) = self.last_boot(&name) {
             boot.bytes = boot.bytes.saturating_add(bytes);
         }
     }

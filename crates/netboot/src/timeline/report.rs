@@ -1,9 +1,11 @@
-//! Reports of scripts: what was chosen in a menu; and answers that name no boot file.
+//! Reports of scripts: what was chosen in a menu; answers that name no boot file; questions over IPv6.
+
+use std::time::Duration;
 
 use super::Timeline;
 use super::step::{Step, StepKind};
 use crate::client::{Choice, ChoiceKind};
-use crate::event::{Event, Ignore};
+use crate::event::{Event, Ignore, Waiting};
 use crate::logic::Time;
 
 impl Timeline {
@@ -25,6 +27,14 @@ impl Timeline {
             self.push(&name, choice_step(choice, now));
         }
         true
+    }
+
+    /// A machine asks for something over IPv6. Without a boot there is nothing to which this belongs.
+    pub(super) fn waits(&mut self, client: &str, waiting: Waiting, elapsed: Duration, now: Time) {
+        if self.clients.get(client).is_some_and(|it| !it.boots.is_empty()) {
+            let text = format!("IPv6, {:.1} s after DHCP: {waiting}", elapsed.as_secs_f64());
+            self.push(client, Step::new(now, StepKind::Ipv6, text));
+        }
     }
 
     /// Remembers why an answer names no boot file.
