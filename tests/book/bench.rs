@@ -14,7 +14,10 @@ use winpe_tests::{tool, winpe_iscsi};
 const WRAPPER: &str = r#"#!/bin/bash
 words=()
 for word in "$@"; do
-  if [ "$word" = eth1 ]; then word=lo; fi
+  case $word in
+    eth1) word=lo ;;
+    192.168.0.*,192.168.0.*) word=${word//192.168.0/127.0.0} ;;
+  esac
   words+=("$word")
 done
 case $1 in
@@ -22,6 +25,10 @@ case $1 in
     case " $* " in
       *" --check "* | *" --export-files "*) ;;
       *) words+=(--check) ;;
+    esac
+    case " $* " in
+      *" --iface "*) ;;
+      *) words+=(--iface lo) ;;
     esac
     "$PROGRAM" "${words[@]}"
     # 1: this machine has not every boot program.

@@ -3,14 +3,12 @@
 //! radvd is the router of the link, rdisc6 and the kernel are hosts.
 
 use std::fs;
-use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use winpe_tests::tool;
 
-use crate::foreign::udhcpc;
-use crate::network::{Network, Serving};
+use crate::network::{Network, Running, Serving};
 
 /// What rdisc6 prints of an advertisement from here: its source is the MAC address of the server's end.
 const OURS: &str = "Router lifetime           :            0";
@@ -35,7 +33,12 @@ fn solicit(network: &Network) -> Option<String> {
 
 /// The machine at the other end boots: it sends DHCP as firmware does.
 fn boot(network: &Network) -> Option<()> {
-    udhcpc(network, &["-V", "PXEClient"]).map(drop)
+    let udhcpc = tool("udhcpc", "udhcpc")?;
+    // A script that changed the address would remove those of IPv6 too.
+    let words = "-i far -f -q -n -t 5 -T 1 -s /bin/true -V PXEClient";
+    let output = network.there(&udhcpc).args(words.split(' ')).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    Some(())
 }
 
 #[test]
@@ -102,14 +105,13 @@ fn a_host_keeps_what_its_router_advertises() {
         let Some(()) = boot(&network) else { return };
         let Some(said) = solicit(&network) else { return };
         assert!(said.contains(OURS), "{said}\n{}", serving.log());
-        let running = running.get_or_insert_with(|| router.start());
+        running.get_or_insert_with(|| router.start());
         wait_for_route(&network);
         let after = known_of_routers(&network);
         assert!(after.contains("mtu 1400") && after.contains("hoplimit 50"), "{after}");
         assert!(before.is_none_or(|before| before == after), "{after}");
         serving.end().unwrap();
-        running.kill().unwrap();
-        running.wait().unwrap();
+        drop(running);
         forget_routers(&network);
     }
 }
@@ -139,11 +141,10 @@ impl<'n> Router<'n> {
         Some(Self { network, radvd, config })
     }
 
-    fn start(&self) -> Child {
+    fn start(&self) -> Running {
         let pid = self.network.path("radvd.pid");
         let words = ["-n", "-m", "stderr", "-C", &self.config, "-p", &pid];
-        let mut command = self.network.at(&self.network.ours, &self.radvd, &words);
-        command.stderr(std::process::Stdio::null()).spawn().unwrap()
+        Running::start(&mut self.network.at(&self.network.ours, &self.radvd, &words))
     }
 }
 

@@ -24,8 +24,9 @@ use crate::{Exit, Outcome};
 /// Examples:
 ///   winpe-iscsi reg apply winpe.wim tweaks.reg --dry-run
 ///   winpe-iscsi reg apply winpe.wim:2 tweaks.reg more.reg
-///   winpe-iscsi reg apply mnt tweaks.reg --root 'WIM_SOFTWARE=SOFTWARE'
-///   winpe-iscsi reg apply winpe.wim user.reg --root 'HKCU=Users/Default/NTUSER.DAT'
+///   winpe-iscsi reg apply hives tweaks.reg --root 'WIM_SOFTWARE=SOFTWARE'
+///   winpe-iscsi reg apply winpe.wim user.reg \
+///       --root 'HKCU=Users/Default/NTUSER.DAT'
 ///
 /// A key is changed in the hive that has it when this Windows runs: HKEY_LOCAL_MACHINE\SYSTEM,
 /// SOFTWARE, SAM, SECURITY, COMPONENTS and DRIVERS, HKEY_CLASSES_ROOT, HKEY_CURRENT_CONFIG,
