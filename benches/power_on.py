@@ -6,8 +6,8 @@
 
 As root: it makes network namespaces with a bridge and a tap, and removes them. Both serve the same files:
 those that `serve --export-files` writes, so that menus, scripts and programs are the same byte for byte.
-dnsmasq is configured without delays: no ping, and iPXE's option 175.176; for both there is a router that
-announces that it is not a default router. A boot ends when the machine's serial console shows the last line of the
+dnsmasq is configured without delays: no ping, and iPXE's option 175.176. Each server is alone on the link, and no
+router of IPv6 is there. A boot ends when the machine's serial console shows the last line of the
 chain. Before the first round the machine has booted once, since ours probes for 0.3 s whether the address of
 a new machine is in use. The machine has CPU 1, all servers have CPU 0; contenders take turns,
 each first as often as the other. The median and the minimum are printed: the other guests of the host cause
@@ -60,7 +60,6 @@ def make_network():
         ip(f"-n {name} link set lo up")
     ip(f"-n {OURS} link add br0 type bridge forward_delay 0 stp_state 0")
     ip(f"-n {OURS} addr add {SERVER}/24 dev br0")
-    ip(f"-n {OURS} addr add fd00:192:168::10/64 dev br0 nodad")
     ip(f"-n {OURS} link set br0 up")
     ip(f"-n {OURS} tuntap add tap0 mode tap")
     ip(f"-n {OURS} link set tap0 master br0 up")
@@ -219,7 +218,7 @@ def power_on(at, firmware):
 
 def boot(at, name, serve):
     firmware, _, entries, leases, last = CHAINS[name]
-    others = [dnsmasq(at, "br0", "--enable-ra", "--ra-param=br0,60,0", "--dhcp-range=fd00:192:168::,ra-only,64")]
+    others = []
     if entries is DISK:
         others.append(target(at))
     if leases == "other":

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# reged exits with 0 where it refuses a file, and with 2 where it has imported one
+#
+# Expected: `reged -C -I HIVE PREFIX FILE` has a status that a script can test: 0 if the file was imported.
+# Observed (reged 0.1 140201 of chntpw 140201-1, Debian 12):
+#   a file of the version that Windows 95 and NT 4 wrote, "REGEDIT4"   "import_reg: ERROR: Windows Registry Editor
+#                                                                      signature missing on first line", status 0
+#   the same keys under the header of version 5                        imported and saved, status 2
+# So `reged ... || exit 1` ends at each success and passes over each refused file.
+#
+# Needs: Debian 12 (amd64), apt-get, dpkg-deb, python3. Installs into a temporary folder only.
+set -euo pipefail
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+packages=(chntpw=140201-1)
+apt-get download -qq "${packages[@]}" 2>/dev/null || {
+  echo "cannot download ${packages[*]}; apt-get update may help" >&2
+  exit 2
+}
+for package in ./*.deb; do dpkg-deb -x "$package" root; done
+reged() { root/usr/sbin/reged "$@"; }
+
+cat > make.py <<'PYTHON'
+"""Writes a hive of Windows XP's version with the keys ROOT and ROOT\\Key, and no value."""
+import struct
+import sys
+
+NONE = 0xFFFFFFFF
+
+
+def cell(data):
+    size = (4 + len(data) + 7) // 8 * 8
+    return struct.pack("<i", -size) + data.ljust(size - 4, b"\0")
+
+
+def key(name, flags, parent, subkeys, listed, security):
+    head = struct.pack("<2sHQIIIIIIIIII", b"nk", flags, 0, 0, parent, subkeys, 0, listed, NONE, 0, NONE, security, NONE)
+    sizes = struct.pack("<IIIIIHH", 32, 0, 0, 0, 0, len(name), 0)
+    return cell(head + sizes + name)
+
+
+def offsets(cells):
+    at = 32
+    for data in cells:
+        yield at
+        at += len(data)
+
+
+def lists(root, child, listed, security):
+    acl = bytes.fromhex("010004803000000040000000000000001400000002001c000100000000031400"
+                        "3f000f0001010000000000010000000001020000000000052000000020020000"
+                        "01020000000000052000000020020000")
+    sk = struct.pack("<2sHIIII", b"sk", 0, security, security, 2, len(acl)) + acl
+    leaf = struct.pack("<2sH", b"lf", 1) + struct.pack("<I4s", child, b"Key\0")
+    return [key(b"ROOT", 0x2C, 0, 1, listed, security), key(b"Key", 0x20, root, 0, NONE, security), cell(leaf), cell(sk)]
+
+
+first = lists(0, 0, 0, 0)
+cells = lists(*offsets(first))
+body = b"".join(cells)
+rest = 4096 - 32 - len(body)
+body += struct.pack("<i", rest).ljust(rest, b"\0")
+bin_ = struct.pack("<4sIIQQI", b"hbin", 0, 4096, 0, 0, 0) + body
+base = struct.pack("<4sIIQIIIIIII", b"regf", 1, 1, 0, 1, 3, 0, 1, 32, 4096, 1).ljust(508, b"\0")
+total = 0
+for (word,) in struct.iter_unpack("<I", base):
+    total ^= word
+open(sys.argv[1], "wb").write((base + struct.pack("<I", total)).ljust(4096, b"\0") + bin_)
+PYTHON
+python3 make.py empty
+
+at='HKEY_LOCAL_MACHINE\X'
+body=$(printf '[%s\\New]\r\n"Value"="text"\r' "$at")
+printf 'REGEDIT4\r\n\r\n%s\n' "$body" > old.reg
+printf 'Windows Registry Editor Version 5.00\r\n\r\n%s\n' "$body" > new.reg
+
+try() {
+  cp empty hive
+  status=0
+  reged -C -I hive "$at" "$1" > said 2>&1 || status=$?
+  sed 's/^/  /' said
+  changed=same
+  cmp -s empty hive || changed=changed
+  echo "$1: status $status, hive $changed"
+}
+try old.reg
+[ "$status $changed" = "0 same" ] && grep -q 'ERROR: Windows Registry Editor signature' said ||
+  { echo "changed: a file of version 4 is treated otherwise" >&2; exit 1; }
+try new.reg
+[ "$status $changed" = "2 changed" ] || { echo "changed: a success has another status" >&2; exit 1; }
+echo "as described"
