@@ -74,17 +74,11 @@ fn addresses_that_cannot_be_given_are_refused_with_their_line() {
         )
     };
     for (file, says) in [
-        (
-            reserved("127.0.0.1"),
-            "error: c.toml: line 5, column 11: 127.0.0.1 is reserved, but is this",
-        ),
-        (
-            reserved("10.0.0.1"),
-            "error: c.toml: line 5, column 11: 10.0.0.1 is reserved, but is not in",
-        ),
+        (reserved("127.0.0.1"), "error: c.toml:5:11: 127.0.0.1 is reserved, but is this"),
+        (reserved("10.0.0.1"), "error: c.toml:5:11: 10.0.0.1 is reserved, but is not in"),
         (
             format!("{}[[serve.subnet]]\nnetwork = '127.0.0.0/8'\n", reserved("10.0.0.1")),
-            "error: c.toml: line 5, column 11: 10.0.0.1 is reserved, but no [[serve.subnet]]",
+            "error: c.toml:5:11: 10.0.0.1 is reserved, but no [[serve.subnet]]",
         ),
     ] {
         let errors = refused(&[], &file);
