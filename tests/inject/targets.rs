@@ -17,7 +17,7 @@ fn all_refuse(bench: &Bench, words: &[&str], says: &str) {
         let words = [words, more].concat();
         let before = fs::read(&bench.winpe).unwrap();
         let run = bench.run(&words).expect(2);
-        // For machines the error is a document of its own.
+        // For machines the error is a separate document.
         let error = run.stdout.starts_with("{\n  \"schema\": 1,\n  \"error\": {");
         assert!(if more.contains(&"--json") { error } else { run.stdout.is_empty() }, "{words:?}");
         assert!(run.stderr.contains(says), "{words:?}\n{}", run.stderr);

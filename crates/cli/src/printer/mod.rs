@@ -173,7 +173,7 @@ impl Printer {
         self.files.push((path.to_path_buf(), written));
     }
 
-    /// Ends the JSON document, which is one of its own if there is none.
+    /// Ends the JSON document; without one it is a new document.
     fn end(&mut self, ending: &Ending) -> Result<(), Failure> {
         if !self.unended && (ending.is_empty() || !self.json) {
             return Ok(());

@@ -54,10 +54,10 @@ pub struct Entry {
     /// An EFI program on the server's disk, or its URL; for UEFI only.
     #[schemars(example = &"memtest.efi")]
     pub efi: Option<String>,
-    /// Lines of one's own in iPXE's script, before the entry loads anything.
+    /// Your own lines in iPXE's script, before the entry loads anything.
     #[schemars(example = vec!["set net0/mtu 9000"])]
     pub before: Vec<String>,
-    /// Lines of one's own in iPXE's script, after the entry has failed or come back.
+    /// Your own lines in iPXE's script, after the entry has failed or come back.
     #[schemars(example = vec!["echo Ask the help desk."])]
     pub after: Vec<String>,
     /// The files that boot the image of `wim` or `windows`. Empty for an image that was not inspected.
@@ -199,7 +199,7 @@ impl Entry {
         }
     }
 
-    /// Lines of one's own are taken as they are, as long as each is one line.
+    /// Such lines are taken as they are, as long as each is one line.
     fn check_lines(&self, checked: &mut Checked<'_>) {
         for (key, lines) in [("before", &self.before), ("after", &self.after)] {
             for (at, line) in lines.iter().enumerate() {

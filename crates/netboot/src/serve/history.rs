@@ -37,7 +37,7 @@ impl HistoryFile {
             Ok(text) if text.is_empty() || watch.restore(&text) => {}
             Ok(_) => {
                 let text = format!(
-                    "{}: expected boots in JSON; it is written anew",
+                    "{}: expected boots in JSON; a new one is written",
                     folder.join(FILE).display()
                 );
                 events.event(Event::Warning { text });

@@ -108,7 +108,7 @@ pub(super) fn no_boot_file(snapshot: &Snapshot<'_>) -> Option<Verdict> {
                 Verdict::stopped("boot-loop", summary)
                     .because(format!(
                         "{file} was named {times} times in a minute, so it gets an address without a \
-                         boot file for the rest of that minute: each time it comes back and asks anew."
+                         boot file for the rest of that minute: each time it comes back and asks again."
                     ))
                     .try_this(
                         "Give it another boot file or another chain, and see on its screen why the \
