@@ -261,6 +261,6 @@ def main():
 PARSER = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 PARSER.add_argument("--rounds", type=int, default=3)
 PARSER.add_argument("--only", default=",".join(CHAINS))
-PARSER.add_argument("--server", default=ROOT / "target/release/winpe-iscsi")
+PARSER.add_argument("--server", type=lambda name: Path(name).resolve(), default=ROOT / "target/release/winpe-iscsi")
 ARGS = PARSER.parse_args()
 main()

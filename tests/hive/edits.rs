@@ -78,7 +78,7 @@ pub(crate) fn cells_are_kept(edited: &Edited) {
     }
 }
 
-/// For each key the file offsets of its own cells: node, class, value list, values and data. Subkey
+/// For each key the file offsets of the cells that only it has: node, class, value list, values and data. Subkey
 /// lists are left out, since they change with any subkey.
 fn own_cells(bytes: &[u8]) -> HashMap<KeyPath, Vec<usize>> {
     let hive = Hive::open(bytes.to_vec()).unwrap();

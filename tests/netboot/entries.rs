@@ -141,9 +141,11 @@ fn http_boot_is_left_to_pxe_where_grub_would_follow() {
     let boot = Boot::start("http-grub", rig, Firmware::UefiHttp, &config, vec![]);
     let Some(mut boot) = boot else { return };
     boot.console("Start HTTP Boot over IPv4");
-    // It goes on with its boot order once it has asked for two minutes.
     boot.shown("left-to-pxe");
+    // The firmware goes on with its boot order, after two minutes.
+    boot.console("EFI Internal Shell");
     assert_eq!(boot.requests(), [""; 0]);
+    boot.shown("left-to-pxe");
 }
 
 #[test]

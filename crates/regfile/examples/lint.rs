@@ -1,6 +1,6 @@
 //! What regedit would skip in a `.reg` file: `cargo run --example lint -- tweaks.reg`
 //!
-//! Ends with status 1 where there is something. Without a file it reads a short text of its own.
+//! Ends with status 1 where there is something. Without a file it reads a short text that is part of this program.
 
 use std::env;
 use std::error::Error;

@@ -16,8 +16,15 @@ use smallvec::SmallVec;
 /// assert_eq!(text.to_latin1().as_deref(), Some(&b"na\xefve"[..]));
 /// assert_eq!(NtString::from_units(vec![0xd800]).to_utf8(), None);
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NtString(Units);
+
+/// In one copy; `SmallVec` clones unit by unit.
+impl Clone for NtString {
+    fn clone(&self) -> Self {
+        Self(Units::from_slice(&self.0))
+    }
+}
 
 /// Up to eight units take no allocation, and no more room than a `Vec`: most names are short, and a tool holds many.
 type Units = SmallVec<[u16; SHORT]>;

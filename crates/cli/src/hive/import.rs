@@ -13,7 +13,7 @@ use winpe_registry::{Change, Edit, KeyPath};
 use super::diff::Stat;
 use super::input::{Place, read};
 use super::output::set_time;
-use super::roots::{ControlSetArg, ControlSets, KeyArg, Roots};
+use super::roots::{ControlSets, KeyArg, ReadingArgs, Roots};
 use super::show::write_changes;
 use crate::detail::DetailArgs;
 use crate::failure::Failure;
@@ -43,18 +43,8 @@ pub(crate) struct Args {
     /// The root key of the hive is called so in the .reg files [default: by the hive's name]
     #[arg(long, value_name = "KEY")]
     root: Option<KeyArg>,
-    /// What CurrentControlSet is in a SYSTEM hive: the set that Select\Current names, the set of a number,
-    /// every set, or a key of that name (literal)
-    #[arg(
-        long,
-        value_name = "current|N|all|literal",
-        default_value = "current",
-        hide_default_value = true
-    )]
-    control_set: ControlSetArg,
-    /// Skip lines that regedit would skip, instead of refusing the file
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -71,12 +61,13 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
     args.output.allows(&args.hive)?;
     let mut hive = args.hive.load()?.open(printer)?;
     let roots = Roots::of(&args.hive, &hive).renamed(args.root.as_ref());
-    let documents = documents(&args.reg, args.lenient)?;
+    let documents = documents(&args.reg, args.reading.lenient)?;
     set_time(&mut hive)?;
     sound(&hive, &args.hive)?;
 
     let failed = |error: &dyn Display| Failure::new(format!("{}: {error}", args.hive));
-    let sets = ControlSets::of(&roots, &hive, args.control_set).map_err(|error| failed(&error))?;
+    let sets =
+        ControlSets::of(&roots, &hive, args.reading.control_set).map_err(|error| failed(&error))?;
     let mut changes = Vec::new();
     each_edit(&documents, &roots, |edit| {
         let keys = sets.resolve(edit.key.clone());

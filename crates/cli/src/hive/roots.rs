@@ -139,6 +139,23 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     eq_ignore_case(&units(a), &units(b))
 }
 
+/// How `.reg` files are read, for commands that apply them.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReadingArgs {
+    /// What CurrentControlSet is in a SYSTEM hive: the set that Select\Current names, the set of a number,
+    /// every set, or a key of that name (literal)
+    #[arg(
+        long,
+        value_name = "current|N|all|literal",
+        default_value = "current",
+        hide_default_value = true
+    )]
+    pub(super) control_set: ControlSetArg,
+    /// Skip lines that regedit would skip, instead of refusing the file
+    #[arg(long)]
+    pub(super) lenient: bool,
+}
+
 /// What `CurrentControlSet` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ControlSetArg {

@@ -61,12 +61,12 @@ impl Responder {
                 match socket.get_ref().receive(&mut buffer) {
                     Ok(Some(received)) => shared.answer(socket.get_ref(), &received, &*events),
                     Ok(None) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Nothing is left, or the interface is down, say. The next packet makes it ready again, and
+                    // whoever waits asks again.
+                    Err(_) => {
                         ready.clear_ready();
                         break;
                     }
-                    // The interface is down, say; when it is up again, packets come again.
-                    Err(_) => break,
                 }
             }
         }

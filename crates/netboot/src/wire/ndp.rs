@@ -124,30 +124,24 @@ mod tests {
 
     use super::*;
 
-    /// A solicitation of iPXE 1.0.0 (Debian 12), from its link-local address with its link-layer address.
+    /// A solicitation of rdisc6 1.0.5 as it arrived; its checksum is that of Linux.
+    const SOLICITATION: &str = "60056f6a00083afffe80000000000000505400fffe000077\
+                                ff02000000000000000000000000000285002d6c00000000";
+
     fn solicitation() -> Vec<u8> {
-        let hex = "6000000000103afffe80000000000000505400fffe770001ff020000000000000000000000000002\
-                   8500000000000000\
-                   0101525400770001";
-        let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
         let byte =
             |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        let mut packet: Vec<u8> = digits.chunks(2).map(byte).collect();
-        let address =
-            |at: usize| Ipv6Addr::from(<[u8; 16]>::try_from(&packet[at..at + 16]).unwrap());
-        let sum = checksum(address(8), address(24), &packet[40..]);
-        packet[42..44].copy_from_slice(&sum.to_be_bytes());
-        packet
+        SOLICITATION.as_bytes().chunks(2).map(byte).collect()
     }
 
     #[test]
     fn a_solicitation_is_read_if_it_comes_from_this_link_and_is_whole() {
-        let from = "fe80::5054:ff:fe77:1".parse().unwrap();
+        let from = "fe80::5054:ff:fe00:77".parse().unwrap();
         let whole = solicitation();
         assert_eq!(Question::parse(&whole), Some(Question::Router { from }));
         let padded = [&whole[..], &[0; 6]].concat();
         assert_eq!(Question::parse(&padded), Some(Question::Router { from }));
-        for (at, value) in [(7, 64), (41, 1), (42, 0xff), (49, 0), (5, 15), (6, 6)] {
+        for (at, value) in [(7, 64), (41, 1), (42, 0xff), (47, 1), (5, 7), (6, 6)] {
             let mut other = whole.clone();
             other[at] = value;
             assert_eq!(Question::parse(&other), None, "byte {at} = {value}");
@@ -157,21 +151,31 @@ mod tests {
         }
     }
 
-    /// The bytes that ended the wait of iPXE 1.0.0 and 2.0 in a try on a link.
+    #[test]
+    fn an_option_without_a_length_and_an_address_of_a_sender_without_one_are_refused() {
+        let from: Ipv6Addr = "fe80::1".parse().unwrap();
+        assert!(are_options(&[], from) && are_options(&[1, 1, 2, 2, 2, 2, 2, 2], from));
+        assert!(!are_options(&[1, 0, 2, 2, 2, 2, 2, 2], from));
+        assert!(!are_options(&[1, 2, 2, 2, 2, 2, 2, 2], from));
+        assert!(!are_options(&[1], from));
+        assert!(!are_options(&[1, 1, 2, 2, 2, 2, 2, 2], Ipv6Addr::UNSPECIFIED));
+    }
+
+    /// The checksum was computed by another program, as RFC 1071 and RFC 4443 say.
     #[test]
     fn an_advertisement_says_that_there_is_no_router() {
         let [from, to]: [Ipv6Addr; 2] =
-            ["fe80::a0df:1eff:fed6:900e", "fe80::5054:ff:fe77:1"].map(|it| it.parse().unwrap());
+            ["fe80::a0df:1ed6:900e", "fe80::5054:ff:fe77:1"].map(|it| it.parse().unwrap());
         let packet = advertisement(from, to);
         assert_eq!(&packet[..8], [0x60, 0, 0, 0, 0, 16, 58, 255]);
-        assert_eq!(&packet[40..42], [134, 0]);
+        assert_eq!(&packet[8..40], [from.octets(), to.octets()].concat());
+        assert_eq!(packet[40..44], [134, 0, 0xdd, 0x22]);
         assert_eq!(packet[44..], [0; 12]);
-        assert_eq!(checksum(from, to, &packet[40..]), 0);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(packet: Vec<u8>, at in 0..56usize, value: u8) {
+        fn no_bytes_make_it_panic(packet: Vec<u8>, at in 0..48usize, value: u8) {
             let _ = Question::parse(&packet);
             let mut solicitation = solicitation();
             solicitation[at] = value;

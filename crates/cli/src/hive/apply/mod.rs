@@ -13,7 +13,7 @@ use winpe_registry::{Change, Edit, KeyPath};
 use self::hives::{Hives, Opened, Where};
 use super::import;
 use super::input::in_image;
-use super::roots::{ControlSetArg, KeyArg};
+use super::roots::{KeyArg, ReadingArgs};
 use super::show::write_changes;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -45,18 +45,8 @@ pub(crate) struct Args {
     /// Users/Default/NTUSER.DAT. A name that is not below HKEY_… is one below HKEY_LOCAL_MACHINE
     #[arg(long, value_name = "NAME=HIVE")]
     root: Vec<OwnRoot>,
-    /// What CurrentControlSet is in a SYSTEM hive: the set that Select\Current names, the set of a number,
-    /// every set, or a key of that name (literal)
-    #[arg(
-        long,
-        value_name = "current|N|all|literal",
-        default_value = "current",
-        hide_default_value = true
-    )]
-    control_set: ControlSetArg,
-    /// Skip lines that regedit would skip, instead of refusing the file
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -103,8 +93,8 @@ struct ChangedHive<'a> {
 }
 
 pub(crate) fn run(args: &Args, printer: &mut Printer) -> Outcome {
-    let documents = import::documents(&args.reg, args.lenient)?;
-    let mut hives = Hives::of(&args.target, args.control_set)?;
+    let documents = import::documents(&args.reg, args.reading.lenient)?;
+    let mut hives = Hives::of(&args.target, args.reading.control_set)?;
     for (path, document) in &documents {
         for (edit, span) in document.edits() {
             let at = || format!("{}:{}:{}", path.display(), span.line, span.column);
